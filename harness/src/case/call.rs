@@ -1,0 +1,213 @@
+//! The calls that a case may make: one row each. To teach cases a new call, add a row here, its
+//! system call number in `victim/program.rs`, and nothing else, unless the call makes a new kind of
+//! thing.
+
+use std::fmt;
+
+use super::Family;
+
+/// What a call gives its variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    /// Nothing worth a name.
+    Nothing,
+    /// A file descriptor.
+    Descriptor,
+    /// A file descriptor of a file that the harness made: it can be opened once more.
+    File,
+    /// The address of a map.
+    Map,
+    /// A System V shared memory id.
+    Id,
+}
+
+impl fmt::Display for Gives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Gives::Nothing => "nothing",
+            Gives::Descriptor => "a descriptor",
+            Gives::File => "a file",
+            Gives::Map => "a map",
+            Gives::Id => "a shared memory id",
+        })
+    }
+}
+
+/// What a call takes in one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameter {
+    /// The size of a file that the harness makes and fills.
+    FileSize,
+    /// A length of memory, in bytes.
+    Length,
+    /// The length of a buffer that the harness lends, in bytes.
+    BufferLength,
+    /// An offset or a new size of a file, in bytes.
+    FileOffset,
+    /// Any other number.
+    Number,
+    /// A place in memory.
+    Address,
+    /// A descriptor.
+    Descriptor,
+    /// A shared memory id.
+    Id,
+    /// Flags of one family, joined by `|`.
+    Flags(Family),
+    /// One word of a family.
+    Word(Family),
+    /// A string literal: bytes to write.
+    Text,
+    /// A file that the harness made, by the variable that holds it.
+    File,
+    /// Such a file, or the path of one of a few files that exist anyway.
+    PathOrFile,
+}
+
+/// A row of the vocabulary.
+#[derive(Debug)]
+pub struct Signature {
+    /// The call.
+    pub call: Call,
+    /// Its name in a case.
+    pub name: &'static str,
+    /// What it takes.
+    pub parameters: &'static [Parameter],
+    /// How many of the parameters, counted from the left, must be given.
+    pub required: usize,
+    /// What it gives.
+    pub gives: Gives,
+}
+
+macro_rules! vocabulary {
+    ($($(#[$doc:meta])* $call:ident $name:literal [$($required:expr),*] [$($optional:expr),*] -> $gives:ident;)*) => {
+        /// Every call that a case may make.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Call { $($(#[$doc])* $call,)* }
+
+        impl Call {
+            /// Every row of the vocabulary.
+            pub const ALL: &[Signature] = {
+                use Parameter::*;
+                &[$(Signature {
+                    call: Call::$call,
+                    name: $name,
+                    parameters: &[$($required,)* $($optional,)*],
+                    required: <[Parameter]>::len(&[$($required),*]),
+                    gives: Gives::$gives,
+                },)*]
+            };
+        }
+    };
+}
+
+vocabulary! {
+    // What the harness makes.
+    /// A file filled with the pattern.
+    File "file" [FileSize] [Flags(Family::Open)] -> File;
+    /// A memfd filled with the pattern.
+    Memfd "memfd" [FileSize] [Flags(Family::Memfd)] -> File;
+    /// A directory.
+    Dir "dir" [] [] -> Descriptor;
+    /// The read end of a pipe.
+    Pipe "pipe" [] [] -> Descriptor;
+    /// /dev/zero, opened.
+    Devzero "devzero" [] [Flags(Family::Open)] -> Descriptor;
+    /// The file of a descriptor opened once more, by its path; or a file that exists anyway.
+    Open "open" [PathOrFile] [Flags(Family::Open)] -> Descriptor;
+
+    // Memory.
+    /// mmap(2).
+    Mmap "mmap" [Address, Length, Flags(Family::Protection), Flags(Family::Map), Descriptor, FileOffset] [] -> Map;
+    /// munmap(2).
+    Munmap "munmap" [Address, Length] [] -> Nothing;
+    /// mprotect(2).
+    Mprotect "mprotect" [Address, Length, Flags(Family::Protection)] [] -> Nothing;
+    /// mremap(2).
+    Mremap "mremap" [Address, Length, Length, Flags(Family::Remap)] [Address] -> Map;
+    /// madvise(2).
+    Madvise "madvise" [Address, Length, Word(Family::Advice)] [] -> Nothing;
+    /// msync(2).
+    Msync "msync" [Address, Length, Flags(Family::Sync)] [] -> Nothing;
+    /// mlock(2).
+    Mlock "mlock" [Address, Length] [] -> Nothing;
+    /// munlock(2).
+    Munlock "munlock" [Address, Length] [] -> Nothing;
+    /// mseal(2).
+    Mseal "mseal" [Address, Length, Number] [] -> Nothing;
+    /// remap_file_pages(2).
+    RemapFilePages "remap_file_pages" [Address, Length, Flags(Family::Protection), Number, Flags(Family::Map)] [] -> Nothing;
+
+    // Files.
+    /// ftruncate(2).
+    Ftruncate "ftruncate" [Descriptor, FileOffset] [] -> Nothing;
+    /// fallocate(2).
+    Fallocate "fallocate" [Descriptor, Flags(Family::Fallocate), FileOffset, FileOffset] [] -> Nothing;
+    /// pread(2): descriptor, offset, length, into a buffer of the harness.
+    Pread "pread" [Descriptor, FileOffset, BufferLength] [] -> Nothing;
+    /// pwrite(2) of a string literal.
+    Pwrite "pwrite" [Descriptor, Text, FileOffset] [] -> Nothing;
+    /// read(2) into a map: the kernel stores there.
+    Read "read" [Descriptor, Address, Length] [] -> Nothing;
+    /// write(2) from a map: the kernel loads from there.
+    Write "write" [Descriptor, Address, Length] [] -> Nothing;
+    /// fsync(2).
+    Fsync "fsync" [Descriptor] [] -> Nothing;
+    /// fcntl(2) with F_ADD_SEALS.
+    Fcntl "fcntl" [Descriptor, Word(Family::Fcntl), Flags(Family::Seal)] [] -> Nothing;
+    /// close(2).
+    Close "close" [Descriptor] [] -> Nothing;
+    /// unlink(2) of the name under which the file was made.
+    Unlink "unlink" [File] [] -> Nothing;
+
+    // System V shared memory.
+    /// shmget(2).
+    Shmget "shmget" [Word(Family::Key), Length, Flags(Family::Shmget)] [] -> Id;
+    /// shmat(2).
+    Shmat "shmat" [Id, Address, Flags(Family::Shmat)] [] -> Map;
+    /// shmdt(2).
+    Shmdt "shmdt" [Address] [] -> Nothing;
+    /// shmctl(2) with IPC_RMID.
+    Shmctl "shmctl" [Id, Word(Family::Shmctl)] [Number] -> Nothing;
+
+    // The process itself.
+    /// sigaction(2) to SIG_IGN or SIG_DFL.
+    Sigaction "sigaction" [Word(Family::Signal), Word(Family::Disposition)] [] -> Nothing;
+    /// sigprocmask(2) for one signal.
+    Sigprocmask "sigprocmask" [Word(Family::MaskHow), Word(Family::Signal)] [] -> Nothing;
+    /// setrlimit(2), the soft and the hard limit at once.
+    Setrlimit "setrlimit" [Word(Family::Resource), Number] [] -> Nothing;
+    /// raise(3).
+    Raise "raise" [Word(Family::Signal)] [] -> Nothing;
+    /// pause(2).
+    Pause "pause" [] [] -> Nothing;
+    /// _exit(2).
+    Exit "_exit" [Number] [] -> Nothing;
+}
+
+impl Call {
+    /// The row of a call.
+    pub fn signature(self) -> &'static Signature {
+        // The table is made in the order of the enum.
+        &Call::ALL[self as usize]
+    }
+
+    /// The call of that name.
+    pub fn from_name(name: &str) -> Option<Call> {
+        Call::ALL.iter().find(|row| row.name == name).map(|row| row.call)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_call_and_by_its_name() {
+        for row in Call::ALL {
+            assert_eq!(row.call.signature().name, row.name);
+            assert_eq!(Call::from_name(row.name), Some(row.call));
+            assert!(row.required <= row.parameters.len());
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What one access came to. The values can be made by hand, so that every judgement made from them
+//! can be tested without a process that dies.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The answer to one probe. Only these can stand in a snapshot; everything else is a
+/// [`HarnessError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The access went through, the child reached its end and exited with 0.
+    Clean(Clean),
+    /// The access killed the child.
+    Fault(Fault),
+    /// The kernel made the access and refused with this error.
+    Errno(Errno),
+    /// The access never returned, in a case that says `timeout(...)`.
+    TimedOut,
+}
+
+/// What was seen where the access went through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Clean {
+    /// The right byte of the file for this offset.
+    Data,
+    /// A zero.
+    Zero,
+    /// Another byte: one that a step of the case stored.
+    Byte(u8),
+    /// The stored byte can be read back from the file.
+    ToFile,
+    /// The stored byte did not reach the file.
+    MemoryOnly,
+    /// The access went through, and there is no file to look at.
+    Ok,
+    /// The fetch is allowed, but what lies there is no return instruction, so it was not run.
+    NoCode,
+}
+
+/// A signal that the access itself raised, and that killed the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fault {
+    /// Which signal.
+    pub signal: Signal,
+    /// `si_code`; none where no handler ran (the case blocked or ignored the signal).
+    pub code: Option<i32>,
+    /// `si_addr`, told relative to the map.
+    pub address: FaultAddress,
+}
+
+/// Where `si_addr` points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FaultAddress {
+    /// At the first byte of the access.
+    Accessed,
+    /// At this many bytes from the start of the map.
+    At(i64),
+    /// Zero: the CPU does not say (SI_KERNEL).
+    Null,
+    /// Nowhere near the map; the number itself varies from run to run.
+    Elsewhere,
+    /// No handler ran.
+    Unknown,
+}
+
+/// A signal by number, shown by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Signal(pub i32);
+
+/// An error number, shown by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Errno(pub i32);
+
+/// Why a probe has no answer. It fails the case and can never be accepted into a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HarnessError {
+    /// The child was still there at its deadline, and was killed.
+    TimedOut {
+        /// It had been stopped (SIGSTOP), rather than busy or asleep.
+        stopped: bool,
+        /// The deadline, in milliseconds.
+        after_ms: u64,
+    },
+    /// The child could not be made ready for the first step.
+    Setup(String),
+    /// The child exited with 0 before it reached its access, or its end.
+    ExitedEarly,
+    /// The child exited with another status.
+    ExitedNonZero(i32),
+    /// A signal killed the child that no access of its own raised.
+    KilledFromOutside(Signal),
+    /// What the child recorded and how it ended do not go together.
+    Disagree(String),
+    /// The steps came out differently from one child to the next.
+    Unsteady {
+        /// Index of the step, as [`super::Case::walk`] counts.
+        step: usize,
+        /// What the first child saw.
+        first: String,
+        /// What this one saw.
+        then: String,
+    },
+    /// The worker that ran the probe is gone.
+    WorkerDied(String),
+    /// The harness itself could not go on: no process, no memory, no space.
+    System(String),
+}
+
+impl Outcome {
+    /// The word for it, as the JSON output has it: `data`, `to file`, `SIGBUS`, `EFAULT`.
+    pub fn word(&self) -> String {
+        match self {
+            Outcome::Clean(clean) => clean.to_string(),
+            Outcome::Fault(fault) => fault.signal.to_string(),
+            Outcome::Errno(errno) => errno.to_string(),
+            Outcome::TimedOut => "timed out".to_owned(),
+        }
+    }
+}
+
+impl Fault {
+    /// The full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
+    pub fn code_name(&self) -> Option<String> {
+        use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+        const SI_KERNEL: i32 = 0x80;
+        let code = self.code?;
+        // <asm-generic/siginfo.h>; sigaction(2), "The siginfo_t argument".
+        let named = match (self.signal.0, code) {
+            (_, SI_KERNEL) => "SI_KERNEL",
+            (SIGSEGV, 1) => "SEGV_MAPERR",
+            (SIGSEGV, 2) => "SEGV_ACCERR",
+            (SIGSEGV, 3) => "SEGV_BNDERR",
+            (SIGSEGV, 4) => "SEGV_PKUERR",
+            (SIGSEGV, 8) => "SEGV_MTEAERR",
+            (SIGSEGV, 9) => "SEGV_MTESERR",
+            (SIGSEGV, 10) => "SEGV_CPERR",
+            (SIGBUS, 1) => "BUS_ADRALN",
+            (SIGBUS, 2) => "BUS_ADRERR",
+            (SIGBUS, 3) => "BUS_OBJERR",
+            (SIGBUS, 4) => "BUS_MCEERR_AR",
+            (SIGBUS, 5) => "BUS_MCEERR_AO",
+            (SIGILL, 1) => "ILL_ILLOPC",
+            (SIGILL, 2) => "ILL_ILLOPN",
+            (SIGTRAP, 1) => "TRAP_BRKPT",
+            (SIGTRAP, 2) => "TRAP_TRACE",
+            (SIGFPE, 1) => "FPE_INTDIV",
+            _ => return Some(code.to_string()),
+        };
+        Some(named.to_owned())
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Fault(fault) => fault.fmt(f),
+            _ => f.write_str(&self.word()),
+        }
+    }
+}
+
+impl fmt::Display for Clean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Clean::Data => f.write_str("data"),
+            Clean::Zero => f.write_str("zero"),
+            Clean::Byte(byte) if byte.is_ascii_graphic() && *byte != b'\'' && *byte != b'\\' => {
+                write!(f, "'{}'", char::from(*byte))
+            }
+            Clean::Byte(byte) => write!(f, "{byte:#04x}"),
+            Clean::ToFile => f.write_str("to file"),
+            Clean::MemoryOnly => f.write_str("memory only"),
+            Clean::Ok => f.write_str("ok"),
+            Clean::NoCode => f.write_str("no code"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    /// As a picture says it: `SIGBUS ADRERR`, `SIGSEGV MAPERR at 4096`, `SIGBUS (no siginfo)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signal.fmt(f)?;
+        match self.code_name() {
+            Some(code) => write!(f, " {}", code.split_once('_').map_or(&*code, |(_, tail)| tail))?,
+            None => f.write_str(" (no siginfo)")?,
+        }
+        match self.address {
+            FaultAddress::Accessed | FaultAddress::Unknown => Ok(()),
+            FaultAddress::At(offset) => write!(f, " at {offset}"),
+            FaultAddress::Null => f.write_str(" at NULL"),
+            FaultAddress::Elsewhere => f.write_str(" elsewhere"),
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match nix::sys::signal::Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match nix::errno::Errno::from_raw(self.0) {
+            nix::errno::Errno::UnknownErrno => write!(f, "errno {}", self.0),
+            errno => write!(f, "{errno:?}"),
+        }
+    }
+}
+
+impl fmt::Display for HarnessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HarnessError::TimedOut { stopped: true, after_ms } => {
+                write!(
+                    f,
+                    "the child was stopped by a signal and still so after {after_ms} ms; killed"
+                )
+            }
+            HarnessError::TimedOut { stopped: false, after_ms } => {
+                write!(f, "the child had not ended after {after_ms} ms; killed")
+            }
+            HarnessError::Setup(what) => write!(f, "the child could not be made ready: {what}"),
+            HarnessError::ExitedEarly => f.write_str("the child exited with 0 before its access"),
+            HarnessError::ExitedNonZero(code) => write!(f, "the child exited with {code}"),
+            HarnessError::KilledFromOutside(signal) => {
+                write!(f, "{signal} killed the child, and no access of its own raised it")
+            }
+            HarnessError::Disagree(what) => {
+                write!(f, "the record and the wait status disagree: {what}")
+            }
+            HarnessError::Unsteady { step, first, then } => write!(
+                f,
+                "step {} came out differently from one child to the next: {first}, then {then}",
+                step + 1
+            ),
+            HarnessError::WorkerDied(how) => write!(f, "the worker that ran it is gone: {how}"),
+            HarnessError::System(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for HarnessError {}

@@ -1,0 +1,57 @@
+//! What a case may need of the machine and of the place where its files live.
+
+use std::fmt;
+
+/// A thing that a case needs; one that is missing skips the case, with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Requirement {
+    /// `fs == tmpfs`: the files live on this file system, one of [`FILE_SYSTEMS`].
+    FileSystem(String),
+    /// `fs != tmpfs`: they live on any other.
+    NotFileSystem(String),
+    /// `root`: effective user id 0.
+    Root,
+    /// `page == 4096`: the page size in bytes.
+    Page(u64),
+    /// `kernel >= 6.13`: major and minor version.
+    Kernel(u32, u32),
+    /// `arch == x86_64`: the instruction set, one of [`ARCHITECTURES`].
+    Arch(String),
+}
+
+/// File systems by the number that statfs(2) gives for them ("The f_type field"), and the names by
+/// which cases and the variants of snapshots call them.
+pub const FILE_SYSTEMS: [(u64, &str); 15] = [
+    (0xef53, "ext4"),
+    (0x5846_5342, "xfs"),
+    (0x9123_683e, "btrfs"),
+    (0x0102_1994, "tmpfs"),
+    (0x794c_7630, "overlay"),
+    (0x6969, "nfs"),
+    (0x6573_5546, "fuse"),
+    (0x2fc1_2fc1, "zfs"),
+    (0xf2f5_2010, "f2fs"),
+    (0x0102_1997, "v9fs"),
+    (0x9584_58f6, "hugetlbfs"),
+    (0xf15f, "ecryptfs"),
+    (0xff53_4d42, "cifs"),
+    (0x8584_58f6, "ramfs"),
+    (0xca45_1a4e, "bcachefs"),
+];
+
+/// The 64-bit instruction sets of Linux, as Rust spells them.
+pub const ARCHITECTURES: [&str; 8] =
+    ["x86_64", "aarch64", "riscv64", "powerpc64", "s390x", "loongarch64", "mips64", "sparc64"];
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Requirement::FileSystem(name) => write!(f, "fs == {name}"),
+            Requirement::NotFileSystem(name) => write!(f, "fs != {name}"),
+            Requirement::Root => f.write_str("root"),
+            Requirement::Page(size) => write!(f, "page == {size}"),
+            Requirement::Kernel(major, minor) => write!(f, "kernel >= {major}.{minor}"),
+            Requirement::Arch(name) => write!(f, "arch == {name}"),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The arguments of a call, each read as the kind that the call's signature asks for.
+
+use std::ops::Range;
+
+use super::grammar::Parser;
+use super::token::TokenKind;
+use super::{ParseError, limits};
+use crate::case::{
+    Arg, Call, Family, FlagWord, Gives, Parameter, Size, Step, flag_names, lookup_flag,
+};
+
+/// The files that exist without the harness and may be opened by a case: reading or mapping them
+/// changes nothing.
+const PATHS: [&str; 9] = [
+    "/dev/zero",
+    "/dev/null",
+    "/dev/full",
+    "/dev/urandom",
+    "/proc/self/maps",
+    "/proc/self/mem",
+    "/proc/self/status",
+    "/proc/cpuinfo",
+    "/proc/version",
+];
+
+impl Parser<'_> {
+    /// `name(args)`, from the opening parenthesis on.
+    pub(super) fn call(
+        &mut self,
+        name: &str,
+        span: Range<usize>,
+        assign: Option<(String, Range<usize>)>,
+    ) -> Result<Step, ParseError> {
+        let Some(call) = Call::from_name(name) else {
+            let words =
+                Call::ALL.iter().map(|row| row.name).chain(["sweep", "requires", "timeout"]);
+            return Err(
+                ParseError::new(span, format!("unknown step `{name}`")).suggest(name, words)
+            );
+        };
+        let signature = call.signature();
+        self.expect("(")?;
+        let mut args = Vec::new();
+        for (index, parameter) in signature.parameters.iter().enumerate() {
+            if self.at(")") && index >= signature.required {
+                break;
+            }
+            if index > 0 && !self.at(")") {
+                self.expect(",")?;
+            }
+            if self.at(")") {
+                return Err(self.wrong_count(name, signature.required, signature.parameters.len()));
+            }
+            args.push(self.argument(*parameter)?);
+        }
+        if !self.at(")") {
+            return Err(match self.at(",") {
+                true => self.wrong_count(name, signature.required, signature.parameters.len()),
+                false => self.error(format!("expected `)` after the arguments of `{name}`")),
+            });
+        }
+        self.expect(")")?;
+        self.check_whole(call, &args, span.start..self.last_end())?;
+        if let Some((name, span)) = &assign {
+            // The file of a descriptor, opened once more, is that file.
+            let gives = match (call, args.first()) {
+                (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
+                _ => signature.gives,
+            };
+            if gives == Gives::Nothing {
+                return Err(ParseError::new(
+                    span.clone(),
+                    format!("`{}` gives nothing to keep", signature.name),
+                ));
+            }
+            self.scope.define(name, gives, span.clone())?;
+        }
+        Ok(Step::Call { assign: assign.map(|(name, _)| name), call, args })
+    }
+
+    fn wrong_count(&self, name: &str, least: usize, most: usize) -> ParseError {
+        let count = match least == most {
+            true => format!("{most}"),
+            false => format!("{least} to {most}"),
+        };
+        self.error(format!("`{name}` takes {count} arguments"))
+    }
+
+    fn argument(&mut self, parameter: Parameter) -> Result<Arg, ParseError> {
+        let file_offset = -i128::from(limits::FILE_OFFSET)..=i128::from(limits::FILE_OFFSET);
+        match parameter {
+            Parameter::FileSize => {
+                let size =
+                    self.size_within(0..=i128::from(limits::FILE_BYTES), "the size of a file")?;
+                Ok(Arg::Size(size))
+            }
+            Parameter::BufferLength => {
+                let most = i128::from(limits::BUFFER_BYTES);
+                Ok(Arg::Size(self.size_within(0..=most, "the length of a pread")?))
+            }
+            Parameter::Length => Ok(Arg::Size(self.length()?)),
+            // An offset that no file can have is there to fail; what is in between fills disks.
+            Parameter::FileOffset => self.bounded(file_offset, "an offset in a file", 1 << 46),
+            Parameter::Number => {
+                let all = i128::from(i64::MIN)..=i128::from(u64::MAX);
+                Ok(Arg::Size(self.size_within(all, "this number")?))
+            }
+            Parameter::Address => self.address(),
+            Parameter::Descriptor => self.descriptor(),
+            Parameter::File => {
+                let (name, span) = self.word("a file")?;
+                self.scope.check(&name, Gives::File, true, span)?;
+                Ok(Arg::Descriptor(name))
+            }
+            Parameter::Id => {
+                let (name, span) = self.word("a shared memory id")?;
+                self.scope.check(&name, Gives::Id, false, span)?;
+                Ok(Arg::Id(name))
+            }
+            Parameter::Flags(family) => self.flags(family),
+            Parameter::Word(family) => Ok(Arg::Flags(vec![self.flag(family)?])),
+            Parameter::Text => match self.next() {
+                token if matches!(token.kind, TokenKind::Text(_)) => self.text(),
+                token => Err(ParseError::new(token.span.clone(), "a text belongs here")
+                    .hint("the bytes to write, in double quotes: \"abc\"")),
+            },
+            Parameter::PathOrFile => self.path_or_file(),
+        }
+    }
+
+    /// A size within `range`, or one so large that the kernel must refuse it.
+    fn bounded(
+        &mut self,
+        range: std::ops::RangeInclusive<i128>,
+        what: &str,
+        hopeless: i128,
+    ) -> Result<Arg, ParseError> {
+        let start = self.peek().span.start;
+        let size = self.size_within(i128::from(i64::MIN)..=i128::from(u64::MAX), what)?;
+        for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
+            let value = size.eval(page).unwrap_or(0);
+            if !range.contains(&value) && value.unsigned_abs() < hopeless.unsigned_abs() {
+                return Err(ParseError::new(
+                    start..self.last_end(),
+                    format!("{what} is out of bounds: {value}"),
+                )
+                .hint(format!(
+                    "at most {}, or from {hopeless:#x} on for one that the kernel must refuse",
+                    range.end()
+                )));
+            }
+        }
+        Ok(Arg::Size(size))
+    }
+
+    fn length(&mut self) -> Result<Size, ParseError> {
+        let most = i128::from(limits::MAP_BYTES);
+        match self.bounded(0..=most, "this length", i128::from(limits::HOPELESS_BYTES))? {
+            Arg::Size(size) => Ok(size),
+            _ => Err(self.error("a length belongs here")),
+        }
+    }
+
+    /// `map`, `map + PAGE`, `map - 1`, `0`, `NULL`.
+    fn address(&mut self) -> Result<Arg, ParseError> {
+        let token = self.peek().clone();
+        let reach = i128::from(limits::MAP_BYTES);
+        if let TokenKind::Word(word) = &token.kind {
+            if word != "PAGE" && word != "NULL" {
+                self.next();
+                self.scope.check(word, Gives::Map, false, token.span.clone())?;
+                // `map - a + b` is read as 0 - a + b: the sign belongs to the offset.
+                let offset = match self.take("+") || self.at("-") {
+                    true => self.size_within(-reach..=reach, "an offset from a map")?,
+                    false => Size::bytes(0),
+                };
+                return Ok(Arg::Address { map: Some(word.clone()), offset });
+            }
+        }
+        let offset =
+            self.size_within(i128::from(i64::MIN)..=i128::from(u64::MAX), "this address")?;
+        for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
+            let value = offset.register(page).unwrap_or(0);
+            if (limits::LOW_ADDRESS..limits::HOPELESS_ADDRESS).contains(&value)
+                && page == limits::SMALLEST_PAGE
+            {
+                return Err(ParseError::new(
+                    token.span.start..self.last_end(),
+                    "a bare address could hit memory of the harness",
+                )
+                .hint("write it relative to a map: `map + 2 * PAGE`"));
+            }
+        }
+        Ok(Arg::Address { map: None, offset })
+    }
+
+    fn descriptor(&mut self) -> Result<Arg, ParseError> {
+        let token = self.peek().clone();
+        if let TokenKind::Word(word) = &token.kind {
+            self.next();
+            self.scope.check(word, Gives::Descriptor, false, token.span)?;
+            return Ok(Arg::Descriptor(word.clone()));
+        }
+        let size = self.size_within(i128::from(i32::MIN)..=i128::from(i32::MAX), "a descriptor")?;
+        let value =
+            size.eval(limits::SMALLEST_PAGE).and_then(|v| i64::try_from(v).ok()).unwrap_or(0);
+        if value >= 0 && !limits::BAD_DESCRIPTORS.contains(&value) {
+            return Err(ParseError::new(
+                token.span.start..self.last_end(),
+                format!("descriptor {value} could be one of the harness"),
+            )
+            .hint("name the variable of an open file; for a bad descriptor write -1 or 99"));
+        }
+        Ok(Arg::BadDescriptor(value as i32))
+    }
+
+    fn flags(&mut self, family: Family) -> Result<Arg, ParseError> {
+        let mut words = vec![self.flag(family)?];
+        while self.take("|") {
+            words.push(self.flag(family)?);
+        }
+        Ok(Arg::Flags(words))
+    }
+
+    fn flag(&mut self, family: Family) -> Result<FlagWord, ParseError> {
+        let token = self.next();
+        match &token.kind {
+            TokenKind::Number(value, radix) if !matches!(family, Family::Signal) => {
+                Ok(FlagWord::Number(*value, *radix))
+            }
+            TokenKind::Word(word) => lookup_flag(family, word).ok_or_else(|| {
+                ParseError::new(token.span.clone(), format!("unknown flag `{word}`"))
+                    .suggest(word, flag_names(family))
+            }),
+            _ => Err(ParseError::new(token.span.clone(), "a flag belongs here")
+                .suggest("", flag_names(family))),
+        }
+    }
+
+    fn text(&mut self) -> Result<Arg, ParseError> {
+        let token = self.last().clone();
+        let TokenKind::Text(bytes) = token.kind else {
+            return Err(ParseError::new(token.span, "a text belongs here"));
+        };
+        Ok(Arg::Text(bytes))
+    }
+
+    fn path_or_file(&mut self) -> Result<Arg, ParseError> {
+        let token = self.next();
+        match &token.kind {
+            TokenKind::Text(bytes) => {
+                let path = String::from_utf8_lossy(bytes);
+                if !PATHS.contains(&&*path) {
+                    return Err(ParseError::new(
+                        token.span.clone(),
+                        format!("a case cannot open `{path}`"),
+                    )
+                    .suggest(&path, PATHS));
+                }
+                Ok(Arg::Text(bytes.clone()))
+            }
+            TokenKind::Word(word) => {
+                self.scope.check(word, Gives::File, true, token.span.clone())?;
+                Ok(Arg::Descriptor(word.clone()))
+            }
+            _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")),
+        }
+    }
+
+    /// What no single argument can show: the sum of all files, the sum of all maps.
+    fn check_whole(
+        &mut self,
+        call: Call,
+        args: &[Arg],
+        span: Range<usize>,
+    ) -> Result<(), ParseError> {
+        let largest = |arg: Option<&Arg>| match arg {
+            Some(Arg::Size(size)) => size.register(limits::LARGEST_PAGE).unwrap_or(0),
+            _ => 0,
+        };
+        match call {
+            Call::File | Call::Memfd => {
+                self.files += 1;
+                self.file_bytes += largest(args.first());
+                if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
+                    return Err(ParseError::new(span, "too many files, or too large").hint(
+                        format!(
+                            "a case has at most {} files of {} bytes together",
+                            limits::FILES,
+                            limits::FILE_BYTES
+                        ),
+                    ));
+                }
+            }
+            Call::Mmap | Call::Mremap | Call::Shmget => {
+                let length = largest(args.get(if call == Call::Mremap { 2 } else { 1 }));
+                if length <= limits::MAP_BYTES {
+                    self.map_bytes += length;
+                }
+                if self.map_bytes > limits::MAPS_BYTES {
+                    return Err(ParseError::new(span, "the maps are too large together")
+                        .hint(format!("at most {} bytes", limits::MAPS_BYTES)));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

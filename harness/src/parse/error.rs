@@ -1,0 +1,97 @@
+//! One thing wrong with a case file: what, where, and what would be right.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// Why a text is no case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    /// The bytes of the text that it is about.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl ParseError {
+    pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> ParseError {
+        ParseError { span, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> ParseError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the nearest of the words that would have been right, or all of them where few.
+    pub(crate) fn suggest<'a>(
+        self,
+        got: &str,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> ParseError {
+        let words: Vec<&str> = words.into_iter().collect();
+        let nearest = words
+            .iter()
+            .map(|word| (distance(got, word), *word))
+            .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+            .min();
+        match nearest {
+            Some((_, word)) => self.hint(format!("did you mean `{word}`?")),
+            None if words.len() <= 24 => self.hint(format!("one of: {}", words.join(", "))),
+            None => self,
+        }
+    }
+
+    /// The error as a person reads it: what, `path:line:column`, the line itself, the hint.
+    pub fn render(&self, path: &str, source: &[u8], colour: bool) -> String {
+        let text = String::from_utf8_lossy(source);
+        // Replacing bytes that are no text moves what follows: count the span anew.
+        let moved = |at: usize| String::from_utf8_lossy(&source[..at.min(source.len())]).len();
+        let start = moved(self.span.start).min(text.len());
+        let span = start..moved(self.span.end).clamp(start, text.len());
+        // Control characters would be acted upon by the terminal; show the byte's place instead.
+        let shown: String = text
+            .chars()
+            .flat_map(|c| match c {
+                c if c.is_control() && c != '\n' && c != '\t' => {
+                    std::iter::repeat_n('?', c.len_utf8())
+                }
+                c => std::iter::repeat_n(c, 1),
+            })
+            .collect();
+        let snippet = Snippet::source(shown)
+            .path(path)
+            .fold(true)
+            .annotation(AnnotationKind::Primary.span(span));
+        let mut report = vec![Level::ERROR.primary_title(&self.message).element(snippet)];
+        if let Some(hint) = &self.hint {
+            report.push(Group::with_title(Level::HELP.secondary_title(hint)));
+        }
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&report)
+    }
+}
+
+impl std::fmt::Display for ParseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// How many letters must change to turn one word into the other (Levenshtein). Short words only.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

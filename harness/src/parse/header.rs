@@ -1,0 +1,117 @@
+//! What stands beside the steps: what the case needs, and how long it may take.
+
+use std::time::Duration;
+
+use super::grammar::Parser;
+use super::token::TokenKind;
+use super::{ParseError, limits};
+use crate::case::{ARCHITECTURES, FILE_SYSTEMS, Requirement};
+
+/// What may stand in `requires(...)`.
+const KNOWN: &str =
+    "one of: fs == NAME, fs != NAME, root, page == BYTES, kernel >= X.Y, arch == NAME";
+
+impl Parser<'_> {
+    /// `requires(fs != tmpfs, root, page == 4096, kernel >= 6.13, arch == x86_64);`
+    pub(super) fn requires(&mut self, out: &mut Vec<Requirement>) -> Result<(), ParseError> {
+        self.next();
+        self.expect("(")?;
+        loop {
+            out.push(self.requirement()?);
+            if !self.take(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        self.expect(";")
+    }
+
+    fn requirement(&mut self) -> Result<Requirement, ParseError> {
+        let (word, span) = self.word("a requirement")?;
+        match word.as_str() {
+            "root" => Ok(Requirement::Root),
+            "fs" => {
+                let other = self.take("!=");
+                if !other {
+                    self.expect("==")?;
+                }
+                let name = self.one_of("file system", &FILE_SYSTEMS.map(|(_, name)| name))?;
+                Ok(match other {
+                    true => Requirement::NotFileSystem(name),
+                    false => Requirement::FileSystem(name),
+                })
+            }
+            "arch" => {
+                self.expect("==")?;
+                Ok(Requirement::Arch(self.one_of("architecture", &ARCHITECTURES)?))
+            }
+            "page" => {
+                self.expect("==")?;
+                let size = self.number()?;
+                let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
+                match size.is_power_of_two() && sizes.contains(&size) {
+                    true => Ok(Requirement::Page(size)),
+                    false => Err(self
+                        .error_at_last("no machine has pages of this size")
+                        .hint(format!("a power of two, {} to {}", sizes.start(), sizes.end()))),
+                }
+            }
+            "kernel" => {
+                self.expect(">=")?;
+                let major = self.version()?;
+                self.expect(".")?;
+                Ok(Requirement::Kernel(major, self.version()?))
+            }
+            _ => Err(ParseError::new(span, format!("unknown requirement `{word}`")).hint(KNOWN)),
+        }
+    }
+
+    fn one_of(&mut self, what: &str, names: &[&str]) -> Result<String, ParseError> {
+        let (name, span) = self.word(&format!("a name of a {what}"))?;
+        match names.contains(&name.as_str()) {
+            true => Ok(name),
+            false => Err(ParseError::new(span, format!("unknown {what} `{name}`"))
+                .suggest(&name, names.iter().copied())),
+        }
+    }
+
+    fn version(&mut self) -> Result<u32, ParseError> {
+        let number = self.number()?;
+        u32::try_from(number).map_err(|_| self.error_at_last("no such version"))
+    }
+
+    /// `timeout(200ms);`, `timeout(2s);`
+    pub(super) fn timeout(&mut self) -> Result<Duration, ParseError> {
+        self.next();
+        self.expect("(")?;
+        let start = self.peek().span.start;
+        let value = self.number()?;
+        let unit = match self.at(")") {
+            true => String::new(),
+            false => self.word("a unit")?.0,
+        };
+        let span = start..self.last_end();
+        let millis = match unit.as_str() {
+            "ms" => value,
+            "s" => value.saturating_mul(1000),
+            _ => {
+                return Err(ParseError::new(span, "a timeout has a unit").hint("timeout(200ms);"));
+            }
+        };
+        if !(1..=limits::TIMEOUT_MS).contains(&millis) {
+            return Err(ParseError::new(span, "this timeout is out of bounds")
+                .hint(format!("from 1ms to {}ms", limits::TIMEOUT_MS)));
+        }
+        self.expect(")")?;
+        self.expect(";")?;
+        Ok(Duration::from_millis(millis))
+    }
+
+    fn number(&mut self) -> Result<u64, ParseError> {
+        let token = self.next();
+        match token.kind {
+            TokenKind::Number(value, _) => Ok(value),
+            _ => Err(ParseError::new(token.span.clone(), "a number belongs here")),
+        }
+    }
+}

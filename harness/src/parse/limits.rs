@@ -1,0 +1,43 @@
+//! How large a case may be. A case file can do no harm: it is bounded in text, steps, processes,
+//! memory and disk before anything of it is run.
+
+/// Bytes of a case file.
+pub const SOURCE_BYTES: usize = 64 * 1024;
+/// Steps, those in blocks included.
+pub const STEPS: usize = 100;
+/// Variables.
+pub const VARIABLES: usize = 32;
+/// Files that the harness makes for one probe.
+pub const FILES: usize = 8;
+/// `fork` and `process` blocks.
+pub const BLOCKS: usize = 8;
+/// Blocks within blocks.
+pub const DEPTH: usize = 3;
+/// Nesting of parentheses in a size.
+pub const SIZE_DEPTH: usize = 16;
+/// Bytes of a file that the harness fills, over all files.
+pub const FILE_BYTES: u64 = 64 << 20;
+/// Offset or size of a file in a step; more would only fill the disk.
+pub const FILE_OFFSET: u64 = 1 << 30;
+/// Bytes of one map.
+pub const MAP_BYTES: u64 = 1 << 30;
+/// Bytes of all maps together.
+pub const MAPS_BYTES: u64 = 2 << 30;
+/// A length from here on is one that no machine can map: it is there to fail.
+pub const HOPELESS_BYTES: u64 = 1 << 46;
+/// Bytes of one pread.
+pub const BUFFER_BYTES: u64 = 64 * 1024;
+/// Milliseconds in a `timeout(...)`.
+pub const TIMEOUT_MS: u64 = 10_000;
+/// A bare address below this, or from [`HOPELESS_ADDRESS`] on, cannot hit memory of the harness.
+pub const LOW_ADDRESS: u64 = 64 * 1024;
+/// See [`LOW_ADDRESS`]: the upper half belongs to the kernel on every 64-bit Linux.
+pub const HOPELESS_ADDRESS: u64 = 1 << 63;
+/// A descriptor written as a number is -1 or lies in this range, where the harness has none open.
+pub const BAD_DESCRIPTORS: std::ops::RangeInclusive<i64> = 64..=1_000_000;
+/// The largest byte that a step may store: the pattern of a file and the mark of a probe lie above.
+pub const STORED_BYTE: u64 = 0x7e;
+/// The largest page size of any Linux machine; limits are checked for it.
+pub const LARGEST_PAGE: u64 = 64 * 1024;
+/// The smallest page size of any Linux machine.
+pub const SMALLEST_PAGE: u64 = 4 * 1024;

@@ -1,0 +1,114 @@
+//! Which variables a step can see, and what they hold.
+//!
+//! A `fork` block sees the variables around it, as a forked child would. A `process` block sees only
+//! what an unrelated process could know: the path of a file (to `open` it) and a shared memory id.
+//! What a block defines ends with the block.
+
+use std::ops::Range;
+
+use super::{ParseError, limits};
+use crate::case::{BlockKind, Gives};
+
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    frames: Vec<Frame>,
+    defined: usize,
+}
+
+#[derive(Debug)]
+struct Frame {
+    kind: BlockKind,
+    names: Vec<(String, Gives)>,
+}
+
+impl Scope {
+    pub fn new() -> Scope {
+        Scope { frames: vec![Frame { kind: BlockKind::Fork, names: Vec::new() }], defined: 0 }
+    }
+
+    pub fn enter(&mut self, kind: BlockKind) {
+        self.frames.push(Frame { kind, names: Vec::new() });
+    }
+
+    pub fn leave(&mut self) {
+        self.frames.pop();
+    }
+
+    pub fn depth(&self) -> usize {
+        self.frames.len() - 1
+    }
+
+    pub fn define(
+        &mut self,
+        name: &str,
+        gives: Gives,
+        span: Range<usize>,
+    ) -> Result<(), ParseError> {
+        let known = self.frames.iter().rev().flat_map(|frame| &frame.names);
+        if let Some((_, before)) = known.clone().find(|(own, _)| own == name) {
+            if *before != gives {
+                return Err(ParseError::new(span, format!("`{name}` already holds {before}"))
+                    .hint(format!("give {gives} a name of its own")));
+            }
+        }
+        self.defined += 1;
+        if self.defined > limits::VARIABLES {
+            return Err(ParseError::new(span, "too many variables")
+                .hint(format!("a case has at most {}", limits::VARIABLES)));
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            if !frame.names.iter().any(|(own, _)| own == name) {
+                frame.names.push((name.to_owned(), gives));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that `name` holds `wanted` here. `by_name` is true where the step only needs to know
+    /// what the thing is called (the path of a file), not to hold it.
+    pub fn check(
+        &self,
+        name: &str,
+        wanted: Gives,
+        by_name: bool,
+        span: Range<usize>,
+    ) -> Result<(), ParseError> {
+        let mut foreign = false;
+        for frame in self.frames.iter().rev() {
+            if let Some((_, holds)) = frame.names.iter().find(|(own, _)| own == name) {
+                if !fits(*holds, wanted) {
+                    return Err(ParseError::new(
+                        span,
+                        format!("`{name}` holds {holds}, not {wanted}"),
+                    ));
+                }
+                if foreign && !by_name && wanted != Gives::Id {
+                    return Err(ParseError::new(
+                        span,
+                        format!("`{name}` belongs to another process"),
+                    )
+                    .hint(
+                        "an unrelated process opens and maps for itself: \
+                           `fd2 = open(fd); map2 = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd2, 0);`",
+                    ));
+                }
+                return Ok(());
+            }
+            foreign |= frame.kind == BlockKind::Process;
+        }
+        let names = self.frames.iter().flat_map(|frame| &frame.names);
+        let fitting: Vec<&str> =
+            names.filter(|(_, holds)| fits(*holds, wanted)).map(|(own, _)| own.as_str()).collect();
+        let error = ParseError::new(span, format!("no variable `{name}` here"));
+        Err(match fitting.is_empty() {
+            true => error
+                .hint(format!("define it first: `{name} = ...;` with a call that gives {wanted}")),
+            false => error.suggest(name, fitting),
+        })
+    }
+}
+
+/// A file can stand wherever a descriptor can.
+fn fits(holds: Gives, wanted: Gives) -> bool {
+    holds == wanted || (holds, wanted) == (Gives::File, Gives::Descriptor)
+}

@@ -1,0 +1,99 @@
+//! Sizes: literals, `PAGE`, and sums and products of both, with the usual precedence.
+
+use super::grammar::Parser;
+use super::token::TokenKind;
+use super::{ParseError, limits};
+use crate::case::Size;
+
+impl Parser<'_> {
+    /// `a + b * c - d`
+    pub(super) fn size(&mut self) -> Result<Size, ParseError> {
+        self.nested(|parser| {
+            let mut left = parser.product()?;
+            for _ in 0..limits::STEPS {
+                left = if parser.take("+") {
+                    Size::Sum(Box::new(left), Box::new(parser.product()?))
+                } else if parser.take("-") {
+                    Size::Difference(Box::new(left), Box::new(parser.product()?))
+                } else {
+                    return Ok(left);
+                };
+            }
+            Err(parser.error("this sum has too many terms"))
+        })
+    }
+
+    fn product(&mut self) -> Result<Size, ParseError> {
+        let mut left = self.factor()?;
+        for _ in 0..limits::STEPS {
+            if !self.take("*") {
+                return Ok(left);
+            }
+            left = Size::Product(Box::new(left), Box::new(self.factor()?));
+        }
+        Err(self.error("this product has too many factors"))
+    }
+
+    fn factor(&mut self) -> Result<Size, ParseError> {
+        if self.take("-") {
+            return self.nested(|parser| Ok(Size::Negative(Box::new(parser.factor()?))));
+        }
+        if self.take("(") {
+            let size = self.size()?;
+            self.expect(")")?;
+            return Ok(size);
+        }
+        let token = self.next();
+        match &token.kind {
+            TokenKind::Number(value, radix) => Ok(Size::Bytes(*value, *radix)),
+            TokenKind::Word(word) if word == "PAGE" => Ok(Size::Page),
+            TokenKind::Word(word) if word == "NULL" => Ok(Size::bytes(0)),
+            TokenKind::Word(word) => {
+                Err(ParseError::new(token.span.clone(), format!("`{word}` is no number"))
+                    .hint("a size is a number of bytes, PAGE, or a sum or product of both"))
+            }
+            _ => Err(ParseError::new(token.span.clone(), "a number belongs here")
+                .hint("a size is a number of bytes, PAGE, or a sum or product of both")),
+        }
+    }
+
+    /// A size whose value lies in `range` for every page size.
+    pub(super) fn size_within(
+        &mut self,
+        range: std::ops::RangeInclusive<i128>,
+        what: &str,
+    ) -> Result<Size, ParseError> {
+        let start = self.peek().span.start;
+        let size = self.size()?;
+        let span = start..self.last_end();
+        for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
+            let Some(value) = size.eval(page).filter(|_| size.register(page).is_some()) else {
+                return Err(ParseError::new(span, "this number does not fit 64 bits"));
+            };
+            if !range.contains(&value) {
+                let hint = match value < *range.start() {
+                    true => format!("the least is {}", range.start()),
+                    false => format!("the most is {} (with pages of {page} bytes)", range.end()),
+                };
+                return Err(
+                    ParseError::new(span, format!("{what} is out of bounds: {value}")).hint(hint)
+                );
+            }
+        }
+        Ok(size)
+    }
+
+    /// Runs `inner` unless sizes are nested too deeply: recursion is bounded by the text's limits.
+    fn nested(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<Size, ParseError>,
+    ) -> Result<Size, ParseError> {
+        self.size_depth += 1;
+        if self.size_depth > limits::SIZE_DEPTH {
+            return Err(self.error("this size is nested too deeply"));
+        }
+        let size = inner(self);
+        self.size_depth -= 1;
+        size
+    }
+}
