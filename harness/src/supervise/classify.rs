@@ -1,0 +1,287 @@
+//! The judgement: wait status and record to an outcome, or to the reason why there is none.
+//!
+//! The wait status is the truth, the record only adds to it, and the two must agree. `Clean` needs
+//! all three: DONE in the record, exit status 0, no signal.
+
+use nix::libc;
+
+use super::evidence::{Evidence, SlotEvidence};
+use super::life::Ending;
+use crate::case::{
+    Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
+};
+use crate::sys::SlotState;
+use crate::victim::{Op, Probe, Program, SetupFailure};
+
+/// The answer of a child that was asked to probe.
+pub fn probe_outcome(
+    program: &Program,
+    probe: &Probe,
+    ending: Ending,
+    evidence: &Evidence,
+    deadline_ms: u64,
+    timeout_is_an_answer: bool,
+) -> Result<Outcome, HarnessError> {
+    let disagree = |what: &str| Err(HarnessError::Disagree(what.to_owned()));
+    let slot = evidence.slots.get(probe.sweep).cloned().unwrap_or_default();
+    let ending = ending_at(program, probe.sweep, ending, evidence)?;
+    match (ending, slot.state, slot.fault) {
+        (Ending::TimedOut { .. }, Some(SlotState::Begun), _) if timeout_is_an_answer => {
+            Ok(Outcome::TimedOut)
+        }
+        (Ending::Exited(0), Some(SlotState::Done), None) => match evidence.finished {
+            true => seen(probe.access, &slot),
+            false => disagree("the access was done, but the child did not finish"),
+        },
+        (Ending::Exited(0), Some(SlotState::Done | SlotState::Begun), Some(_)) => {
+            disagree("a fault was recorded, but the child lived on")
+        }
+        (Ending::Exited(0), ..) => Err(HarnessError::ExitedEarly),
+        (Ending::Killed(signal), Some(SlotState::Begun), Some((recorded, code, address))) => {
+            if signal != recorded {
+                return disagree("another signal was recorded than the one that killed");
+            }
+            let accessed = slot.base.wrapping_add_signed(probe.at);
+            let address = relative(address, accessed, slot.base);
+            Ok(Outcome::Fault(Fault { signal: Signal(signal), code: Some(code), address }))
+        }
+        // Blocked or ignored by the case, a fault kills without running a handler (signal(7)).
+        (Ending::Killed(signal), Some(SlotState::Begun), None)
+            if program.alters_signals && is_fault(signal) && evidence.sent.is_none() =>
+        {
+            Ok(Outcome::Fault(Fault {
+                signal: Signal(signal),
+                code: None,
+                address: FaultAddress::Unknown,
+            }))
+        }
+        (ending, ..) => Err(failure(ending, evidence, deadline_ms)),
+    }
+}
+
+/// What each step came to, in a child that was asked to go through to the end.
+pub fn step_results(
+    program: &Program,
+    ending: Ending,
+    evidence: &Evidence,
+    deadline_ms: u64,
+    timeout_is_an_answer: bool,
+) -> Result<Vec<StepResult>, HarnessError> {
+    let mut results = Vec::with_capacity(program.ops.len());
+    let mut answered = matches!(ending, Ending::Exited(0)) && evidence.finished;
+    for (index, op) in program.ops.iter().enumerate() {
+        let slot = evidence.slots.get(index).cloned().unwrap_or_default();
+        let own = match op {
+            Op::Block { .. } => None,
+            _ => Some(ending_at(program, index, ending, evidence)?),
+        };
+        let begun = slot.state == Some(SlotState::Begun);
+        let result = match (slot.state, slot.fault, own) {
+            (Some(SlotState::NotReached), ..) => StepResult::NotReached,
+            (Some(SlotState::NoMap), ..) => StepResult::NoMap,
+            (Some(SlotState::Done), None, _) => done(op, &slot),
+            // A block that is still going: the step inside it tells the story.
+            (Some(SlotState::Begun), None, None) => StepResult::Done,
+            // The process of a block may end by itself; the victim may not.
+            (Some(SlotState::Begun), None, Some(Ending::Exited(code)))
+                if matches!(op, Op::Exit { code: asked } if *asked == code)
+                    && inside_a_block(program, index) =>
+            {
+                StepResult::Done
+            }
+            (
+                Some(SlotState::Begun),
+                Some((signal, code, address)),
+                Some(Ending::Killed(killed)),
+            ) if killed == signal => {
+                let at = match op {
+                    Op::Touch { at, .. } => slot.base.wrapping_add_signed(*at),
+                    _ => 0,
+                };
+                let address = relative(address, at, slot.base);
+                StepResult::Fault(Fault { signal: Signal(signal), code: Some(code), address })
+            }
+            (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
+                if by_the_kernel(program, op, signal, evidence) =>
+            {
+                match op {
+                    Op::Touch { .. } => StepResult::Fault(Fault {
+                        signal: Signal(signal),
+                        code: None,
+                        address: FaultAddress::Unknown,
+                    }),
+                    _ => StepResult::Killed(Signal(signal)),
+                }
+            }
+            (Some(SlotState::Begun), None, Some(Ending::TimedOut { .. }))
+                if timeout_is_an_answer =>
+            {
+                StepResult::TimedOut
+            }
+            (_, _, own) => return Err(failure(own.unwrap_or(ending), evidence, deadline_ms)),
+        };
+        // A step of the victim itself that explains how the victim ended.
+        answered |= begun && own == Some(ending) && result != StepResult::Done;
+        answered |= matches!(result, StepResult::TimedOut);
+        results.push(result);
+    }
+    if !answered {
+        return Err(failure(ending, evidence, deadline_ms));
+    }
+    for (block, op) in program.ops.iter().enumerate() {
+        let Op::Block { end, .. } = op else { continue };
+        let slot = evidence.slots.get(block).cloned().unwrap_or_default();
+        let own = decode_wait_status(slot.wait_status);
+        let explained = results[block + 1..*end].iter().any(|result| match (result, own) {
+            (StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal), own) => {
+                own == Ending::Killed(signal.0)
+            }
+            (_, own) => own == Ending::Exited(0),
+        });
+        if slot.state == Some(SlotState::Done) && !explained && own != Ending::Exited(0) {
+            return Err(failure(own, evidence, deadline_ms));
+        }
+    }
+    Ok(results)
+}
+
+/// The steps before a probe that were done and how, to compare from child to child.
+pub fn steps_before(
+    program: &Program,
+    probe: &Probe,
+    evidence: &Evidence,
+) -> Vec<(usize, StepResult)> {
+    let all = program.ops.iter().zip(&evidence.slots).enumerate().take(probe.sweep);
+    all.filter(|(_, (op, slot))| {
+        let done = slot.state == Some(SlotState::Done) && slot.fault.is_none();
+        done && !matches!(op, Op::Block { .. } | Op::Sweep { .. })
+    })
+    .map(|(index, (op, slot))| (index, done(op, slot)))
+    .collect()
+}
+
+fn inside_a_block(program: &Program, index: usize) -> bool {
+    program.ops.iter().enumerate().any(
+        |(block, op)| matches!(op, Op::Block { end, .. } if (block + 1..*end).contains(&index)),
+    )
+}
+
+/// How the process ended that runs this op: the victim itself, or the process of the innermost block
+/// around the op, whose wait status the surrounding process has noted.
+fn ending_at(
+    program: &Program,
+    index: usize,
+    ending: Ending,
+    evidence: &Evidence,
+) -> Result<Ending, HarnessError> {
+    let around = |(block, op): (usize, &Op)| match op {
+        Op::Block { end, .. } if (block + 1..*end).contains(&index) => Some(block),
+        _ => None,
+    };
+    let Some(block) = program.ops.iter().enumerate().filter_map(around).next_back() else {
+        return Ok(ending);
+    };
+    let outer = ending_at(program, block, ending, evidence)?;
+    let slot = evidence.slots.get(block);
+    let is_probe_or_done = slot.is_some_and(|slot| slot.state == Some(SlotState::Done))
+        || (outer == Ending::Exited(0) && evidence.finished);
+    match slot {
+        Some(slot) if is_probe_or_done => Ok(decode_wait_status(slot.wait_status)),
+        // The block was never waited for: its process went down with the one around it.
+        _ => Ok(outer),
+    }
+}
+
+fn decode_wait_status(status: i32) -> Ending {
+    match libc::WIFSIGNALED(status) {
+        true => Ending::Killed(libc::WTERMSIG(status)),
+        false => Ending::Exited(libc::WEXITSTATUS(status)),
+    }
+}
+
+/// What a finished step came to.
+fn done(op: &Op, slot: &SlotEvidence) -> StepResult {
+    let failed = (-4095..0).contains(&slot.value);
+    match op {
+        Op::Sweep { .. } | Op::Block { .. } => StepResult::Done,
+        _ if failed => StepResult::Errno(Errno(-slot.value as i32)),
+        Op::Touch { store: None, .. } | Op::Pread { .. } => match &slot.seen {
+            Some(seen) => StepResult::Saw(seen.clone()),
+            None => StepResult::NotReached,
+        },
+        Op::System { number, .. }
+            if [libc::SYS_read, libc::SYS_write, libc::SYS_pwrite64].contains(number) =>
+        {
+            StepResult::Count(slot.value as u64)
+        }
+        _ => StepResult::Done,
+    }
+}
+
+/// What was seen where the access went through.
+fn seen(access: Access, slot: &SlotEvidence) -> Result<Outcome, HarnessError> {
+    if slot.value < 0 {
+        return Ok(Outcome::Errno(Errno(-slot.value as i32)));
+    }
+    let seen = slot.seen.as_ref().and_then(|seen| seen.runs.first()).map(|run| run.byte);
+    let clean = match (access, seen, slot.value) {
+        (Access::Read | Access::CopyFromUser, Some(byte), _) => byte,
+        (Access::Exec, None, _) => Clean::Ok,
+        (Access::Exec, Some(_), _) => Clean::NoCode,
+        (Access::Write | Access::CopyToUser, _, 0) => Clean::Ok,
+        (Access::Write | Access::CopyToUser, _, 1) => Clean::MemoryOnly,
+        (Access::Write | Access::CopyToUser, _, 2) => Clean::ToFile,
+        _ => {
+            return Err(HarnessError::Disagree("nothing was recorded of the access".to_owned()));
+        }
+    };
+    Ok(Outcome::Clean(clean))
+}
+
+/// `si_addr` told relative to the map.
+fn relative(address: u64, accessed: u64, base: u64) -> FaultAddress {
+    // As far as the largest map and its surroundings reach.
+    const NEAR: i64 = 2 * crate::parse::limits::MAP_BYTES as i64;
+    match address.wrapping_sub(base) as i64 {
+        _ if address == accessed => FaultAddress::Accessed,
+        _ if address == 0 => FaultAddress::Null,
+        offset if offset.abs() <= NEAR => FaultAddress::At(offset),
+        _ => FaultAddress::Elsewhere,
+    }
+}
+
+fn is_fault(signal: i32) -> bool {
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP].contains(&signal)
+}
+
+/// Whether a signal without siginfo is the kernel's answer to this step: a fault that the case has
+/// blocked or ignored, or a limit that a system call ran into.
+fn by_the_kernel(program: &Program, op: &Op, signal: i32, evidence: &Evidence) -> bool {
+    match op {
+        Op::Touch { .. } => program.alters_signals && is_fault(signal) && evidence.sent.is_none(),
+        Op::Raise { .. } => false,
+        _ => [libc::SIGXFSZ, libc::SIGSYS].contains(&signal),
+    }
+}
+
+/// The reason why there is no answer.
+fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> HarnessError {
+    match (ending, evidence.setup) {
+        (Ending::TimedOut { stopped }, _) => {
+            HarnessError::TimedOut { stopped, after_ms: deadline_ms }
+        }
+        (Ending::Stuck, _) => HarnessError::System(
+            "the child was killed and is still there: the kernel does not let it go".to_owned(),
+        ),
+        (Ending::Exited(code), Some((why, errno))) if code != 0 => {
+            let reason = SetupFailure::describe(why);
+            HarnessError::Setup(match errno {
+                0 => reason.to_owned(),
+                _ => format!("{reason}: {}", Errno(errno)),
+            })
+        }
+        (Ending::Exited(0), _) => HarnessError::ExitedEarly,
+        (Ending::Exited(code), _) => HarnessError::ExitedNonZero(code),
+        (Ending::Killed(signal), _) => HarnessError::KilledFromOutside(Signal(signal)),
+    }
+}

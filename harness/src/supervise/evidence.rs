@@ -1,0 +1,73 @@
+//! The record of a child that is gone, read as plain values.
+//!
+//! Nothing in the record is trusted to make sense: a number that no victim writes becomes "nothing
+//! was said". The values can be made by hand, so that the judgement over them is tested without any
+//! child.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::case::{Run, Seen};
+use crate::sys::{Record, SlotState};
+use crate::victim::unpack_run;
+
+/// What a child said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// It did all that it was asked to.
+    pub finished: bool,
+    /// Why it could not begin: a reason by number and an errno.
+    pub setup: Option<(u32, i32)>,
+    /// A signal that was sent to it rather than raised by an access, and by whom.
+    pub sent: Option<(i32, i32)>,
+    /// One for each step.
+    pub slots: Vec<SlotEvidence>,
+}
+
+/// What a child said of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SlotEvidence {
+    /// How far it came; `None` where the record holds no sense.
+    pub state: Option<SlotState>,
+    /// The signal that it raised: number, `si_code` and `si_addr`.
+    pub fault: Option<(i32, i32, u64)>,
+    /// What the call returned: -errno where it failed.
+    pub value: i64,
+    /// Where the touched map begins.
+    pub base: u64,
+    /// The raw wait status of a block's process.
+    pub wait_status: i32,
+    /// The bytes seen.
+    pub seen: Option<Seen>,
+}
+
+impl Evidence {
+    /// Reads the record of a victim of `steps` steps.
+    pub fn read(record: &Record, steps: usize) -> Evidence {
+        let nonzero = |a: u32, b: i32| (a != 0).then_some((a, b));
+        let signal = record.sent_signal.load(Relaxed);
+        Evidence {
+            finished: record.finished.load(Relaxed) == 1,
+            setup: nonzero(record.setup.load(Relaxed), record.setup_errno.load(Relaxed)),
+            sent: (signal != 0).then(|| (signal, record.sent_by.load(Relaxed))),
+            slots: record.slots.iter().take(steps).map(SlotEvidence::read).collect(),
+        }
+    }
+}
+
+impl SlotEvidence {
+    fn read(slot: &crate::sys::Slot) -> SlotEvidence {
+        let signal = slot.signal.load(Relaxed);
+        let count = slot.run_count.load(Relaxed) as usize;
+        let runs: Option<Vec<Run>> =
+            slot.runs.iter().take(count).map(|run| unpack_run(run.load(Relaxed))).collect();
+        SlotEvidence {
+            state: SlotState::from_number(slot.state.load(Relaxed)),
+            fault: (signal != 0)
+                .then(|| (signal, slot.code.load(Relaxed), slot.address.load(Relaxed))),
+            value: slot.value.load(Relaxed) as i64,
+            base: slot.base.load(Relaxed),
+            wait_status: slot.wait_status.load(Relaxed) as i32,
+            seen: runs.map(|runs| Seen { runs, cut: count > slot.runs.len() }),
+        }
+    }
+}

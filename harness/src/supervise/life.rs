@@ -1,0 +1,193 @@
+//! From the fork to the last of its descendants.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+
+use super::evidence::Evidence;
+use super::orphans;
+use crate::sys::{self, Arena, SharedRecord};
+use crate::victim::{self, Handed, Probe, Program};
+
+/// How long a killed child may take to be gone. It only takes longer while the kernel itself is
+/// stuck on its behalf.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How a child ended, as the kernel tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It called `_exit` with this status.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+    /// It was still there at the deadline, and was killed.
+    TimedOut {
+        /// It was stopped then.
+        stopped: bool,
+    },
+    /// It was killed, and is still there: the kernel does not let it go.
+    Stuck,
+}
+
+/// Everything that is known of one child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it recorded.
+    pub evidence: Evidence,
+    /// From before the fork to after the reap.
+    pub elapsed: Duration,
+}
+
+/// Runs children one at a time, in a worker process of one thread.
+#[derive(Debug)]
+pub struct Supervisor {
+    record: &'static SharedRecord,
+    arena: Arena,
+    /// Becomes readable or hangs up when the controller is gone.
+    controller: Option<OwnedFd>,
+    own_pid: i32,
+}
+
+/// The controller is gone: everything has been killed, and the worker should end.
+#[derive(Debug)]
+pub struct Abandoned;
+
+/// Why there is no witness.
+#[derive(Debug)]
+pub enum NoWitness {
+    /// The child could not be forked.
+    Fork(nix::errno::Errno),
+    /// See [`Abandoned`].
+    Abandoned(Abandoned),
+    /// A system call on the child's descriptor failed.
+    Wait(rustix::io::Errno),
+}
+
+impl Supervisor {
+    /// Makes this process a worker. It must be single-threaded, and stay so.
+    ///
+    /// `controller` is one end of a pipe whose other end only the controller holds.
+    pub fn new(
+        record: &'static SharedRecord,
+        controller: Option<OwnedFd>,
+    ) -> Result<Supervisor, std::io::Error> {
+        // What a child forks and leaves behind becomes a child of this process, not of init.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let arena = Arena::find()?;
+        sys::prepare_worker(&sys::Limits::default())?;
+        sys::install_fault_handler(record)?;
+        let own_pid = rustix::process::getpid().as_raw_nonzero().get();
+        Ok(Supervisor { record, arena, controller, own_pid })
+    }
+
+    /// Runs one child through the program, up to the probe or to the end.
+    pub fn run(
+        &self,
+        program: &Program,
+        probe: Option<Probe>,
+        files: &[Handed<'_>],
+        deadline: Duration,
+    ) -> Result<Witness, NoWitness> {
+        let (record, arena, own_pid) = (self.record, self.arena, self.own_pid);
+        self.run_body(program.ops.len(), &program.ids, deadline, |child| {
+            victim::run(child, program, probe, files, record, arena, own_pid)
+        })
+    }
+
+    /// Runs one child through any body, with the same care: for children more hostile than any case.
+    pub fn run_body(
+        &self,
+        steps: usize,
+        ids: &[usize],
+        deadline: Duration,
+        body: impl FnOnce(sys::Child) -> i32,
+    ) -> Result<Witness, NoWitness> {
+        let started = Instant::now();
+        self.record.clear(steps);
+        let child = sys::spawn(body).map_err(NoWitness::Fork)?;
+        let ended = self.await_end(child.pidfd.as_fd(), started + deadline);
+        let stopped = matches!(ended, Ok(None)) && is_stopped(child.pidfd.as_fd());
+        // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
+        let _ = kill_process_group(child.pid, Signal::KILL);
+        let ending = match ended {
+            Ok(Some(())) => self.reap(child.pidfd.as_fd())?,
+            Ok(None) => match self.await_end(child.pidfd.as_fd(), Instant::now() + GRACE) {
+                Ok(Some(())) => {
+                    self.reap(child.pidfd.as_fd())?;
+                    Ending::TimedOut { stopped }
+                }
+                _ => Ending::Stuck,
+            },
+            Err(error) => {
+                let _ = self.reap(child.pidfd.as_fd());
+                orphans::sweep_orphans(&[], GRACE);
+                return Err(error);
+            }
+        };
+        orphans::sweep_orphans(&[], GRACE);
+        for id in ids {
+            let id = self.record.values[*id].load(std::sync::atomic::Ordering::Relaxed);
+            if let Ok(id) = i32::try_from(id) {
+                sys::forget_segment(id);
+            }
+        }
+        let evidence = Evidence::read(self.record, steps);
+        Ok(Witness { ending, evidence, elapsed: started.elapsed() })
+    }
+
+    /// Waits until the child has ended (`Some`) or the deadline has passed (`None`).
+    fn await_end(&self, pidfd: BorrowedFd<'_>, deadline: Instant) -> Result<Option<()>, NoWitness> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let timeout = rustix::event::Timespec::try_from(left).ok();
+            let mut fds = [
+                PollFd::from_borrowed_fd(pidfd, PollFlags::IN),
+                PollFd::from_borrowed_fd(
+                    self.controller.as_ref().map_or(pidfd, |controller| controller.as_fd()),
+                    PollFlags::empty(), // only the hang-up, which is always reported
+                ),
+            ];
+            match poll(&mut fds, timeout.as_ref()) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(errno) => return Err(NoWitness::Wait(errno)),
+                Ok(0) => return Ok(None),
+                Ok(_) if fds[0].revents().contains(PollFlags::IN) => return Ok(Some(())),
+                Ok(_) => return Err(NoWitness::Abandoned(Abandoned)),
+            }
+        }
+    }
+
+    /// How the child ended. It is a zombie before this and nothing after.
+    fn reap(&self, pidfd: BorrowedFd<'_>) -> Result<Ending, NoWitness> {
+        let status = retry(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED))
+            .map_err(NoWitness::Wait)?
+            .ok_or(NoWitness::Wait(rustix::io::Errno::CHILD))?;
+        Ok(ending(&status))
+    }
+}
+
+fn ending(status: &WaitIdStatus) -> Ending {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, Some(signal)) => Ending::Killed(signal),
+        (None, None) => Ending::Stuck,
+    }
+}
+
+fn is_stopped(pidfd: BorrowedFd<'_>) -> bool {
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::PidFd(pidfd), options), Ok(Some(status)) if status.stopped())
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One child's whole life, seen from outside: spawn, deadline, kill, reap, classify.
+//!
+//! The child is hostile until shown otherwise. Whatever it does, it is gone when [`Supervisor::run`]
+//! returns, and so is everything that it forked. What it wrote into the record counts only as far as
+//! the wait status bears it out.
+
+mod classify;
+mod evidence;
+mod life;
+mod orphans;
+
+pub use classify::{probe_outcome, step_results, steps_before};
+pub use evidence::{Evidence, SlotEvidence};
+pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
+pub use orphans::sweep_orphans;

@@ -1,0 +1,70 @@
+//! What a child forked and left behind.
+//!
+//! The worker is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): orphans become its own children.
+//! Those in the child's process group have been killed with it and only need to be reaped; one that
+//! made a session or group of its own has to be found and killed, and so have those that it forks
+//! meanwhile.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+/// Kills and reaps every child of this process but those in `keep`. Gives how many were not gone
+/// after `grace`.
+pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
+    let deadline = Instant::now() + grace;
+    let mut pause = Duration::from_micros(50);
+    loop {
+        if keep.is_empty() && reap_all() {
+            return 0; // as nearly always, at the cost of one system call
+        }
+        let mut left = children();
+        left.retain(|pid| !keep.contains(pid));
+        for pid in &left {
+            let _ = kill_process(*pid, Signal::KILL);
+            if !keep.is_empty() {
+                let _ = waitid(WaitId::Pid(*pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+            }
+        }
+        let done = !keep.is_empty() && left.is_empty();
+        if done || Instant::now() >= deadline {
+            return left.len();
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(5));
+    }
+}
+
+/// Reaps every child that has ended; true when none at all is left.
+fn reap_all() -> bool {
+    loop {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => return false,
+            Err(_) => return true, // ECHILD
+        }
+    }
+}
+
+/// The live children of this process: from /proc/self/task/TID/children where the kernel has it
+/// (CONFIG_PROC_CHILDREN), otherwise from the parents of all processes.
+fn children() -> Vec<Pid> {
+    let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    if let Ok(list) = std::fs::read_to_string(format!("/proc/self/task/{own}/children")) {
+        return list.split_whitespace().filter_map(pid).collect();
+    }
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+            // proc(5): pid (comm) state ppid; comm may hold anything, ')' included.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<i32>().ok()?;
+            (parent == own).then(|| pid(&name)).flatten()
+        })
+        .collect()
+}

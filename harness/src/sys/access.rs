@@ -1,0 +1,176 @@
+//! The accesses themselves: one load, one store, one jump.
+//!
+//! `let _ = *p` performs no access at all, and a debug build checks pointers and aborts before the
+//! CPU is asked. So each access is one instruction of known width, spelled out where the target is
+//! known, and otherwise a volatile access to a type of alignment 1, which compiles to one.
+
+use super::Child;
+
+/// The bytes of a return instruction, which fills files that are to be executed.
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+const RETURN: &[u8] = &[0xc3]; // ret
+/// The bytes of a return instruction, which fills files that are to be executed.
+#[cfg(target_arch = "aarch64")]
+const RETURN: &[u8] = &[0xc0, 0x03, 0x5f, 0xd6]; // ret
+/// The bytes of a return instruction, which fills files that are to be executed.
+#[cfg(target_arch = "riscv64")]
+const RETURN: &[u8] = &[0x82, 0x80]; // c.jr ra
+/// No return instruction is known here: nothing is executed.
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "x86",
+    target_arch = "aarch64",
+    target_arch = "riscv64"
+)))]
+const RETURN: &[u8] = &[];
+
+/// The byte that a file of return instructions holds at this offset; `None` where this machine's
+/// return instruction is not known to the harness.
+pub fn returns_at(offset: u64) -> Option<u8> {
+    let length = RETURN.len() as u64;
+    (length > 0).then(|| RETURN[(offset % length) as usize])
+}
+
+/// The length of an instruction where all have the same, which is then how they are aligned; 1
+/// elsewhere.
+pub const fn instruction_bytes() -> usize {
+    match RETURN.len() {
+        0 => 1,
+        length => length,
+    }
+}
+
+macro_rules! one_instruction {
+    ($load:ident, $store:ident, $type:ty, $packed:ident, $x86_load:literal, $x86_store:literal,
+     $arm_load:literal, $arm_store:literal) => {
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[repr(C, packed)]
+        struct $packed($type);
+
+        /// # Safety
+        /// The process must be expendable: the load may kill it.
+        #[inline(never)]
+        unsafe fn $load(address: usize) -> $type {
+            #[cfg(target_arch = "x86_64")]
+            {
+                let value: $type;
+                // SAFETY: one load; it reads memory or faults.
+                unsafe {
+                    std::arch::asm!($x86_load, in("rdi") address, out("rax") value,
+                        options(nostack, readonly, preserves_flags));
+                }
+                value
+            }
+            #[cfg(target_arch = "aarch64")]
+            {
+                let value: $type;
+                // SAFETY: one load; it reads memory or faults.
+                unsafe {
+                    std::arch::asm!($arm_load, address = in(reg) address, value = out(reg) value,
+                        options(nostack, readonly, preserves_flags));
+                }
+                value
+            }
+            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+            {
+                // SAFETY: a volatile load of alignment 1; it reads memory or faults.
+                unsafe { std::ptr::read_volatile(address as *const $packed).0 }
+            }
+        }
+
+        /// # Safety
+        /// The process must be expendable: the store may kill it, or change any of its memory.
+        #[inline(never)]
+        unsafe fn $store(address: usize, value: $type) {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: one store; it writes memory or faults.
+            unsafe {
+                std::arch::asm!($x86_store, in("rdi") address, in("rax") value,
+                    options(nostack, preserves_flags));
+            }
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: one store; it writes memory or faults.
+            unsafe {
+                std::arch::asm!($arm_store, address = in(reg) address, value = in(reg) value,
+                    options(nostack, preserves_flags));
+            }
+            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+            // SAFETY: a volatile store of alignment 1; it writes memory or faults.
+            unsafe {
+                std::ptr::write_volatile(address as *mut $packed, $packed(value));
+            }
+        }
+    };
+}
+
+one_instruction!(
+    load2,
+    store2,
+    u16,
+    Packed2,
+    "mov ax, word ptr [rdi]",
+    "mov word ptr [rdi], ax",
+    "ldrh {value:w}, [{address}]",
+    "strh {value:w}, [{address}]"
+);
+one_instruction!(
+    load4,
+    store4,
+    u32,
+    Packed4,
+    "mov eax, dword ptr [rdi]",
+    "mov dword ptr [rdi], eax",
+    "ldr {value:w}, [{address}]",
+    "str {value:w}, [{address}]"
+);
+one_instruction!(
+    load8,
+    store8,
+    u64,
+    Packed8,
+    "mov rax, qword ptr [rdi]",
+    "mov qword ptr [rdi], rax",
+    "ldr {value}, [{address}]",
+    "str {value}, [{address}]"
+);
+
+impl Child {
+    /// Loads `width` bytes (1, 2, 4 or 8) with one instruction, in memory order.
+    pub fn load(&self, address: usize, width: usize) -> [u8; 8] {
+        let mut bytes = [0; 8];
+        // SAFETY: a `Child` is expendable.
+        unsafe {
+            match width {
+                2 => bytes[..2].copy_from_slice(&load2(address).to_ne_bytes()),
+                4 => bytes[..4].copy_from_slice(&load4(address).to_ne_bytes()),
+                8 => bytes = load8(address).to_ne_bytes(),
+                // A byte is aligned anywhere: a volatile load is one instruction on every target.
+                _ => bytes[0] = std::ptr::read_volatile(address as *const u8),
+            }
+        }
+        bytes
+    }
+
+    /// Stores `byte` into each of `width` bytes (1, 2, 4 or 8) with one instruction.
+    pub fn store(&self, address: usize, width: usize, byte: u8) {
+        // SAFETY: a `Child` is expendable.
+        unsafe {
+            match width {
+                2 => store2(address, u16::from_ne_bytes([byte; 2])),
+                4 => store4(address, u32::from_ne_bytes([byte; 4])),
+                8 => store8(address, u64::from_ne_bytes([byte; 8])),
+                _ => std::ptr::write_volatile(address as *mut u8, byte),
+            }
+        }
+    }
+
+    /// Calls what lies at the address. It must be a return instruction, or fault.
+    pub fn execute(&self, address: usize) {
+        // SAFETY: a `Child` is expendable; the caller has seen that the fetch faults or that a return
+        // instruction lies there, which comes straight back.
+        unsafe {
+            let function: extern "C" fn() = std::mem::transmute(address);
+            function();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A process that may do anything to itself.
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use nix::libc;
+
+/// Bytes of the buffer for pread.
+pub const SCRATCH_BYTES: usize = crate::parse::limits::BUFFER_BYTES as usize;
+static SCRATCH: [AtomicU8; SCRATCH_BYTES] = [const { AtomicU8::new(0) }; SCRATCH_BYTES];
+
+/// One byte of the buffer.
+pub fn scratch(index: usize) -> u8 {
+    SCRATCH.get(index).map_or(0, |byte| byte.load(Relaxed))
+}
+
+/// Proof that this process is a child forked to be a victim: nobody else depends on its memory.
+#[derive(Debug)]
+pub struct Child(());
+
+impl Child {
+    /// Only `spawn` makes one, on the child's side of the fork.
+    pub(super) fn new() -> Child {
+        Child(())
+    }
+
+    /// Makes a system call with these arguments, whatever they are. Fails with the kernel's errno.
+    pub fn call(&self, number: libc::c_long, args: [usize; 6]) -> Result<usize, i32> {
+        let [a, b, c, d, e, f] = args;
+        // SAFETY: the call may well destroy this process's memory. That is what the process is for:
+        // nothing of it is used afterwards but code and stack, and where those go too it dies and
+        // its supervisor sees it.
+        let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+        if result == -1 {
+            // SAFETY: errno of this thread; glibc and musl keep it in thread-local memory.
+            return Err(unsafe { *libc::__errno_location() });
+        }
+        Ok(result as usize)
+    }
+
+    /// Ends the process at once: no destructor, no atexit handler, no flush.
+    pub fn exit(&self, code: i32) -> ! {
+        // SAFETY: `_exit` has no preconditions.
+        unsafe { libc::_exit(code) }
+    }
+
+    /// Forks once more. The second process is as expendable as the first: 0 there, its pid here.
+    pub fn fork(&self) -> Result<usize, i32> {
+        self.call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0, 0])
+    }
+
+    /// Where the buffer for pread begins.
+    pub fn scratch_address(&self) -> usize {
+        SCRATCH.as_ptr() as usize
+    }
+
+    /// Lets a system call read this value: its address, valid for as long as the reference.
+    pub fn address_of<T>(&self, value: &T) -> usize {
+        std::ptr::from_ref(value) as usize
+    }
+}

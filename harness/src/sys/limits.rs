@@ -1,0 +1,63 @@
+//! What a worker sets once, and every victim forked from it inherits: limits and signals.
+//!
+//! Setting them before the fork costs a victim nothing. None of them alters what a case measures;
+//! they bound what a hostile child can take.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+
+/// What a victim may take, beside what its case is bounded to anyway.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of address space beyond what the worker has mapped itself.
+    pub address_space: u64,
+    /// Bytes of a file.
+    pub file_size: u64,
+    /// Processes beyond those that this machine runs now. Root is not held to it.
+    pub processes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { address_space: 4 << 30, file_size: 2 << 30, processes: 1024 }
+    }
+}
+
+/// Makes this process fit to fork victims: default dispositions, an empty mask, bounded resources.
+pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            // SAFETY: the default disposition runs no code of ours.
+            unsafe { nix::sys::signal::sigaction(signal, &default) }?;
+        }
+    }
+    nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    // 1, not 0: with a pipe in core_pattern the kernel runs the program even for a limit of 0
+    // (core(5)); 1 is the value that says "no core at all".
+    lower(Resource::RLIMIT_CORE, 1)?;
+    lower(Resource::RLIMIT_AS, mapped_bytes() + limits.address_space)?;
+    lower(Resource::RLIMIT_FSIZE, limits.file_size)?;
+    lower(Resource::RLIMIT_NPROC, running_tasks() + limits.processes)
+}
+
+/// Sets the soft limit, leaving the hard one: a case may still lower it, and the next worker too.
+fn lower(resource: Resource, limit: u64) -> Result<(), nix::errno::Errno> {
+    let (_, hard) = getrlimit(resource)?;
+    setrlimit(resource, limit.min(hard), hard)
+}
+
+/// Bytes that this process has mapped; 0 where /proc does not tell.
+fn mapped_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+/// Tasks on this machine, of all users; a generous guess where /proc does not tell.
+fn running_tasks() -> u64 {
+    // proc(5): "0.20 0.18 0.12 1/80 11206", the number after the slash counts all tasks.
+    let loadavg = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let tasks = loadavg.split(' ').nth(3).and_then(|field| field.split('/').nth(1));
+    tasks.and_then(|n| n.parse().ok()).unwrap_or(32 * 1024)
+}

@@ -1,0 +1,27 @@
+//! The only `unsafe` of the harness.
+//!
+//! What a victim does is unsafe by design: it touches addresses that may not be there and calls the
+//! kernel with arguments that are meant to be wrong. It is kept harmless by where it happens. A
+//! [`Child`] can only be had in a process that [`spawn()`] has just forked, that nobody else depends
+//! on, and that ends with `_exit`; whatever it does to its own memory dies with it.
+//!
+//! Between the fork and `_exit` nothing here allocates, locks or panics, and no function of the C
+//! library is called that keeps state beyond `errno`.
+
+mod access;
+mod arena;
+mod child;
+mod fault_handler;
+mod limits;
+mod namespace;
+mod record;
+mod spawn;
+
+pub use access::{instruction_bytes, returns_at};
+pub use arena::Arena;
+pub use child::{Child, SCRATCH_BYTES, scratch};
+pub use fault_handler::{install as install_fault_handler, set_cursor};
+pub use limits::{Limits, prepare_worker};
+pub use namespace::{forget_segment, own_ipc_namespace};
+pub use record::{Record, SharedCounters, SharedRecord, Slot, SlotState};
+pub use spawn::{Spawned, fork_worker, spawn};

@@ -1,0 +1,186 @@
+//! The record: the one page or so that a victim and its supervisor share.
+//!
+//! The victim writes down how far it came and what it saw; the supervisor reads it once the victim
+//! is gone. A victim may scribble over it, so every field is an atomic that any value may stand in,
+//! and the reader trusts nothing that the wait status does not bear out.
+
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+use crate::parse::limits::{BLOCKS, STEPS, VARIABLES};
+
+/// How many runs of equal bytes a slot can tell.
+pub const RUNS: usize = 8;
+
+/// What the victim tells of itself.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Record {
+    /// 1 when the victim has performed everything that it was asked to.
+    pub finished: AtomicU32,
+    /// Why the victim could not begin, by number; 0 where it could.
+    pub setup: AtomicU32,
+    /// The errno of that.
+    pub setup_errno: AtomicI32,
+    /// A signal that was sent (`si_code <= 0`) rather than raised by an access.
+    pub sent_signal: AtomicI32,
+    /// The process that sent it.
+    pub sent_by: AtomicI32,
+    /// One futex word for each `process` block: 0 wait, 1 go.
+    pub go: [AtomicU32; BLOCKS],
+    /// What the variables hold: descriptors, addresses, ids.
+    pub values: [AtomicU64; VARIABLES],
+    /// One for each step.
+    pub slots: [Slot; STEPS],
+}
+
+/// What the victim tells of one step.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Slot {
+    /// A [`SlotState`] by number.
+    pub state: AtomicU32,
+    /// The signal that the step raised, or 0.
+    pub signal: AtomicI32,
+    /// Its `si_code`.
+    pub code: AtomicI32,
+    /// How many of `runs` are in use; one more than there are where some did not fit.
+    pub run_count: AtomicU32,
+    /// Its `si_addr`.
+    pub address: AtomicU64,
+    /// What the call returned, as the kernel does: -errno where it failed.
+    pub value: AtomicU64,
+    /// Where the touched map begins.
+    pub base: AtomicU64,
+    /// The wait status of the process that ran the block.
+    pub wait_status: AtomicU32,
+    /// Keeps the runs aligned.
+    pub padding: AtomicU32,
+    /// The bytes seen: kind, byte and count of each run, packed by the victim.
+    pub runs: [AtomicU64; RUNS],
+}
+
+/// How far a step came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SlotState {
+    /// Not yet begun.
+    NotReached = 0,
+    /// Begun: for a sweep this is `ARMED`, the access is next.
+    Begun = 1,
+    /// Over.
+    Done = 2,
+    /// Over, and not performed: its map was never made.
+    NoMap = 3,
+}
+
+impl SlotState {
+    /// The state of that number; `None` for a number that no victim writes.
+    pub fn from_number(number: u32) -> Option<SlotState> {
+        [SlotState::NotReached, SlotState::Begun, SlotState::Done, SlotState::NoMap]
+            .into_iter()
+            .find(|state| *state as u32 == number)
+    }
+}
+
+impl Record {
+    /// Makes the record ready for a victim of `steps` steps.
+    pub fn clear(&self, steps: usize) {
+        self.finished.store(0, Relaxed);
+        self.setup.store(0, Relaxed);
+        self.setup_errno.store(0, Relaxed);
+        self.sent_signal.store(0, Relaxed);
+        self.sent_by.store(0, Relaxed);
+        self.go.iter().for_each(|word| word.store(0, Relaxed));
+        self.values.iter().for_each(|value| value.store(u64::MAX, Relaxed));
+        for slot in &self.slots[..steps.min(STEPS)] {
+            slot.state.store(SlotState::NotReached as u32, Relaxed);
+            slot.signal.store(0, Relaxed);
+            slot.code.store(0, Relaxed);
+            slot.run_count.store(0, Relaxed);
+            slot.address.store(0, Relaxed);
+            slot.value.store(0, Relaxed);
+            slot.base.store(0, Relaxed);
+            slot.wait_status.store(0, Relaxed);
+        }
+    }
+}
+
+/// Memory of type `T`, all zero at first, shared with every process forked from here.
+#[derive(Debug)]
+struct SharedMemory<T>(NonNull<T>);
+
+impl<T> SharedMemory<T> {
+    fn new() -> Result<SharedMemory<T>, rustix::io::Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+        let at = unsafe {
+            mmap_anonymous(
+                std::ptr::null_mut(),
+                size_of::<T>(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED,
+            )
+        }?;
+        NonNull::new(at.cast()).map(SharedMemory).ok_or(rustix::io::Errno::NOMEM)
+    }
+}
+
+impl<T> Drop for SharedMemory<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this size, and no reference outlives `self`.
+        let _ = unsafe { munmap(self.0.as_ptr().cast(), size_of::<T>()) };
+    }
+}
+
+/// A [`Record`] in shared memory.
+#[derive(Debug)]
+pub struct SharedRecord(SharedMemory<Record>);
+
+impl SharedRecord {
+    /// A new record, all zero.
+    pub fn new() -> Result<SharedRecord, rustix::io::Errno> {
+        SharedMemory::new().map(SharedRecord)
+    }
+}
+
+impl Deref for SharedRecord {
+    type Target = Record;
+    fn deref(&self) -> &Record {
+        // SAFETY: the memory is mapped while `self` lives, page-aligned, and zero is a valid value of
+        // every field; all fields are atomics, so that other processes may write at any time.
+        unsafe { self.0.0.as_ref() }
+    }
+}
+
+/// What the controller and its workers share: which case is next, and who is at which.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Counters {
+    /// The case that the next idle worker takes.
+    pub next: AtomicU32,
+    /// Children forked so far.
+    pub children: AtomicU64,
+}
+
+/// [`Counters`] in shared memory.
+#[derive(Debug)]
+pub struct SharedCounters(SharedMemory<Counters>);
+
+impl SharedCounters {
+    /// New counters, all zero.
+    pub fn new() -> Result<SharedCounters, rustix::io::Errno> {
+        SharedMemory::new().map(SharedCounters)
+    }
+}
+
+impl Deref for SharedCounters {
+    type Target = Counters;
+    fn deref(&self) -> &Counters {
+        // SAFETY: as for `SharedRecord`.
+        unsafe { self.0.0.as_ref() }
+    }
+}

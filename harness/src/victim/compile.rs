@@ -1,0 +1,322 @@
+//! A case to a [`Program`]: names become variables by number, sizes become bytes, calls become system
+//! call numbers with their arguments in the kernel's order.
+
+use std::ffi::CString;
+
+use nix::libc;
+
+use super::program::{FileSpec, Op, Operand, Program, Then};
+use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
+
+/// What is known of a variable before anything runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Variable {
+    /// The file that a descriptor shows.
+    file: Option<usize>,
+    /// The length of a shared memory segment.
+    length: usize,
+}
+
+/// Turns steps into ops.
+pub(super) struct Compiler {
+    program: Program,
+    frames: Vec<Vec<(String, usize)>>,
+    variables: Vec<Variable>,
+}
+
+impl Compiler {
+    pub fn compile(steps: &[Step], page: u64) -> Program {
+        let mut compiler = Compiler {
+            program: Program {
+                ops: Vec::new(),
+                into: Vec::new(),
+                files: Vec::new(),
+                processes: Vec::new(),
+                ids: Vec::new(),
+                alters_signals: false,
+                page,
+            },
+            frames: vec![Vec::new()],
+            variables: Vec::new(),
+        };
+        compiler.block(steps);
+        compiler.program
+    }
+
+    fn block(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Call { assign, call, args } => {
+                    let (op, known) = self.call(*call, args);
+                    // After the arguments: `fd = open(fd)` in a block opens the outer `fd`.
+                    let into = assign.as_deref().and_then(|name| self.define(name, known));
+                    if let (Gives::Id, Some(id)) = (call.signature().gives, into) {
+                        self.program.ids.push(id);
+                    }
+                    self.push(op, into);
+                }
+                Step::Touch { map, at, to, store } => {
+                    let at = self.signed(at);
+                    let width = to.as_ref().map_or(1, |to| self.signed(to) - at) as usize;
+                    let map = self.find(map);
+                    self.push(Op::Touch { map, at, width, store: *store }, None);
+                }
+                Step::Sweep { map, .. } => {
+                    let map = self.find(map);
+                    self.push(Op::Sweep { map }, None);
+                }
+                Step::Block { kind, steps } => {
+                    let index = self.program.ops.len();
+                    let process = self.program.processes.len();
+                    self.push(Op::Block { kind: *kind, end: 0, process }, None);
+                    if *kind == BlockKind::Process {
+                        self.program.processes.push(index);
+                    }
+                    self.frames.push(Vec::new());
+                    self.block(steps);
+                    self.frames.pop();
+                    let end = self.program.ops.len();
+                    self.program.ops[index] = Op::Block { kind: *kind, end, process };
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, op: Op, into: Option<usize>) {
+        self.program.ops.push(op);
+        self.program.into.push(into);
+    }
+
+    /// The op of a call, and what is known of the thing that it gives.
+    fn call(&mut self, call: Call, args: &[Arg]) -> (Op, Variable) {
+        let mut known = Variable::default();
+        let op = match call {
+            Call::File => {
+                known.file = Some(self.new_file(&args[0], None));
+                // The harness's own descriptor reads and writes: only other flags need an open.
+                let flags = self.open_flags(args.get(1));
+                self.open_file(known.file, Some(flags).filter(|flags| *flags != libc::O_RDWR))
+            }
+            Call::Memfd => {
+                let flags = self.flags(args.get(1)) as u32;
+                known.file = Some(self.new_file(&args[0], Some(flags)));
+                self.open_file(known.file, None)
+            }
+            Call::Open => match &args[0] {
+                Arg::Text(path) => open_path(path, self.open_flags(args.get(1))),
+                descriptor => {
+                    known.file = self.file_of(descriptor);
+                    self.open_file(known.file, Some(self.open_flags(args.get(1))))
+                }
+            },
+            Call::Devzero => open_path(b"/dev/zero", self.open_flags(args.first())),
+            Call::Dir => open_path(b"/", libc::O_RDONLY | libc::O_DIRECTORY),
+            Call::Pipe => Op::Pipe,
+            Call::Unlink => {
+                let file = self.file_of(&args[0]).unwrap_or(0);
+                self.program.files[file].named = self.program.files[file].memfd.is_none();
+                Op::Unlink { file }
+            }
+            Call::Pread => Op::Pread {
+                descriptor: self.operand(&args[0]),
+                offset: self.number(&args[1]) as u64,
+                length: self.number(&args[2]),
+                file: self.file_of(&args[0]),
+            },
+            Call::Sigaction => {
+                self.program.alters_signals = true;
+                let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
+                Op::Sigaction { signal: self.flags(args.first()) as i32, ignore }
+            }
+            Call::Sigprocmask => {
+                self.program.alters_signals = true;
+                let how = self.flags(args.first()) as i32;
+                Op::Sigprocmask { how, signal: self.flags(args.get(1)) as i32 }
+            }
+            Call::Setrlimit => Op::Setrlimit {
+                resource: self.flags(args.first()) as i32,
+                limit: self.number(&args[1]) as u64,
+            },
+            Call::Raise => Op::Raise { signal: self.flags(args.first()) as i32 },
+            Call::Exit => Op::Exit { code: self.number(&args[0]) as i32 },
+            _ => self.system(call, args, &mut known),
+        };
+        (op, known)
+    }
+
+    /// Adds a file of the harness. Gives its number.
+    fn new_file(&mut self, size: &Arg, memfd: Option<u32>) -> usize {
+        let size = self.number(size) as u64;
+        self.program.files.push(FileSpec { size, memfd, named: false });
+        self.program.files.len() - 1
+    }
+
+    fn open_file(&self, file: Option<usize>, reopen: Option<i32>) -> Op {
+        Op::OpenFile { file: file.unwrap_or(0), reopen }
+    }
+
+    /// The flags of an open; a file is for reading and writing where the case does not say.
+    fn open_flags(&self, arg: Option<&Arg>) -> i32 {
+        arg.map_or(libc::O_RDWR, |arg| self.number(arg) as i32)
+    }
+
+    /// A call whose arguments go to the kernel as they stand.
+    fn system(&mut self, call: Call, args: &[Arg], known: &mut Variable) -> Op {
+        let mut operands: [Operand; 6] = std::array::from_fn(|index| match args.get(index) {
+            Some(arg) => self.operand(arg),
+            None => Operand::Number(0),
+        });
+        let length = |index: usize| match operands.get(index) {
+            Some(Operand::Number(length)) => length.next_multiple_of(self.program.page as usize),
+            _ => 0,
+        };
+        let mut then = Then::Nothing;
+        let number = match call {
+            Call::Mmap => {
+                let fixed = libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE;
+                let flags = self.flags(args.get(3));
+                let anonymous = flags & i64::from(libc::MAP_ANONYMOUS) != 0;
+                let file = self.file_of(&args[4]).filter(|_| !anonymous);
+                let offset = self.number(&args[5]) as u64;
+                then = Then::Mapped { file: file.map(|file| (file, offset)), length: length(1) };
+                if matches!(operands[0], Operand::Number(0)) && flags & i64::from(fixed) == 0 {
+                    operands[0] = Operand::Place;
+                }
+                libc::SYS_mmap
+            }
+            Call::Mremap => {
+                then = Then::Remapped { length: length(2) };
+                // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
+                let flags = self.flags(args.get(3)) as i32;
+                if args.len() < 5 && flags & libc::MREMAP_DONTUNMAP != 0 {
+                    operands[4] = Operand::Place;
+                }
+                libc::SYS_mremap
+            }
+            Call::Shmget => {
+                known.length = length(1);
+                libc::SYS_shmget
+            }
+            Call::Shmat => {
+                let length = match &args[0] {
+                    Arg::Id(name) => self.variables[self.find(name)].length,
+                    _ => 0,
+                };
+                then = Then::Mapped { file: None, length };
+                if matches!(operands[1], Operand::Number(0)) {
+                    operands[1] = Operand::Place;
+                }
+                libc::SYS_shmat
+            }
+            Call::Pwrite => {
+                let length = match &operands[1] {
+                    Operand::Bytes(bytes) => bytes.len(),
+                    _ => 0,
+                };
+                operands[3] = std::mem::replace(&mut operands[2], Operand::Number(length));
+                libc::SYS_pwrite64
+            }
+            Call::Munmap => libc::SYS_munmap,
+            Call::Mprotect => libc::SYS_mprotect,
+            Call::Madvise => libc::SYS_madvise,
+            Call::Msync => libc::SYS_msync,
+            Call::Mlock => libc::SYS_mlock,
+            Call::Munlock => libc::SYS_munlock,
+            Call::Mseal => libc::SYS_mseal,
+            Call::RemapFilePages => libc::SYS_remap_file_pages,
+            Call::Ftruncate => libc::SYS_ftruncate,
+            Call::Fallocate => libc::SYS_fallocate,
+            Call::Read => libc::SYS_read,
+            Call::Write => libc::SYS_write,
+            Call::Fsync => libc::SYS_fsync,
+            Call::Fcntl => libc::SYS_fcntl,
+            Call::Close => libc::SYS_close,
+            Call::Shmdt => libc::SYS_shmdt,
+            Call::Shmctl => libc::SYS_shmctl,
+            // rt_sigtimedwait and the like would need a mask; ppoll with no descriptor and no
+            // timeout is pause(2) on every architecture.
+            Call::Pause => libc::SYS_ppoll,
+            Call::File
+            | Call::Memfd
+            | Call::Dir
+            | Call::Pipe
+            | Call::Devzero
+            | Call::Open
+            | Call::Pread
+            | Call::Unlink
+            | Call::Sigaction
+            | Call::Sigprocmask
+            | Call::Setrlimit
+            | Call::Raise
+            | Call::Exit => libc::SYS_getpid,
+        };
+        Op::System { number, args: operands, then }
+    }
+
+    fn operand(&self, arg: &Arg) -> Operand {
+        match arg {
+            Arg::Size(_) | Arg::Flags(_) | Arg::BadDescriptor(_) => {
+                Operand::Number(self.number(arg))
+            }
+            Arg::Address { map: None, offset } => {
+                Operand::Number(offset.register(self.program.page).unwrap_or(0) as usize)
+            }
+            Arg::Address { map: Some(map), offset } => {
+                Operand::Variable(self.find(map), self.signed(offset) as isize)
+            }
+            Arg::Descriptor(name) | Arg::Id(name) => Operand::Variable(self.find(name), 0),
+            Arg::Text(bytes) => Operand::Bytes(bytes.clone()),
+        }
+    }
+
+    fn number(&self, arg: &Arg) -> usize {
+        match arg {
+            Arg::Size(size) => size.register(self.program.page).unwrap_or(0) as usize,
+            Arg::Flags(words) => {
+                words.iter().fold(0, |all, word| all | FlagWord::value(word)) as usize
+            }
+            Arg::BadDescriptor(number) => *number as isize as usize,
+            _ => 0,
+        }
+    }
+
+    fn flags(&self, arg: Option<&Arg>) -> i64 {
+        arg.map_or(0, |arg| self.number(arg) as i64)
+    }
+
+    fn signed(&self, size: &Size) -> i64 {
+        size.eval(self.program.page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0)
+    }
+
+    fn file_of(&self, arg: &Arg) -> Option<usize> {
+        match arg {
+            Arg::Descriptor(name) => self.variables[self.find(name)].file,
+            _ => None,
+        }
+    }
+
+    /// The variable of that name, as seen from here.
+    fn find(&self, name: &str) -> usize {
+        let mut names = self.frames.iter().rev().flatten();
+        names.find(|(own, _)| own == name).map_or(0, |(_, index)| *index)
+    }
+
+    /// The variable of that name in the innermost block, new or given once more.
+    fn define(&mut self, name: &str, known: Variable) -> Option<usize> {
+        let frame = self.frames.last_mut()?;
+        let index = match frame.iter().find(|(own, _)| own == name) {
+            Some((_, index)) => *index,
+            None => {
+                frame.push((name.to_owned(), self.variables.len()));
+                self.variables.push(Variable::default());
+                self.variables.len() - 1
+            }
+        };
+        self.variables[index] = known;
+        Some(index)
+    }
+}
+
+fn open_path(path: &[u8], flags: i32) -> Op {
+    Op::OpenPath { path: CString::new(path).unwrap_or_default(), flags }
+}

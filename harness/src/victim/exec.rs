@@ -1,0 +1,112 @@
+//! Whether it is safe to jump to a byte.
+//!
+//! What happens when bytes that are no code are executed depends on what the registers hold, so an
+//! outcome measured that way would be noise. A victim therefore looks before it jumps. Where the
+//! kernel's own list of maps says that instructions may be fetched *and* what lies there is no return
+//! instruction, the answer is `no code` and nothing is run. Everywhere else it jumps: either the
+//! fetch faults, or a return instruction comes straight back.
+
+use nix::libc;
+
+use crate::sys::{Child, returns_at, scratch};
+
+/// Bytes read from /proc at once.
+const CHUNK: usize = 4096;
+
+/// Whether to jump to `address`. Fails where /proc does not tell.
+pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
+    if !may_fetch(child, address)? {
+        return Ok(true); // the fetch faults
+    }
+    let memory = open(child, c"/proc/self/mem")?;
+    let mut returns = true;
+    for index in 0u64.. {
+        let Some(expected) = returns_at(index) else {
+            return Err(libc::ENOSYS);
+        };
+        if index > 0 && returns_at(index) == returns_at(0) {
+            break; // a whole instruction has been seen
+        }
+        let at = address + index as usize;
+        let args = [memory, child.scratch_address(), 1, at, 0, 0];
+        match child.call(libc::SYS_pread64, args) {
+            Ok(1) => returns &= scratch(0) == expected,
+            // Nothing can be read there, past EOF for instance: the fetch faults too.
+            _ => return Ok(true),
+        }
+    }
+    child.call(libc::SYS_close, [memory, 0, 0, 0, 0, 0])?;
+    Ok(returns)
+}
+
+/// Whether the map at `address` has `x` in /proc/self/maps (proc(5)).
+fn may_fetch(child: &Child, address: usize) -> Result<bool, i32> {
+    let maps = open(child, c"/proc/self/maps")?;
+    let mut line = Line::default();
+    let mut answer = false;
+    'file: loop {
+        let read = child.call(libc::SYS_read, [maps, child.scratch_address(), CHUNK, 0, 0, 0])?;
+        if read == 0 {
+            break;
+        }
+        for index in 0..read {
+            if let Some((start, end, fetch)) = line.take(scratch(index)) {
+                if (start..end).contains(&address) {
+                    answer = fetch;
+                    break 'file;
+                }
+            }
+        }
+    }
+    child.call(libc::SYS_close, [maps, 0, 0, 0, 0, 0])?;
+    Ok(answer)
+}
+
+fn open(child: &Child, path: &std::ffi::CStr) -> Result<usize, i32> {
+    let at = libc::AT_FDCWD as usize;
+    child.call(libc::SYS_openat, [at, path.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0])
+}
+
+/// A line of /proc/self/maps, byte by byte: `start-end perms ...`.
+#[derive(Default)]
+struct Line {
+    start: usize,
+    end: usize,
+    part: usize,
+    column: usize,
+}
+
+impl Line {
+    /// Takes the next byte; answers once a line's `x` or its absence has been seen.
+    fn take(&mut self, byte: u8) -> Option<(usize, usize, bool)> {
+        let digit = || char::from(byte).to_digit(16).unwrap_or(0) as usize;
+        match (byte, self.part) {
+            (b'\n', _) => *self = Line::default(),
+            (b'-', 0) | (b' ', 1) => self.part += 1,
+            (_, 0) => self.start = self.start << 4 | digit(),
+            (_, 1) => self.end = self.end << 4 | digit(),
+            (_, 2) => {
+                self.column += 1;
+                if self.column == 3 {
+                    self.part = 3;
+                    return Some((self.start, self.end, byte == b'x'));
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Line;
+
+    #[test]
+    fn a_line_of_proc_maps_is_read_byte_by_byte() {
+        let text = b"1000-3000 r-xp 00000000 08:01 12 /bin/x-y\n7f00-7f10 rw-p 0 0:0 0\n";
+        let mut line = Line::default();
+        let found: Vec<_> = text.iter().filter_map(|byte| line.take(*byte)).collect();
+        assert_eq!(found, [(0x1000, 0x3000, true), (0x7f00, 0x7f10, false)]);
+    }
+}

@@ -1,0 +1,37 @@
+//! Why a victim could not do what it was asked to: numbers in the record, words for a person.
+
+/// Why a victim could not do what it was asked to, by the number in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SetupFailure {
+    /// The supervisor was gone before the child could ask to die with it.
+    Orphaned = 1,
+    /// A process for a block could not be forked.
+    Fork = 2,
+    /// A file of the harness could not be opened for the case.
+    File = 3,
+    /// A map was not placed where the harness wanted it, so it does not stand alone.
+    Placement = 4,
+    /// What the access needs could not be prepared.
+    Access = 5,
+    /// The process of a block could not be waited for.
+    Wait = 6,
+    /// The limits of the process could not be set up.
+    Death = 7,
+}
+
+impl SetupFailure {
+    /// What that is, for a person.
+    pub fn describe(number: u32) -> &'static str {
+        match number {
+            1 => "its supervisor was gone",
+            2 => "fork",
+            3 => "opening a file of the case (is /proc mounted?)",
+            4 => "a map was not placed alone",
+            5 => "preparing the access (is /proc mounted?)",
+            6 => "waiting for the process of a block",
+            7 => "asking to die with the supervisor",
+            _ => "an unknown reason",
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Files as a victim opens and reads them.
+
+use std::ffi::CStr;
+
+use nix::libc;
+
+use super::failure::SetupFailure;
+use super::perform::Victim;
+use super::program::Operand;
+use super::see;
+use crate::sys::Slot;
+
+impl Victim<'_> {
+    /// The read end of a new pipe.
+    pub(super) fn pipe(&self) -> Result<usize, i32> {
+        let ends = std::cell::UnsafeCell::new([0i32; 2]);
+        self.child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
+        Ok(ends.into_inner()[0] as usize)
+    }
+
+    /// Removes the name of a file of the harness. A memfd never had one.
+    pub(super) fn unlink(&self, file: usize) -> Result<usize, i32> {
+        let handed = self.files.get(file).ok_or(libc::ENOENT)?;
+        let path = handed.path.ok_or(libc::ENOENT)?.as_ptr() as usize;
+        self.child.call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path, 0, 0, 0, 0])
+    }
+
+    /// A descriptor for a file of the harness: a duplicate of the harness's own, or the file opened
+    /// anew, as any process could that knows its path.
+    pub(super) fn open_file(&self, file: usize, reopen: Option<i32>) -> Result<usize, i32> {
+        let Some(handed) = self.files.get(file) else {
+            self.give_up(SetupFailure::File, libc::EBADF);
+        };
+        let descriptor = handed.descriptor as usize;
+        let Some(flags) = reopen else {
+            let dup = self.child.call(libc::SYS_dup, [descriptor, 0, 0, 0, 0, 0]);
+            return dup.or_else(|errno| self.give_up(SetupFailure::File, errno));
+        };
+        // "/proc/self/fd/N", written without formatting machinery. N has at most three digits.
+        let mut path = *b"/proc/self/fd/\0\0\0\0";
+        let digits = [descriptor / 100 % 10, descriptor / 10 % 10, descriptor % 10];
+        let skipped = digits.iter().take(2).take_while(|digit| **digit == 0).count();
+        for (place, digit) in path[14..].iter_mut().zip(&digits[skipped..]) {
+            *place = b'0' + *digit as u8;
+        }
+        match CStr::from_bytes_until_nul(&path) {
+            Ok(path) => self.open(path, flags),
+            Err(_) => Err(libc::ENOENT),
+        }
+    }
+
+    pub(super) fn open(&self, path: &CStr, flags: i32) -> Result<usize, i32> {
+        let at = libc::AT_FDCWD as usize;
+        self.child.call(libc::SYS_openat, [at, path.as_ptr() as usize, flags as usize, 0, 0, 0])
+    }
+
+    pub(super) fn pread(
+        &self,
+        slot: &Slot,
+        descriptor: &Operand,
+        offset: u64,
+        length: usize,
+        file: Option<usize>,
+    ) -> Result<usize, i32> {
+        let buffer = self.child.scratch_address();
+        let args = [self.argument(descriptor), buffer, length, offset as usize, 0, 0];
+        let count = self.child.call(libc::SYS_pread64, args)?;
+        for index in 0..count {
+            let shows = file.map(|file| (file, offset.wrapping_add(index as u64)));
+            see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));
+        }
+        Ok(count)
+    }
+}

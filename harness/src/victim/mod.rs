@@ -1,0 +1,26 @@
+//! What happens inside the child.
+//!
+//! A victim performs the steps of its case, arms, makes its one access, and ends with `_exit`. From
+//! the fork on it allocates nothing, takes no lock, never panics and prints nothing: everything it
+//! needs was laid out before the fork in a [`Program`], and everything it has to say goes into the
+//! record. It reads its own copy of the harness's memory and writes only to its own.
+
+mod compile;
+mod exec;
+mod failure;
+mod file;
+mod fill;
+mod maps;
+mod perform;
+mod probe;
+mod process;
+mod program;
+mod see;
+mod signal;
+
+pub use failure::SetupFailure;
+pub use fill::Fill;
+pub use perform::run;
+pub use probe::{MARK, Probe};
+pub use program::{FileSpec, Handed, Op, Program};
+pub use see::unpack as unpack_run;

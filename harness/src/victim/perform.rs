@@ -1,0 +1,237 @@
+//! The steps, one after the other.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::libc;
+
+use super::failure::SetupFailure;
+use super::fill::Fill;
+use super::maps::Maps;
+use super::probe::{self, Probe, Surroundings};
+use super::program::{Handed, Op, Operand, Program, Then};
+use super::see;
+use crate::case::Access;
+use crate::parse::limits::BLOCKS;
+use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_bytes, set_cursor};
+
+/// The exit status of a victim that could not do what it was asked to.
+const SETUP_FAILED: i32 = 3;
+/// What a variable holds after a call that failed: MAP_FAILED, and -1 for a descriptor.
+const FAILED: u64 = u64::MAX;
+
+/// A process that performs steps, and what it needs to know for it.
+pub(super) struct Victim<'a> {
+    pub(super) child: &'a Child,
+    pub(super) program: &'a Program,
+    pub(super) record: &'a Record,
+    pub(super) files: &'a [Handed<'a>],
+    pub(super) probe: Option<Probe>,
+    pub(super) fill: Fill,
+    arena: Arena,
+    pub(super) maps: Maps,
+    /// The processes of the `process` blocks.
+    pub(super) strangers: [usize; BLOCKS],
+}
+
+/// Performs the program up to the probe, or to its end where there is none, and exits.
+///
+/// `supervisor` is the pid of the parent as it knows itself.
+pub fn run(
+    child: Child,
+    program: &Program,
+    probe: Option<Probe>,
+    files: &[Handed<'_>],
+    record: &Record,
+    arena: Arena,
+    supervisor: i32,
+) -> ! {
+    let mut victim = Victim {
+        child: &child,
+        program,
+        record,
+        files,
+        probe,
+        fill: Program::fill_for(probe.map(|probe| probe.access)),
+        arena,
+        maps: Maps::NONE,
+        strangers: [0; BLOCKS],
+    };
+    victim.die_with(supervisor);
+    for process in 0..program.processes.len().min(BLOCKS) {
+        victim.start_stranger(process);
+    }
+    victim.steps(0, program.ops.len());
+    record.finished.store(1, Relaxed);
+    child.exit(0)
+}
+
+impl Victim<'_> {
+    /// Ends the process: what it was asked to do cannot be done.
+    pub(super) fn give_up(&self, why: SetupFailure, errno: i32) -> ! {
+        self.record.setup_errno.store(errno, Relaxed);
+        self.record.setup.store(why as u32, Relaxed);
+        self.child.exit(SETUP_FAILED)
+    }
+
+    /// Ops `from` up to, not including, `end`.
+    pub(super) fn steps(&mut self, from: usize, end: usize) {
+        let mut index = from;
+        while index < end {
+            let (Some(op), Some(slot)) =
+                (self.program.ops.get(index), self.record.slots.get(index))
+            else {
+                return;
+            };
+            set_cursor(index);
+            if !matches!(op, Op::Sweep { .. }) {
+                slot.state.store(SlotState::Begun as u32, Relaxed);
+            }
+            index = self.step(index, op, slot);
+        }
+    }
+
+    /// One op. Gives the next one's index.
+    fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
+        let mut next = index + 1;
+        let result = match op {
+            Op::System { number, args, then } => self.system(*number, args, *then),
+            Op::OpenFile { file, reopen } => self.open_file(*file, *reopen),
+            Op::OpenPath { path, flags } => self.open(path, *flags),
+            Op::Pipe => self.pipe(),
+            Op::Unlink { file } => self.unlink(*file),
+            Op::Touch { map, at, width, store } => {
+                let base = self.value(*map);
+                if base == FAILED {
+                    slot.state.store(SlotState::NoMap as u32, Relaxed);
+                    return next;
+                }
+                slot.base.store(base, Relaxed);
+                let address = (base as usize).wrapping_add_signed(*at as isize);
+                self.touch(slot, address, *width, *store);
+                Ok(0)
+            }
+            Op::Pread { descriptor, offset, length, file } => {
+                self.pread(slot, descriptor, *offset, *length, *file)
+            }
+            Op::Sigaction { signal, ignore } => self.sigaction(*signal, *ignore),
+            Op::Sigprocmask { how, signal } => self.sigprocmask(*how, *signal),
+            Op::Setrlimit { resource, limit } => self.setrlimit(*resource, *limit),
+            Op::Raise { signal } => self.raise(*signal),
+            Op::Exit { code } => self.child.exit(*code),
+            Op::Block { kind, end, process } => {
+                next = *end;
+                self.block(index, *kind, *end, *process, slot);
+                Ok(0)
+            }
+            Op::Sweep { map } => {
+                self.sweep(index, *map, slot);
+                return next;
+            }
+        };
+        // Back in this process: a fault between two steps is not the block's.
+        set_cursor(index);
+        let returned = result.map_or_else(|errno| -i64::from(errno) as u64, |value| value as u64);
+        slot.value.store(returned, Relaxed);
+        let into = self.program.into.get(index).copied().flatten();
+        if let Some(variable) = into.and_then(|into| self.record.values.get(into)) {
+            variable.store(result.map_or(FAILED, |value| value as u64), Relaxed);
+        }
+        slot.state.store(SlotState::Done as u32, Relaxed);
+        next
+    }
+
+    /// A load or store that the case asks for.
+    fn touch(&self, slot: &Slot, address: usize, width: usize, store: Option<u8>) {
+        if let Some(byte) = store {
+            return self.child.store(address, width, byte);
+        }
+        let bytes = self.child.load(address, width);
+        for (index, byte) in bytes.iter().take(width).enumerate() {
+            let shows = self.maps.file_at(address.wrapping_add(index));
+            see::note(slot, see::judge(*byte, shows, self.fill));
+        }
+    }
+
+    fn value(&self, variable: usize) -> u64 {
+        self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
+    }
+
+    pub(super) fn argument(&self, operand: &Operand) -> usize {
+        match operand {
+            Operand::Number(number) => *number,
+            Operand::Variable(variable, offset) => {
+                (self.value(*variable) as usize).wrapping_add_signed(*offset)
+            }
+            Operand::Bytes(bytes) => bytes.as_ptr() as usize,
+            Operand::Place => self.arena.place(),
+        }
+    }
+
+    /// A system call, and what it means for the notes about maps.
+    fn system(
+        &mut self,
+        number: libc::c_long,
+        operands: &[Operand; 6],
+        then: Then,
+    ) -> Result<usize, i32> {
+        let mut args = [0; 6];
+        for (arg, operand) in args.iter_mut().zip(operands) {
+            *arg = self.argument(operand);
+        }
+        let mut result = self.child.call(number, args)?;
+        let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
+        match then {
+            Then::Nothing => {}
+            Then::Mapped { file, length } => {
+                if hinted && result != self.arena.place() {
+                    self.give_up(SetupFailure::Placement, 0);
+                }
+                if hinted {
+                    self.arena.take();
+                }
+                self.maps.note(result, length, file);
+            }
+            Then::Remapped { length } => {
+                let shows = self.maps.file_at(args[0]);
+                if !self.arena.holds(result) {
+                    // The kernel chose the place, next to whatever lies there: move it once more.
+                    let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
+                    let to = self.arena.place();
+                    match self.child.call(libc::SYS_mremap, [result, length, length, flags, to, 0])
+                    {
+                        Ok(moved) => result = moved,
+                        Err(errno) => self.give_up(SetupFailure::Placement, errno),
+                    }
+                }
+                if result == self.arena.place() {
+                    self.arena.take();
+                }
+                self.maps.note(result, length, shows);
+            }
+        }
+        Ok(result)
+    }
+
+    fn sweep(&mut self, index: usize, map: usize, slot: &Slot) {
+        let base = self.value(map);
+        slot.base.store(base, Relaxed);
+        let Some(probe) = self.probe.filter(|probe| probe.sweep == index) else {
+            let state = if base == FAILED { SlotState::NoMap } else { SlotState::Done };
+            slot.state.store(state as u32, Relaxed);
+            return;
+        };
+        let mut address = (base as usize).wrapping_add_signed(probe.at as isize);
+        if probe.access == Access::Exec {
+            // The byte's instruction: where all have the same length, it begins at a multiple of it.
+            address -= address % instruction_bytes();
+        }
+        let files = |file: usize| self.files.get(file).map(|handed| handed.descriptor);
+        let around =
+            Surroundings { child: self.child, maps: &self.maps, fill: self.fill, files: &files };
+        if let Err(errno) = probe::make(&around, probe.access, address, slot) {
+            self.give_up(SetupFailure::Access, errno);
+        }
+        self.record.finished.store(1, Relaxed);
+        self.child.exit(0)
+    }
+}

@@ -1,0 +1,126 @@
+//! The one access that a victim is for.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::libc;
+
+use super::exec;
+use super::fill::Fill;
+use super::maps::Maps;
+use super::see;
+use crate::case::{Access, Clean};
+use crate::sys::{Child, Slot, SlotState};
+
+/// The byte that a probe stores. No file's pattern has it and no step may store it, so that it can
+/// only have come from the probe.
+pub const MARK: u8 = 0x7f;
+
+/// Which byte to touch, how, and at which point of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The op of the sweep.
+    pub sweep: usize,
+    /// How the byte is touched.
+    pub access: Access,
+    /// Which byte, relative to the map.
+    pub at: i64,
+}
+
+/// What the access needs beside the address.
+pub(super) struct Surroundings<'a> {
+    pub child: &'a Child,
+    pub maps: &'a Maps,
+    pub fill: Fill,
+    /// The harness's descriptors of the files, by number.
+    pub files: &'a dyn Fn(usize) -> Option<i32>,
+}
+
+/// Makes the access at `address` and notes what was seen. Fails with what could not be prepared.
+pub(super) fn make(
+    around: &Surroundings<'_>,
+    access: Access,
+    address: usize,
+    slot: &Slot,
+) -> Result<(), i32> {
+    let child = around.child;
+    let shows = around.maps.file_at(address);
+    let pipe = match access {
+        Access::CopyFromUser | Access::CopyToUser => Some(Pipe::new(child)?),
+        _ => None,
+    };
+    if let (Access::CopyToUser, Some(pipe)) = (access, &pipe) {
+        child.call(libc::SYS_write, [pipe.write, child.address_of(&MARK), 1, 0, 0, 0])?;
+    }
+    let runs = match access {
+        Access::Exec => exec::runs(child, address)?,
+        _ => true,
+    };
+
+    slot.state.store(SlotState::Begun as u32, Relaxed); // ARMED: nothing but the access from here
+    let result = match (access, &pipe) {
+        (Access::Read, _) => {
+            let byte = child.load(address, 1)[0];
+            see::note(slot, see::judge(byte, shows, around.fill));
+            Ok(0)
+        }
+        (Access::Write, _) => {
+            child.store(address, 1, MARK);
+            Ok(0)
+        }
+        (Access::Exec, _) => {
+            if runs {
+                child.execute(address);
+            } else {
+                see::note(slot, Clean::Zero);
+            }
+            Ok(0)
+        }
+        (Access::CopyFromUser, Some(pipe)) => {
+            child.call(libc::SYS_write, [pipe.write, address, 1, 0, 0, 0])
+        }
+        (Access::CopyToUser, Some(pipe)) => {
+            child.call(libc::SYS_read, [pipe.read, address, 1, 0, 0, 0])
+        }
+        (_, None) => Err(libc::EBADF),
+    };
+    slot.state.store(SlotState::Done as u32, Relaxed); // DONE
+
+    match (result, access, &pipe) {
+        (Err(errno), ..) => slot.value.store(-i64::from(errno) as u64, Relaxed),
+        (Ok(_), Access::CopyFromUser, Some(pipe)) => {
+            child.call(libc::SYS_read, [pipe.read, child.scratch_address(), 1, 0, 0, 0])?;
+            see::note(slot, see::judge(crate::sys::scratch(0), shows, around.fill));
+        }
+        _ => {}
+    }
+    if access.stores() && result.is_ok() {
+        // The slot's value tells where the byte went: 0 there is no file, 1 not to it, 2 to it.
+        let reached = match shows {
+            None => 0,
+            Some((file, offset)) => {
+                let descriptor = (around.files)(file).ok_or(libc::EBADF)? as usize;
+                let there = child.call(
+                    libc::SYS_pread64,
+                    [descriptor, child.scratch_address(), 1, offset as usize, 0, 0],
+                )?;
+                1 + u64::from(there == 1 && crate::sys::scratch(0) == MARK)
+            }
+        };
+        slot.value.store(reached, Relaxed);
+    }
+    Ok(())
+}
+
+struct Pipe {
+    read: usize,
+    write: usize,
+}
+
+impl Pipe {
+    fn new(child: &Child) -> Result<Pipe, i32> {
+        let ends = std::cell::UnsafeCell::new([0i32; 2]);
+        child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
+        let [read, write] = ends.into_inner();
+        Ok(Pipe { read: read as usize, write: write as usize })
+    }
+}

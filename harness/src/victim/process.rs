@@ -1,0 +1,102 @@
+//! The processes of a case: the victim itself, those of its `fork` blocks, and the unrelated ones of
+//! its `process` blocks.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use nix::libc;
+
+use super::failure::SetupFailure;
+use super::perform::Victim;
+use super::program::Op;
+use crate::case::BlockKind;
+use crate::sys::Slot;
+
+impl Victim<'_> {
+    /// Asks the kernel to kill this process when its parent dies, and makes sure that it had not died
+    /// before it was asked (prctl(2), PR_SET_PDEATHSIG). The setting is not inherited.
+    pub(super) fn die_with(&self, parent: i32) {
+        let kill = libc::SIGKILL as usize;
+        let asked =
+            self.child.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
+        if let Err(errno) = asked {
+            self.give_up(SetupFailure::Death, errno);
+        }
+        if self.child.call(libc::SYS_getppid, [0; 6]) != Ok(parent as usize) {
+            self.give_up(SetupFailure::Orphaned, 0);
+        }
+    }
+
+    pub(super) fn own_pid(&self) -> i32 {
+        self.child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0) as i32
+    }
+
+    /// The process of a `process` block: forked before the first step, it has none of the maps that
+    /// the steps make. It sleeps until its block is reached.
+    pub(super) fn start_stranger(&mut self, process: usize) {
+        let parent = self.own_pid();
+        match self.child.fork() {
+            Err(errno) => self.give_up(SetupFailure::Fork, errno),
+            Ok(0) => {
+                self.die_with(parent);
+                let Some(word) = self.record.go.get(process) else { self.child.exit(0) };
+                while word.load(Acquire) == 0 {
+                    let wait = libc::FUTEX_WAIT as usize;
+                    let _ = self
+                        .child
+                        .call(libc::SYS_futex, [word.as_ptr() as usize, wait, 0, 0, 0, 0]);
+                }
+                let start = self.program.processes.get(process).copied().unwrap_or(0);
+                if let Some(Op::Block { end, .. }) = self.program.ops.get(start) {
+                    self.steps(start + 1, *end);
+                }
+                self.child.exit(0)
+            }
+            Ok(pid) => self.strangers[process] = pid,
+        }
+    }
+
+    /// Runs a block in its process and waits for it. A block that holds the probe ends the program.
+    pub(super) fn block(
+        &mut self,
+        index: usize,
+        kind: BlockKind,
+        end: usize,
+        process: usize,
+        slot: &Slot,
+    ) {
+        let pid = match kind {
+            BlockKind::Fork => {
+                let parent = self.own_pid();
+                match self.child.fork() {
+                    Err(errno) => self.give_up(SetupFailure::Fork, errno),
+                    Ok(0) => {
+                        self.die_with(parent);
+                        self.steps(index + 1, end);
+                        self.child.exit(0)
+                    }
+                    Ok(pid) => pid,
+                }
+            }
+            BlockKind::Process => {
+                let Some(word) = self.record.go.get(process) else {
+                    return;
+                };
+                word.store(1, Release);
+                let wake = libc::FUTEX_WAKE as usize;
+                let _ =
+                    self.child.call(libc::SYS_futex, [word.as_ptr() as usize, wake, 1, 0, 0, 0]);
+                self.strangers[process]
+            }
+        };
+        let status = std::cell::Cell::new(0i32);
+        let waited = self.child.call(libc::SYS_wait4, [pid, status.as_ptr() as usize, 0, 0, 0, 0]);
+        if let Err(errno) = waited {
+            self.give_up(SetupFailure::Wait, errno);
+        }
+        slot.wait_status.store(status.get() as u32, Relaxed);
+        if self.probe.is_some_and(|probe| (index..end).contains(&probe.sweep)) {
+            self.record.finished.store(1, Relaxed);
+            self.child.exit(0);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a victim performs: a case with its names resolved, its sizes evaluated, its texts laid out.
+//!
+//! Everything that needs memory is made before the fork. Op number `n` is step number `n` of
+//! [`Case::walk`], and slot number `n` of the record.
+
+use std::ffi::CString;
+
+use nix::libc;
+
+use super::compile::Compiler;
+use crate::case::{Access, BlockKind, Case};
+
+/// What a victim performs.
+#[derive(Debug)]
+pub struct Program {
+    /// One for each step.
+    pub ops: Vec<Op>,
+    /// The variable that takes what each op gives.
+    pub into: Vec<Option<usize>>,
+    /// The files that must be there before the first step.
+    pub files: Vec<FileSpec>,
+    /// The first op of each `process` block, in order.
+    pub processes: Vec<usize>,
+    /// The variables that hold shared memory ids.
+    pub ids: Vec<usize>,
+    /// The case sets signal dispositions or masks: a signal may then kill without being recorded.
+    pub alters_signals: bool,
+    /// The page size in bytes.
+    pub page: u64,
+}
+
+/// A file that is made afresh for each probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Bytes that it is filled with.
+    pub size: u64,
+    /// Set for a memfd: its flags. Otherwise the file lives in the backing.
+    pub memfd: Option<u32>,
+    /// It needs a name, because a step unlinks it.
+    pub named: bool,
+}
+
+/// A file as it was made for one probe.
+#[derive(Debug, Clone, Copy)]
+pub struct Handed<'a> {
+    /// The harness's own descriptor, open for reading and writing.
+    pub descriptor: i32,
+    /// The name, where it has one.
+    pub path: Option<&'a CString>,
+}
+
+/// One step, ready to be performed.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each variant's line tells its fields")]
+pub enum Op {
+    /// System call `number` with these arguments; `then` says what its success means for maps.
+    System { number: libc::c_long, args: [Operand; 6], then: Then },
+    /// A descriptor for a file of the harness: a duplicate, or opened anew with flags `reopen`.
+    OpenFile { file: usize, reopen: Option<i32> },
+    /// A descriptor for a path.
+    OpenPath { path: CString, flags: i32 },
+    /// The read end of a pipe.
+    Pipe,
+    /// The name of a file of the harness is removed.
+    Unlink { file: usize },
+    /// A load, or a `store` of that byte, `width` bytes wide, `at` bytes from the start of `map`.
+    Touch { map: usize, at: i64, width: usize, store: Option<u8> },
+    /// A pread into the scratch buffer; `file` is the one that the descriptor shows.
+    Pread { descriptor: Operand, offset: u64, length: usize, file: Option<usize> },
+    /// A signal's disposition becomes SIG_IGN or SIG_DFL.
+    Sigaction { signal: i32, ignore: bool },
+    /// The mask is changed by one signal.
+    Sigprocmask { how: i32, signal: i32 },
+    /// A resource's soft and hard limit.
+    Setrlimit { resource: i32, limit: u64 },
+    /// The process sends itself a signal.
+    Raise { signal: i32 },
+    /// The process ends.
+    Exit { code: i32 },
+    /// The ops up to, not including, `end` are another process's: number `process` of the
+    /// `process` blocks, or a forked one.
+    Block { kind: BlockKind, end: usize, process: usize },
+    /// A place to probe: the map that this variable holds.
+    Sweep { map: usize },
+}
+
+/// An argument of a system call.
+#[derive(Debug, Clone)]
+pub enum Operand {
+    /// A number.
+    Number(usize),
+    /// What a variable holds, plus a number.
+    Variable(usize, isize),
+    /// The address of these bytes.
+    Bytes(Vec<u8>),
+    /// An address of the arena, in place of the 0 of the case.
+    Place,
+}
+
+/// What a successful call means for the notes about maps.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// There is a new map.
+    Mapped {
+        /// Which file it shows, from which offset on; none for memory without a file.
+        file: Option<(usize, u64)>,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// The map at the first argument has moved, grown or shrunk.
+    Remapped {
+        /// Its new length in bytes.
+        length: usize,
+    },
+}
+
+impl Program {
+    /// The program of a case, on a machine with pages of `page` bytes. The case has passed the
+    /// parser, so that its names are defined and its numbers fit.
+    pub fn of(case: &Case, page: u64) -> Program {
+        Compiler::compile(&case.steps, page)
+    }
+
+    /// What files hold while this access is probed.
+    pub fn fill_for(access: Option<Access>) -> super::Fill {
+        match access {
+            Some(Access::Exec) => super::Fill::Code,
+            _ => super::Fill::Pattern,
+        }
+    }
+}

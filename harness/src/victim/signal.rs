@@ -1,0 +1,34 @@
+//! What a case sets of its own process: dispositions, the mask, limits; and the signals it sends itself.
+
+use nix::libc;
+
+use super::perform::Victim;
+
+impl Victim<'_> {
+    /// The kernel's own structure: handler, flags, restorer, mask. Without a handler there is nothing
+    /// to restore, and zeros serve every architecture.
+    pub(super) fn sigaction(&self, signal: i32, ignore: bool) -> Result<usize, i32> {
+        let handler = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
+        let action = [handler as u64, 0, 0, 0];
+        let address = self.child.address_of(&action);
+        self.child.call(libc::SYS_rt_sigaction, [signal as usize, address, 0, 8, 0, 0])
+    }
+
+    /// Signal `n` is bit `n - 1` of the kernel's mask of 64.
+    pub(super) fn sigprocmask(&self, how: i32, signal: i32) -> Result<usize, i32> {
+        let mask = 1u64 << (signal - 1).clamp(0, 63);
+        let address = self.child.address_of(&mask);
+        self.child.call(libc::SYS_rt_sigprocmask, [how as usize, address, 0, 8, 0, 0])
+    }
+
+    pub(super) fn setrlimit(&self, resource: i32, limit: u64) -> Result<usize, i32> {
+        let soft_and_hard = [limit; 2];
+        let address = self.child.address_of(&soft_and_hard);
+        self.child.call(libc::SYS_prlimit64, [0, resource as usize, address, 0, 0, 0])
+    }
+
+    pub(super) fn raise(&self, signal: i32) -> Result<usize, i32> {
+        let own = self.own_pid() as usize;
+        self.child.call(libc::SYS_kill, [own, signal as usize, 0, 0, 0, 0])
+    }
+}
