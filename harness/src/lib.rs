@@ -8,10 +8,20 @@
 //! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
 //! - [`victim`]: what happens inside the child.
 //! - [`supervise`]: one child's whole life seen from outside.
+//! - [`sweep`]: where to probe, and many outcomes to one fault map.
+//! - [`picture`]: a measurement to text.
+//! - [`backing`]: where a case's files live, and what that place cannot do.
+//! - [`measure`]: a whole case on a backing.
+//! - [`snapshot`]: the text that is kept, and whether it still holds.
 
+pub mod backing;
 pub mod case;
+pub mod measure;
 pub mod parse;
+pub mod picture;
+pub mod snapshot;
 pub mod supervise;
+pub mod sweep;
 #[expect(unsafe_code, reason = "the one room where it may stand")]
 pub mod sys;
 pub mod victim;

@@ -1,0 +1,181 @@
+//! Where a case's files live, and what that place cannot do.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::MemfdFlags;
+use tempfile::TempPath;
+
+use crate::case::{Access, Case, FILE_SYSTEMS, Requirement, Step};
+use crate::victim::{FileSpec, Fill, Handed};
+
+/// A place for files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backing {
+    /// Files without a name in this directory.
+    Directory(PathBuf),
+    /// memfds, in no directory at all.
+    Memfd,
+}
+
+/// A file made for one probe. Nothing of it is left when it is dropped.
+#[derive(Debug)]
+pub struct MadeFile {
+    descriptor: OwnedFd,
+    name: Option<(CString, TempPath)>,
+}
+
+impl MadeFile {
+    /// What the victim gets to know of it.
+    pub fn handed(&self) -> Handed<'_> {
+        Handed {
+            descriptor: self.descriptor.as_raw_fd(),
+            path: self.name.as_ref().map(|(path, _)| path),
+        }
+    }
+}
+
+impl Backing {
+    /// Makes file number `index`, filled.
+    pub fn make(&self, spec: &FileSpec, index: usize, content: &[u8]) -> io::Result<MadeFile> {
+        let (file, name) = match (self, spec.memfd) {
+            (_, Some(flags)) => (memfd(flags)?, None),
+            (Backing::Memfd, None) => (memfd(0)?, None),
+            (Backing::Directory(dir), None) if spec.named => {
+                let prefix = format!(".faultmap-{}-{index}-", std::process::id());
+                let (file, path) =
+                    tempfile::Builder::new().prefix(&prefix).tempfile_in(dir)?.into_parts();
+                let c_path = CString::new(path.as_os_str().as_bytes())?;
+                (file, Some((c_path, path)))
+            }
+            (Backing::Directory(dir), None) => (tempfile::tempfile_in(dir)?, None),
+        };
+        match spec.memfd {
+            // The size of a hugetlb file is set, never written.
+            Some(flags) if flags & MemfdFlags::HUGETLB.bits() != 0 => file.set_len(spec.size)?,
+            // At an offset: the victim's descriptors begin at 0, as a freshly opened one does.
+            _ => file.write_all_at(content, 0)?,
+        }
+        Ok(MadeFile { descriptor: file.into(), name })
+    }
+
+    /// Makes a small file once, to see that it can be done.
+    pub fn check(&self) -> io::Result<()> {
+        let spec = FileSpec { size: 1, memfd: None, named: false };
+        self.make(&spec, 0, &Fill::Pattern.content(0, 1)).map(drop)
+    }
+
+    /// The name of the file system, as `requires(fs == ...)` and the variants of snapshots spell it.
+    pub fn file_system(&self) -> String {
+        let magic = match self {
+            Backing::Directory(dir) => rustix::fs::statfs(dir).map_or(0, |stat| stat.f_type as u64),
+            Backing::Memfd => return "tmpfs".to_owned(), // where the kernel keeps them
+        };
+        let known = FILE_SYSTEMS.iter().find(|(number, _)| *number == magic & 0xffff_ffff);
+        known.map_or_else(|| format!("fs_{magic:x}"), |(_, name)| (*name).to_owned())
+    }
+
+    /// Removes the named files of a worker that was killed while it had any.
+    pub fn remove_leftovers(&self, worker: u32) {
+        let Backing::Directory(dir) = self else {
+            return;
+        };
+        let prefix = format!(".faultmap-{worker}-");
+        let Ok(entries) = std::fs::read_dir(dir) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            if entry.file_name().as_bytes().starts_with(prefix.as_bytes()) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// For messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Backing::Directory(dir) => dir.display().to_string(),
+            Backing::Memfd => "memfd".to_owned(),
+        }
+    }
+}
+
+fn memfd(flags: u32) -> io::Result<File> {
+    // A memfd that may be sealed starts unsealed; one that may not, has F_SEAL_SEAL set.
+    let flags = MemfdFlags::from_bits_retain(flags) | MemfdFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::memfd_create(c"faultmap", flags)?))
+}
+
+/// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
+pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
+    let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
+    named.or_else(|| exec_needs_proc(case))
+}
+
+fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<String> {
+    let (met, here) = match requirement {
+        Requirement::FileSystem(name) => {
+            let own = backing.file_system();
+            (own == *name, format!("the files are on {own}"))
+        }
+        Requirement::NotFileSystem(name) => {
+            let own = backing.file_system();
+            (own != *name, format!("the files are on {own}"))
+        }
+        Requirement::Root => {
+            (rustix::process::geteuid().is_root(), "this user is not root".to_owned())
+        }
+        Requirement::Page(size) => (page == *size, format!("pages have {page} bytes here")),
+        Requirement::Kernel(major, minor) => {
+            let release = rustix::system::uname().release().to_string_lossy().into_owned();
+            let own = version(&release);
+            (own >= (*major, *minor), format!("this is Linux {}.{}", own.0, own.1))
+        }
+        Requirement::Arch(name) => {
+            let own = std::env::consts::ARCH;
+            (own == name, format!("this is {own}"))
+        }
+    };
+    (!met).then(|| format!("requires {requirement}; {here}"))
+}
+
+/// The first two numbers of a kernel release such as `6.18.44-generic`.
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// An exec row looks before it jumps, in /proc/self/maps and /proc/self/mem.
+fn exec_needs_proc(case: &Case) -> Option<String> {
+    let executes = case.walk().any(|(_, _, step)| {
+        matches!(step, Step::Sweep { accesses, .. } if accesses.contains(&Access::Exec))
+    });
+    if !executes {
+        return None;
+    }
+    if crate::sys::returns_at(0).is_none() {
+        let own = std::env::consts::ARCH;
+        return Some(format!(
+            "exec needs the return instruction of {own}, which is not known here"
+        ));
+    }
+    let readable = ["/proc/self/maps", "/proc/self/mem"]
+        .iter()
+        .all(|path| File::open(Path::new(path)).is_ok());
+    (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_kernel_release_begins_with_two_numbers() {
+        assert_eq!(super::version("6.18.44-fc"), (6, 18));
+        assert_eq!(super::version("7.0"), (7, 0));
+        assert_eq!(super::version("odd"), (0, 0));
+    }
+}
