@@ -13,9 +13,11 @@
 //! - [`backing`]: where a case's files live, and what that place cannot do.
 //! - [`measure`]: a whole case on a backing.
 //! - [`snapshot`]: the text that is kept, and whether it still holds.
+//! - [`cli`]: arguments, workers, progress, colours, exit codes.
 
 pub mod backing;
 pub mod case;
+pub mod cli;
 pub mod measure;
 pub mod parse;
 pub mod picture;

@@ -1,0 +1,26 @@
+//! What the exit status says.
+
+/// The exit status of the command. Where several apply, the highest of 3, 1, 0 counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All cases agree with their snapshots (`run`), or were measured (`show`).
+    Agree = 0,
+    /// Some picture is not the one that is kept, or none is kept.
+    Differ = 1,
+    /// The arguments or a case file are wrong; no case was run.
+    Usage = 2,
+    /// The harness could not do its work for some case.
+    Harness = 3,
+    /// Nothing was run: no case was found, or all were skipped.
+    Nothing = 4,
+}
+
+/// The table of exit codes, for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0  all cases agree with their snapshots (show: were measured)
+  1  some differ, or have no snapshot yet
+  2  wrong usage or a bad case file; no case was run
+  3  harness error: some probe has no answer
+  4  nothing was run: no case found, or all were skipped";

@@ -1,0 +1,81 @@
+//! The command: arguments, workers, progress, colours, exit codes.
+
+mod args;
+mod exit;
+mod json;
+mod one;
+mod pool;
+mod report;
+mod select;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Command, Options};
+use exit::Exit;
+pub use pool::CaseReport;
+use report::{Reporter, Totals};
+use select::{Loaded, Selection};
+
+/// Everything from the arguments to the exit code.
+pub fn main() -> ExitCode {
+    match args::Cli::try_parse() {
+        Ok(cli) => ExitCode::from(run(cli.command) as u8),
+        Err(error) => {
+            // Help and version go to stdout and are no error; all else is a usage error.
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Agree } as u8)
+        }
+    }
+}
+
+fn run(command: Command) -> Exit {
+    let result = match command {
+        Command::List => list(),
+        Command::Run { cases, options } => {
+            Selection::load(&cases).and_then(|all| measure(&all, &options, true))
+        }
+        Command::Show { case, options } => {
+            Selection::load(&[case]).and_then(|all| measure(&all, &options, false))
+        }
+    };
+    result.unwrap_or_else(|(exit, message)| {
+        anstream::eprintln!("{message}");
+        exit
+    })
+}
+
+/// An exit code and what to say on stderr.
+type Failed = (Exit, String);
+
+fn list() -> Result<Exit, Failed> {
+    let all = Selection::load(&[])?;
+    let width = all.cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
+    let mut out = std::io::stdout().lock();
+    for Loaded { id, case, .. } in &all.cases {
+        if writeln!(out, "{id:width$}  {}", case.summary()).is_err() {
+            break; // the reader has seen enough
+        }
+    }
+    Ok(Exit::Agree)
+}
+
+fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Failed> {
+    if all.cases.is_empty() {
+        return Err((Exit::Nothing, report::error("there is no case here")));
+    }
+    let backing = options.backing();
+    backing.check().map_err(|error| report::unusable(&backing, &error))?;
+    if let Some((access, at)) = options.one_probe() {
+        return one::run(all, options, &backing, access, at);
+    }
+    let mut reporter = Reporter::new(all, options, &backing, compare);
+    let children = pool::run(&all.cases, options, &backing, |index, report| {
+        reporter.take(index, report);
+    })
+    .map_err(|message| (Exit::Harness, report::error(&message)))?;
+    let totals: Totals = reporter.finish(children);
+    Ok(totals.exit())
+}

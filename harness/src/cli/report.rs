@@ -1,0 +1,318 @@
+//! What a person sees: pictures, diffs, the last line; and what it all comes to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Instant;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use similar::{ChangeTag, TextDiff};
+
+use super::args::Options;
+use super::exit::Exit;
+use super::json::{CaseLine, Context};
+use super::pool::{CaseReport, CaseResult};
+use super::select::Selection;
+use super::{Failed, Loaded};
+use crate::backing::Backing;
+use crate::case::{Case, Measurement, Step, SweepResult};
+use crate::picture;
+use crate::snapshot::Comparison;
+
+const BOLD: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default();
+
+/// A message for stderr.
+pub fn error(message: &str) -> String {
+    format!("{BAD}error{BAD:#}: {message}")
+}
+
+/// Why files cannot live there, and with which exit code to end.
+pub fn unusable(backing: &Backing, cause: &std::io::Error) -> Failed {
+    // A full disk is nobody's mistake; a folder that is not there, or not to be written to, is.
+    let exit = match cause.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Exit::Harness,
+        _ => Exit::Usage,
+    };
+    let message = format!("cannot make a file in {}: {cause}", backing.describe());
+    (exit, format!("{}\n  --dir DIR names another folder, --memfd does without", error(&message)))
+}
+
+/// Whether what is written to stderr may have colours.
+pub fn coloured_stderr() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// How many cases came out how.
+#[derive(Debug, Default)]
+pub struct Totals {
+    same: usize,
+    changed: usize,
+    new: usize,
+    skipped: usize,
+    harness_errors: usize,
+    measured: usize,
+}
+
+impl Totals {
+    /// The exit code that these come to.
+    pub fn exit(&self) -> Exit {
+        if self.harness_errors > 0 {
+            Exit::Harness
+        } else if self.changed + self.new > 0 {
+            Exit::Differ
+        } else if self.same + self.measured == 0 {
+            Exit::Nothing
+        } else {
+            Exit::Agree
+        }
+    }
+}
+
+/// What a case came to, and what to print below its picture.
+struct Verdict {
+    word: &'static str,
+    style: Style,
+    below: String,
+    reason: Option<String>,
+}
+
+/// Prints reports in the order of the cases, whatever the order in which they come.
+pub struct Reporter<'a> {
+    cases: &'a [Loaded],
+    options: &'a Options,
+    compare: bool,
+    page: u64,
+    file_system: String,
+    started: Instant,
+    waiting: BTreeMap<usize, CaseReport>,
+    next: usize,
+    totals: Totals,
+    bar: ProgressBar,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(
+        all: &'a Selection,
+        options: &'a Options,
+        backing: &Backing,
+        compare: bool,
+    ) -> Reporter<'a> {
+        let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
+            true => ProgressBar::new(all.cases.len() as u64),
+            false => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases  {elapsed}") {
+            bar.set_style(style);
+        }
+        Reporter {
+            cases: &all.cases,
+            options,
+            compare,
+            page: rustix::param::page_size() as u64,
+            file_system: backing.file_system(),
+            started: Instant::now(),
+            waiting: BTreeMap::new(),
+            next: 0,
+            totals: Totals::default(),
+            bar,
+        }
+    }
+
+    /// Takes the report of a case.
+    pub fn take(&mut self, index: usize, report: CaseReport) {
+        self.waiting.insert(index, report);
+        while let Some(report) = self.waiting.remove(&self.next) {
+            let text = self.text(self.next, &report);
+            self.bar.suspend(|| print(&text));
+            self.bar.inc(1);
+            self.next += 1;
+        }
+    }
+
+    /// Prints the last line.
+    pub fn finish(self, children: u64) -> Totals {
+        self.bar.finish_and_clear();
+        if !self.options.json {
+            let seconds = self.started.elapsed().as_secs_f64();
+            let Totals { same, changed, new, skipped, harness_errors, measured } = &self.totals;
+            let counts = match self.compare {
+                true => format!(
+                    "{same} same, {changed} changed, {new} new, {skipped} skipped, \
+                     {harness_errors} harness errors"
+                ),
+                false => format!(
+                    "{measured} measured, {skipped} skipped, {harness_errors} harness errors"
+                ),
+            };
+            let cases = self.cases.len();
+            let plural = if cases == 1 { "" } else { "s" };
+            print(&format!(
+                "{cases} case{plural}: {counts}; {children} children in {seconds:.2} s\n"
+            ));
+        }
+        self.totals
+    }
+
+    fn text(&mut self, index: usize, report: &CaseReport) -> String {
+        let loaded = &self.cases[index];
+        let measurement = match &report.result {
+            CaseResult::Measured(measurement) => Some(measurement),
+            _ => None,
+        };
+        let picture = measurement.map(|measured| picture::draw(&loaded.case, measured, self.page));
+        let verdict = self.verdict(loaded, &report.result, picture.as_deref());
+        *match verdict.word {
+            "same" => &mut self.totals.same,
+            "changed" => &mut self.totals.changed,
+            "new" => &mut self.totals.new,
+            "skipped" => &mut self.totals.skipped,
+            "measured" => &mut self.totals.measured,
+            _ => &mut self.totals.harness_errors,
+        } += 1;
+        if self.options.json {
+            let context = Context {
+                id: &loaded.id,
+                verdict: verdict.word,
+                reason: verdict.reason,
+                picture: picture.as_deref(),
+                file_system: &self.file_system,
+                page: self.page,
+            };
+            return CaseLine::new(&loaded.case, measurement, report, context).text() + "\n";
+        }
+        let mut text = format!("{BOLD}{}{BOLD:#}", loaded.id);
+        if !matches!(verdict.word, "same" | "measured") {
+            let style = verdict.style;
+            let _ = write!(text, "  {style}{}{style:#}", verdict.word);
+        }
+        text.push('\n');
+        for line in picture.iter().flat_map(|picture| picture.lines()) {
+            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+        }
+        text.push_str(&verdict.below);
+        text.push('\n');
+        text
+    }
+
+    fn verdict(&self, loaded: &Loaded, result: &CaseResult, picture: Option<&str>) -> Verdict {
+        match (result, picture) {
+            (CaseResult::Skipped(reason), _) => skipped(reason.clone()),
+            (CaseResult::Failed(error), _) => {
+                let repeat = format!("faultmap show {}", loaded.id);
+                failed(&error.to_string(), &repeat)
+            }
+            (CaseResult::Measured(measured), Some(picture)) => {
+                match unanswered(&loaded.case, &loaded.id, measured) {
+                    Some((error, repeat)) => failed(&error, &repeat),
+                    None if !self.compare => plain("measured", GOOD),
+                    None => self.comparison(loaded, picture, measured),
+                }
+            }
+            (CaseResult::Measured(_), None) => plain("measured", GOOD),
+        }
+    }
+
+    fn comparison(&self, loaded: &Loaded, picture: &str, measured: &Measurement) -> Verdict {
+        if self.page != crate::parse::limits::SMALLEST_PAGE && !loaded.case.says_page() {
+            return skipped(format!(
+                "its numbers are for pages of {} bytes; here they have {}",
+                crate::parse::limits::SMALLEST_PAGE,
+                self.page
+            ));
+        }
+        let compared = loaded
+            .snapshots
+            .as_ref()
+            .map(|snapshots| snapshots.compare(&loaded.id, &self.file_system, picture));
+        match compared {
+            None | Some(Ok(Comparison::New)) => Verdict {
+                below: "    no snapshot is kept of it: `make review` shows and accepts it\n"
+                    .to_owned(),
+                ..plain("new", NOTE)
+            },
+            Some(Ok(Comparison::Same)) => plain("same", GOOD),
+            Some(Ok(Comparison::NeedlessVariant { path })) => Verdict {
+                below: format!("    {} is the same as its base: delete it\n", path.display()),
+                ..plain("changed", BAD)
+            },
+            Some(Ok(Comparison::Changed { path, kept })) => {
+                let mut below = format!("\n    kept in {}:\n", path.display());
+                below.push_str(&diff(&kept, picture));
+                if let Some(repeat) = first_probe(&loaded.case, &loaded.id, measured) {
+                    let _ = writeln!(below, "    to repeat one probe: {repeat}");
+                }
+                Verdict { below, ..plain("changed", BAD) }
+            }
+            Some(Err(error)) => failed(&format!("cannot read the snapshot: {error}"), ""),
+        }
+    }
+}
+
+fn plain(word: &'static str, style: Style) -> Verdict {
+    Verdict { word, style, below: String::new(), reason: None }
+}
+
+fn skipped(reason: String) -> Verdict {
+    let below = format!("    {reason}\n");
+    Verdict { below, reason: Some(reason), ..plain("skipped", NOTE) }
+}
+
+fn failed(error: &str, repeat: &str) -> Verdict {
+    let mut below = format!("    {BAD}{error}{BAD:#}\n");
+    if !repeat.is_empty() {
+        let _ = writeln!(below, "    to repeat it: {repeat}");
+    }
+    Verdict { below, reason: Some(error.to_owned()), ..plain("harness error", BAD) }
+}
+
+/// The first probe without an answer, and the command that repeats it.
+fn unanswered(case: &Case, id: &str, measured: &Measurement) -> Option<(String, String)> {
+    let _ = case;
+    measured.sweeps.iter().enumerate().find_map(|(index, sweep)| match sweep {
+        SweepResult::Failed { access, at, error } => {
+            let sweep = if index > 0 { format!(" --sweep {}", index + 1) } else { String::new() };
+            let repeat = format!("faultmap show {id} --access {access} --at {at}{sweep}");
+            Some((format!("{access} at {at}: {error}"), repeat))
+        }
+        _ => None,
+    })
+}
+
+/// The command for some probe of a case that changed: its first access at the first boundary.
+fn first_probe(case: &Case, id: &str, measured: &Measurement) -> Option<String> {
+    let first = case.walk().find_map(|(_, _, step)| match step {
+        Step::Sweep { accesses, .. } => accesses.first().copied(),
+        _ => None,
+    })?;
+    let at = match measured.sweeps.first() {
+        Some(SweepResult::Map(map)) => {
+            map.rows.first().and_then(|row| row.boundaries().last()).unwrap_or(0)
+        }
+        _ => 0,
+    };
+    Some(format!("faultmap run {id} --access {first} --at {at}"))
+}
+
+fn diff(kept: &str, measured: &str) -> String {
+    let mut out = String::new();
+    let diff = TextDiff::from_lines(kept, measured);
+    for change in diff.iter_all_changes() {
+        let (sign, style) = match change.tag() {
+            ChangeTag::Delete => ("-", BAD),
+            ChangeTag::Insert => ("+", GOOD),
+            ChangeTag::Equal => (" ", Style::new()),
+        };
+        let line = change.value().trim_end_matches('\n');
+        let _ = writeln!(out, "    {style}{sign} {line}{style:#}");
+    }
+    out
+}
+
+/// To stdout; a reader that has seen enough is no error.
+fn print(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,5 @@
+//! The command `faultmap`.
+
+fn main() -> std::process::ExitCode {
+    faultmap::cli::main()
+}
