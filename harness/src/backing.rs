@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::MemfdFlags;
 use tempfile::TempPath;
 
-use crate::case::{Access, Case, FILE_SYSTEMS, Requirement, Step};
+use crate::case::{Access, Call, Case, FILE_SYSTEMS, Requirement, Step};
 use crate::victim::{FileSpec, Fill, Handed};
 
 /// A place for files.
@@ -80,6 +80,13 @@ impl Backing {
         known.map_or_else(|| format!("fs_{magic:x}"), |(_, name)| (*name).to_owned())
     }
 
+    /// Whether the files cannot be mapped PROT_EXEC (mount(8), `noexec`).
+    fn no_exec(&self) -> bool {
+        let Backing::Directory(dir) = self else { return false };
+        let flags = rustix::fs::statvfs(dir).map(|stat| stat.f_flag);
+        flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
+    }
+
     /// Removes the named files of a worker that was killed while it had any.
     pub fn remove_leftovers(&self, worker: u32) {
         let Backing::Directory(dir) = self else {
@@ -114,7 +121,7 @@ fn memfd(flags: u32) -> io::Result<File> {
 /// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
 pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
     let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
-    named.or_else(|| exec_needs_proc(case))
+    named.or_else(|| exec_needs_proc(case)).or_else(|| unlink_needs_a_name(case, backing))
 }
 
 fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<String> {
@@ -136,12 +143,22 @@ fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<Stri
             let own = version(&release);
             (own >= (*major, *minor), format!("this is Linux {}.{}", own.0, own.1))
         }
+        Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU has it not".to_owned()),
+        Requirement::NotCpu(flag) => (!has_cpu_flag(flag), "this CPU has it".to_owned()),
+        Requirement::Exec => (!backing.no_exec(), "the files are on a noexec mount".to_owned()),
         Requirement::Arch(name) => {
             let own = std::env::consts::ARCH;
             (own == name, format!("this is {own}"))
         }
     };
     (!met).then(|| format!("requires {requirement}; {here}"))
+}
+
+/// Whether /proc/cpuinfo lists the flag for the first CPU.
+fn has_cpu_flag(flag: &str) -> bool {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = info.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
+    line.is_some_and(|line| line.split_whitespace().any(|own| own == flag))
 }
 
 /// The first two numbers of a kernel release such as `6.18.44-generic`.
@@ -168,6 +185,12 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
         .iter()
         .all(|path| File::open(Path::new(path)).is_ok());
     (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
+}
+
+fn unlink_needs_a_name(case: &Case, backing: &Backing) -> Option<String> {
+    let unlinks =
+        case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Unlink, .. }));
+    (unlinks && *backing == Backing::Memfd).then(|| "a memfd has no name to unlink".to_owned())
 }
 
 #[cfg(test)]

@@ -134,8 +134,10 @@ fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) -> Vec<Stri
         .map(|row| (row.access.to_string(), cells(row, &columns, offsets)))
         .collect();
     let widths = widths(&columns, &rows, offsets);
-    let names = rows.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0).max(NAMES);
-    let mut head = format!("{:names$}", name.unwrap_or(""));
+    let name = name.unwrap_or("");
+    let names = rows.iter().map(|(name, _)| name.len()).chain([name.len()]).max().unwrap_or(0);
+    let names = (names + 1).max(NAMES);
+    let mut head = format!("{name:names$}");
     for (column, width) in columns.iter().zip(&widths) {
         let text = column.map_or(String::new(), |at| offsets.name(at));
         head.push_str(&format!("{text:width$}"));

@@ -16,7 +16,7 @@ pub use call::{Call, Gives, Parameter, Signature};
 pub use fault_map::{FaultMap, Region, Row};
 pub use flag::{Family, FlagWord, lookup as lookup_flag, names_of as flag_names};
 pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal};
-pub use requirement::{ARCHITECTURES, FILE_SYSTEMS, Requirement};
+pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, Run, Seen, StepResult, SweepResult};
 pub use size::{Linear, Radix, Size};
 

@@ -17,6 +17,12 @@ pub enum Requirement {
     Kernel(u32, u32),
     /// `arch == x86_64`: the instruction set, one of [`ARCHITECTURES`].
     Arch(String),
+    /// `cpu == ospke`: /proc/cpuinfo lists this flag, one of [`CPU_FLAGS`].
+    Cpu(String),
+    /// `cpu != ospke`: it does not.
+    NotCpu(String),
+    /// `exec`: the files may be mapped PROT_EXEC, because their mount is not `noexec`.
+    Exec,
 }
 
 /// File systems by the number that statfs(2) gives for them ("The f_type field"), and the names by
@@ -43,6 +49,10 @@ pub const FILE_SYSTEMS: [(u64, &str); 15] = [
 pub const ARCHITECTURES: [&str; 8] =
     ["x86_64", "aarch64", "riscv64", "powerpc64", "s390x", "loongarch64", "mips64", "sparc64"];
 
+/// Flags of /proc/cpuinfo that change what a map does at its edges. `ospke`: protection keys are in
+/// use, with which PROT_EXEC alone makes memory that cannot be read (pkeys(7)).
+pub const CPU_FLAGS: [&str; 1] = ["ospke"];
+
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,6 +62,9 @@ impl fmt::Display for Requirement {
             Requirement::Page(size) => write!(f, "page == {size}"),
             Requirement::Kernel(major, minor) => write!(f, "kernel >= {major}.{minor}"),
             Requirement::Arch(name) => write!(f, "arch == {name}"),
+            Requirement::Cpu(flag) => write!(f, "cpu == {flag}"),
+            Requirement::NotCpu(flag) => write!(f, "cpu != {flag}"),
+            Requirement::Exec => f.write_str("exec"),
         }
     }
 }

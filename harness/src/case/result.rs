@@ -89,7 +89,7 @@ impl Seen {
 }
 
 impl Seen {
-    /// The runs as a person reads them: `data`, `zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
+    /// The runs as a person reads them: `data`, `8 zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
     /// writes the counts.
     pub fn describe(&self, number: impl Fn(u32) -> String) -> String {
         let mut parts: Vec<String> = Vec::new();
@@ -111,9 +111,9 @@ impl Seen {
                 }
                 byte => {
                     quote(&mut text, &mut parts);
-                    parts.push(match (self.runs.len(), run.count) {
-                        (1, _) | (_, 1) => byte.to_string(),
-                        (_, count) => format!("{} {byte}", number(count)),
+                    parts.push(match run.count {
+                        1 => byte.to_string(),
+                        count => format!("{} {byte}", number(count)),
                     });
                 }
             }

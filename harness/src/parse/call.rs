@@ -87,7 +87,7 @@ impl Parser<'_> {
     }
 
     fn argument(&mut self, parameter: Parameter) -> Result<Arg, ParseError> {
-        let file_offset = -i128::from(limits::FILE_OFFSET)..=i128::from(limits::FILE_OFFSET);
+        let file_offset = 0..=i128::from(limits::FILE_OFFSET);
         match parameter {
             Parameter::FileSize => {
                 let size =
@@ -139,13 +139,15 @@ impl Parser<'_> {
         let size = self.size_within(i128::from(i64::MIN)..=i128::from(u64::MAX), what)?;
         for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
             let value = size.eval(page).unwrap_or(0);
-            if !range.contains(&value) && value.unsigned_abs() < hopeless.unsigned_abs() {
+            // A negative number is a huge one to the kernel.
+            if !range.contains(&value) && (0..hopeless).contains(&value) {
                 return Err(ParseError::new(
                     start..self.last_end(),
                     format!("{what} is out of bounds: {value}"),
                 )
                 .hint(format!(
-                    "at most {}, or from {hopeless:#x} on for one that the kernel must refuse",
+                    "at most {}; or from {hopeless:#x} on, or negative, for one that the kernel \
+                     must refuse",
                     range.end()
                 )));
             }

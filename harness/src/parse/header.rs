@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::grammar::Parser;
 use super::token::TokenKind;
 use super::{ParseError, limits};
-use crate::case::{ARCHITECTURES, FILE_SYSTEMS, Requirement};
+use crate::case::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 
 /// What may stand in `requires(...)`.
-const KNOWN: &str =
-    "one of: fs == NAME, fs != NAME, root, page == BYTES, kernel >= X.Y, arch == NAME";
+const KNOWN: &str = "one of: fs == NAME, fs != NAME, root, exec, page == BYTES, kernel >= X.Y, \
+                     arch == NAME, cpu == FLAG, cpu != FLAG";
 
 impl Parser<'_> {
     /// `requires(fs != tmpfs, root, page == 4096, kernel >= 6.13, arch == x86_64);`
@@ -30,16 +30,19 @@ impl Parser<'_> {
         let (word, span) = self.word("a requirement")?;
         match word.as_str() {
             "root" => Ok(Requirement::Root),
+            "exec" => Ok(Requirement::Exec),
             "fs" => {
-                let other = self.take("!=");
-                if !other {
-                    self.expect("==")?;
-                }
+                let equal = self.equal()?;
                 let name = self.one_of("file system", &FILE_SYSTEMS.map(|(_, name)| name))?;
-                Ok(match other {
-                    true => Requirement::NotFileSystem(name),
-                    false => Requirement::FileSystem(name),
+                Ok(match equal {
+                    true => Requirement::FileSystem(name),
+                    false => Requirement::NotFileSystem(name),
                 })
+            }
+            "cpu" => {
+                let equal = self.equal()?;
+                let flag = self.one_of("flag of a CPU", &CPU_FLAGS)?;
+                Ok(if equal { Requirement::Cpu(flag) } else { Requirement::NotCpu(flag) })
             }
             "arch" => {
                 self.expect("==")?;
@@ -63,6 +66,14 @@ impl Parser<'_> {
                 Ok(Requirement::Kernel(major, self.version()?))
             }
             _ => Err(ParseError::new(span, format!("unknown requirement `{word}`")).hint(KNOWN)),
+        }
+    }
+
+    /// `==` or `!=`.
+    fn equal(&mut self) -> Result<bool, ParseError> {
+        match self.take("!=") {
+            true => Ok(false),
+            false => self.expect("==").map(|()| true),
         }
     }
 

@@ -26,7 +26,7 @@ pub const MAPS_BYTES: u64 = 2 << 30;
 /// A length from here on is one that no machine can map: it is there to fail.
 pub const HOPELESS_BYTES: u64 = 1 << 46;
 /// Bytes of one pread.
-pub const BUFFER_BYTES: u64 = 64 * 1024;
+pub const BUFFER_BYTES: u64 = 1 << 20;
 /// Milliseconds in a `timeout(...)`.
 pub const TIMEOUT_MS: u64 = 10_000;
 /// A bare address below this, or from [`HOPELESS_ADDRESS`] on, cannot hit memory of the harness.

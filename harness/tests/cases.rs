@@ -1,0 +1,148 @@
+//! Every case, on every backing, against its snapshot.
+//!
+//! Nothing is forked from a thread of libtest: each test runs the `faultmap` command, which is one
+//! small process of one thread, and compares the picture that it prints. The project's directory,
+//! tmpfs and memfd must agree with the same snapshot; a case on which a file system truly differs
+//! has a variant beside it, such as `id@tmpfs.snap`.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use faultmap::snapshot::{Comparison, Snapshots};
+use rstest::rstest;
+use serde_json::Value;
+
+/// Where the files of the cases live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The project's own directory. New snapshots are written from here.
+    Project,
+    /// /dev/shm, where it is a tmpfs.
+    Tmpfs,
+    /// No directory at all.
+    Memfd,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds harness/")
+}
+
+fn snapshots() -> Snapshots {
+    Snapshots::below(root().join("snapshots"))
+}
+
+/// The id of a case file: its path below `cases/` without the ending.
+fn id(path: &Path) -> String {
+    let path = path.canonicalize().expect("rstest found it");
+    let below = path.strip_prefix(root().join("cases")).expect("it lies below cases/");
+    below.with_extension("").to_str().expect("ids are text").to_owned()
+}
+
+/// A reason to be read even where the test passes: the macros of std would be captured.
+fn skip(id: &str, place: Place, reason: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {id} ({place:?}): {reason}");
+}
+
+#[rstest]
+fn case(
+    #[files("../cases/**/*.case")] path: PathBuf,
+    #[values(Place::Project, Place::Tmpfs, Place::Memfd)] place: Place,
+) {
+    let id = id(&path);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
+    command.arg("show").arg(&path).args(["--json", "--jobs", "1"]);
+    match place {
+        Place::Project => command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR")),
+        Place::Tmpfs if !Path::new("/dev/shm").is_dir() => {
+            return skip(&id, place, "there is no /dev/shm");
+        }
+        Place::Tmpfs => command.args(["--dir", "/dev/shm"]),
+        Place::Memfd => command.arg("--memfd"),
+    };
+    let output = command.output().expect("the command can be run");
+    let message = String::from_utf8_lossy(&output.stderr);
+    let line: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: no JSON from {command:?}: {message}"));
+    let text = |key: &str| line[key].as_str().unwrap_or_default();
+    match text("verdict") {
+        "measured" => check(&id, place, text("file_system"), text("picture")),
+        "skipped" => skip(&id, place, text("reason")),
+        other => panic!("{other}: {}", text("reason")),
+    }
+}
+
+/// Compares with the snapshot that counts here. Where it differs, insta reports it, and writes the
+/// picture down to be reviewed: as the snapshot from the project's directory, as a variant from
+/// elsewhere.
+fn check(id: &str, place: Place, file_system: &str, picture: &str) {
+    let compared = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
+    let variant = match &compared {
+        Comparison::Same => return,
+        Comparison::NeedlessVariant { path } => {
+            panic!("{} is the same as its base: delete it", path.display())
+        }
+        Comparison::New if place != Place::Project => {
+            panic!("{id} has no snapshot yet: `make review` shows and accepts it")
+        }
+        Comparison::New => None,
+        Comparison::Changed { path, .. } => {
+            let has_variant = *path == snapshots().path(id, Some(file_system));
+            (has_variant || place != Place::Project).then_some(file_system)
+        }
+    };
+    let mut settings = insta::Settings::clone_current();
+    let below = Path::new(id).parent().unwrap_or(Path::new(""));
+    settings.set_snapshot_path(root().join("snapshots").join(below));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    if let Some(variant) = variant {
+        settings.set_snapshot_suffix(variant);
+    }
+    let name = id.rsplit('/').next().unwrap_or(id);
+    settings.bind(|| insta::assert_snapshot!(name, picture));
+    // insta compares the text alone. Where it is content, the file has been edited elsewhere, or has
+    // just been accepted (INSTA_UPDATE=always).
+    let again = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
+    assert_eq!(again, Comparison::Same, "the snapshot of {id} has been edited above its text");
+}
+
+/// The paths below a folder that end so, without the ending.
+fn ids_below(folder: &str, ending: &str) -> BTreeSet<String> {
+    fn collect(dir: &Path, out: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(dir).expect("a readable folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => collect(&path, out),
+                path => out.push(path),
+            }
+        }
+    }
+    let top = root().join(folder);
+    let mut paths = Vec::new();
+    collect(&top, &mut paths);
+    let names = paths.iter().filter_map(|path| path.strip_prefix(&top).ok()?.to_str());
+    names.filter_map(|name| name.strip_suffix(ending)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_snapshot_has_its_case_and_every_case_its_snapshot() {
+    let cases = ids_below("cases", ".case");
+    let snaps = ids_below("snapshots", ".snap");
+    let without_case: Vec<_> =
+        snaps.iter().filter(|snap| !cases.contains(snap.split('@').next().unwrap_or(""))).collect();
+    assert!(without_case.is_empty(), "snapshots without a case: {without_case:?}; delete them");
+    let without_snapshot: Vec<_> = cases.difference(&snaps).collect();
+    assert!(without_snapshot.is_empty(), "cases without a snapshot: {without_snapshot:?}");
+}
+
+#[test]
+fn every_variant_is_of_a_known_file_system_and_differs_from_its_base() {
+    let known: BTreeSet<_> = faultmap::case::FILE_SYSTEMS.iter().map(|(_, name)| *name).collect();
+    for snap in ids_below("snapshots", ".snap") {
+        let Some((id, variant)) = snap.split_once('@') else { continue };
+        assert!(known.contains(variant), "no file system is called {variant}");
+        let read = |variant| std::fs::read(snapshots().path(id, variant)).expect("a snapshot");
+        assert_ne!(read(Some(variant)), read(None), "{snap} is the same as its base: delete it");
+    }
+}
