@@ -185,6 +185,41 @@ vocabulary! {
     Exit "_exit" [Number] [] -> Nothing;
 }
 
+impl Signature {
+    /// How the call is written: `mmap(addr, length, prot, flags, fd, offset);`
+    pub fn form(&self) -> String {
+        let names: Vec<String> = self
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(index, parameter)| match index < self.required {
+                true => parameter.to_string(),
+                false => format!("[{parameter}]"),
+            })
+            .collect();
+        format!("{}({});", self.name, names.join(", "))
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Parameter::FileSize => "size",
+            Parameter::Length => "length",
+            Parameter::BufferLength => "count",
+            Parameter::FileOffset => "offset",
+            Parameter::Number => "number",
+            Parameter::Address => "addr",
+            Parameter::Descriptor | Parameter::File | Parameter::PathOrFile => "fd",
+            Parameter::Id => "id",
+            Parameter::Flags(Family::Protection) => "prot",
+            Parameter::Flags(_) => "flags",
+            Parameter::Word(_) => "name",
+            Parameter::Text => "\"text\"",
+        })
+    }
+}
+
 impl Call {
     /// The row of a call.
     pub fn signature(self) -> &'static Signature {

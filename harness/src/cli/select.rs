@@ -111,14 +111,14 @@ fn read(path: &Path) -> Result<Loaded, Failed> {
     Ok(Loaded { id, case, snapshots })
 }
 
-/// The bytes of the file; one byte more than a case may have, where it is too long.
+/// The bytes of the file; where it is too long, as many as show the line on which it becomes so.
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     if !path.is_file() {
         return Err(std::io::Error::other("not a regular file"));
     }
     let mut source = Vec::new();
-    std::fs::File::open(path)?.take(limits::SOURCE_BYTES as u64 + 1).read_to_end(&mut source)?;
+    std::fs::File::open(path)?.take(limits::SOURCE_BYTES as u64 + 256).read_to_end(&mut source)?;
     Ok(source)
 }
 

@@ -6,7 +6,7 @@ use super::grammar::Parser;
 use super::token::TokenKind;
 use super::{ParseError, limits};
 use crate::case::{
-    Arg, Call, Family, FlagWord, Gives, Parameter, Size, Step, flag_names, lookup_flag,
+    Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, lookup_flag,
 };
 
 /// The files that exist without the harness and may be opened by a case: reading or mapping them
@@ -45,19 +45,16 @@ impl Parser<'_> {
             if self.at(")") && index >= signature.required {
                 break;
             }
-            if index > 0 && !self.at(")") {
-                self.expect(",")?;
+            if index > 0 && !self.at(")") && !self.take(",") {
+                return Err(self.wrong_form(signature));
             }
             if self.at(")") {
-                return Err(self.wrong_count(name, signature.required, signature.parameters.len()));
+                return Err(self.wrong_form(signature));
             }
             args.push(self.argument(*parameter)?);
         }
         if !self.at(")") {
-            return Err(match self.at(",") {
-                true => self.wrong_count(name, signature.required, signature.parameters.len()),
-                false => self.error(format!("expected `)` after the arguments of `{name}`")),
-            });
+            return Err(self.wrong_form(signature));
         }
         self.expect(")")?;
         self.check_whole(call, &args, span.start..self.last_end())?;
@@ -71,19 +68,23 @@ impl Parser<'_> {
                 return Err(ParseError::new(
                     span.clone(),
                     format!("`{}` gives nothing to keep", signature.name),
-                ));
+                )
+                .hint(format!("write the call alone: `{}`", signature.form())));
             }
             self.scope.define(name, gives, span.clone())?;
         }
         Ok(Step::Call { assign: assign.map(|(name, _)| name), call, args })
     }
 
-    fn wrong_count(&self, name: &str, least: usize, most: usize) -> ParseError {
-        let count = match least == most {
-            true => format!("{most}"),
-            false => format!("{least} to {most}"),
+    /// The next token ends the arguments too early, too late, or not at all.
+    fn wrong_form(&self, signature: &Signature) -> ParseError {
+        let (name, most) = (signature.name, signature.parameters.len());
+        let message = match (self.at(")") || self.at(","), signature.required) {
+            (false, _) => format!("expected `,` or `)` after an argument of `{name}`"),
+            (true, least) if least == most => format!("`{name}` takes {most} arguments"),
+            (true, least) => format!("`{name}` takes {least} to {most} arguments"),
         };
-        self.error(format!("`{name}` takes {count} arguments"))
+        self.error(message).hint(format!("its form is `{}`", signature.form()))
     }
 
     fn argument(&mut self, parameter: Parameter) -> Result<Arg, ParseError> {
@@ -119,11 +120,14 @@ impl Parser<'_> {
             }
             Parameter::Flags(family) => self.flags(family),
             Parameter::Word(family) => Ok(Arg::Flags(vec![self.flag(family)?])),
-            Parameter::Text => match self.next() {
-                token if matches!(token.kind, TokenKind::Text(_)) => self.text(),
-                token => Err(ParseError::new(token.span.clone(), "a text belongs here")
-                    .hint("the bytes to write, in double quotes: \"abc\"")),
-            },
+            Parameter::Text => {
+                let token = self.next();
+                match &token.kind {
+                    TokenKind::Text(bytes) => Ok(Arg::Text(bytes.clone())),
+                    _ => Err(ParseError::new(token.span.clone(), "a text belongs here")
+                        .hint("the bytes to write, in double quotes: \"abc\"")),
+                }
+            }
             Parameter::PathOrFile => self.path_or_file(),
         }
     }
@@ -159,7 +163,7 @@ impl Parser<'_> {
         let most = i128::from(limits::MAP_BYTES);
         match self.bounded(0..=most, "this length", i128::from(limits::HOPELESS_BYTES))? {
             Arg::Size(size) => Ok(size),
-            _ => Err(self.error("a length belongs here")),
+            _ => Err(self.error("a length belongs here").hint("a number of bytes")),
         }
     }
 
@@ -239,14 +243,6 @@ impl Parser<'_> {
         }
     }
 
-    fn text(&mut self) -> Result<Arg, ParseError> {
-        let token = self.last().clone();
-        let TokenKind::Text(bytes) = token.kind else {
-            return Err(ParseError::new(token.span, "a text belongs here"));
-        };
-        Ok(Arg::Text(bytes))
-    }
-
     fn path_or_file(&mut self) -> Result<Arg, ParseError> {
         let token = self.next();
         match &token.kind {
@@ -265,7 +261,8 @@ impl Parser<'_> {
                 self.scope.check(word, Gives::File, true, token.span.clone())?;
                 Ok(Arg::Descriptor(word.clone()))
             }
-            _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")),
+            _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")
+                .hint("open(fd, O_RDONLY); or open(\"/proc/self/maps\", O_RDONLY);")),
         }
     }
 

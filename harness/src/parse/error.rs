@@ -25,13 +25,18 @@ impl ParseError {
         self
     }
 
-    /// Adds the nearest of the words that would have been right, or all of them where few.
+    /// Adds the nearest of the words that would have been right, or all of them where none is near.
     pub(crate) fn suggest<'a>(
         self,
         got: &str,
         words: impl IntoIterator<Item = &'a str>,
     ) -> ParseError {
         let words: Vec<&str> = words.into_iter().collect();
+        // A word that was cut short, as in a truncated file.
+        let begun = words.iter().filter(|word| got.len() > 2 && word.starts_with(got)).min();
+        if let Some(word) = begun {
+            return self.hint(format!("did you mean `{word}`?"));
+        }
         let nearest = words
             .iter()
             .map(|word| (distance(got, word), *word))
@@ -39,8 +44,7 @@ impl ParseError {
             .min();
         match nearest {
             Some((_, word)) => self.hint(format!("did you mean `{word}`?")),
-            None if words.len() <= 24 => self.hint(format!("one of: {}", words.join(", "))),
-            None => self,
+            None => self.hint(format!("one of: {}", words.join(", "))),
         }
     }
 

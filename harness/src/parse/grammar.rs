@@ -7,6 +7,9 @@ use super::token::{Token, TokenKind};
 use super::{ParseError, limits};
 use crate::case::{Access, BlockKind, Case, Gives, Size, Step};
 
+/// What a step looks like.
+const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x';`";
+
 /// The tokens of a case and how far they are read, with what has been defined so far.
 pub(super) struct Parser<'a> {
     text: &'a str,
@@ -70,7 +73,9 @@ impl<'a> Parser<'a> {
         let size = self.size_within(all, "this offset")?;
         match self.peek().kind {
             TokenKind::End => Ok(size),
-            _ => Err(self.error("nothing may follow the offset")),
+            _ => {
+                Err(self.error("nothing may follow the offset").hint("such as 4096, -1 or PAGE+1"))
+            }
         }
     }
 
@@ -85,9 +90,9 @@ impl<'a> Parser<'a> {
             Some("fork") => self.block(BlockKind::Fork),
             Some("process") => self.block(BlockKind::Process),
             Some("sweep") => self.sweep(),
-            Some(word @ ("requires" | "timeout")) => {
-                Err(self.error(format!("`{word}` stands outside every block")))
-            }
+            Some(word @ ("requires" | "timeout")) => Err(self
+                .error(format!("`{word}` stands outside every block"))
+                .hint("move it to the top")),
             _ => {
                 let (name, span) = self.word("a step")?;
                 let step = if self.take("=") {
@@ -130,7 +135,8 @@ impl<'a> Parser<'a> {
         let mut steps = Vec::new();
         while !self.take("}") {
             if self.peek().kind == TokenKind::End {
-                return Err(ParseError::new(open, "this block is never closed"));
+                return Err(ParseError::new(open, "this block is never closed")
+                    .hint("a `}` belongs after its last step"));
             }
             steps.push(self.step()?);
         }
@@ -151,7 +157,8 @@ impl<'a> Parser<'a> {
                     .suggest(&name, Access::ALL.map(Access::name)));
             };
             if accesses.contains(&access) {
-                return Err(ParseError::new(span, format!("`{name}` stands twice")));
+                return Err(ParseError::new(span, format!("`{name}` stands twice"))
+                    .hint("one row for each access is enough"));
             }
             accesses.push(access);
         }
@@ -222,8 +229,11 @@ impl<'a> Parser<'a> {
             TokenKind::End => Err(ParseError::new(
                 token.span.clone(),
                 format!("the file ends where {what} belongs"),
-            )),
-            _ => Err(ParseError::new(token.span.clone(), format!("{what} belongs here"))),
+            )
+            .hint("is the file whole?")),
+            _ => {
+                Err(ParseError::new(token.span.clone(), format!("{what} belongs here")).hint(FORM))
+            }
         }
     }
 
@@ -275,17 +285,18 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect(&mut self, sign: &str) -> Result<(), ParseError> {
-        match (self.take(sign), &self.peek().kind) {
-            (true, _) => Ok(()),
-            (false, TokenKind::End) => {
-                let end = self.last_end();
-                Err(ParseError::new(
-                    end.saturating_sub(1)..end,
-                    format!("the file ends where `{sign}` belongs"),
-                ))
-            }
-            (false, _) => Err(self.error(format!("expected `{sign}`"))),
+        if self.take(sign) {
+            return Ok(());
         }
+        let end = self.last_end();
+        let after_last = |message| ParseError::new(end.saturating_sub(1)..end, message);
+        Err(match (&self.peek().kind, sign) {
+            (TokenKind::End, _) => after_last(format!("the file ends where `{sign}` belongs"))
+                .hint("is the file whole?"),
+            // What is missing belongs to the line before the next token.
+            (_, ";") => after_last("expected `;` after this".to_owned()).hint(FORM),
+            _ => self.error(format!("expected `{sign}`")).hint(FORM),
+        })
     }
 
     pub(super) fn error(&self, message: impl Into<String>) -> ParseError {

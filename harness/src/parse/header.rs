@@ -88,7 +88,8 @@ impl Parser<'_> {
 
     fn version(&mut self) -> Result<u32, ParseError> {
         let number = self.number()?;
-        u32::try_from(number).map_err(|_| self.error_at_last("no such version"))
+        u32::try_from(number)
+            .map_err(|_| self.error_at_last("no such version").hint("kernel >= 6.13"))
     }
 
     /// `timeout(200ms);`, `timeout(2s);`
@@ -122,7 +123,8 @@ impl Parser<'_> {
         let token = self.next();
         match token.kind {
             TokenKind::Number(value, _) => Ok(value),
-            _ => Err(ParseError::new(token.span.clone(), "a number belongs here")),
+            _ => Err(ParseError::new(token.span.clone(), "a number belongs here")
+                .hint("for example: requires(kernel >= 6.13); timeout(200ms);")),
         }
     }
 }

@@ -31,19 +31,14 @@ use crate::case::{Case, Size};
 /// assert_eq!(faultmap::parse::case(&case.to_string()), Ok(case));
 /// ```
 pub fn case(text: &str) -> Result<Case, ParseError> {
-    if text.len() > limits::SOURCE_BYTES {
-        return Err(ParseError::new(
-            limits::SOURCE_BYTES - 1..limits::SOURCE_BYTES,
-            "the case file is too long",
-        )
-        .hint(format!("a case has at most {} bytes", limits::SOURCE_BYTES)));
-    }
+    check_length(text.as_bytes())?;
     let tokens = token::tokens(text)?;
     grammar::Parser::new(text, &tokens).case()
 }
 
 /// The case in these bytes of a file; bytes that are no text are an error like any other.
 pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
+    check_length(source)?; // first: what was read of it may end in the middle of a letter
     match std::str::from_utf8(source) {
         Ok(text) => case(text),
         Err(error) => {
@@ -58,4 +53,13 @@ pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
 pub fn size(text: &str) -> Result<Size, ParseError> {
     let tokens = token::tokens(text)?;
     grammar::Parser::new(text, &tokens).lone_size()
+}
+
+fn check_length(source: &[u8]) -> Result<(), ParseError> {
+    if source.len() <= limits::SOURCE_BYTES {
+        return Ok(());
+    }
+    let last = limits::SOURCE_BYTES - 1..limits::SOURCE_BYTES;
+    Err(ParseError::new(last, "the case file is too long")
+        .hint(format!("a case has at most {} bytes", limits::SOURCE_BYTES)))
 }

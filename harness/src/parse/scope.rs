@@ -77,10 +77,8 @@ impl Scope {
         for frame in self.frames.iter().rev() {
             if let Some((_, holds)) = frame.names.iter().find(|(own, _)| own == name) {
                 if !fits(*holds, wanted) {
-                    return Err(ParseError::new(
-                        span,
-                        format!("`{name}` holds {holds}, not {wanted}"),
-                    ));
+                    let message = format!("`{name}` holds {holds}, not {wanted}");
+                    return Err(self.instead(ParseError::new(span, message), name, wanted));
                 }
                 if foreign && !by_name && wanted != Gives::Id {
                     return Err(ParseError::new(
@@ -96,15 +94,18 @@ impl Scope {
             }
             foreign |= frame.kind == BlockKind::Process;
         }
+        Err(self.instead(ParseError::new(span, format!("no variable `{name}` here")), name, wanted))
+    }
+
+    /// Adds which variable might be meant, or how to get one.
+    fn instead(&self, error: ParseError, name: &str, wanted: Gives) -> ParseError {
         let names = self.frames.iter().flat_map(|frame| &frame.names);
         let fitting: Vec<&str> =
             names.filter(|(_, holds)| fits(*holds, wanted)).map(|(own, _)| own.as_str()).collect();
-        let error = ParseError::new(span, format!("no variable `{name}` here"));
-        Err(match fitting.is_empty() {
-            true => error
-                .hint(format!("define it first: `{name} = ...;` with a call that gives {wanted}")),
+        match fitting.is_empty() {
+            true => error.hint(format!("define one first, with a call that gives {wanted}")),
             false => error.suggest(name, fitting),
-        })
+        }
     }
 }
 

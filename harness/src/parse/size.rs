@@ -19,7 +19,7 @@ impl Parser<'_> {
                     return Ok(left);
                 };
             }
-            Err(parser.error("this sum has too many terms"))
+            Err(parser.error("this sum has too many terms").hint("simplify it"))
         })
     }
 
@@ -31,7 +31,7 @@ impl Parser<'_> {
             }
             left = Size::Product(Box::new(left), Box::new(self.factor()?));
         }
-        Err(self.error("this product has too many factors"))
+        Err(self.error("this product has too many factors").hint("simplify it"))
     }
 
     fn factor(&mut self) -> Result<Size, ParseError> {
@@ -68,12 +68,16 @@ impl Parser<'_> {
         let span = start..self.last_end();
         for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
             let Some(value) = size.eval(page).filter(|_| size.register(page).is_some()) else {
-                return Err(ParseError::new(span, "this number does not fit 64 bits"));
+                return Err(ParseError::new(span, "this number does not fit 64 bits")
+                    .hint("it must lie between -2^63 and 2^64, with any page size"));
             };
             if !range.contains(&value) {
                 let hint = match value < *range.start() {
                     true => format!("the least is {}", range.start()),
-                    false => format!("the most is {} (with pages of {page} bytes)", range.end()),
+                    false if size.says_page() => {
+                        format!("the most is {} (with pages of {page} bytes)", range.end())
+                    }
+                    false => format!("the most is {}", range.end()),
                 };
                 return Err(
                     ParseError::new(span, format!("{what} is out of bounds: {value}")).hint(hint)
@@ -90,7 +94,7 @@ impl Parser<'_> {
     ) -> Result<Size, ParseError> {
         self.size_depth += 1;
         if self.size_depth > limits::SIZE_DEPTH {
-            return Err(self.error("this size is nested too deeply"));
+            return Err(self.error("this size is nested too deeply").hint("simplify it"));
         }
         let size = inner(self);
         self.size_depth -= 1;

@@ -100,7 +100,9 @@ fn number(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> 
         true => take_while(2.., digits).parse_next(input),
         false => take_while(1.., |c: char| c.is_ascii_digit()).parse_next(input),
     }
-    .map_err(|_: winnow::error::ContextError| ParseError::new(start..start + 1, "not a number"))?;
+    .map_err(|_: winnow::error::ContextError| {
+        ParseError::new(start..start + 1, "not a number").hint("as in C")
+    })?;
     let span = start..input.current_token_start();
     let (digits, radix, base) = match text {
         _ if hex => (&text[2..], Radix::Hex, 16),
@@ -139,7 +141,8 @@ fn quoted(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> 
             }),
             Some(c) if c.is_ascii() && !c.is_ascii_control() => bytes.push(c as u8),
             None | Some('\n') => {
-                return Err(ParseError::new(start..start + 1, "this quote is never closed"));
+                return Err(ParseError::new(start..start + 1, "this quote is never closed")
+                    .hint("it must be closed on its own line"));
             }
             Some(c) => {
                 return Err(ParseError::new(at..at + c.len_utf8(), "only ASCII can be stored")
@@ -163,10 +166,12 @@ fn next(input: &mut Input<'_>) -> Option<char> {
 fn unknown(first: char, start: usize) -> ParseError {
     let span = start..start + first.len_utf8();
     match first {
-        '/' => ParseError::new(span, "a comment begins with // and a block comment ends with */"),
+        '/' => ParseError::new(span, "unexpected `/`")
+            .hint("a comment begins with //, a block comment ends with */"),
         c if c.is_control() => {
             ParseError::new(span, "a control character").hint("a case file is plain text")
         }
-        c => ParseError::new(span, format!("unexpected `{c}`")),
+        c => ParseError::new(span, format!("unexpected `{c}`"))
+            .hint("a step reads as C: `map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);`"),
     }
 }

@@ -1,0 +1,284 @@
+//! A case file that is no case: one error with its place, the line shown, what to do, exit code 2,
+//! and no case run.
+
+mod command;
+
+use command::{case_file, faultmap, run};
+use rstest::rstest;
+
+/// The error for this text must be about `place` (`line:column`), say `message`, and give a hint.
+/// A good case beside the bad one must not be run.
+fn refused(text: impl AsRef<[u8]>, place: &str, message: &str, hint: &str) {
+    let (dir, path) = case_file(text.as_ref());
+    let good = dir.path().join("good.case");
+    std::fs::write(&good, "fd = file(1);").unwrap();
+    let (code, stdout, stderr) = run(faultmap(&["run"]).arg(&good).arg(&path));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    let first = stderr.lines().next().unwrap_or_default();
+    assert!(first.starts_with(&format!("error: {message}")), "{stderr}");
+    assert!(stderr.contains(&format!("{}:{place}\n", path.display())), "{place}: {stderr}");
+    assert!(stderr.contains(&format!("help: {hint}")), "{hint}: {stderr}");
+    // The line itself, as far as it can be shown.
+    let number = place.split(':').next().unwrap_or_default().parse::<usize>().unwrap();
+    let source = String::from_utf8_lossy(text.as_ref()).into_owned();
+    let line = source.lines().nth(number - 1).unwrap_or_default().trim();
+    let shown: String = line.chars().take_while(|c| !c.is_control()).collect();
+    assert!(stderr.contains(&shown), "{stderr}");
+}
+
+const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd, 0);\n";
+
+#[rstest]
+#[case::empty("", "1:1", "this case has no steps", "for example")]
+#[case::only_a_comment("// nothing\n", "1:1", "this case has no steps", "for example")]
+#[case::truncated(
+    "fd = file(2200);\nmap = mmap(0, 8192, PROT_READ, MAP_SH",
+    "2:32",
+    "unknown flag `MAP_SH`",
+    "did you mean `MAP_SHARED`?"
+)]
+#[case::truncated_in_a_block(
+    "fork {\n  fd = file(1);\n",
+    "1:6",
+    "this block is never closed",
+    "a `}`"
+)]
+#[case::truncated_before_the_end(
+    "fd = file(1)",
+    "1:12",
+    "the file ends where `;` belongs",
+    "is the file whole?"
+)]
+#[case::unknown_step("fd = flie(10);", "1:6", "unknown step `flie`", "did you mean `file`?")]
+#[case::unknown_flag(
+    "fd = file(1, O_RDNLY);",
+    "1:14",
+    "unknown flag `O_RDNLY`",
+    "did you mean `O_RDONLY`?"
+)]
+#[case::unknown_access(
+    "fd = file(1);\nmap = mmap(0, 1, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, raed);",
+    "3:12",
+    "unknown access `raed`",
+    "did you mean `read`?"
+)]
+#[case::unknown_name(
+    "fd = file(1);\nclose(fb);",
+    "2:7",
+    "no variable `fb` here",
+    "did you mean `fd`?"
+)]
+#[case::unknown_requirement(
+    "requires(rooot);\nfd = file(1);",
+    "1:10",
+    "unknown requirement `rooot`",
+    "one of: fs == NAME"
+)]
+#[case::unknown_file_system(
+    "requires(fs == tmpsf);\nfd = file(1);",
+    "1:16",
+    "unknown file system `tmpsf`",
+    "did you mean `tmpfs`?"
+)]
+#[case::unknown_architecture(
+    "requires(arch == x86);\nfd = file(1);",
+    "1:18",
+    "unknown architecture `x86`",
+    "did you mean `x86_64`?"
+)]
+#[case::page_of_no_machine(
+    "requires(page == 4095);\nfd = file(1);",
+    "1:18",
+    "no machine has pages of this size",
+    "a power of two"
+)]
+#[case::number_overflows(
+    "fd = file(99999999999999999999);",
+    "1:11",
+    "this number does not fit 64 bits",
+    "the largest is"
+)]
+#[case::product_overflows(
+    "fd = file(0xffffffffffffffff * 16);",
+    "1:11",
+    "this number does not fit 64 bits",
+    "it must lie between"
+)]
+#[case::file_too_large(
+    "fd = file(68719476736);",
+    "1:11",
+    "the size of a file is out of bounds",
+    "the most is 67108864"
+)]
+#[case::map_too_large(
+    "map = mmap(0, 2147483648, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
+    "1:15",
+    "this length is out of bounds",
+    "at most 1073741824"
+)]
+#[case::file_grows_too_large(
+    "fd = file(1);\nftruncate(fd, 1099511627776);",
+    "2:15",
+    "an offset in a file is out of bounds",
+    "at most 1073741824"
+)]
+#[case::too_wide(
+    "fd = file(1);\nmap = mmap(0, 9, PROT_READ, MAP_SHARED, fd, 0);\nmap[0..3];",
+    "3:5",
+    "no single access is 3 bytes wide",
+    "an access is 1, 2, 4 or 8 bytes wide"
+)]
+#[case::path_outside(
+    "fd = open(\"/etc/passwd\", O_RDONLY);",
+    "1:11",
+    "a case cannot open `/etc/passwd`",
+    "one of: /dev/zero"
+)]
+#[case::bare_address(
+    "munmap(0x400000, 4096);",
+    "1:8",
+    "a bare address could hit memory of the harness",
+    "write it relative to a map"
+)]
+#[case::descriptor_of_the_harness(
+    "close(3);",
+    "1:7",
+    "descriptor 3 could be one of the harness",
+    "name the variable"
+)]
+#[case::pattern_byte_stored(
+    "map = mmap(0, 1, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\nmap[0] = 0x80;",
+    "2:10",
+    "this byte cannot be stored",
+    "the most is 0x7e"
+)]
+#[case::wrong_kind(
+    "fd = file(1);\nmunmap(fd, 1);",
+    "2:8",
+    "`fd` holds a file, not a map",
+    "define one first, with a call that gives a map"
+)]
+#[case::too_few_arguments(
+    "fd = file(1);\nmap = mmap(0, 1);",
+    "2:16",
+    "`mmap` takes 6 arguments",
+    "its form is `mmap("
+)]
+#[case::too_many_arguments("close(1, 2);", "1:7", "descriptor 1 could be", "name the variable")]
+#[case::missing_semicolon("fd = file(1)\nclose(fd);", "1:12", "expected `;` after this", "as in C")]
+#[case::result_written(
+    "fd = file(1);\nftruncate(fd, -1) = -1 EINVAL;",
+    "2:19",
+    "what a step returns is measured, not written",
+    "to keep it"
+)]
+#[case::another_process(
+    "fd = file(1);\nprocess { close(fd); }",
+    "2:17",
+    "`fd` belongs to another process",
+    "an unrelated process opens"
+)]
+#[case::never_closed_quote(
+    "fd = file(1);\npwrite(fd, \"abc, 0);",
+    "2:12",
+    "this quote is never closed",
+    "it must be closed"
+)]
+#[case::control_character(
+    "fd = file(1);\n\x1b[31m",
+    "2:1",
+    "a control character",
+    "a case file is plain text"
+)]
+#[case::timeout_without_unit(
+    "timeout(200);\nfd = file(1);",
+    "1:9",
+    "a timeout has a unit",
+    "timeout(200ms);"
+)]
+#[case::timeout_too_long(
+    "timeout(100s);\nfd = file(1);",
+    "1:9",
+    "this timeout is out of bounds",
+    "from 1ms"
+)]
+fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
+    refused(text, place, message, hint);
+}
+
+#[test]
+fn binary() {
+    refused(
+        b"fd = file(1);\nf\xff\xfe\x00\x01 = 3;",
+        "2:2",
+        "this byte is not UTF-8 text",
+        "a case file",
+    );
+}
+
+#[test]
+fn over_long() {
+    let text = "// and so on\n".repeat(6000);
+    refused(text, "5042:3", "the case file is too long", "a case has at most 65536 bytes");
+}
+
+#[test]
+fn too_many_steps() {
+    let text = format!("fd = file(1);\n{}", "fsync(fd);\n".repeat(100));
+    refused(text, "101:1", "too many steps", "a case has at most 100");
+}
+
+#[test]
+fn too_many_processes() {
+    let text = format!("fd = file(1);\n{}", "fork { fsync(fd); }\n".repeat(9));
+    refused(text, "10:1", "too many processes", "a case has at most 8 blocks");
+}
+
+#[test]
+fn too_large_together() {
+    let map = "m = mmap(0, 1073741824, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
+    refused(map.repeat(3), "3:5", "the maps are too large together", "at most 2147483648 bytes");
+}
+
+#[test]
+fn a_case_that_is_not_there_or_is_no_file() {
+    let (dir, _) = case_file("");
+    let folder = dir.path().join("folder.case");
+    std::fs::create_dir(&folder).unwrap();
+    for arguments in [["run", "notes/no_such_case"], ["show", "no/such/file.case"]] {
+        let (code, stdout, stderr) = run(&mut faultmap(&arguments));
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.contains(arguments[1]) && stderr.contains("faultmap list"), "{stderr}");
+    }
+}
+
+#[rstest]
+#[case(&["run", "--jobs", "0"], "--jobs")]
+#[case(&["run", "--at", "4096"], "--access")]
+#[case(&["run", "--access", "raed", "--at", "0"], "copy_from_user")]
+#[case(&["run", "--access", "read", "--at", "PAGE+"], "a number belongs here")]
+#[case(&["run", "--dir", "/tmp", "--memfd"], "cannot be used with")]
+#[case(&["frobnicate"], "unrecognized subcommand")]
+#[case(&["show"], "<ID|FILE>")]
+fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
+    let (code, stdout, stderr) = run(&mut faultmap(arguments));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains(says), "{stderr}");
+}
+
+#[test]
+fn help_lists_the_exit_codes_and_examples() {
+    let (code, stdout, _) = run(&mut faultmap(&["--help"]));
+    assert_eq!(code, Some(0));
+    for says in ["Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "Examples:"] {
+        assert!(stdout.contains(says), "{says}: {stdout}");
+    }
+}
+
+#[test]
+fn the_good_case_alone_is_run() {
+    // What `refused` relies on: it is the bad case that keeps the good one from being run.
+    let (code, stdout, _) = command::show(MMAP, &[]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("1 measured"), "{stdout}");
+}

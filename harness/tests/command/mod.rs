@@ -1,0 +1,39 @@
+//! The `faultmap` command as a user has it.
+
+#![allow(dead_code, reason = "each test program uses some of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The command with these arguments, in the project's folder.
+pub fn faultmap(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
+    command.args(arguments).current_dir(root()).env("NO_COLOR", "1");
+    command
+}
+
+/// The project's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds harness/")
+}
+
+/// Runs it: exit code, stdout, stderr.
+pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the command can be started");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+/// A folder with this text in `it.case`, and the path of that file.
+pub fn case_file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let path = dir.path().join("it.case");
+    std::fs::write(&path, text).expect("it can be written to");
+    (dir, path)
+}
+
+/// The picture of a case of this text, with these further arguments.
+pub fn show(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let (_dir, path) = case_file(text);
+    run(faultmap(&["show"]).arg(path).args(arguments))
+}
