@@ -213,9 +213,11 @@ impl Measurer<'_> {
         match self.supervisor.run(&prepared.program, probe.copied(), &handed, prepared.deadline) {
             Ok(witness) => Ok(witness),
             Err(NoWitness::Abandoned(Abandoned)) => Err(Failure::Abandoned),
-            Err(NoWitness::Fork(errno)) => {
-                Err(HarnessError::System(format!("cannot fork a child: {}", errno.desc())).into())
-            }
+            Err(NoWitness::Fork(errno)) => Err(HarnessError::System(format!(
+                "cannot fork a child: {}",
+                std::io::Error::from(errno)
+            ))
+            .into()),
             Err(NoWitness::Wait(errno)) => {
                 Err(HarnessError::System(format!("cannot wait for a child: {errno}")).into())
             }

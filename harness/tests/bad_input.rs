@@ -237,7 +237,7 @@ fn too_many_processes() {
 #[test]
 fn too_large_together() {
     let map = "m = mmap(0, 1073741824, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
-    refused(map.repeat(3), "3:5", "the maps are too large together", "at most 2147483648 bytes");
+    refused(map.repeat(3), "2:5", "the maps are too large together", "at most 1073741824 bytes");
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub enum Parameter {
     BufferLength,
     /// An offset or a new size of a file, in bytes.
     FileOffset,
+    /// A length of a file's range for which the disk must have room, in bytes.
+    FileLength,
+    /// The offset in a file at which a map begins, in bytes.
+    MapOffset,
     /// Any other number.
     Number,
     /// A place in memory.
@@ -118,7 +122,7 @@ vocabulary! {
 
     // Memory.
     /// mmap(2).
-    Mmap "mmap" [Address, Length, Flags(Family::Protection), Flags(Family::Map), Descriptor, FileOffset] [] -> Map;
+    Mmap "mmap" [Address, Length, Flags(Family::Protection), Flags(Family::Map), Descriptor, MapOffset] [] -> Map;
     /// munmap(2).
     Munmap "munmap" [Address, Length] [] -> Nothing;
     /// mprotect(2).
@@ -142,7 +146,7 @@ vocabulary! {
     /// ftruncate(2).
     Ftruncate "ftruncate" [Descriptor, FileOffset] [] -> Nothing;
     /// fallocate(2).
-    Fallocate "fallocate" [Descriptor, Flags(Family::Fallocate), FileOffset, FileOffset] [] -> Nothing;
+    Fallocate "fallocate" [Descriptor, Flags(Family::Fallocate), FileOffset, FileLength] [] -> Nothing;
     /// pread(2): descriptor, offset, length, into a buffer of the harness.
     Pread "pread" [Descriptor, FileOffset, BufferLength] [] -> Nothing;
     /// pwrite(2) of a string literal.
@@ -205,9 +209,9 @@ impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Parameter::FileSize => "size",
-            Parameter::Length => "length",
+            Parameter::Length | Parameter::FileLength => "length",
             Parameter::BufferLength => "count",
-            Parameter::FileOffset => "offset",
+            Parameter::FileOffset | Parameter::MapOffset => "offset",
             Parameter::Number => "number",
             Parameter::Address => "addr",
             Parameter::Descriptor | Parameter::File | Parameter::PathOrFile => "fd",

@@ -130,7 +130,7 @@ impl Pool<'_> {
         let pid = forked.map_err(|errno| {
             format!(
                 "cannot fork: {}\n  see `ulimit -u` and the limits of this container",
-                errno.desc()
+                std::io::Error::from(errno)
             )
         })?;
         self.workers.push(Worker { pid, results: File::from(read), unread: Vec::new(), at: None });

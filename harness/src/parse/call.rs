@@ -23,6 +23,9 @@ const PATHS: [&str; 9] = [
     "/proc/version",
 ];
 
+/// An offset from here on is one that no file can have: it is there to fail.
+const HOPELESS_OFFSET: i128 = 1 << 63;
+
 impl Parser<'_> {
     /// `name(args)`, from the opening parenthesis on.
     pub(super) fn call(
@@ -100,9 +103,15 @@ impl Parser<'_> {
                 Ok(Arg::Size(self.size_within(0..=most, "the length of a pread")?))
             }
             Parameter::Length => Ok(Arg::Size(self.length()?)),
-            // An offset that no file can have is there to fail; what is in between fills disks.
-            Parameter::FileOffset => self.bounded(file_offset, "an offset in a file", 1 << 46),
-            Parameter::Number => {
+            Parameter::FileOffset => {
+                self.bounded(file_offset, "an offset in a file", HOPELESS_OFFSET)
+            }
+            Parameter::FileLength => {
+                let most = 0..=i128::from(limits::FILE_BYTES);
+                self.bounded(most, "a length in a file", HOPELESS_OFFSET)
+            }
+            // However far past the end: looking there fills no disk.
+            Parameter::Number | Parameter::MapOffset => {
                 let all = i128::from(i64::MIN)..=i128::from(u64::MAX);
                 Ok(Arg::Size(self.size_within(all, "this number")?))
             }

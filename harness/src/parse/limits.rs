@@ -22,7 +22,7 @@ pub const FILE_OFFSET: u64 = 1 << 30;
 /// Bytes of one map.
 pub const MAP_BYTES: u64 = 1 << 30;
 /// Bytes of all maps together.
-pub const MAPS_BYTES: u64 = 2 << 30;
+pub const MAPS_BYTES: u64 = 1 << 30;
 /// A length from here on is one that no machine can map: it is there to fail.
 pub const HOPELESS_BYTES: u64 = 1 << 46;
 /// Bytes of one pread.

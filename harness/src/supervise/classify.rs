@@ -132,11 +132,13 @@ pub fn step_results(
         let Op::Block { end, .. } = op else { continue };
         let slot = evidence.slots.get(block).cloned().unwrap_or_default();
         let own = decode_wait_status(slot.wait_status);
-        let explained = results[block + 1..*end].iter().any(|result| match (result, own) {
-            (StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal), own) => {
+        let inside = program.ops[block + 1..*end].iter().zip(&results[block + 1..*end]);
+        let explained = inside.into_iter().any(|(op, result)| match (op, result) {
+            (_, StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal)) => {
                 own == Ending::Killed(signal.0)
             }
-            (_, own) => own == Ending::Exited(0),
+            (Op::Exit { code }, StepResult::Done) => own == Ending::Exited(*code),
+            _ => false,
         });
         if slot.state == Some(SlotState::Done) && !explained && own != Ending::Exited(0) {
             return Err(failure(own, evidence, deadline_ms));

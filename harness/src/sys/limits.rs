@@ -19,7 +19,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { address_space: 4 << 30, file_size: 2 << 30, processes: 1024 }
+        Limits { address_space: 2 << 30, file_size: 1 << 30, processes: 1024 }
     }
 }
 

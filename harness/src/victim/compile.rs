@@ -138,7 +138,8 @@ impl Compiler {
                 limit: self.number(&args[1]) as u64,
             },
             Call::Raise => Op::Raise { signal: self.flags(args.first()) as i32 },
-            Call::Exit => Op::Exit { code: self.number(&args[0]) as i32 },
+            // The kernel keeps the low byte (_exit(2)).
+            Call::Exit => Op::Exit { code: (self.number(&args[0]) & 0xff) as i32 },
             _ => self.system(call, args, &mut known),
         };
         (op, known)

@@ -1,0 +1,265 @@
+//! Children more hostile than any case can be, under the supervisor that every run uses: it gets each
+//! of them within its deadline, believes none of them, and has nothing left of them afterwards: no
+//! process, no zombie, no descriptor.
+//!
+//! This is a program of one thread with its own `main`, because nothing may be forked from a thread of
+//! libtest. A child forks and calls the kernel through the same [`Child`] that a victim has.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use faultmap::case::{Access, HarnessError, Outcome};
+use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
+use faultmap::sys::{Child, SharedRecord, SlotState};
+use faultmap::victim::{Probe, Program};
+use nix::libc;
+
+const DEADLINE: Duration = Duration::from_millis(200);
+/// The op of the sweep in [`program`].
+const SWEEP: usize = 1;
+
+struct Stage {
+    supervisor: Supervisor,
+    record: &'static SharedRecord,
+}
+
+type Test = (&'static str, fn(&Stage));
+
+const TESTS: &[Test] = &[
+    ("leaves_a_child_behind", leaves_a_child_behind),
+    ("leaves_a_daemon_behind", leaves_a_daemon_behind),
+    ("forks_in_a_loop", forks_in_a_loop),
+    ("forks_from_session_to_session", forks_from_session_to_session),
+    ("maps_all_it_can", maps_all_it_can),
+    ("exits_before_its_access", exits_before_its_access),
+    ("scribbles_over_the_record", scribbles_over_the_record),
+    ("claims_to_have_lived_on", claims_to_have_lived_on),
+    ("claims_another_signal", claims_another_signal),
+    ("claims_to_be_done_and_is_killed", claims_to_be_done_and_is_killed),
+    ("closes_everything_and_hangs", closes_everything_and_hangs),
+    ("kills_its_own_group", kills_its_own_group),
+];
+
+fn main() {
+    let filter: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+    let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+    let stage = Stage { supervisor, record };
+    for (name, test) in TESTS {
+        if !filter.is_empty() && !filter.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let descriptors = open_descriptors();
+        test(&stage);
+        assert_eq!(children(), "", "{name}: children are left");
+        assert_eq!(open_descriptors(), descriptors, "{name}: descriptors are left");
+        println!("test {name} ... ok");
+    }
+}
+
+/// Live children and zombies of this process; orphans of the child would have become its own.
+fn children() -> String {
+    let own = std::process::id();
+    std::fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default()
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+}
+
+/// A program with one access, to judge by.
+fn program() -> Program {
+    let text =
+        "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
+    let page = rustix::param::page_size() as u64;
+    Program::of(&faultmap::parse::case(text).expect("a case"), page)
+}
+
+impl Stage {
+    fn run(&self, body: impl FnOnce(Child) -> i32) -> Witness {
+        let started = Instant::now();
+        let steps = program().ops.len();
+        let witness = self.supervisor.run_body(steps, &[], DEADLINE, body).expect("it was forked");
+        assert!(started.elapsed() < DEADLINE + Duration::from_secs(6), "far past its deadline");
+        witness
+    }
+
+    /// What the witness would count as, if the child had been asked to read a byte.
+    fn judge(&self, witness: &Witness) -> Result<Outcome, HarnessError> {
+        let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
+        let millis = DEADLINE.as_millis() as u64;
+        probe_outcome(&program(), &probe, witness.ending, &witness.evidence, millis, false)
+    }
+}
+
+fn pause(child: &Child) -> ! {
+    loop {
+        let _ = child.call(libc::SYS_ppoll, [0; 6]);
+    }
+}
+
+fn raise(child: &Child, signal: i32) {
+    let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
+    let _ = child.call(libc::SYS_kill, [own, signal as usize, 0, 0, 0, 0]);
+}
+
+fn leaves_a_child_behind(stage: &Stage) {
+    let witness = stage.run(|child| match child.fork() {
+        Ok(0) => pause(&child),
+        _ => 0,
+    });
+    assert_eq!(witness.ending, Ending::Exited(0));
+}
+
+fn leaves_a_daemon_behind(stage: &Stage) {
+    // In a session of its own: a signal to the child's group does not reach it.
+    let witness = stage.run(|child| {
+        for _ in 0..3 {
+            if child.fork() == Ok(0) {
+                let _ = child.call(libc::SYS_setsid, [0; 6]);
+                let _ = child.fork();
+                pause(&child)
+            }
+        }
+        0
+    });
+    assert_eq!(witness.ending, Ending::Exited(0));
+}
+
+fn forks_in_a_loop(stage: &Stage) {
+    // Bounded, because root is not held to RLIMIT_NPROC, and this machine is somebody's.
+    let witness = stage.run(|child| {
+        for _ in 0..500 {
+            if child.fork() == Ok(0) {
+                let _ = child.fork();
+                pause(&child)
+            }
+        }
+        pause(&child)
+    });
+    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+}
+
+fn forks_from_session_to_session(stage: &Stage) {
+    // Always one process alive, each in a session of its own, each soon gone: a moving target.
+    let witness = stage.run(|child| {
+        for _ in 0..100_000 {
+            match child.fork() {
+                Ok(0) => {
+                    let _ = child.call(libc::SYS_setsid, [0; 6]);
+                }
+                _ => return 0,
+            }
+        }
+        0
+    });
+    assert_eq!(witness.ending, Ending::Exited(0));
+}
+
+fn maps_all_it_can(stage: &Stage) {
+    const CHUNK: usize = 256 << 20;
+    let witness = stage.run(|child| {
+        let (protection, flags) =
+            (libc::PROT_READ as usize, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        for count in 0..100 {
+            let args = [0, CHUNK, protection, flags as usize, usize::MAX, 0];
+            if child.call(libc::SYS_mmap, args).is_err() {
+                return count;
+            }
+        }
+        100
+    });
+    match witness.ending {
+        Ending::Exited(chunks) => assert!((4..=8).contains(&chunks), "{chunks} of 256 MiB"),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn exits_before_its_access(stage: &Stage) {
+    let witness = stage.run(|_| 0);
+    assert_eq!(stage.judge(&witness), Err(HarnessError::ExitedEarly));
+}
+
+fn scribbles_over_the_record(stage: &Stage) {
+    for garbage in [u32::MAX, 0x5555_5555, 1 << 31, 0x0101_0101] {
+        let record = stage.record;
+        for signal in [0, libc::SIGSEGV, libc::SIGKILL] {
+            let witness = stage.run(|child| {
+                record.finished.store(garbage, Relaxed);
+                record.setup.store(garbage, Relaxed);
+                record.sent_signal.store(garbage as i32, Relaxed);
+                for slot in &record.slots {
+                    slot.state.store(garbage, Relaxed);
+                    slot.signal.store(garbage as i32, Relaxed);
+                    slot.code.store(garbage as i32, Relaxed);
+                    slot.run_count.store(garbage, Relaxed);
+                    slot.value.store(u64::from(garbage) << 17, Relaxed);
+                    slot.base.store(u64::from(garbage) << 31, Relaxed);
+                    slot.wait_status.store(garbage, Relaxed);
+                    slot.runs.iter().for_each(|run| run.store(u64::MAX, Relaxed));
+                }
+                raise(&child, signal);
+                0
+            });
+            let judged = stage.judge(&witness);
+            assert!(judged.is_err(), "{garbage:#x}, signal {signal}: {judged:?}");
+        }
+    }
+}
+
+fn claims_to_have_lived_on(stage: &Stage) {
+    // A fault that did not kill is none.
+    let record = stage.record;
+    let witness = stage.run(|_| {
+        record.slots[SWEEP].state.store(SlotState::Begun as u32, Relaxed);
+        record.slots[SWEEP].signal.store(libc::SIGBUS, Relaxed);
+        record.finished.store(1, Relaxed);
+        0
+    });
+    assert!(matches!(stage.judge(&witness), Err(HarnessError::Disagree(_))));
+}
+
+fn claims_another_signal(stage: &Stage) {
+    let record = stage.record;
+    let witness = stage.run(|child| {
+        record.slots[SWEEP].state.store(SlotState::Begun as u32, Relaxed);
+        record.slots[SWEEP].signal.store(libc::SIGBUS, Relaxed);
+        raise(&child, libc::SIGKILL);
+        0
+    });
+    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+    assert!(matches!(stage.judge(&witness), Err(HarnessError::Disagree(_))));
+}
+
+fn claims_to_be_done_and_is_killed(stage: &Stage) {
+    let record = stage.record;
+    let witness = stage.run(|child| {
+        record.slots[SWEEP].state.store(SlotState::Done as u32, Relaxed);
+        record.finished.store(1, Relaxed);
+        raise(&child, libc::SIGKILL);
+        0
+    });
+    assert!(stage.judge(&witness).is_err());
+}
+
+fn closes_everything_and_hangs(stage: &Stage) {
+    let witness = stage.run(|child| {
+        let _ = child.call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0, 0, 0]);
+        let all = u64::MAX;
+        let mask = child.address_of(&all);
+        let block = libc::SIG_BLOCK as usize;
+        let _ = child.call(libc::SYS_rt_sigprocmask, [block, mask, 0, 8, 0, 0]);
+        pause(&child)
+    });
+    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+}
+
+fn kills_its_own_group(stage: &Stage) {
+    let witness = stage.run(|child| {
+        let _ = child.call(libc::SYS_kill, [0, libc::SIGKILL as usize, 0, 0, 0, 0]);
+        pause(&child)
+    });
+    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+}

@@ -1,0 +1,49 @@
+//! What is measured does not depend on the run: not on how often, by how many workers, or by how
+//! many probes it is measured.
+
+mod command;
+
+use command::{faultmap, run, show};
+
+/// What all cases print, without the last line, which tells the time.
+fn pictures(arguments: &[&str]) -> String {
+    let (code, stdout, stderr) = run(faultmap(&["run"]).args(arguments));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let (pictures, last) = stdout.trim_end().rsplit_once('\n').expect("pictures and a last line");
+    assert!(last.contains(" 0 changed, 0 new, "), "{last}");
+    pictures.to_owned()
+}
+
+#[test]
+fn a_second_run_is_the_same_byte_for_byte() {
+    let first = pictures(&[]);
+    assert_eq!(pictures(&[]), first);
+    assert_eq!(pictures(&["--jobs", "1"]), first, "one worker");
+    assert_eq!(pictures(&["--jobs", "7"]), first, "seven workers");
+}
+
+/// The picture of a case, bisected and with every byte probed.
+fn agree(text: &str) {
+    let bisected = show(text, &["--memfd"]);
+    let exhaustive = show(text, &["--memfd", "--exhaustive"]);
+    assert_eq!((bisected.0, exhaustive.0), (Some(0), Some(0)), "{}{}", bisected.2, exhaustive.2);
+    let (bisected, few) = bisected.1.rsplit_once(" harness errors; ").expect("a last line");
+    let (exhaustive, many) = exhaustive.1.rsplit_once(" harness errors; ").expect("a last line");
+    assert_eq!(bisected, exhaustive);
+    let children = |text: &str| text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let (few, many): (u64, u64) = (children(few), children(many));
+    assert!(many > 12_000 && few * 50 < many, "{few} children bisected, {many} for every byte");
+}
+
+#[test]
+fn probing_every_byte_finds_what_bisection_finds() {
+    // Boundaries that steps speak of, one that none does (the tail that the shrinking file left
+    // zero), and single bytes.
+    agree(
+        "fd = file(3000);
+         map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         map[1234] = 'x';
+         ftruncate(fd, 2345);
+         sweep(map, read);",
+    );
+}
