@@ -1,0 +1,158 @@
+//! The judgement over wait status and record, with values made by hand: no child is forked here.
+
+use faultmap::case::{
+    Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
+};
+use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_results};
+use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
+use faultmap::victim::{Probe, Program};
+use nix::libc::{SIGBUS, SIGKILL, SIGSEGV};
+use rstest::rstest;
+
+const BASE: u64 = 0x7000_0000_0000;
+const AT: i64 = 4096;
+
+fn program(text: &str) -> Program {
+    Program::of(&faultmap::parse::case(text).expect("a case"), 4096)
+}
+
+/// One step, then the sweep.
+fn swept() -> Program {
+    program("map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);")
+}
+
+fn slot(state: SlotState) -> SlotEvidence {
+    SlotEvidence { state: Some(state), base: BASE, ..SlotEvidence::default() }
+}
+
+fn saw(byte: Clean) -> Option<Seen> {
+    Some(Seen { runs: vec![Run { byte, count: 1 }], cut: false })
+}
+
+fn fault(signal: i32, code: i32, address: u64) -> SlotEvidence {
+    SlotEvidence { fault: Some((signal, code, address)), ..slot(Begun) }
+}
+
+fn judge(
+    access: Access,
+    ending: Ending,
+    last: SlotEvidence,
+    finished: bool,
+) -> Result<Outcome, HarnessError> {
+    let evidence = Evidence { finished, slots: vec![slot(Done), last], ..Evidence::default() };
+    let probe = Probe { sweep: 1, access, at: AT };
+    probe_outcome(&swept(), &probe, ending, &evidence, 100, false)
+}
+
+#[rstest]
+#[case(Access::Read, SlotEvidence { seen: saw(Clean::Data), ..slot(Done) }, Clean::Data)]
+#[case(Access::Read, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }, Clean::Zero)]
+#[case(Access::CopyFromUser, SlotEvidence { seen: saw(Clean::Byte(7)), ..slot(Done) }, Clean::Byte(7))]
+#[case(Access::Write, SlotEvidence { value: 0, ..slot(Done) }, Clean::Ok)]
+#[case(Access::Write, SlotEvidence { value: 1, ..slot(Done) }, Clean::MemoryOnly)]
+#[case(Access::CopyToUser, SlotEvidence { value: 2, ..slot(Done) }, Clean::ToFile)]
+#[case(Access::Exec, slot(Done), Clean::Ok)]
+#[case(Access::Exec, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }, Clean::NoCode)]
+fn clean_needs_done_exit_0_and_no_signal(
+    #[case] access: Access,
+    #[case] last: SlotEvidence,
+    #[case] seen: Clean,
+) {
+    let judge = |ending, last, finished| judge(access, ending, last, finished);
+    assert_eq!(judge(Ending::Exited(0), last.clone(), true), Ok(Outcome::Clean(seen)));
+    assert!(judge(Ending::Exited(0), last.clone(), false).is_err(), "not finished");
+    assert!(judge(Ending::Exited(1), last.clone(), true).is_err(), "another exit status");
+    assert!(judge(Ending::Killed(SIGSEGV), last.clone(), true).is_err(), "killed");
+    assert!(judge(Ending::TimedOut { stopped: false }, last.clone(), true).is_err(), "late");
+    assert!(judge(Ending::Stuck, last.clone(), true).is_err(), "stuck");
+    let begun = SlotEvidence { state: Some(Begun), ..last.clone() };
+    assert!(judge(Ending::Exited(0), begun, true).is_err(), "the access not over");
+    let scribbled = SlotEvidence { state: None, ..last };
+    assert!(judge(Ending::Exited(0), scribbled, true).is_err(), "no sense in the record");
+}
+
+#[rstest]
+#[case(BASE + AT as u64, FaultAddress::Accessed)]
+#[case(BASE + 8192, FaultAddress::At(8192))]
+#[case(0, FaultAddress::Null)]
+#[case(0x1234, FaultAddress::Elsewhere)]
+fn a_fault_needs_a_record_that_agrees(#[case] address: u64, #[case] told: FaultAddress) {
+    let expected = Fault { signal: Signal(SIGBUS), code: Some(2), address: told };
+    let judge = |ending, last| judge(Access::Read, ending, last, false);
+    let recorded = fault(SIGBUS, 2, address);
+    assert_eq!(judge(Ending::Killed(SIGBUS), recorded.clone()), Ok(Outcome::Fault(expected)));
+    let disagrees = |result| matches!(result, Err(HarnessError::Disagree(_)));
+    assert!(disagrees(judge(Ending::Killed(SIGSEGV), recorded.clone())), "another signal");
+    assert!(disagrees(judge(Ending::Exited(0), recorded)), "lived on");
+    let none = judge(Ending::Killed(SIGBUS), slot(Begun));
+    assert_eq!(none, Err(HarnessError::KilledFromOutside(Signal(SIGBUS))));
+    let too_soon = judge(Ending::Killed(SIGBUS), slot(NotReached));
+    assert_eq!(too_soon, Err(HarnessError::KilledFromOutside(Signal(SIGBUS))));
+}
+
+#[test]
+fn an_errno_of_the_access_is_an_answer() {
+    let last = SlotEvidence { value: -14, ..slot(Done) };
+    let outcome = judge(Access::CopyFromUser, Ending::Exited(0), last, true);
+    assert_eq!(outcome, Ok(Outcome::Errno(Errno(14))));
+}
+
+#[test]
+fn a_signal_without_siginfo_counts_only_where_the_case_alters_signals() {
+    let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                sigprocmask(SIG_BLOCK, SIGBUS); sweep(map, read);";
+    let probe = Probe { sweep: 2, access: Access::Read, at: AT };
+    let evidence =
+        Evidence { slots: vec![slot(Done), slot(Done), slot(Begun)], ..Evidence::default() };
+    let judge =
+        |ending, evidence| probe_outcome(&program(text), &probe, ending, evidence, 100, false);
+    let outcome = judge(Ending::Killed(SIGBUS), &evidence).expect("an answer");
+    assert_eq!(outcome.to_string(), "SIGBUS (no siginfo)");
+    assert!(judge(Ending::Killed(SIGKILL), &evidence).is_err(), "no access raises SIGKILL");
+    let sent = Evidence { sent: Some((SIGBUS, 1)), ..evidence.clone() };
+    assert!(judge(Ending::Killed(SIGBUS), &sent).is_err(), "somebody sent it");
+}
+
+#[test]
+fn a_timeout_is_an_answer_only_where_the_case_says_so() {
+    let probe = Probe { sweep: 1, access: Access::Read, at: AT };
+    let late = Ending::TimedOut { stopped: false };
+    let judge = |last, allowed| {
+        let evidence = Evidence { slots: vec![slot(Done), last], ..Evidence::default() };
+        probe_outcome(&swept(), &probe, late, &evidence, 100, allowed)
+    };
+    assert_eq!(judge(slot(Begun), true), Ok(Outcome::TimedOut));
+    let error = HarnessError::TimedOut { stopped: false, after_ms: 100 };
+    assert_eq!(judge(slot(Begun), false), Err(error.clone()));
+    assert_eq!(judge(slot(NotReached), true), Err(error), "it hung before the access");
+}
+
+#[test]
+fn the_process_of_a_block_is_judged_by_its_own_wait_status() {
+    let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                fork { map[0]; } map[0];";
+    let program = program(text);
+    let judge = |wait_status, touch: SlotEvidence| {
+        let block = SlotEvidence { wait_status, ..slot(Done) };
+        let after = SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) };
+        let slots = vec![slot(Done), block, touch, after];
+        let evidence = Evidence { finished: true, slots, ..Evidence::default() };
+        step_results(&program, Ending::Exited(0), &evidence, 100, false)
+    };
+    let results = judge(SIGSEGV, fault(SIGSEGV, 1, BASE)).expect("an answer");
+    assert_eq!(results[2].to_string(), "SIGSEGV MAPERR");
+    assert_eq!(results[3], StepResult::Saw(saw(Clean::Zero).expect("some")));
+    assert!(judge(SIGBUS, fault(SIGSEGV, 1, BASE)).is_err(), "another signal killed it");
+    assert!(judge(SIGKILL, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
+    assert!(judge(7 << 8, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
+}
+
+#[test]
+fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
+    let program = program("map = mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0); map[0];");
+    let failed = SlotEvidence { value: -22, ..slot(Done) };
+    let evidence =
+        Evidence { finished: true, slots: vec![failed, slot(NoMap)], ..Evidence::default() };
+    let results = step_results(&program, Ending::Exited(0), &evidence, 100, false).expect("steps");
+    assert_eq!(results, [StepResult::Errno(Errno(22)), StepResult::NoMap]);
+}

@@ -1,0 +1,131 @@
+//! Text to case and back: what is printed parses to the same case, and no text whatsoever makes the
+//! parser panic, or fail without a place and a hint.
+
+use faultmap::parse;
+use proptest::prelude::*;
+
+/// The texts of all cases of the project.
+fn corpus() -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cases/notes");
+    let files = std::fs::read_dir(root).expect("cases/notes").flatten();
+    files.map(|file| std::fs::read_to_string(file.path()).expect("a case file")).collect()
+}
+
+/// Whatever the bytes, the parser answers; and where it refuses, it says where and what to do.
+fn answers(source: &[u8]) {
+    match parse::bytes(source) {
+        Ok(case) => assert_eq!(parse::case(&case.to_string()).as_ref(), Ok(&case), "{case}"),
+        Err(error) => {
+            assert!(error.span.start <= error.span.end && error.span.start <= source.len());
+            assert!(error.hint.is_some(), "no hint: {error}");
+            let rendered = error.render("it.case", source, false);
+            assert!(rendered.contains("it.case:") && rendered.contains("help: "), "{rendered}");
+        }
+    }
+}
+
+#[test]
+fn every_case_of_the_project_prints_and_parses_back() {
+    let corpus = corpus();
+    assert!(corpus.len() > 50);
+    for text in corpus {
+        let case = parse::case(&text).expect("a case");
+        assert!(!case.summary().is_empty(), "no comment: {text}");
+        assert_eq!(parse::case(&case.to_string()), Ok(case));
+    }
+}
+
+/// Words that cases are made of, and some that they are not.
+const WORDS: &[&str] = &[
+    "fd",
+    "map",
+    "=",
+    "==",
+    "file",
+    "memfd",
+    "mmap",
+    "open",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ";",
+    "|",
+    "..",
+    "+",
+    "-",
+    "*",
+    "0",
+    "1",
+    "4096",
+    "PAGE",
+    "0600",
+    "0x10",
+    "99999999999999999999",
+    "'x'",
+    "\"abc\"",
+    "PROT_READ",
+    "MAP_SHARED",
+    "MAP_PRIVATE",
+    "O_RDONLY",
+    "sweep",
+    "read",
+    "exec",
+    "fork",
+    "process",
+    "requires",
+    "fs",
+    "tmpfs",
+    "root",
+    "kernel",
+    ">=",
+    "6.13",
+    "timeout",
+    "200ms",
+    "close",
+    "munmap",
+    "ftruncate",
+    "pwrite",
+    "//",
+    "/*",
+    "*/",
+    "\n",
+    "'",
+    "\"",
+    "\\",
+    "\u{1b}",
+    "\u{e9}",
+    "NULL",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn any_bytes_are_answered(source in prop::collection::vec(any::<u8>(), 0..200)) {
+        answers(&source);
+    }
+
+    #[test]
+    fn any_words_are_answered(words in prop::collection::vec(prop::sample::select(WORDS), 0..60)) {
+        answers(words.join(" ").as_bytes());
+    }
+
+    #[test]
+    fn a_case_with_one_part_cut_out_or_replaced_is_answered(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        length in 0usize..12,
+        word in prop::sample::select(WORDS),
+    ) {
+        let corpus = corpus();
+        let text = which.get(&corpus).as_bytes();
+        let start = at.index(text.len());
+        let end = (start + length).min(text.len());
+        answers(&[&text[..start], word.as_bytes(), &text[end..]].concat());
+        answers(&text[..start]);
+    }
+}
