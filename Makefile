@@ -1,0 +1,21 @@
+# Each target is one line of cargo.
+
+.PHONY: help cases test review lint ci
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+cases: ## run every case and print its picture, compared with snapshots/
+	cargo run -- run
+
+test: ## every case on three backings, and the tests of the harness itself
+	cargo test
+
+review: ## look at changed pictures one by one, and accept or reject them
+	cargo insta test --review --test cases
+
+lint: ## what CI asks of the text of the code
+	cargo fmt --check && cargo clippy --all-targets -- -D warnings
+
+ci: ## all that CI runs
+	.ci/run
