@@ -66,6 +66,11 @@ fn case(
     let line: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: no JSON from {command:?}: {message}"));
     let text = |key: &str| line[key].as_str().unwrap_or_default();
+    let page = line["page_size"].as_u64();
+    let source = std::fs::read_to_string(&path).expect("a case file");
+    if page != Some(4096) && !faultmap::parse::case(&source).is_ok_and(|case| case.says_page()) {
+        return skip(&id, place, "its numbers are for pages of 4096 bytes");
+    }
     match text("verdict") {
         "measured" => check(&id, place, text("file_system"), text("picture")),
         "skipped" => skip(&id, place, text("reason")),

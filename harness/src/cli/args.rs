@@ -92,6 +92,15 @@ impl Options {
         }
     }
 
+    /// The part of a command line that names this backing again.
+    pub fn backing_again(&self) -> String {
+        match (&self.dir, self.memfd) {
+            (_, true) => " --memfd".to_owned(),
+            (Some(dir), _) => format!(" --dir {}", dir.display()),
+            (None, _) => String::new(),
+        }
+    }
+
     pub fn jobs(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(cores, usize::from)

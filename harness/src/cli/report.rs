@@ -139,19 +139,18 @@ impl<'a> Reporter<'a> {
         if !self.options.json {
             let seconds = self.started.elapsed().as_secs_f64();
             let Totals { same, changed, new, skipped, harness_errors, measured } = &self.totals;
+            let errors = count(*harness_errors, "harness error");
             let counts = match self.compare {
-                true => format!(
-                    "{same} same, {changed} changed, {new} new, {skipped} skipped, \
-                     {harness_errors} harness errors"
-                ),
-                false => format!(
-                    "{measured} measured, {skipped} skipped, {harness_errors} harness errors"
-                ),
+                true => format!("{same} same, {changed} changed, {new} new"),
+                false => format!("{measured} measured"),
             };
-            let cases = self.cases.len();
-            let plural = if cases == 1 { "" } else { "s" };
+            let children = match children {
+                1 => "1 child".to_owned(),
+                _ => format!("{children} children"),
+            };
+            let cases = count(self.cases.len(), "case");
             print(&format!(
-                "{cases} case{plural}: {counts}; {children} children in {seconds:.2} s\n"
+                "{cases}: {counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s\n"
             ));
         }
         self.totals
@@ -202,18 +201,20 @@ impl<'a> Reporter<'a> {
         match (result, picture) {
             (CaseResult::Skipped(reason), _) => skipped(reason.clone()),
             (CaseResult::Failed(error), _) => {
-                let repeat = format!("faultmap show {}", loaded.id);
-                failed(&error.to_string(), &repeat)
+                failed(&error.to_string(), &self.again("show", loaded, ""))
             }
-            (CaseResult::Measured(measured), Some(picture)) => {
-                match unanswered(&loaded.case, &loaded.id, measured) {
-                    Some((error, repeat)) => failed(&error, &repeat),
-                    None if !self.compare => plain("measured", GOOD),
-                    None => self.comparison(loaded, picture, measured),
-                }
-            }
+            (CaseResult::Measured(measured), Some(picture)) => match unanswered(measured) {
+                Some((error, probe)) => failed(&error, &self.again("show", loaded, &probe)),
+                None if !self.compare => plain("measured", GOOD),
+                None => self.comparison(loaded, picture, measured),
+            },
             (CaseResult::Measured(_), None) => plain("measured", GOOD),
         }
+    }
+
+    /// The command that does it again, for this case and on this backing.
+    fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
+        format!("faultmap {command} {}{probe}{}", loaded.name, self.options.backing_again())
     }
 
     fn comparison(&self, loaded: &Loaded, picture: &str, measured: &Measurement) -> Verdict {
@@ -242,7 +243,8 @@ impl<'a> Reporter<'a> {
             Some(Ok(Comparison::Changed { path, kept })) => {
                 let mut below = format!("\n    kept in {}:\n", path.display());
                 below.push_str(&diff(&kept, picture));
-                if let Some(repeat) = first_probe(&loaded.case, &loaded.id, measured) {
+                if let Some(probe) = some_probe(&loaded.case, measured) {
+                    let repeat = self.again("run", loaded, &probe);
                     let _ = writeln!(below, "    to repeat one probe: {repeat}");
                 }
                 Verdict { below, ..plain("changed", BAD) }
@@ -250,6 +252,11 @@ impl<'a> Reporter<'a> {
             Some(Err(error)) => failed(&format!("cannot read the snapshot: {error}"), ""),
         }
     }
+}
+
+/// `1 case`, `2 cases`
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn plain(word: &'static str, style: Style) -> Verdict {
@@ -269,21 +276,20 @@ fn failed(error: &str, repeat: &str) -> Verdict {
     Verdict { below, reason: Some(error.to_owned()), ..plain("harness error", BAD) }
 }
 
-/// The first probe without an answer, and the command that repeats it.
-fn unanswered(case: &Case, id: &str, measured: &Measurement) -> Option<(String, String)> {
-    let _ = case;
+/// The first probe without an answer: why, and the arguments that repeat it.
+fn unanswered(measured: &Measurement) -> Option<(String, String)> {
     measured.sweeps.iter().enumerate().find_map(|(index, sweep)| match sweep {
         SweepResult::Failed { access, at, error } => {
             let sweep = if index > 0 { format!(" --sweep {}", index + 1) } else { String::new() };
-            let repeat = format!("faultmap show {id} --access {access} --at {at}{sweep}");
-            Some((format!("{access} at {at}: {error}"), repeat))
+            let probe = format!(" --access {access} --at {at}{sweep}");
+            Some((format!("{access} at {at}: {error}"), probe))
         }
         _ => None,
     })
 }
 
-/// The command for some probe of a case that changed: its first access at the first boundary.
-fn first_probe(case: &Case, id: &str, measured: &Measurement) -> Option<String> {
+/// The arguments for some probe of a case that changed: its first access at the last boundary.
+fn some_probe(case: &Case, measured: &Measurement) -> Option<String> {
     let first = case.walk().find_map(|(_, _, step)| match step {
         Step::Sweep { accesses, .. } => accesses.first().copied(),
         _ => None,
@@ -294,7 +300,7 @@ fn first_probe(case: &Case, id: &str, measured: &Measurement) -> Option<String> 
         }
         _ => 0,
     };
-    Some(format!("faultmap run {id} --access {first} --at {at}"))
+    Some(format!(" --access {first} --at {at}"))
 }
 
 fn diff(kept: &str, measured: &str) -> String {

@@ -13,6 +13,8 @@ use crate::snapshot::Snapshots;
 pub struct Loaded {
     /// Its path below `cases/`, without the ending.
     pub id: String,
+    /// How to name it on a command line: its id, or the path of a file outside of any `cases/`.
+    pub name: String,
     /// What stands in it.
     pub case: Case,
     /// Where its picture is kept; none for a file outside of any `cases/`.
@@ -108,7 +110,8 @@ fn read(path: &Path) -> Result<Loaded, Failed> {
         (Exit::Usage, error.render(&path.display().to_string(), &source, report::coloured_stderr()))
     })?;
     let (id, snapshots) = place(path);
-    Ok(Loaded { id, case, snapshots })
+    let name = if snapshots.is_some() { id.clone() } else { path.display().to_string() };
+    Ok(Loaded { id, name, case, snapshots })
 }
 
 /// The bytes of the file; where it is too long, as many as show the line on which it becomes so.
