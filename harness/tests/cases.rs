@@ -5,7 +5,6 @@
 //! tmpfs and memfd must agree with the same snapshot; a case on which a file system truly differs
 //! has a variant beside it, such as `id@tmpfs.snap`.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,26 +44,31 @@ fn skip(id: &str, place: Place, reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {id} ({place:?}): {reason}");
 }
 
+/// What `faultmap show --json` says of a case.
+fn measure(path: &Path, place: Place) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
+    command.arg("show").arg(path).args(["--json", "--jobs", "1"]);
+    match place {
+        Place::Project => command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR")),
+        Place::Tmpfs => command.args(["--dir", "/dev/shm"]),
+        Place::Memfd => command.arg("--memfd"),
+    };
+    let output = command.output().expect("the command can be run");
+    let message = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: no JSON from {command:?}: {message}"))
+}
+
 #[rstest]
 fn case(
     #[files("../cases/**/*.case")] path: PathBuf,
     #[values(Place::Project, Place::Tmpfs, Place::Memfd)] place: Place,
 ) {
     let id = id(&path);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
-    command.arg("show").arg(&path).args(["--json", "--jobs", "1"]);
-    match place {
-        Place::Project => command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR")),
-        Place::Tmpfs if !Path::new("/dev/shm").is_dir() => {
-            return skip(&id, place, "there is no /dev/shm");
-        }
-        Place::Tmpfs => command.args(["--dir", "/dev/shm"]),
-        Place::Memfd => command.arg("--memfd"),
-    };
-    let output = command.output().expect("the command can be run");
-    let message = String::from_utf8_lossy(&output.stderr);
-    let line: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: no JSON from {command:?}: {message}"));
+    if place == Place::Tmpfs && !Path::new("/dev/shm").is_dir() {
+        return skip(&id, place, "there is no /dev/shm");
+    }
+    let line = measure(&path, place);
     let text = |key: &str| line[key].as_str().unwrap_or_default();
     let page = line["page_size"].as_u64();
     let source = std::fs::read_to_string(&path).expect("a case file");
@@ -72,16 +76,16 @@ fn case(
         return skip(&id, place, "its numbers are for pages of 4096 bytes");
     }
     match text("verdict") {
-        "measured" => check(&id, place, text("file_system"), text("picture")),
+        "measured" => check(&id, &path, place, text("file_system"), text("picture")),
         "skipped" => skip(&id, place, text("reason")),
         other => panic!("{other}: {}", text("reason")),
     }
 }
 
 /// Compares with the snapshot that counts here. Where it differs, insta reports it, and writes the
-/// picture down to be reviewed: as the snapshot from the project's directory, as a variant from
-/// elsewhere.
-fn check(id: &str, place: Place, file_system: &str, picture: &str) {
+/// picture down to be reviewed: as the snapshot, or as a variant where the project's directory, on
+/// another file system, truly shows another picture.
+fn check(id: &str, path: &Path, place: Place, file_system: &str, picture: &str) {
     let compared = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
     let variant = match &compared {
         Comparison::Same => return,
@@ -91,11 +95,18 @@ fn check(id: &str, place: Place, file_system: &str, picture: &str) {
         Comparison::New if place != Place::Project => {
             panic!("{id} has no snapshot yet: `make review` shows and accepts it")
         }
-        Comparison::New => None,
-        Comparison::Changed { path, .. } => {
-            let has_variant = *path == snapshots().path(id, Some(file_system));
-            (has_variant || place != Place::Project).then_some(file_system)
+        Comparison::Changed { path, .. } if *path == snapshots().path(id, Some(file_system)) => {
+            Some(file_system)
         }
+        Comparison::Changed { .. } if place != Place::Project => {
+            let there = measure(path, Place::Project);
+            assert_ne!(
+                there["picture"], picture,
+                "{id} has changed in the project's directory too"
+            );
+            Some(file_system)
+        }
+        Comparison::New | Comparison::Changed { .. } => None,
     };
     let mut settings = insta::Settings::clone_current();
     let below = Path::new(id).parent().unwrap_or(Path::new(""));
@@ -111,43 +122,4 @@ fn check(id: &str, place: Place, file_system: &str, picture: &str) {
     // just been accepted (INSTA_UPDATE=always).
     let again = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
     assert_eq!(again, Comparison::Same, "the snapshot of {id} has been edited above its text");
-}
-
-/// The paths below a folder that end so, without the ending.
-fn ids_below(folder: &str, ending: &str) -> BTreeSet<String> {
-    fn collect(dir: &Path, out: &mut Vec<PathBuf>) {
-        for entry in std::fs::read_dir(dir).expect("a readable folder").flatten() {
-            match entry.path() {
-                path if path.is_dir() => collect(&path, out),
-                path => out.push(path),
-            }
-        }
-    }
-    let top = root().join(folder);
-    let mut paths = Vec::new();
-    collect(&top, &mut paths);
-    let names = paths.iter().filter_map(|path| path.strip_prefix(&top).ok()?.to_str());
-    names.filter_map(|name| name.strip_suffix(ending)).map(str::to_owned).collect()
-}
-
-#[test]
-fn every_snapshot_has_its_case_and_every_case_its_snapshot() {
-    let cases = ids_below("cases", ".case");
-    let snaps = ids_below("snapshots", ".snap");
-    let without_case: Vec<_> =
-        snaps.iter().filter(|snap| !cases.contains(snap.split('@').next().unwrap_or(""))).collect();
-    assert!(without_case.is_empty(), "snapshots without a case: {without_case:?}; delete them");
-    let without_snapshot: Vec<_> = cases.difference(&snaps).collect();
-    assert!(without_snapshot.is_empty(), "cases without a snapshot: {without_snapshot:?}");
-}
-
-#[test]
-fn every_variant_is_of_a_known_file_system_and_differs_from_its_base() {
-    let known: BTreeSet<_> = faultmap::case::FILE_SYSTEMS.iter().map(|(_, name)| *name).collect();
-    for snap in ids_below("snapshots", ".snap") {
-        let Some((id, variant)) = snap.split_once('@') else { continue };
-        assert!(known.contains(variant), "no file system is called {variant}");
-        let read = |variant| std::fs::read(snapshots().path(id, variant)).expect("a snapshot");
-        assert_ne!(read(Some(variant)), read(None), "{snap} is the same as its base: delete it");
-    }
 }
