@@ -3,12 +3,12 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use tempfile::TempPath;
 
 use crate::case::{Access, Call, Case, FILE_SYSTEMS, Requirement, Step};
@@ -41,18 +41,12 @@ impl MadeFile {
 }
 
 impl Backing {
-    /// Makes file number `index`, filled.
-    pub fn make(&self, spec: &FileSpec, index: usize, content: &[u8]) -> io::Result<MadeFile> {
+    /// Makes a file, filled.
+    pub fn make(&self, spec: &FileSpec, content: &[u8]) -> io::Result<MadeFile> {
         let (file, name) = match (self, spec.memfd) {
             (_, Some(flags)) => (memfd(flags)?, None),
             (Backing::Memfd, None) => (memfd(0)?, None),
-            (Backing::Directory(dir), None) if spec.named => {
-                let prefix = format!(".faultmap-{}-{index}-", std::process::id());
-                let (file, path) =
-                    tempfile::Builder::new().prefix(&prefix).tempfile_in(dir)?.into_parts();
-                let c_path = CString::new(path.as_os_str().as_bytes())?;
-                (file, Some((c_path, path)))
-            }
+            (Backing::Directory(dir), None) if spec.named => named(dir)?,
             (Backing::Directory(dir), None) => (tempfile::tempfile_in(dir)?, None),
         };
         match spec.memfd {
@@ -67,7 +61,7 @@ impl Backing {
     /// Makes a small file once, to see that it can be done.
     pub fn check(&self) -> io::Result<()> {
         let spec = FileSpec { size: 1, memfd: None, named: false };
-        self.make(&spec, 0, &Fill::Pattern.content(0, 1)).map(drop)
+        self.make(&spec, &Fill::Pattern.content(0, 1)).map(drop)
     }
 
     /// The name of the file system, as `requires(fs == ...)` and the variants of snapshots spell it.
@@ -87,17 +81,17 @@ impl Backing {
         flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
     }
 
-    /// Removes the named files of a worker that was killed while it had any.
-    pub fn remove_leftovers(&self, worker: u32) {
-        let Backing::Directory(dir) = self else {
-            return;
-        };
-        let prefix = format!(".faultmap-{worker}-");
-        let Ok(entries) = std::fs::read_dir(dir) else {
-            return;
-        };
+    /// Removes named files that nobody has open any more: those of processes that were killed.
+    pub fn remove_stale(&self) {
+        let Backing::Directory(dir) = self else { return };
+        let Ok(entries) = std::fs::read_dir(dir) else { return };
         for entry in entries.flatten() {
-            if entry.file_name().as_bytes().starts_with(prefix.as_bytes()) {
+            if !entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
+                continue;
+            }
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let opened = rustix::fs::open(entry.path(), flags, Mode::empty());
+            if opened.is_ok_and(|file| locked(&file)) {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
@@ -110,6 +104,26 @@ impl Backing {
             Backing::Memfd => "memfd".to_owned(),
         }
     }
+}
+
+/// How the names of files begin that need one.
+const PREFIX: &str = ".faultmap-";
+
+/// A file with a name. It is locked for as long as any process has it open, so that a file of a run
+/// that was killed is told from one that is in use, in another container too.
+fn named(dir: &Path) -> io::Result<(File, Option<(CString, TempPath)>)> {
+    loop {
+        let (file, path) = tempfile::Builder::new().prefix(PREFIX).tempfile_in(dir)?.into_parts();
+        // Somebody may have found it stale before it was locked.
+        if locked(&file) && rustix::fs::fstat(&file)?.st_nlink > 0 {
+            let c_path = CString::new(path.as_os_str().as_bytes())?;
+            return Ok((file, Some((c_path, path))));
+        }
+    }
+}
+
+fn locked(file: impl AsFd) -> bool {
+    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 fn memfd(flags: u32) -> io::Result<File> {

@@ -1,14 +1,14 @@
 //! A whole case on a backing: every child that it takes, to a [`Measurement`].
 //!
-//! The first child goes through all steps, and tells what each came to. Then each byte that a sweep
-//! asks about gets a child of its own, which performs the same steps again, on files of its own; if
-//! they came out any differently, that child's answer does not count.
+//! Two children go through all steps, and must agree on what each came to. Then each byte that a
+//! sweep asks about gets a child of its own, which performs the same steps again, on files of its own;
+//! if they came out any differently, that child's answer does not count.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backing::{Backing, MadeFile};
 use crate::case::{
-    Access, Case, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
+    Access, Case, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
 use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, steps_before,
@@ -16,19 +16,10 @@ use crate::supervise::{
 use crate::sweep::Plan;
 use crate::victim::{Fill, Probe, Program};
 
-/// Measures cases, in a worker process.
-pub struct Measurer<'a> {
-    /// What runs the children.
-    pub supervisor: &'a Supervisor,
-    /// Where the files live.
-    pub backing: &'a Backing,
-    /// How long a child may take, where its case does not say.
-    pub deadline: Duration,
-    /// Every byte is probed.
-    pub exhaustive: bool,
-    /// Called for each child, before it is forked.
-    pub on_child: &'a dyn Fn(),
-}
+/// A case that takes more children than this, bisected, is none that anybody would wait for.
+const CHILDREN: u64 = 20_000;
+/// Nor one that takes longer than this.
+const TIME: Duration = Duration::from_secs(120);
 
 /// Why a case, or one probe of it, was not measured.
 #[derive(Debug)]
@@ -45,53 +36,63 @@ impl From<HarnessError> for Failure {
     }
 }
 
-/// A case with what is the same for each of its children.
-struct Prepared<'a> {
+/// Measures one case, in a worker process.
+pub struct Measurer<'a> {
+    supervisor: &'a Supervisor,
+    backing: &'a Backing,
     case: &'a Case,
     program: Program,
+    deadline: Duration,
+    exhaustive: bool,
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; 2],
-    deadline: Duration,
+    children: u64,
+    started: Instant,
 }
 
-impl<'a> Prepared<'a> {
-    fn new(case: &'a Case, page: u64, deadline: Duration) -> Prepared<'a> {
-        let program = Program::of(case, page);
-        let deadline = case.timeout.unwrap_or(deadline);
-        Prepared { case, program, contents: [None, None], deadline }
+impl<'a> Measurer<'a> {
+    /// Makes the case ready, on a machine with pages of `page` bytes. `deadline` is how long a child
+    /// may take where the case does not say; `exhaustive` has every byte probed.
+    pub fn new(
+        supervisor: &'a Supervisor,
+        backing: &'a Backing,
+        case: &'a Case,
+        page: u64,
+        deadline: Duration,
+        exhaustive: bool,
+    ) -> Measurer<'a> {
+        Measurer {
+            supervisor,
+            backing,
+            case,
+            program: Program::of(case, page),
+            deadline: case.timeout.unwrap_or(deadline),
+            exhaustive,
+            contents: [None, None],
+            children: 0,
+            started: Instant::now(),
+        }
     }
 
-    fn contents(&mut self, fill: Fill) -> &[Vec<u8>] {
-        let files = &self.program.files;
-        self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
-            files.iter().enumerate().map(|(index, spec)| fill.content(index, spec.size)).collect()
-        })
+    /// How many children have been forked.
+    pub fn children(&self) -> u64 {
+        self.children
     }
-}
 
-impl Measurer<'_> {
     /// Measures all of it. A sweep that has no answer is told in its place; steps that have none fail
     /// the whole case.
-    pub fn measure(&self, case: &Case, page: u64) -> Result<Measurement, Failure> {
-        let mut prepared = Prepared::new(case, page, self.deadline);
-        let witness = self.child(&mut prepared, None)?;
-        let steps = step_results(
-            &prepared.program,
-            witness.ending,
-            &witness.evidence,
-            prepared.deadline.as_millis() as u64,
-            case.timeout.is_some(),
-        )?;
+    pub fn measure(&mut self) -> Result<Measurement, Failure> {
+        let steps = self.steps()?;
+        let again = self.steps()?;
+        if let Some(step) = (0..steps.len()).find(|step| steps[*step] != again[*step]) {
+            let (first, then) = (steps[step].to_string(), again[step].to_string());
+            return Err(HarnessError::Unsteady { step, first, then }.into());
+        }
         let mut sweeps = Vec::new();
-        for (index, _, step) in case.walk() {
-            let Step::Sweep { map, accesses } = step else {
-                continue;
-            };
+        for (index, _, step) in self.case.walk() {
+            let Step::Sweep { map, accesses } = step else { continue };
             sweeps.push(match &steps[index] {
-                StepResult::Done => {
-                    let plan = Plan::of(case, map, page);
-                    self.sweep(&mut prepared, &plan, index, accesses, &steps)?
-                }
+                StepResult::Done => self.sweep(map, index, accesses, &steps)?,
                 StepResult::NoMap => SweepResult::NoMap,
                 _ => SweepResult::NotReached,
             });
@@ -99,27 +100,35 @@ impl Measurer<'_> {
         Ok(Measurement { steps, sweeps })
     }
 
+    /// What each step comes to, in a child that goes through to the end.
+    fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
+        let witness = self.child(None)?;
+        let (ending, evidence) = (witness.ending, &witness.evidence);
+        let results =
+            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever());
+        Ok(results?)
+    }
+
     fn sweep(
-        &self,
-        prepared: &mut Prepared<'_>,
-        plan: &Plan,
+        &mut self,
+        map: &str,
         index: usize,
         accesses: &[Access],
         steps: &[StepResult],
     ) -> Result<SweepResult, Failure> {
+        let plan = Plan::of(self.case, map, self.program.page);
         let mut rows = Vec::new();
         let mut abandoned = false;
         for access in accesses {
             let row = plan.row(*access, self.exhaustive, |at| {
                 let probe = Probe { sweep: index, access: *access, at };
-                match self.probe(prepared, &probe, steps) {
-                    Ok((outcome, _)) => Ok(outcome),
-                    Err(Failure::Harness(error)) => Err(error),
-                    Err(Failure::Abandoned) => {
+                self.probe(&probe, steps).map_err(|failure| match failure {
+                    Failure::Harness(error) => error,
+                    Failure::Abandoned => {
                         abandoned = true;
-                        Err(HarnessError::ExitedEarly)
+                        HarnessError::ExitedEarly
                     }
-                }
+                })
             });
             match row {
                 Ok(row) => rows.push(row),
@@ -130,97 +139,87 @@ impl Measurer<'_> {
                 }
             }
         }
-        Ok(SweepResult::Map(crate::case::FaultMap { rows }))
+        Ok(SweepResult::Map(FaultMap { rows }))
     }
 
     /// One probe on its own, with everything that is known of its child. `which` counts the sweeps
     /// of the case from 0.
     pub fn one_probe(
-        &self,
-        case: &Case,
-        page: u64,
+        &mut self,
         which: usize,
         access: Access,
         at: i64,
     ) -> Result<(Result<Outcome, HarnessError>, Witness), Failure> {
-        let mut prepared = Prepared::new(case, page, self.deadline);
-        let sweeps = case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
+        let sweeps = self.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
         let Some((sweep, _, _)) = sweeps.into_iter().nth(which) else {
-            return Err(Failure::Harness(HarnessError::System(
-                "the case has no such sweep".to_owned(),
-            )));
+            let error = HarnessError::System("the case has no such sweep".to_owned());
+            return Err(Failure::Harness(error));
         };
         let probe = Probe { sweep, access, at };
-        let witness = self.child(&mut prepared, Some(&probe))?;
-        let outcome = self.judge(&prepared, &probe, &witness);
+        let witness = self.child(Some(&probe))?;
+        let outcome = self.judge(&probe, &witness);
         Ok((outcome, witness))
     }
 
-    fn probe(
-        &self,
-        prepared: &mut Prepared<'_>,
-        probe: &Probe,
-        steps: &[StepResult],
-    ) -> Result<(Outcome, Witness), Failure> {
-        let witness = self.child(prepared, Some(probe))?;
-        let outcome = self.judge(prepared, probe, &witness)?;
-        for (step, then) in steps_before(&prepared.program, probe, &witness.evidence) {
+    fn probe(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
+        if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
+            let (most, seconds) = (CHILDREN, TIME.as_secs());
+            let error = format!("the case takes more than {most} children, or {seconds} s");
+            return Err(HarnessError::System(error).into());
+        }
+        let witness = self.child(Some(probe))?;
+        let outcome = self.judge(probe, &witness)?;
+        for (step, then) in steps_before(&self.program, probe, &witness.evidence) {
             if steps[step] != then {
                 let (first, then) = (steps[step].to_string(), then.to_string());
                 return Err(HarnessError::Unsteady { step, first, then }.into());
             }
         }
-        Ok((outcome, witness))
+        Ok(outcome)
     }
 
-    fn judge(
-        &self,
-        prepared: &Prepared<'_>,
-        probe: &Probe,
-        witness: &Witness,
-    ) -> Result<Outcome, HarnessError> {
-        probe_outcome(
-            &prepared.program,
-            probe,
-            witness.ending,
-            &witness.evidence,
-            prepared.deadline.as_millis() as u64,
-            prepared.case.timeout.is_some(),
-        )
+    fn judge(&self, probe: &Probe, witness: &Witness) -> Result<Outcome, HarnessError> {
+        let (ending, evidence) = (witness.ending, &witness.evidence);
+        probe_outcome(&self.program, probe, ending, evidence, self.millis(), self.waits_for_ever())
+    }
+
+    fn millis(&self) -> u64 {
+        self.deadline.as_millis() as u64
+    }
+
+    /// Whether the case says that never to return is an answer.
+    fn waits_for_ever(&self) -> bool {
+        self.case.timeout.is_some()
     }
 
     /// One child, on fresh files.
-    fn child(
-        &self,
-        prepared: &mut Prepared<'_>,
-        probe: Option<&Probe>,
-    ) -> Result<Witness, Failure> {
+    fn child(&mut self, probe: Option<&Probe>) -> Result<Witness, Failure> {
         let fill = Program::fill_for(probe.map(|probe| probe.access));
-        let specs = prepared.program.files.clone();
-        let contents = prepared.contents(fill);
+        let specs = &self.program.files;
+        let contents = self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
+            specs.iter().enumerate().map(|(index, spec)| fill.content(index, spec.size)).collect()
+        });
         let mut files: Vec<MadeFile> = Vec::with_capacity(specs.len());
-        for (index, (spec, content)) in specs.iter().zip(contents).enumerate() {
-            files.push(self.backing.make(spec, index, content).map_err(|error| {
-                let place = self.backing.describe();
+        for (spec, content) in specs.iter().zip(contents) {
+            files.push(self.backing.make(spec, content).map_err(|error| {
+                let (size, place) = (spec.size, self.backing.describe());
                 HarnessError::System(format!(
-                    "cannot make a file of {} bytes in {place}: {error}",
-                    spec.size
+                    "cannot make a file of {size} bytes in {place}: {error}"
                 ))
             })?);
         }
         let handed: Vec<_> = files.iter().map(MadeFile::handed).collect();
-        (self.on_child)();
-        match self.supervisor.run(&prepared.program, probe.copied(), &handed, prepared.deadline) {
-            Ok(witness) => Ok(witness),
-            Err(NoWitness::Abandoned(Abandoned)) => Err(Failure::Abandoned),
-            Err(NoWitness::Fork(errno)) => Err(HarnessError::System(format!(
-                "cannot fork a child: {}",
-                std::io::Error::from(errno)
-            ))
-            .into()),
-            Err(NoWitness::Wait(errno)) => {
-                Err(HarnessError::System(format!("cannot wait for a child: {errno}")).into())
+        self.children += 1;
+        let ran = self.supervisor.run(&self.program, probe.copied(), &handed, self.deadline);
+        ran.map_err(|error| match error {
+            NoWitness::Abandoned(Abandoned) => Failure::Abandoned,
+            NoWitness::Fork(errno) => {
+                let error = std::io::Error::from(errno);
+                HarnessError::System(format!("cannot fork a child: {error}")).into()
             }
-        }
+            NoWitness::Wait(errno) => {
+                HarnessError::System(format!("cannot wait for a child: {errno}")).into()
+            }
+        })
     }
 }

@@ -81,6 +81,9 @@ impl Snapshots {
 
 /// The text of a file; bytes that are no text stay visible as such, and compare as different.
 fn read(path: &Path) -> io::Result<String> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+    }
     std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 

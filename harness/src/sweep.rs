@@ -143,7 +143,9 @@ fn extent(case: &Case, map: &str, page: u64) -> i64 {
 /// The offsets at which something may change: every size of the case, read as an offset in the map,
 /// as an offset in a file that the map shows from elsewhere, and as the end of a range.
 fn points(case: &Case, page: u64) -> BTreeSet<i64> {
-    let value = |linear: Linear| linear.eval(page);
+    // No map reaches further; and sums of these do not overflow.
+    let near = |value: &i64| value.unsigned_abs() <= 2 * crate::parse::limits::MAP_BYTES;
+    let value = |linear: Linear| linear.eval(page).filter(near);
     let mut shifts = BTreeSet::from([0]);
     let mut bases = BTreeSet::new();
     for (_, _, step) in case.walk() {

@@ -200,7 +200,7 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "timeout(100s);\nfd = file(1);",
     "1:9",
     "this timeout is out of bounds",
-    "from 1ms"
+    "from 100ms"
 )]
 fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
     refused(text, place, message, hint);

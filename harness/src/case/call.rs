@@ -15,6 +15,8 @@ pub enum Gives {
     Descriptor,
     /// A file descriptor of a file that the harness made: it can be opened once more.
     File,
+    /// A file descriptor of a file of /proc, whose content varies from run to run.
+    Varying,
     /// The address of a map.
     Map,
     /// A System V shared memory id.
@@ -27,6 +29,7 @@ impl fmt::Display for Gives {
             Gives::Nothing => "nothing",
             Gives::Descriptor => "a descriptor",
             Gives::File => "a file",
+            Gives::Varying => "a file of /proc",
             Gives::Map => "a map",
             Gives::Id => "a shared memory id",
         })
@@ -48,6 +51,8 @@ pub enum Parameter {
     FileLength,
     /// The offset in a file at which a map begins, in bytes.
     MapOffset,
+    /// What a resource limit is set to.
+    Limit,
     /// Any other number.
     Number,
     /// A place in memory.
@@ -152,9 +157,9 @@ vocabulary! {
     /// pwrite(2) of a string literal.
     Pwrite "pwrite" [Descriptor, Text, FileOffset] [] -> Nothing;
     /// read(2) into a map: the kernel stores there.
-    Read "read" [Descriptor, Address, Length] [] -> Nothing;
+    Read "read" [Descriptor, Address, BufferLength] [] -> Nothing;
     /// write(2) from a map: the kernel loads from there.
-    Write "write" [Descriptor, Address, Length] [] -> Nothing;
+    Write "write" [Descriptor, Address, BufferLength] [] -> Nothing;
     /// fsync(2).
     Fsync "fsync" [Descriptor] [] -> Nothing;
     /// fcntl(2) with F_ADD_SEALS.
@@ -180,7 +185,7 @@ vocabulary! {
     /// sigprocmask(2) for one signal.
     Sigprocmask "sigprocmask" [Word(Family::MaskHow), Word(Family::Signal)] [] -> Nothing;
     /// setrlimit(2), the soft and the hard limit at once.
-    Setrlimit "setrlimit" [Word(Family::Resource), Number] [] -> Nothing;
+    Setrlimit "setrlimit" [Word(Family::Resource), Limit] [] -> Nothing;
     /// raise(3).
     Raise "raise" [Word(Family::Signal)] [] -> Nothing;
     /// pause(2).
@@ -212,6 +217,7 @@ impl fmt::Display for Parameter {
             Parameter::Length | Parameter::FileLength => "length",
             Parameter::BufferLength => "count",
             Parameter::FileOffset | Parameter::MapOffset => "offset",
+            Parameter::Limit => "limit",
             Parameter::Number => "number",
             Parameter::Address => "addr",
             Parameter::Descriptor | Parameter::File | Parameter::PathOrFile => "fd",

@@ -108,7 +108,7 @@ impl Size {
     }
 
     fn binds_loosely(&self) -> bool {
-        matches!(self, Size::Sum(..) | Size::Difference(..) | Size::Negative(..))
+        matches!(self, Size::Sum(..) | Size::Difference(..))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::pool::CaseReport;
+use super::work::CaseReport;
 use crate::case::{Case, Measurement, Outcome, StepResult, SweepResult};
 
 /// The version of this form.

@@ -7,20 +7,21 @@ mod one;
 mod pool;
 mod report;
 mod select;
+mod work;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use args::{Command, Options};
 use exit::Exit;
-pub use pool::CaseReport;
-use report::{Reporter, Totals};
+use report::Reporter;
 use select::{Loaded, Selection};
+use work::{Job, Task};
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
+    crate::sys::drop_inherited();
     match args::Cli::try_parse() {
         Ok(cli) => ExitCode::from(run(cli.command) as u8),
         Err(error) => {
@@ -53,13 +54,11 @@ type Failed = (Exit, String);
 fn list() -> Result<Exit, Failed> {
     let all = Selection::load(&[])?;
     let width = all.cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
-    let mut out = std::io::stdout().lock();
+    let mut out = report::Output::default();
     for Loaded { id, case, .. } in &all.cases {
-        if writeln!(out, "{id:width$}  {}", case.summary()).is_err() {
-            break; // the reader has seen enough
-        }
+        out.print(&format!("{id:width$}  {}\n", case.summary()));
     }
-    Ok(Exit::Agree)
+    out.end(Exit::Agree)
 }
 
 fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Failed> {
@@ -72,10 +71,9 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
         return one::run(all, options, &backing, access, at);
     }
     let mut reporter = Reporter::new(all, options, &backing, compare);
-    let children = pool::run(&all.cases, options, &backing, |index, report| {
-        reporter.take(index, report);
-    })
-    .map_err(|message| (Exit::Harness, report::error(&message)))?;
-    let totals: Totals = reporter.finish(children);
-    Ok(totals.exit())
+    let task = Task::Whole { exhaustive: options.exhaustive };
+    let job = Job { cases: &all.cases, backing: &backing, deadline: options.deadline(), task };
+    pool::run(&job, options.jobs(), |index, report| reporter.take(index, report))
+        .map_err(|message| (Exit::Harness, report::error(&message)))?;
+    reporter.finish()
 }

@@ -1,17 +1,15 @@
 //! One probe, with everything that is recorded of its child.
 
-use std::os::fd::OwnedFd;
-
 use super::args::Options;
 use super::exit::Exit;
 use super::json::si_code;
-use super::select::Selection;
-use super::{Failed, report};
-use crate::backing::{self, Backing};
-use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size};
-use crate::measure::{Failure, Measurer};
-use crate::supervise::{Ending, Supervisor, Witness};
-use crate::sys::SharedRecord;
+use super::report::Output;
+use super::select::{Loaded, Selection};
+use super::work::{CaseResult, Job, Task};
+use super::{Failed, pool, report};
+use crate::backing::Backing;
+use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size, Step};
+use crate::supervise::{Ending, Witness};
 
 /// Makes the probe in every selected case (as a rule there is one) and prints what came of it.
 pub fn run(
@@ -21,47 +19,60 @@ pub fn run(
     access: Access,
     at: &Size,
 ) -> Result<Exit, Failed> {
-    let harness = |message: String| (Exit::Harness, report::error(&message));
     let page = rustix::param::page_size() as u64;
     let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
-    let record = SharedRecord::new().map_err(|error| harness(error.to_string()))?;
-    let record = Box::leak(Box::new(record));
-    let supervisor =
-        Supervisor::new(record, None::<OwnedFd>).map_err(|error| harness(error.to_string()))?;
-    let measurer = Measurer {
-        supervisor: &supervisor,
-        backing,
-        deadline: options.deadline(),
-        exhaustive: false,
-        on_child: &|| {},
-    };
-    let mut exit = Exit::Nothing;
+    let sweep = options.sweep();
     for loaded in &all.cases {
-        if let Some(reason) = backing::missing(&loaded.case, backing, page) {
-            println!("{}  skipped\n    {reason}", loaded.id);
-            continue;
-        }
-        let probed = measurer.one_probe(&loaded.case, page, options.sweep(), access, at);
-        let (outcome, witness) = match probed {
-            Ok(probed) => probed,
-            Err(Failure::Harness(error)) => return Err(harness(error.to_string())),
-            Err(Failure::Abandoned) => return Ok(Exit::Harness),
-        };
-        exit = match (&outcome, exit) {
-            (Err(_), _) | (_, Exit::Harness) => Exit::Harness,
-            (Ok(_), _) => Exit::Agree,
-        };
-        let lines = crate::parse::lines(&loaded.case.steps);
-        let facts = facts(&lines, &outcome, &witness);
-        match options.json {
-            true => println!("{}", json(&loaded.id, access, at, &outcome, &witness)),
-            false => {
-                println!("{}  {access} at {at}", loaded.id);
-                facts.iter().for_each(|(name, value)| println!("    {name:10} {value}"));
-            }
+        let sweeps = loaded.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
+        let have = sweeps.count();
+        if have <= sweep {
+            let sweeps = report::count(have, "sweep");
+            let message = format!("{} has {sweeps}: nothing to probe", loaded.name);
+            return Err((Exit::Usage, report::error(&message)));
         }
     }
-    Ok(exit)
+    let task = Task::OneProbe { access, at, sweep };
+    let job = Job { cases: &all.cases, backing, deadline: options.deadline(), task };
+    let mut exit = Exit::Nothing;
+    let mut out = Output::default();
+    pool::run(&job, 1, |index, report| {
+        let loaded = &all.cases[index];
+        let text = match report.result {
+            CaseResult::Probed(outcome, witness) => {
+                let bad = outcome.is_err() || exit == Exit::Harness;
+                exit = if bad { Exit::Harness } else { Exit::Agree };
+                match options.json {
+                    true => json(&loaded.id, access, at, &outcome, &witness),
+                    false => told(loaded, access, at, &outcome, &witness),
+                }
+            }
+            CaseResult::Skipped(reason) => format!("{}  skipped\n    {reason}\n", loaded.id),
+            CaseResult::Failed(error) => {
+                exit = Exit::Harness;
+                format!("{}  harness error\n    {error}\n", loaded.id)
+            }
+            CaseResult::Measured(_) => String::new(),
+        };
+        out.print(&text);
+    })
+    .map_err(|message| (Exit::Harness, report::error(&message)))?;
+    out.end(exit)
+}
+
+/// For a person: every fact on a line of its own.
+fn told(
+    loaded: &Loaded,
+    access: Access,
+    at: i64,
+    outcome: &Result<Outcome, HarnessError>,
+    witness: &Witness,
+) -> String {
+    let lines = crate::parse::lines(&loaded.case.steps);
+    let mut text = format!("{}  {access} at {at}\n", loaded.id);
+    for (name, value) in facts(&lines, outcome, witness) {
+        text.push_str(&format!("    {name:10} {value}\n"));
+    }
+    text
 }
 
 fn facts(
@@ -132,4 +143,5 @@ fn json(
         "elapsed_us": witness.elapsed.as_micros() as u64,
     })
     .to_string()
+        + "\n"
 }

@@ -1,20 +1,21 @@
 //! The controller and its workers.
 //!
 //! A worker is a small process of one thread that forks one child after the other. Workers are forked
-//! before the controller has anything to lose, take the next case from a counter in shared memory,
-//! and send what they measured through a pipe.
+//! before the controller has anything to lose. Each has two pipes: it is told a case by number, and
+//! sends back what it measured. So the controller knows at any time who is at what, and every case is
+//! accounted for: answered once, or told to be lost.
 //!
-//! Nobody is left behind: a worker that finds the controller gone (the pipe that only the controller
-//! holds hangs up) kills its child and ends; a worker that is killed takes its child along
-//! (PR_SET_PDEATHSIG), and what the child had forked becomes the controller's, which is a subreaper
-//! too and kills it. The case that the worker was at is measured again by a new one; a case that
-//! costs two workers their lives is a harness error.
+//! Nobody is left behind: a worker whose pipe hangs up knows that the controller is gone, kills its
+//! child and ends; a worker that is killed takes its child along (PR_SET_PDEATHSIG), and what the
+//! child had forked becomes the controller's, which is a subreaper too and kills it. The case that the
+//! worker was at is measured again by a new one; a case that costs two workers their lives is a
+//! harness error.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -22,118 +23,98 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::{Deserialize, Serialize};
 
-use super::args::Options;
-use super::select::Loaded;
-use crate::backing::Backing;
-use crate::case::{HarnessError, Measurement, Signal};
-use crate::measure::{Failure, Measurer};
-use crate::supervise::{Supervisor, sweep_orphans};
-use crate::sys::{SharedCounters, SharedRecord, fork_worker, own_ipc_namespace};
+use super::work::{CaseReport, Job, work};
+use crate::case::{HarnessError, Signal};
+use crate::supervise::{children, sweep_orphans};
+use crate::sys::fork_worker;
 
 /// How long the orphans of a killed worker may take to be gone.
 const GRACE: Duration = Duration::from_secs(5);
 /// A case is given up when it has cost this many workers their lives.
 const WORKERS_PER_CASE: u32 = 2;
 
-/// What came of one case.
+/// What a worker sends, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct CaseReport {
-    /// The measurement, or why the case was skipped, or why it has none.
-    pub result: CaseResult,
-    /// Children that were forked for it.
-    pub probes: u64,
-    /// From its first child to its last.
-    pub elapsed_us: u64,
-}
-
-/// What came of one case.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum CaseResult {
-    Measured(Measurement),
-    Skipped(String),
-    Failed(HarnessError),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum Message {
-    Begin(usize),
-    End(usize, CaseReport),
+pub(super) enum Message {
+    /// The case that it was told is measured.
+    Done(CaseReport),
+    /// It cannot work at all.
     Broken(String),
 }
 
 struct Worker {
     pid: Pid,
+    /// Tells it the next case; closed when there is none.
+    orders: Option<File>,
     results: File,
     unread: Vec<u8>,
     at: Option<usize>,
 }
 
 struct Pool<'a> {
-    cases: &'a [Loaded],
-    options: &'a Options,
-    backing: &'a Backing,
-    counters: &'a SharedCounters,
-    /// Both ends of the pipe that tells workers of the controller's death.
-    alive: (OwnedFd, Option<OwnedFd>),
+    job: &'a Job<'a>,
     workers: Vec<Worker>,
+    waiting: VecDeque<usize>,
+    /// How many workers each case has cost.
+    lives: Vec<u32>,
+    /// Children that this process had when it began: whoever started it had forked them.
+    foreign: Vec<rustix::process::Pid>,
 }
 
-/// Measures all cases and hands over each report as it comes. Gives the number of children forked.
-/// Fails where no worker can be had at all.
+/// Measures all cases of the job with so many workers, and hands over each report as it comes, one
+/// for each case. Fails where no worker can be had at all.
 pub fn run(
-    cases: &[Loaded],
-    options: &Options,
-    backing: &Backing,
+    job: &Job<'_>,
+    jobs: usize,
     mut take: impl FnMut(usize, CaseReport),
-) -> Result<u64, String> {
-    let system = |error: rustix::io::Errno| format!("cannot start: {error}");
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(system)?;
-    let counters = SharedCounters::new().map_err(system)?;
-    let (watched, held) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
-    let alive = (watched, Some(held));
-    let mut pool =
-        Pool { cases, options, backing, counters: &counters, alive, workers: Vec::new() };
-    for _ in 0..options.jobs().min(cases.len()) {
-        match pool.start(None) {
+) -> Result<(), String> {
+    let foreign = children();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let waiting = (0..job.cases.len()).collect();
+    let lives = vec![0; job.cases.len()];
+    let mut pool = Pool { job, workers: Vec::new(), waiting, lives, foreign };
+    for _ in 0..jobs.min(job.cases.len()) {
+        match pool.start() {
             Ok(()) => {}
             Err(error) if pool.workers.is_empty() => return Err(error),
             Err(_) => break, // fewer workers do the same work
         }
     }
-    let mut lives = vec![0; cases.len()];
     while !pool.workers.is_empty() {
         for index in pool.ready() {
-            pool.receive(index, &mut lives, &mut take)?;
+            pool.receive(index, &mut take)?;
         }
         pool.workers.retain(|worker| worker.pid.as_raw() != 0);
     }
-    sweep_orphans(&[], GRACE);
-    Ok(counters.children.load(Relaxed))
+    pool.bury_orphans();
+    Ok(())
 }
 
 impl Pool<'_> {
-    /// Forks a worker; `first` is a case that it measures before it asks for the next.
-    fn start(&mut self, first: Option<usize>) -> Result<(), String> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)
-            .map_err(|error| format!("cannot start a worker: {error}"))?;
-        let forked = with_patience(|| {
-            fork_worker(|| {
-                // Only the controller may hold this end: its death must be seen.
-                drop(self.alive.1.take());
-                let (watched, write) = (self.alive.0.try_clone(), write.try_clone());
-                let (Ok(watched), Ok(write)) = (watched, write) else {
-                    return 1;
-                };
-                work(self, first, watched, File::from(write))
-            })
+    /// Forks a worker and tells it its first case.
+    fn start(&mut self) -> Result<(), String> {
+        let pipe = || {
+            pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot start a worker: {error}"))
+        };
+        let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
+        let mut ends = Some((orders, results, told, answers));
+        let forked = fork_worker(|| {
+            // Other workers' pipes must hang up when the controller goes, whoever else lives on.
+            self.workers.clear();
+            let Some((orders, results, told, answers)) = ends.take() else { return 1 };
+            drop((orders, results));
+            work(self.job, File::from(told), File::from(answers))
         });
         let pid = forked.map_err(|errno| {
-            format!(
-                "cannot fork: {}\n  see `ulimit -u` and the limits of this container",
-                std::io::Error::from(errno)
-            )
+            let error = std::io::Error::from(errno);
+            format!("cannot fork: {error}\n  see `ulimit -u` and the limits of this container")
         })?;
-        self.workers.push(Worker { pid, results: File::from(read), unread: Vec::new(), at: None });
+        let Some((orders, results, ..)) = ends else { return Err("cannot start".to_owned()) };
+        let (orders, results) = (Some(File::from(orders)), File::from(results));
+        let mut worker = Worker { pid, orders, results, unread: Vec::new(), at: None };
+        worker.order(self.waiting.pop_front());
+        self.workers.push(worker);
         Ok(())
     }
 
@@ -149,11 +130,10 @@ impl Pool<'_> {
         fds.iter().enumerate().filter_map(has).collect()
     }
 
-    /// Reads what a worker sent; buries it, and replaces it where it had not finished, at its end.
+    /// Reads what a worker sent, and tells it the next case; buries it at its end.
     fn receive(
         &mut self,
         index: usize,
-        lives: &mut [u32],
         take: &mut impl FnMut(usize, CaseReport),
     ) -> Result<(), String> {
         let worker = &mut self.workers[index];
@@ -165,132 +145,80 @@ impl Pool<'_> {
         worker.unread.extend_from_slice(&buffer[..count]);
         while let Some(end) = worker.unread.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = worker.unread.drain(..=end).collect();
-            match serde_json::from_slice(&line) {
-                Ok(Message::Begin(case)) => worker.at = Some(case),
-                Ok(Message::End(case, report)) => {
-                    worker.at = None;
+            match (serde_json::from_slice(&line), worker.at.take()) {
+                (Ok(Message::Done(report)), Some(case)) => {
                     take(case, report);
+                    worker.order(self.waiting.pop_front());
                 }
-                Ok(Message::Broken(why)) => return Err(format!("a worker cannot work: {why}")),
-                Err(error) => return Err(format!("a worker sent what is no message: {error}")),
+                (Ok(Message::Broken(why)), _) => {
+                    return Err(format!("a worker cannot work: {why}"));
+                }
+                (Ok(_), None) => return Err("a worker sent more than it was asked".to_owned()),
+                (Err(error), _) => {
+                    return Err(format!("a worker sent what is no message: {error}"));
+                }
             }
         }
-        if count > 0 {
+        if count == 0 { self.bury(index, take) } else { Ok(()) }
+    }
+
+    /// Waits for a worker that has closed its pipe, and replaces it where it had not finished.
+    fn bury(
+        &mut self,
+        index: usize,
+        take: &mut impl FnMut(usize, CaseReport),
+    ) -> Result<(), String> {
+        let worker = &mut self.workers[index];
+        let end = waitpid(worker.pid, None);
+        worker.pid = Pid::from_raw(0); // no longer ours
+        let Some(case) = worker.at.take() else { return Ok(()) };
+        self.bury_orphans();
+        self.job.backing.remove_stale();
+        self.lives[case] += 1;
+        if self.lives[case] < WORKERS_PER_CASE {
+            self.waiting.push_front(case);
+        } else {
+            let how = match end {
+                Ok(WaitStatus::Signaled(_, signal, _)) => {
+                    format!("killed by {}", Signal(signal as i32))
+                }
+                Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
+                other => format!("{other:?}"),
+            };
+            take(case, CaseReport::failed(HarnessError::WorkerDied(how)));
+        }
+        if self.waiting.is_empty() {
             return Ok(());
         }
-        let (pid, at) = (worker.pid, worker.at);
-        let end = waitpid(pid, None);
-        worker.pid = Pid::from_raw(0); // no longer ours
-        let Some(case) = at else { return Ok(()) };
-        let others: Vec<_> = self
-            .workers
-            .iter()
-            .filter_map(|worker| rustix::process::Pid::from_raw(worker.pid.as_raw()))
-            .collect();
-        sweep_orphans(&others, GRACE);
-        self.backing.remove_leftovers(pid.as_raw().unsigned_abs());
-        lives[case] += 1;
-        if lives[case] < WORKERS_PER_CASE {
-            return self.start(Some(case));
-        }
-        let how = match end {
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                format!("killed by {}", Signal(signal as i32))
+        match self.start() {
+            Err(error) if self.workers.iter().all(|worker| worker.pid.as_raw() == 0) => {
+                for case in std::mem::take(&mut self.waiting) {
+                    take(case, CaseReport::failed(HarnessError::System(error.clone())));
+                }
+                Ok(())
             }
-            Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
-            other => format!("{other:?}"),
-        };
-        let result = CaseResult::Failed(HarnessError::WorkerDied(how));
-        take(case, CaseReport { result, probes: 0, elapsed_us: 0 });
-        self.start(None)
+            _ => Ok(()), // the others do its work
+        }
+    }
+
+    /// What a dead worker's children had forked has become this process's.
+    fn bury_orphans(&self) {
+        let workers = self.workers.iter().map(|worker| worker.pid.as_raw());
+        let mut keep: Vec<_> = workers.filter_map(rustix::process::Pid::from_raw).collect();
+        keep.extend(&self.foreign);
+        sweep_orphans(&keep, GRACE);
     }
 }
 
-/// A full process table is often a passing thing: tries again for a while.
-fn with_patience<T>(mut fork: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
-    for pause in [1, 10, 50, 100, 200] {
-        match fork() {
-            Err(nix::errno::Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(pause)),
-            result => return result,
+impl Worker {
+    /// Tells it a case, or that there is none left. One that is gone is found out when it is read.
+    fn order(&mut self, case: Option<usize>) {
+        self.at = case;
+        match (case, &mut self.orders) {
+            (Some(case), Some(orders)) => {
+                let _ = orders.write_all(&(case as u64).to_ne_bytes());
+            }
+            _ => self.orders = None,
         }
     }
-    fork()
-}
-
-/// A worker's whole life. Gives its exit status.
-fn work(pool: &Pool<'_>, first: Option<usize>, watched: OwnedFd, mut results: File) -> i32 {
-    // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
-    let _ = rustix::process::setpgid(None, None);
-    let mut send = |message: &Message| {
-        let mut line = serde_json::to_vec(message).unwrap_or_default();
-        line.push(b'\n');
-        results.write_all(&line).is_ok()
-    };
-    // The first to go when memory runs out: a case can be measured again.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    if pool.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
-        let _ = own_ipc_namespace(); // without it, each segment is removed by hand
-    }
-    let supervisor = SharedRecord::new()
-        .map_err(std::io::Error::from)
-        .and_then(|record| Supervisor::new(Box::leak(Box::new(record)), Some(watched)));
-    let supervisor = match supervisor {
-        Ok(supervisor) => supervisor,
-        Err(error) => {
-            send(&Message::Broken(error.to_string()));
-            return 1;
-        }
-    };
-    let count = || {
-        pool.counters.children.fetch_add(1, Relaxed);
-    };
-    let measurer = Measurer {
-        supervisor: &supervisor,
-        backing: pool.backing,
-        deadline: pool.options.deadline(),
-        exhaustive: pool.options.exhaustive,
-        on_child: &count,
-    };
-    let mut next = first;
-    loop {
-        let index =
-            next.take().unwrap_or_else(|| pool.counters.next.fetch_add(1, Relaxed) as usize);
-        let Some(loaded) = pool.cases.get(index) else {
-            return 0;
-        };
-        if !send(&Message::Begin(index)) {
-            return 1;
-        }
-        let report = report(&measurer, loaded);
-        if !report.is_some_and(|report| send(&Message::End(index, report))) {
-            return 1;
-        }
-    }
-}
-
-/// Measures one case; `None` where the controller is gone.
-fn report(measurer: &Measurer<'_>, loaded: &Loaded) -> Option<CaseReport> {
-    let page = rustix::param::page_size() as u64;
-    let started = Instant::now();
-    let children = std::cell::Cell::new(0);
-    let count = || {
-        children.set(children.get() + 1);
-        (measurer.on_child)();
-    };
-    let counting = Measurer { on_child: &count, ..*measurer };
-    let result = match crate::backing::missing(&loaded.case, measurer.backing, page) {
-        Some(reason) => CaseResult::Skipped(reason),
-        None => match counting.measure(&loaded.case, page) {
-            Ok(measurement) => CaseResult::Measured(measurement),
-            Err(Failure::Harness(error)) => CaseResult::Failed(error),
-            Err(Failure::Abandoned) => return None,
-        },
-    };
-    let elapsed_us = started.elapsed().as_micros() as u64;
-    Some(CaseReport { result, probes: children.get(), elapsed_us })
-}
-
-fn uses_shared_segments(case: &crate::case::Case) -> bool {
-    use crate::case::{Call, Step};
-    case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Shmget, .. }))
 }

@@ -12,8 +12,8 @@ use similar::{ChangeTag, TextDiff};
 use super::args::Options;
 use super::exit::Exit;
 use super::json::{CaseLine, Context};
-use super::pool::{CaseReport, CaseResult};
 use super::select::Selection;
+use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded};
 use crate::backing::Backing;
 use crate::case::{Case, Measurement, Step, SweepResult};
@@ -91,6 +91,8 @@ pub struct Reporter<'a> {
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
     totals: Totals,
+    children: u64,
+    out: Output,
     bar: ProgressBar,
 }
 
@@ -118,6 +120,8 @@ impl<'a> Reporter<'a> {
             waiting: BTreeMap::new(),
             next: 0,
             totals: Totals::default(),
+            children: 0,
+            out: Output::default(),
             bar,
         }
     }
@@ -127,14 +131,15 @@ impl<'a> Reporter<'a> {
         self.waiting.insert(index, report);
         while let Some(report) = self.waiting.remove(&self.next) {
             let text = self.text(self.next, &report);
-            self.bar.suspend(|| print(&text));
+            self.children += report.probes;
+            self.bar.suspend(|| self.out.print(&text));
             self.bar.inc(1);
             self.next += 1;
         }
     }
 
-    /// Prints the last line.
-    pub fn finish(self, children: u64) -> Totals {
+    /// Prints the last line. Gives the exit code that all of it comes to.
+    pub fn finish(mut self) -> Result<Exit, Failed> {
         self.bar.finish_and_clear();
         if !self.options.json {
             let seconds = self.started.elapsed().as_secs_f64();
@@ -144,16 +149,17 @@ impl<'a> Reporter<'a> {
                 true => format!("{same} same, {changed} changed, {new} new"),
                 false => format!("{measured} measured"),
             };
-            let children = match children {
+            let children = match self.children {
                 1 => "1 child".to_owned(),
-                _ => format!("{children} children"),
+                children => format!("{children} children"),
             };
             let cases = count(self.cases.len(), "case");
-            print(&format!(
+            self.out.print(&format!(
                 "{cases}: {counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s\n"
             ));
         }
-        self.totals
+        let exit = self.totals.exit();
+        self.out.end(exit)
     }
 
     fn text(&mut self, index: usize, report: &CaseReport) -> String {
@@ -208,7 +214,9 @@ impl<'a> Reporter<'a> {
                 None if !self.compare => plain("measured", GOOD),
                 None => self.comparison(loaded, picture, measured),
             },
-            (CaseResult::Measured(_), None) => plain("measured", GOOD),
+            (CaseResult::Measured(_) | CaseResult::Probed(..), None | Some(_)) => {
+                plain("measured", GOOD)
+            }
         }
     }
 
@@ -255,7 +263,7 @@ impl<'a> Reporter<'a> {
 }
 
 /// `1 case`, `2 cases`
-fn count(number: usize, what: &str) -> String {
+pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
@@ -318,7 +326,29 @@ fn diff(kept: &str, measured: &str) -> String {
     out
 }
 
-/// To stdout; a reader that has seen enough is no error.
-fn print(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+/// What goes to stdout.
+#[derive(Debug, Default)]
+pub struct Output {
+    lost: Option<std::io::Error>,
+}
+
+impl Output {
+    /// Prints, unless nobody can be printed to any more.
+    pub fn print(&mut self, text: &str) {
+        if self.lost.is_none() {
+            let mut stdout = anstream::stdout();
+            let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            self.lost = written.err();
+        }
+    }
+
+    /// The exit code, unless output was lost. A reader that has seen enough has lost nothing.
+    pub fn end(self, exit: Exit) -> Result<Exit, Failed> {
+        match self.lost {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err((Exit::Harness, self::error(&format!("cannot print: {error}"))))
+            }
+            _ => Ok(exit),
+        }
+    }
 }

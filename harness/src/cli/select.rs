@@ -1,5 +1,6 @@
 //! Which cases: ids, families, files and folders, all read and judged before any is run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
@@ -45,12 +46,20 @@ impl Selection {
             };
             collect(&root, &mut paths)?;
         }
-        let mut cases = Vec::new();
+        let mut cases: Vec<Loaded> = Vec::new();
+        let mut seen: BTreeMap<String, PathBuf> = BTreeMap::new();
         for path in paths {
-            let loaded = read(&path)?;
-            if !cases.iter().any(|other: &Loaded| other.id == loaded.id) {
-                cases.push(loaded);
-            }
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let loaded = read(&path, &whole)?;
+            match seen.get(&loaded.id) {
+                Some(other) if *other == whole => continue, // named twice
+                Some(other) => {
+                    let both = format!("{} and {}", other.display(), whole.display());
+                    return Err(usage(&format!("two cases are called `{}`", loaded.id), &both));
+                }
+                None => seen.insert(loaded.id.clone(), whole),
+            };
+            cases.push(loaded);
         }
         Ok(Selection { cases })
     }
@@ -103,13 +112,18 @@ fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Loaded, Failed> {
+fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
     let source = read_bounded(path)
         .map_err(|error| usage(&format!("cannot read {}: {error}", path.display()), ""))?;
     let case = parse::bytes(&source).map_err(|error| {
-        (Exit::Usage, error.render(&path.display().to_string(), &source, report::coloured_stderr()))
+        let colour = report::coloured_stderr();
+        (Exit::Usage, error.render(&path.display().to_string(), &source, colour))
     })?;
-    let (id, snapshots) = place(path);
+    let (id, snapshots) = place(whole);
+    let Some(id) = id.filter(|id| !id.chars().any(char::is_control)) else {
+        let shown = path.to_string_lossy().escape_debug().to_string();
+        return Err(usage(&format!("the name of {shown} cannot be an id"), "use printable text"));
+    };
     let name = if snapshots.is_some() { id.clone() } else { path.display().to_string() };
     Ok(Loaded { id, name, case, snapshots })
 }
@@ -125,20 +139,18 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(source)
 }
 
-/// The id of a case file, and where its snapshot is kept: beside the innermost `cases/` above it.
-fn place(path: &Path) -> (String, Option<Snapshots>) {
-    let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+/// The id of a case file, where its name is text, and where its snapshot is kept: beside the `cases/`
+/// of the project at hand, or the innermost one above the file.
+fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
     let stem = whole.with_extension("");
-    for dir in whole.ancestors().skip(1) {
-        if dir.file_name().is_some_and(|name| name == "cases") {
-            if let (Ok(id), Some(above)) = (stem.strip_prefix(dir), dir.parent()) {
-                let snapshots = Snapshots::below(above.join("snapshots"));
-                return (id.display().to_string(), Some(snapshots));
-            }
-        }
+    let own = root().and_then(|root| root.canonicalize().ok());
+    let innermost = whole.ancestors().skip(1).find(|dir| dir.ends_with("cases"));
+    let cases = own.filter(|own| whole.starts_with(own)).or(innermost.map(Path::to_path_buf));
+    if let Some((cases, above)) = cases.as_ref().and_then(|cases| Some((cases, cases.parent()?))) {
+        let id = stem.strip_prefix(cases).ok().and_then(Path::to_str).map(str::to_owned);
+        return (id, Some(Snapshots::below(above.join("snapshots"))));
     }
-    let name = stem.file_name().map(|name| name.to_string_lossy().into_owned());
-    (name.unwrap_or_default(), None)
+    (stem.file_name().and_then(|name| name.to_str()).map(str::to_owned), None)
 }
 
 fn usage(message: &str, hint: &str) -> Failed {

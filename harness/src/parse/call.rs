@@ -11,17 +11,8 @@ use crate::case::{
 
 /// The files that exist without the harness and may be opened by a case: reading or mapping them
 /// changes nothing.
-const PATHS: [&str; 9] = [
-    "/dev/zero",
-    "/dev/null",
-    "/dev/full",
-    "/dev/urandom",
-    "/proc/self/maps",
-    "/proc/self/mem",
-    "/proc/self/status",
-    "/proc/cpuinfo",
-    "/proc/version",
-];
+const PATHS: [&str; 6] =
+    ["/dev/zero", "/dev/null", "/dev/full", "/proc/self/maps", "/proc/cpuinfo", "/proc/version"];
 
 /// An offset from here on is one that no file can have: it is there to fail.
 const HOPELESS_OFFSET: i128 = 1 << 63;
@@ -65,6 +56,9 @@ impl Parser<'_> {
             // The file of a descriptor, opened once more, is that file.
             let gives = match (call, args.first()) {
                 (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
+                (Call::Open, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
+                    Gives::Varying
+                }
                 _ => signature.gives,
             };
             if gives == Gives::Nothing {
@@ -100,7 +94,7 @@ impl Parser<'_> {
             }
             Parameter::BufferLength => {
                 let most = i128::from(limits::BUFFER_BYTES);
-                Ok(Arg::Size(self.size_within(0..=most, "the length of a pread")?))
+                Ok(Arg::Size(self.size_within(0..=most, "this length")?))
             }
             Parameter::Length => Ok(Arg::Size(self.length()?)),
             Parameter::FileOffset => {
@@ -109,6 +103,10 @@ impl Parser<'_> {
             Parameter::FileLength => {
                 let most = 0..=i128::from(limits::FILE_BYTES);
                 self.bounded(most, "a length in a file", HOPELESS_OFFSET)
+            }
+            Parameter::Limit => {
+                let most = 0..=i128::from(limits::RESOURCE);
+                Ok(Arg::Size(self.size_within(most, "this limit")?))
             }
             // However far past the end: looking there fills no disk.
             Parameter::Number | Parameter::MapOffset => {
@@ -128,7 +126,12 @@ impl Parser<'_> {
                 Ok(Arg::Id(name))
             }
             Parameter::Flags(family) => self.flags(family),
-            Parameter::Word(family) => Ok(Arg::Flags(vec![self.flag(family)?])),
+            Parameter::Word(family) => match self.peek().kind {
+                TokenKind::Number(..) => {
+                    Err(self.error("a name belongs here").suggest("", flag_names(family)))
+                }
+                _ => Ok(Arg::Flags(vec![self.flag(family)?])),
+            },
             Parameter::Text => {
                 let token = self.next();
                 match &token.kind {
@@ -240,14 +243,17 @@ impl Parser<'_> {
     fn flag(&mut self, family: Family) -> Result<FlagWord, ParseError> {
         let token = self.next();
         match &token.kind {
-            TokenKind::Number(value, radix) if !matches!(family, Family::Signal) => {
+            // 0 for no flag, and the mode of a segment; any other number could mean anything.
+            TokenKind::Number(value, radix)
+                if *value == 0 || (family == Family::Shmget && *value <= 0o777) =>
+            {
                 Ok(FlagWord::Number(*value, *radix))
             }
             TokenKind::Word(word) => lookup_flag(family, word).ok_or_else(|| {
                 ParseError::new(token.span.clone(), format!("unknown flag `{word}`"))
                     .suggest(word, flag_names(family))
             }),
-            _ => Err(ParseError::new(token.span.clone(), "a flag belongs here")
+            _ => Err(ParseError::new(token.span.clone(), "a name of a flag belongs here")
                 .suggest("", flag_names(family))),
         }
     }
@@ -287,9 +293,16 @@ impl Parser<'_> {
             _ => 0,
         };
         match call {
-            Call::File | Call::Memfd => {
-                self.files += 1;
-                self.file_bytes += largest(args.first());
+            Call::File | Call::Memfd | Call::Fallocate | Call::Write => {
+                let asked = match call {
+                    Call::Fallocate => largest(args.get(3)),
+                    Call::Write => largest(args.get(2)),
+                    _ => largest(args.first()),
+                };
+                self.files += usize::from(matches!(call, Call::File | Call::Memfd));
+                if asked <= limits::FILE_BYTES {
+                    self.file_bytes += asked; // more than that the kernel refuses
+                }
                 if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
                     return Err(ParseError::new(span, "too many files, or too large").hint(
                         format!(
@@ -300,14 +313,28 @@ impl Parser<'_> {
                     ));
                 }
             }
-            Call::Mmap | Call::Mremap | Call::Shmget => {
-                let length = largest(args.get(if call == Call::Mremap { 2 } else { 1 }));
+            Call::Mmap | Call::Mremap | Call::Shmget | Call::Shmat => {
+                let length = match call {
+                    Call::Mremap => largest(args.get(2)),
+                    Call::Shmat => 0,
+                    _ => largest(args.get(1)),
+                };
                 if length <= limits::MAP_BYTES {
                     self.map_bytes += length;
                 }
+                self.maps += usize::from(call != Call::Shmget);
                 if self.map_bytes > limits::MAPS_BYTES {
                     return Err(ParseError::new(span, "the maps are too large together")
                         .hint(format!("at most {} bytes", limits::MAPS_BYTES)));
+                }
+                if self.maps > limits::MAPS {
+                    return Err(ParseError::new(span, "too many maps")
+                        .hint(format!("a case makes at most {}", limits::MAPS)));
+                }
+            }
+            Call::Pread | Call::Read => {
+                if let Some(Arg::Descriptor(name)) = args.first() {
+                    self.scope.check_readable(name, span)?;
                 }
             }
             _ => {}

@@ -53,15 +53,15 @@ impl ParseError {
         let text = String::from_utf8_lossy(source);
         // Replacing bytes that are no text moves what follows: count the span anew.
         let moved = |at: usize| String::from_utf8_lossy(&source[..at.min(source.len())]).len();
-        let start = moved(self.span.start).min(text.len());
-        let span = start..moved(self.span.end).clamp(start, text.len());
+        let within =
+            |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let start = within(moved(self.span.start)).unwrap_or(0);
+        let span = start..within(moved(self.span.end)).unwrap_or(start).max(start);
         // Control characters would be acted upon by the terminal; show the byte's place instead.
         let shown: String = text
             .chars()
             .flat_map(|c| match c {
-                c if c.is_control() && c != '\n' && c != '\t' => {
-                    std::iter::repeat_n('?', c.len_utf8())
-                }
+                c if acts_on_terminals(c) => std::iter::repeat_n('?', c.len_utf8()),
                 c => std::iter::repeat_n(c, 1),
             })
             .collect();
@@ -85,6 +85,12 @@ impl std::fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
+
+/// Control characters, and those that turn the direction of writing or are not seen at all.
+fn acts_on_terminals(c: char) -> bool {
+    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    unseen || (c.is_control() && c != '\n' && c != '\t')
+}
 
 /// How many letters must change to turn one word into the other (Levenshtein). Short words only.
 fn distance(a: &str, b: &str) -> usize {

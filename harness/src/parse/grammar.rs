@@ -23,6 +23,7 @@ pub(super) struct Parser<'a> {
     pub(super) files: usize,
     pub(super) file_bytes: u64,
     pub(super) map_bytes: u64,
+    pub(super) maps: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -34,7 +35,9 @@ impl<'a> Parser<'a> {
                 TokenKind::Comment(line) => Some(line.trim_start().to_owned()),
                 _ => None,
             })
-            .flat_map(|block| block.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+            .flat_map(|text| {
+                text.split('\n').map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+            })
             .collect();
         let tokens = all.iter().filter(|t| !matches!(t.kind, TokenKind::Comment(_))).collect();
         Parser {
@@ -49,6 +52,7 @@ impl<'a> Parser<'a> {
             files: 0,
             file_bytes: 0,
             map_bytes: 0,
+            maps: 0,
         }
     }
 
@@ -57,6 +61,9 @@ impl<'a> Parser<'a> {
         while self.peek().kind != TokenKind::End {
             match self.keyword() {
                 Some("requires") => self.requires(&mut case.requires)?,
+                Some("timeout") if case.timeout.is_some() => {
+                    return Err(self.error("`timeout` stands twice").hint("one is enough"));
+                }
                 Some("timeout") => case.timeout = Some(self.timeout()?),
                 _ => case.steps.push(self.step()?),
             }

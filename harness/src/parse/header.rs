@@ -110,9 +110,12 @@ impl Parser<'_> {
                 return Err(ParseError::new(span, "a timeout has a unit").hint("timeout(200ms);"));
             }
         };
-        if !(1..=limits::TIMEOUT_MS).contains(&millis) {
-            return Err(ParseError::new(span, "this timeout is out of bounds")
-                .hint(format!("from 1ms to {}ms", limits::TIMEOUT_MS)));
+        if !limits::TIMEOUT_MS.contains(&millis) {
+            return Err(ParseError::new(span, "this timeout is out of bounds").hint(format!(
+                "from {}ms to {}ms",
+                limits::TIMEOUT_MS.start(),
+                limits::TIMEOUT_MS.end()
+            )));
         }
         self.expect(")")?;
         self.expect(";")?;

@@ -15,7 +15,7 @@ pub const BLOCKS: usize = 8;
 pub const DEPTH: usize = 3;
 /// Nesting of parentheses in a size.
 pub const SIZE_DEPTH: usize = 16;
-/// Bytes of a file that the harness fills, over all files.
+/// Bytes that the files of a case take: what the harness fills, and what the case asks room for.
 pub const FILE_BYTES: u64 = 64 << 20;
 /// Offset or size of a file in a step; more would only fill the disk.
 pub const FILE_OFFSET: u64 = 1 << 30;
@@ -25,10 +25,14 @@ pub const MAP_BYTES: u64 = 1 << 30;
 pub const MAPS_BYTES: u64 = 1 << 30;
 /// A length from here on is one that no machine can map: it is there to fail.
 pub const HOPELESS_BYTES: u64 = 1 << 46;
-/// Bytes of one pread.
+/// Maps, those that replace others included.
+pub const MAPS: usize = 48;
+/// Value of a limit that a case sets for its process.
+pub const RESOURCE: u64 = 1 << 30;
+/// Bytes of one read, write or pread.
 pub const BUFFER_BYTES: u64 = 1 << 20;
-/// Milliseconds in a `timeout(...)`.
-pub const TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds in a `timeout(...)`. Less could be over before a busy machine had begun.
+pub const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 100..=10_000;
 /// A bare address below this, or from [`HOPELESS_ADDRESS`] on, cannot hit memory of the harness.
 pub const LOW_ADDRESS: u64 = 64 * 1024;
 /// See [`LOW_ADDRESS`]: the upper half belongs to the kernel on every 64-bit Linux.

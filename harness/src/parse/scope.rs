@@ -97,6 +97,19 @@ impl Scope {
         Err(self.instead(ParseError::new(span, format!("no variable `{name}` here")), name, wanted))
     }
 
+    /// Checks that what a read of this descriptor gives is the same in every run.
+    pub fn check_readable(&self, name: &str, span: Range<usize>) -> Result<(), ParseError> {
+        let mut names = self.frames.iter().rev().flat_map(|frame| &frame.names);
+        match names.find(|(own, _)| own == name) {
+            Some((_, Gives::Varying)) => Err(ParseError::new(
+                span,
+                format!("what stands in `{name}` varies from run to run"),
+            )
+            .hint("a file of /proc can be mapped, closed and more, but not read")),
+            _ => Ok(()),
+        }
+    }
+
     /// Adds which variable might be meant, or how to get one.
     fn instead(&self, error: ParseError, name: &str, wanted: Gives) -> ParseError {
         let names = self.frames.iter().flat_map(|frame| &frame.names);
@@ -111,5 +124,6 @@ impl Scope {
 
 /// A file can stand wherever a descriptor can.
 fn fits(holds: Gives, wanted: Gives) -> bool {
-    holds == wanted || (holds, wanted) == (Gives::File, Gives::Descriptor)
+    holds == wanted
+        || (matches!(holds, Gives::File | Gives::Varying) && wanted == Gives::Descriptor)
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use winnow::LocatingSlice;
 use winnow::Parser as _;
-use winnow::ascii::{multispace1, till_line_ending};
+use winnow::ascii::multispace1;
 use winnow::combinator::{alt, preceded};
 use winnow::stream::Location as _;
-use winnow::token::{any, literal, one_of, take_until, take_while};
+use winnow::token::{any, literal, one_of, take_till, take_until, take_while};
 
 use super::ParseError;
 use crate::case::Radix;
@@ -58,6 +58,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
         let kind = match first {
             '0'..='9' => number(&mut input, start)?,
             '\'' | '"' => quoted(&mut input, start)?,
+            '/' if input.starts_with("/*") && !input.contains("*/") => {
+                return Err(ParseError::new(start..start + 2, "this comment is never closed")
+                    .hint("a `*/` belongs at its end"));
+            }
             _ => word_sign_or_comment(&mut input).map_err(|_| unknown(first, start))?,
         };
         tokens.push(Token { kind, span: start..input.current_token_start() });
@@ -71,7 +75,7 @@ fn blank(input: &mut Input<'_>) -> Lexed<()> {
 fn word_sign_or_comment(input: &mut Input<'_>) -> Lexed<TokenKind> {
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
     alt((
-        preceded("//", till_line_ending)
+        preceded("//", take_till(0.., '\n'))
             .map(|text: &str| TokenKind::Comment(text.trim_end().to_owned())),
         ("/*", take_until(0.., "*/"), "*/")
             .map(|(_, text, _): (_, &str, _)| TokenKind::Comment(text.trim_end().to_owned())),
@@ -170,6 +174,11 @@ fn unknown(first: char, start: usize) -> ParseError {
             .hint("a comment begins with //, a block comment ends with */"),
         c if c.is_control() => {
             ParseError::new(span, "a control character").hint("a case file is plain text")
+        }
+        // Letters of other scripts can look like ours, and some characters like nothing at all.
+        c if !c.is_ascii() => {
+            ParseError::new(span, format!("unexpected character U+{:04X}", u32::from(c)))
+                .hint("outside of comments a case file is ASCII")
         }
         c => ParseError::new(span, format!("unexpected `{c}`"))
             .hint("a step reads as C: `map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);`"),

@@ -26,7 +26,9 @@ pub fn probe_outcome(
     let slot = evidence.slots.get(probe.sweep).cloned().unwrap_or_default();
     let ending = ending_at(program, probe.sweep, ending, evidence)?;
     match (ending, slot.state, slot.fault) {
-        (Ending::TimedOut { .. }, Some(SlotState::Begun), _) if timeout_is_an_answer => {
+        (Ending::TimedOut { stopped: false }, Some(SlotState::Begun), _)
+            if timeout_is_an_answer =>
+        {
             Ok(Outcome::TimedOut)
         }
         (Ending::Exited(0), Some(SlotState::Done), None) => match evidence.finished {
@@ -113,7 +115,7 @@ pub fn step_results(
                     _ => StepResult::Killed(Signal(signal)),
                 }
             }
-            (Some(SlotState::Begun), None, Some(Ending::TimedOut { .. }))
+            (Some(SlotState::Begun), None, Some(Ending::TimedOut { stopped: false }))
                 if timeout_is_an_answer =>
             {
                 StepResult::TimedOut

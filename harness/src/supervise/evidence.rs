@@ -6,12 +6,14 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use serde::{Deserialize, Serialize};
+
 use crate::case::{Run, Seen};
 use crate::sys::{Record, SlotState};
 use crate::victim::unpack_run;
 
 /// What a child said of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Evidence {
     /// It did all that it was asked to.
     pub finished: bool,
@@ -24,7 +26,7 @@ pub struct Evidence {
 }
 
 /// What a child said of one step.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SlotEvidence {
     /// How far it came; `None` where the record holds no sense.
     pub state: Option<SlotState>,

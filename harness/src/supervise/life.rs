@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::Evidence;
 use super::orphans;
 use crate::sys::{self, Arena, SharedRecord};
@@ -16,7 +18,7 @@ use crate::victim::{self, Handed, Probe, Program};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How a child ended, as the kernel tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// It called `_exit` with this status.
     Exited(i32),
@@ -32,7 +34,7 @@ pub enum Ending {
 }
 
 /// Everything that is known of one child.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
     /// How it ended.
     pub ending: Ending,
@@ -77,7 +79,11 @@ impl Supervisor {
     ) -> Result<Supervisor, std::io::Error> {
         // What a child forks and leaves behind becomes a child of this process, not of init.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        let arena = Arena::find()?;
+        let arena = Arena::find().map_err(|error| {
+            std::io::Error::other(format!(
+                "no room for maps to stand alone (see `ulimit -v`): {error}"
+            ))
+        })?;
         sys::prepare_worker(&sys::Limits::default())?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
@@ -93,16 +99,17 @@ impl Supervisor {
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
         let (record, arena, own_pid) = (self.record, self.arena, self.own_pid);
-        self.run_body(program.ops.len(), &program.ids, deadline, |child| {
+        self.run_body(program.ops.len(), &program.segments, deadline, |child| {
             victim::run(child, program, probe, files, record, arena, own_pid)
         })
     }
 
     /// Runs one child through any body, with the same care: for children more hostile than any case.
+    /// `segments` are the steps that give the id of a shared memory segment.
     pub fn run_body(
         &self,
         steps: usize,
-        ids: &[usize],
+        segments: &[usize],
         deadline: Duration,
         body: impl FnOnce(sys::Child) -> i32,
     ) -> Result<Witness, NoWitness> {
@@ -129,13 +136,13 @@ impl Supervisor {
             }
         };
         orphans::sweep_orphans(&[], GRACE);
-        for id in ids {
-            let id = self.record.values[*id].load(std::sync::atomic::Ordering::Relaxed);
-            if let Ok(id) = i32::try_from(id) {
+        let evidence = Evidence::read(self.record, steps);
+        let made = segments.iter().filter_map(|step| evidence.slots.get(*step));
+        for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {
+            if let Ok(id) = i32::try_from(slot.value) {
                 sys::forget_segment(id);
             }
         }
-        let evidence = Evidence::read(self.record, steps);
         Ok(Witness { ending, evidence, elapsed: started.elapsed() })
     }
 

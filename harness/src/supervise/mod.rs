@@ -12,4 +12,4 @@ mod orphans;
 pub use classify::{probe_outcome, step_results, steps_before};
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
-pub use orphans::sweep_orphans;
+pub use orphans::{children, sweep_orphans};

@@ -46,9 +46,9 @@ fn reap_all() -> bool {
     }
 }
 
-/// The live children of this process: from /proc/self/task/TID/children where the kernel has it
+/// The children of this process, zombies included: from /proc/self/task/TID/children where the kernel has it
 /// (CONFIG_PROC_CHILDREN), otherwise from the parents of all processes.
-fn children() -> Vec<Pid> {
+pub fn children() -> Vec<Pid> {
     let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
     let own = rustix::process::getpid().as_raw_nonzero().get();
     if let Ok(list) = std::fs::read_to_string(format!("/proc/self/task/{own}/children")) {

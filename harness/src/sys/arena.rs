@@ -7,9 +7,9 @@
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 /// Addresses from one map to the next: far more than the largest map that a case may have.
-const STRIDE: usize = 4 << 30;
+const STRIDE: usize = 2 << 30;
 /// How many maps can be placed.
-const PLACES: usize = 14;
+const PLACES: usize = crate::parse::limits::MAPS;
 
 /// A stretch of empty addresses.
 #[derive(Debug, Clone, Copy)]

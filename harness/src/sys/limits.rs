@@ -41,10 +41,10 @@ pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
     lower(Resource::RLIMIT_NPROC, running_tasks() + limits.processes)
 }
 
-/// Sets the soft limit, leaving the hard one: a case may still lower it, and the next worker too.
+/// Sets the soft and the hard limit: a case may lower it further.
 fn lower(resource: Resource, limit: u64) -> Result<(), nix::errno::Errno> {
     let (_, hard) = getrlimit(resource)?;
-    setrlimit(resource, limit.min(hard), hard)
+    setrlimit(resource, limit.min(hard), limit.min(hard))
 }
 
 /// Bytes that this process has mapped; 0 where /proc does not tell.

@@ -3,11 +3,22 @@
 //! segment is removed by hand after its probe.
 
 use nix::libc;
+use nix::sched::{CloneFlags, unshare};
 
-/// Gives this process an IPC namespace of its own (unshare(2), CLONE_NEWIPC). Fails with EPERM for an
-/// ordinary user and in most containers.
+/// Gives this process, of one thread, an IPC namespace of its own (ipc_namespaces(7)). An ordinary
+/// user needs a user namespace for it, in which the process stays who it was. Fails with EPERM where
+/// neither is allowed, as in many containers.
 pub fn own_ipc_namespace() -> Result<(), nix::errno::Errno> {
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWIPC)
+    if unshare(CloneFlags::CLONE_NEWIPC).is_ok() {
+        return Ok(());
+    }
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWIPC)?;
+    // user_namespaces(7): without setgroups denied, an ordinary user may not map a group.
+    let _ = std::fs::write("/proc/self/setgroups", "deny");
+    let _ = std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"));
+    let _ = std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"));
+    Ok(())
 }
 
 /// Marks a shared memory segment as to be removed when nobody has it attached any more.

@@ -65,7 +65,7 @@ pub struct Slot {
 }
 
 /// How far a step came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u32)]
 pub enum SlotState {
     /// Not yet begun.
@@ -152,35 +152,6 @@ impl Deref for SharedRecord {
     fn deref(&self) -> &Record {
         // SAFETY: the memory is mapped while `self` lives, page-aligned, and zero is a valid value of
         // every field; all fields are atomics, so that other processes may write at any time.
-        unsafe { self.0.0.as_ref() }
-    }
-}
-
-/// What the controller and its workers share: which case is next, and who is at which.
-#[repr(C)]
-#[derive(Debug)]
-pub struct Counters {
-    /// The case that the next idle worker takes.
-    pub next: AtomicU32,
-    /// Children forked so far.
-    pub children: AtomicU64,
-}
-
-/// [`Counters`] in shared memory.
-#[derive(Debug)]
-pub struct SharedCounters(SharedMemory<Counters>);
-
-impl SharedCounters {
-    /// New counters, all zero.
-    pub fn new() -> Result<SharedCounters, rustix::io::Errno> {
-        SharedMemory::new().map(SharedCounters)
-    }
-}
-
-impl Deref for SharedCounters {
-    type Target = Counters;
-    fn deref(&self) -> &Counters {
-        // SAFETY: as for `SharedRecord`.
         unsafe { self.0.0.as_ref() }
     }
 }

@@ -32,7 +32,7 @@ impl Compiler {
                 into: Vec::new(),
                 files: Vec::new(),
                 processes: Vec::new(),
-                ids: Vec::new(),
+                segments: Vec::new(),
                 alters_signals: false,
                 page,
             },
@@ -50,8 +50,8 @@ impl Compiler {
                     let (op, known) = self.call(*call, args);
                     // After the arguments: `fd = open(fd)` in a block opens the outer `fd`.
                     let into = assign.as_deref().and_then(|name| self.define(name, known));
-                    if let (Gives::Id, Some(id)) = (call.signature().gives, into) {
-                        self.program.ids.push(id);
+                    if call.signature().gives == Gives::Id {
+                        self.program.segments.push(self.program.ops.len());
                     }
                     self.push(op, into);
                 }
@@ -103,7 +103,8 @@ impl Compiler {
                 self.open_file(known.file, None)
             }
             Call::Open => match &args[0] {
-                Arg::Text(path) => open_path(path, self.open_flags(args.get(1))),
+                // Without flags, as those who may not write can open it.
+                Arg::Text(path) => open_path(path, self.flags(args.get(1)) as i32),
                 descriptor => {
                     known.file = self.file_of(descriptor);
                     self.open_file(known.file, Some(self.open_flags(args.get(1))))
@@ -168,7 +169,9 @@ impl Compiler {
             None => Operand::Number(0),
         });
         let length = |index: usize| match operands.get(index) {
-            Some(Operand::Number(length)) => length.next_multiple_of(self.program.page as usize),
+            Some(Operand::Number(length)) => {
+                length.checked_next_multiple_of(self.program.page as usize).unwrap_or(0)
+            }
             _ => 0,
         };
         let mut then = Then::Nothing;

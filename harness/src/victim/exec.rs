@@ -11,7 +11,7 @@ use nix::libc;
 use crate::sys::{Child, returns_at, scratch};
 
 /// Bytes read from /proc at once.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 8 * 1024;
 
 /// Whether to jump to `address`. Fails where /proc does not tell.
 pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {

@@ -36,16 +36,16 @@ impl Victim<'_> {
             let dup = self.child.call(libc::SYS_dup, [descriptor, 0, 0, 0, 0, 0]);
             return dup.or_else(|errno| self.give_up(SetupFailure::File, errno));
         };
-        // "/proc/self/fd/N", written without formatting machinery. N has at most three digits.
-        let mut path = *b"/proc/self/fd/\0\0\0\0";
-        let digits = [descriptor / 100 % 10, descriptor / 10 % 10, descriptor % 10];
-        let skipped = digits.iter().take(2).take_while(|digit| **digit == 0).count();
-        for (place, digit) in path[14..].iter_mut().zip(&digits[skipped..]) {
-            *place = b'0' + *digit as u8;
-        }
-        match CStr::from_bytes_until_nul(&path) {
+        let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
+        decimal(descriptor, &mut path[14..]);
+        let opened = match CStr::from_bytes_until_nul(&path) {
             Ok(path) => self.open(path, flags),
             Err(_) => Err(libc::ENOENT),
+        };
+        match opened {
+            // The file is there: it is /proc that is not.
+            Err(libc::ENOENT) => self.give_up(SetupFailure::File, libc::ENOENT),
+            opened => opened,
         }
     }
 
@@ -70,5 +70,28 @@ impl Victim<'_> {
             see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));
         }
         Ok(count)
+    }
+}
+
+/// Writes the number without formatting machinery, which could panic.
+fn decimal(number: usize, out: &mut [u8]) {
+    let digits = number.checked_ilog10().unwrap_or(0);
+    for (place, power) in out.iter_mut().zip((0..=digits).rev()) {
+        *place = b'0' + (number / 10usize.pow(power) % 10) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_number_is_written_in_full() {
+        for number in [0, 7, 10, 99, 100, 999, 1000, 1_048_576] {
+            let mut text = [0; 11];
+            super::decimal(number, &mut text);
+            assert_eq!(
+                text[..].split(|byte| *byte == 0).next(),
+                Some(number.to_string().as_bytes())
+            );
+        }
     }
 }

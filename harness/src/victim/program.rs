@@ -21,8 +21,8 @@ pub struct Program {
     pub files: Vec<FileSpec>,
     /// The first op of each `process` block, in order.
     pub processes: Vec<usize>,
-    /// The variables that hold shared memory ids.
-    pub ids: Vec<usize>,
+    /// The ops that give the id of a shared memory segment.
+    pub segments: Vec<usize>,
     /// The case sets signal dispositions or masks: a signal may then kill without being recorded.
     pub alters_signals: bool,
     /// The page size in bytes.

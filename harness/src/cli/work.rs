@@ -1,0 +1,142 @@
+//! What a worker does, from its first order to the end of its pipe.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::pool::Message;
+use super::select::Loaded;
+use crate::backing::Backing;
+use crate::case::{Access, Case, HarnessError, Measurement, Outcome};
+use crate::measure::{Failure, Measurer};
+use crate::supervise::{Supervisor, Witness};
+use crate::sys::{SharedRecord, own_ipc_namespace};
+
+/// What is to be measured, and how.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The cases, known to workers by number.
+    pub cases: &'a [Loaded],
+    /// Where their files live.
+    pub backing: &'a Backing,
+    /// How long a child may take, where its case does not say.
+    pub deadline: Duration,
+    /// How much of each case.
+    pub task: Task,
+}
+
+/// How much of a case is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// All of it.
+    Whole {
+        /// Every byte is probed.
+        exhaustive: bool,
+    },
+    /// One probe, with all that is recorded of it.
+    OneProbe {
+        /// How the byte is touched.
+        access: Access,
+        /// Which byte, relative to the map.
+        at: i64,
+        /// In which sweep of the case, counted from 0.
+        sweep: usize,
+    },
+}
+
+/// What came of one case.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CaseReport {
+    /// The measurement, or why there is none.
+    pub result: CaseResult,
+    /// Children that were forked for it.
+    pub probes: u64,
+    /// From its first child to its last.
+    pub elapsed_us: u64,
+}
+
+/// What came of one case.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum CaseResult {
+    Measured(Measurement),
+    Probed(Result<Outcome, HarnessError>, Witness),
+    Skipped(String),
+    Failed(HarnessError),
+}
+
+impl CaseReport {
+    /// The report of a case for which nothing was measured.
+    pub fn failed(error: HarnessError) -> CaseReport {
+        CaseReport { result: CaseResult::Failed(error), probes: 0, elapsed_us: 0 }
+    }
+}
+
+/// A worker's whole life. Gives its exit status.
+pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
+    // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
+    let _ = rustix::process::setpgid(None, None);
+    let mut send = |message: &Message| {
+        let mut line = serde_json::to_vec(message).unwrap_or_default();
+        line.push(b'\n');
+        results.write_all(&line).is_ok()
+    };
+    // The first to go when memory runs out: a case can be measured again.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
+        let _ = own_ipc_namespace(); // without it, each segment is removed by hand
+    }
+    let supervisor = SharedRecord::new()
+        .map_err(std::io::Error::from)
+        .and_then(|record| Ok((record, orders.try_clone()?)))
+        .and_then(|(record, watched)| {
+            Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))
+        });
+    let supervisor = match supervisor {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            send(&Message::Broken(error.to_string()));
+            return 1;
+        }
+    };
+    let mut order = [0; size_of::<u64>()];
+    while orders.read_exact(&mut order).is_ok() {
+        let Some(loaded) = job.cases.get(u64::from_ne_bytes(order) as usize) else { return 1 };
+        let Some(report) = report(job, &supervisor, &loaded.case) else { return 1 };
+        if !send(&Message::Done(report)) {
+            return 1;
+        }
+    }
+    0 // told that there is no more, or the controller is gone
+}
+
+/// Measures one case; `None` where the controller is gone.
+fn report(job: &Job<'_>, supervisor: &Supervisor, case: &Case) -> Option<CaseReport> {
+    let page = rustix::param::page_size() as u64;
+    let started = Instant::now();
+    let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
+    let measurer = Measurer::new(supervisor, job.backing, case, page, job.deadline, exhaustive);
+    let mut measurer = measurer;
+    let result = match crate::backing::missing(case, job.backing, page) {
+        Some(reason) => Ok(CaseResult::Skipped(reason)),
+        None => match job.task {
+            Task::Whole { .. } => measurer.measure().map(CaseResult::Measured),
+            Task::OneProbe { access, at, sweep } => measurer
+                .one_probe(sweep, access, at)
+                .map(|(outcome, witness)| CaseResult::Probed(outcome, witness)),
+        },
+    };
+    let result = match result {
+        Ok(result) => result,
+        Err(Failure::Harness(error)) => CaseResult::Failed(error),
+        Err(Failure::Abandoned) => return None,
+    };
+    let elapsed_us = started.elapsed().as_micros() as u64;
+    Some(CaseReport { result, probes: measurer.children(), elapsed_us })
+}
+
+fn uses_shared_segments(case: &Case) -> bool {
+    use crate::case::{Call, Step};
+    case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Shmget, .. }))
+}
