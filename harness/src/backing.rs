@@ -135,7 +135,10 @@ fn memfd(flags: u32) -> io::Result<File> {
 /// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
 pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
     let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
-    named.or_else(|| exec_needs_proc(case)).or_else(|| unlink_needs_a_name(case, backing))
+    named.or_else(|| exec_needs_proc(case)).or_else(|| {
+        (needs_a_name(case) && *backing == Backing::Memfd)
+            .then(|| "a memfd has no name to unlink".to_owned())
+    })
 }
 
 fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<String> {
@@ -201,10 +204,9 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
     (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
 }
 
-fn unlink_needs_a_name(case: &Case, backing: &Backing) -> Option<String> {
-    let unlinks =
-        case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Unlink, .. }));
-    (unlinks && *backing == Backing::Memfd).then(|| "a memfd has no name to unlink".to_owned())
+/// Whether a step unlinks a file, which must then have a name.
+pub fn needs_a_name(case: &Case) -> bool {
+    case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Unlink, .. }))
 }
 
 #[cfg(test)]

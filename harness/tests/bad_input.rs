@@ -202,6 +202,60 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "this timeout is out of bounds",
     "from 100ms"
 )]
+#[case::flag_by_number(
+    "fd = file(1);\nfcntl(fd, 8, 1);",
+    "2:11",
+    "a name belongs here",
+    "one of: F_ADD_SEALS"
+)]
+#[case::resource_by_number(
+    "setrlimit(4, 100);",
+    "1:11",
+    "a name belongs here",
+    "one of: RLIMIT_AS"
+)]
+#[case::flags_by_number(
+    "fd = file(1);\nm = mmap(0, 1, 3, MAP_SHARED, fd, 0);",
+    "2:16",
+    "a name of a flag belongs here",
+    "one of: PROT_NONE"
+)]
+#[case::limit_raised(
+    "setrlimit(RLIMIT_FSIZE, 0xffffffffffff);",
+    "1:25",
+    "this limit is out of bounds",
+    "the most is"
+)]
+#[case::copy_too_long(
+    "fd = file(1);\nm = mmap(0, 1, PROT_READ, MAP_SHARED, fd, 0);\nwrite(fd, m, 0x40000000);",
+    "3:14",
+    "this length is out of bounds",
+    "the most is 1048576"
+)]
+#[case::content_that_varies(
+    "fd = open(\"/proc/self/maps\");\npread(fd, 0, 10);",
+    "2:1",
+    "what stands in `fd` varies from run to run",
+    "a file of /proc"
+)]
+#[case::timeout_twice(
+    "timeout(200ms); timeout(300ms);\nfd = file(1);",
+    "1:17",
+    "`timeout` stands twice",
+    "one is enough"
+)]
+#[case::comment_never_closed(
+    "fd = file(1);\n/* and so on",
+    "2:1",
+    "this comment is never closed",
+    "a `*/`"
+)]
+#[case::not_ascii(
+    "fd = file(1);\n\u{e9}d;",
+    "2:1",
+    "unexpected character U+00E9",
+    "outside of comments"
+)]
 fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
     refused(text, place, message, hint);
 }
@@ -220,6 +274,41 @@ fn binary() {
 fn over_long() {
     let text = "// and so on\n".repeat(6000);
     refused(text, "5042:3", "the case file is too long", "a case has at most 65536 bytes");
+}
+
+#[test]
+fn over_long_in_the_middle_of_a_letter() {
+    let text = format!("//{}", "\u{1f600}".repeat(17_000));
+    let (_dir, path) = case_file(&text);
+    let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("the case file is too long"), "{stderr}");
+}
+
+#[test]
+fn too_many_maps() {
+    let map = "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
+    refused(map.repeat(49), "49:5", "too many maps", "a case makes at most 48");
+}
+
+#[test]
+fn two_cases_of_one_name() {
+    let ((_a, one), (_b, other)) = (case_file("fd = file(1);"), case_file("fd = file(2);"));
+    let (code, stdout, stderr) = run(faultmap(&["run"]).args([&one, &other]));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("two cases are called `it`"), "{stderr}");
+    let (code, stdout, _) = run(faultmap(&["run"]).args([&one, &one]));
+    assert_eq!(code, Some(1), "named twice, it is one: {stdout}");
+}
+
+#[test]
+fn a_name_that_no_id_can_have() {
+    let (dir, _) = case_file("");
+    let path = dir.path().join("a\n\u{1b}[31mb.case");
+    std::fs::write(&path, "fd = file(1);").unwrap();
+    let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("cannot be an id") && !stderr.contains('\u{1b}'), "{stderr}");
 }
 
 #[test]

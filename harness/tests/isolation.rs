@@ -139,6 +139,15 @@ fn never_returning_is_an_answer_where_the_case_says_so() {
     marked.nothing_is_left();
 }
 
+#[test]
+fn a_child_that_is_stopped_has_not_returned_and_is_no_answer() {
+    let marked = Marked::new("timeout(200ms);\nraise(SIGSTOP);");
+    let (code, stdout, _) = run(&mut marked.command(&[]));
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stdout.contains("stopped by a signal and still so after 200 ms"), "{stdout}");
+    marked.nothing_is_left();
+}
+
 #[rstest]
 #[case::blocked("sigprocmask(SIG_BLOCK, SIGBUS);")]
 #[case::ignored("sigaction(SIGBUS, SIG_IGN);")]
@@ -213,6 +222,19 @@ fn the_runner_killed_in_the_middle_leaves_nothing(#[case] signal: Signal) {
     let mut child = marked.command(&["--timeout", "60000"]).stdout(Stdio::null()).spawn().unwrap();
     marked.worker_and_victim(&child);
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+    child.wait().unwrap();
+    marked.nothing_is_left();
+    assert_eq!(segments(), before);
+}
+
+#[test]
+fn one_probe_killed_in_the_middle_leaves_nothing() {
+    let marked = Marked::new(&format!("{HANGING}{MAP}sweep(map, read);"));
+    let before = segments();
+    let arguments = ["--timeout", "60000", "--access", "read", "--at", "0"];
+    let mut child = marked.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
+    marked.worker_and_victim(&child);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGKILL).unwrap();
     child.wait().unwrap();
     marked.nothing_is_left();
     assert_eq!(segments(), before);

@@ -130,3 +130,102 @@ fn nobody_reads_the_output() {
     let (code, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
     assert_eq!((code, stdout.lines().count(), stderr.as_str()), (Some(0), 1, ""));
 }
+
+#[test]
+fn output_that_is_lost() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for arguments in [&["list"][..], &["run", "notes/map_of_empty_file", "--json"]] {
+        let output = faultmap(arguments).stdout(full.try_clone().unwrap()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.contains("cannot print: No space left on device"), "{stderr}");
+    }
+}
+
+#[test]
+fn too_few_descriptors() {
+    let line = format!("ulimit -n 7; exec {} run --jobs 2", env!("CARGO_BIN_EXE_faultmap"));
+    let mut command = Command::new("sh");
+    let (code, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+}
+
+#[test]
+fn what_the_caller_left_open_is_out_of_reach() {
+    // A case may name descriptor 99, because nothing can be open there.
+    let dir = open_to_all();
+    let text = "ftruncate(99, 0);\nfd = file(10, O_RDWR | O_TRUNC);\n";
+    std::fs::write(dir.path().join("it.case"), text).unwrap();
+    std::fs::write(dir.path().join("important"), "important").unwrap();
+    let line = "exec 99<>important; exec ./faultmap show it.case";
+    let mut command = Command::new("bash");
+    let (code, stdout, _) = run(command.args(["-c", line]).current_dir(dir.path()));
+    assert_eq!(std::fs::read(dir.path().join("important")).unwrap(), b"important");
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("ftruncate(99, 0);  // = -1 EBADF"), "{stdout}");
+}
+
+#[test]
+fn the_callers_other_children_live_on() {
+    let dir = open_to_all();
+    let line = "sleep 30 >/dev/null 2>&1 & echo $!; exec ./faultmap show it.case --jobs 1";
+    let mut command = Command::new("sh");
+    let (code, stdout, stderr) =
+        run(command.args(["-c", line]).current_dir(dir.path()).stderr(std::process::Stdio::null()));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let pid: i32 = stdout.lines().next().and_then(|line| line.parse().ok()).expect("a pid");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is still there");
+    assert!(stat.contains(" S "), "{stat}");
+    let sleeper = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(sleeper, nix::sys::signal::Signal::SIGKILL).expect("it can be killed");
+}
+
+#[test]
+fn without_proc_nothing_is_taken_for_an_answer() {
+    let dir = open_to_all();
+    std::fs::write(dir.path().join("it.case"), "fd = file(10, O_RDONLY);\n").unwrap();
+    let unshare = |line: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", line]);
+        run(command.current_dir(dir.path()).env("NO_COLOR", "1"))
+    };
+    if unshare("mount -t tmpfs none /proc").0 != Some(0) {
+        return skip("without_proc_nothing_is_taken_for_an_answer", "no mount can be made here");
+    }
+    let (code, stdout, stderr) =
+        unshare("mount -t tmpfs none /proc && exec ./faultmap show it.case --memfd");
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("opening a file of the case (is /proc mounted?)"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_snapshot_that_is_no_file() {
+    let dir = open_to_all();
+    std::fs::create_dir_all(dir.path().join("cases")).unwrap();
+    std::fs::create_dir_all(dir.path().join("snapshots/it.snap")).unwrap();
+    std::fs::rename(dir.path().join("it.case"), dir.path().join("cases/it.case")).unwrap();
+    let mut command = Command::new(dir.path().join("faultmap"));
+    let (code, stdout, stderr) = run(command.arg("run").current_dir(dir.path()));
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("is no regular file"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_file_that_a_killed_run_left_is_cleared_away() {
+    let dir = open_to_all();
+    std::fs::create_dir(dir.path().join("files")).unwrap();
+    let stale = dir.path().join("files/.faultmap-stale");
+    let used = dir.path().join("files/.faultmap-used");
+    for path in [&stale, &used] {
+        std::fs::write(path, "").unwrap();
+    }
+    let used_file = std::fs::File::open(&used).unwrap();
+    rustix::fs::flock(&used_file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::fs::write(dir.path().join("it.case"), "fd = file(10);\nunlink(fd);\n").unwrap();
+    let mut command = Command::new(dir.path().join("faultmap"));
+    command.args(["show", "it.case", "--dir", "files"]).current_dir(dir.path());
+    let (code, stdout, stderr) = run(&mut command);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(!stale.exists(), "nobody has it open");
+    assert!(used.exists(), "somebody has it open");
+}

@@ -19,6 +19,8 @@ use report::Reporter;
 use select::{Loaded, Selection};
 use work::{Job, Task};
 
+use crate::backing;
+
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
     crate::sys::drop_inherited();
@@ -67,6 +69,9 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     }
     let backing = options.backing();
     backing.check().map_err(|error| report::unusable(&backing, &error))?;
+    if all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case)) {
+        backing.remove_stale();
+    }
     if let Some((access, at)) = options.one_probe() {
         return one::run(all, options, &backing, access, at);
     }

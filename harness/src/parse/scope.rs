@@ -51,15 +51,15 @@ impl Scope {
                     .hint(format!("give {gives} a name of its own")));
             }
         }
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        if frame.names.iter().any(|(own, _)| own == name) {
+            return Ok(()); // given once more
+        }
+        frame.names.push((name.to_owned(), gives));
         self.defined += 1;
         if self.defined > limits::VARIABLES {
             return Err(ParseError::new(span, "too many variables")
                 .hint(format!("a case has at most {}", limits::VARIABLES)));
-        }
-        if let Some(frame) = self.frames.last_mut() {
-            if !frame.names.iter().any(|(own, _)| own == name) {
-                frame.names.push((name.to_owned(), gives));
-            }
         }
         Ok(())
     }
