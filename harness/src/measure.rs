@@ -11,7 +11,7 @@ use crate::case::{
     Access, Case, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
 use crate::supervise::{
-    Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, steps_before,
+    Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
 };
 use crate::sweep::Plan;
 use crate::victim::{Fill, Probe, Program};
@@ -169,13 +169,10 @@ impl<'a> Measurer<'a> {
         }
         let witness = self.child(Some(probe))?;
         let outcome = self.judge(probe, &witness)?;
-        for (step, then) in steps_before(&self.program, probe, &witness.evidence) {
-            if steps[step] != then {
-                let (first, then) = (steps[step].to_string(), then.to_string());
-                return Err(HarnessError::Unsteady { step, first, then }.into());
-            }
+        match unsteady(&self.program, probe, steps, &witness.evidence) {
+            Some(error) => Err(error.into()),
+            None => Ok(outcome),
         }
-        Ok(outcome)
     }
 
     fn judge(&self, probe: &Probe, witness: &Witness) -> Result<Outcome, HarnessError> {

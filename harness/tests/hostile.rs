@@ -39,6 +39,7 @@ const TESTS: &[Test] = &[
     ("claims_to_be_done_and_is_killed", claims_to_be_done_and_is_killed),
     ("closes_everything_and_hangs", closes_everything_and_hangs),
     ("kills_its_own_group", kills_its_own_group),
+    ("leaves_shared_memory_behind", leaves_shared_memory_behind),
 ];
 
 fn main() {
@@ -262,4 +263,17 @@ fn kills_its_own_group(stage: &Stage) {
         pause(&child)
     });
     assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+}
+
+fn leaves_shared_memory_behind(stage: &Stage) {
+    // Without a namespace of its own, as where the kernel does not allow one.
+    let segments = || std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let before = segments();
+    let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
+    let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
+    let page = rustix::param::page_size() as u64;
+    let program = Program::of(&faultmap::parse::case(&text).expect("a case"), page);
+    let witness = stage.supervisor.run(&program, None, &[], DEADLINE).expect("it was forked");
+    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+    assert_eq!(segments(), before);
 }

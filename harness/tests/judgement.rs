@@ -3,7 +3,7 @@
 use faultmap::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
 };
-use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_results};
+use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_results, unsteady};
 use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::victim::{Probe, Program};
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV};
@@ -125,6 +125,21 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     let error = HarnessError::TimedOut { stopped: false, after_ms: 100 };
     assert_eq!(judge(slot(Begun), false), Err(error.clone()));
     assert_eq!(judge(slot(NotReached), true), Err(error), "it hung before the access");
+    let stopped = Ending::TimedOut { stopped: true };
+    let evidence = Evidence { slots: vec![slot(Done), slot(Begun)], ..Evidence::default() };
+    let judged = probe_outcome(&swept(), &probe, stopped, &evidence, 100, true);
+    assert!(judged.is_err(), "what is stopped may yet return");
+}
+
+#[test]
+fn a_probe_whose_steps_came_out_differently_does_not_count() {
+    let probe = Probe { sweep: 1, access: Access::Read, at: AT };
+    let evidence = Evidence { slots: vec![slot(Done), slot(Done)], ..Evidence::default() };
+    let differs = |earlier| unsteady(&swept(), &probe, &[earlier, StepResult::Done], &evidence);
+    assert_eq!(differs(StepResult::Done), None);
+    let (first, then) = ("= -1 EAGAIN".to_owned(), "done".to_owned());
+    let expected = HarnessError::Unsteady { step: 0, first, then };
+    assert_eq!(differs(StepResult::Errno(Errno(11))), Some(expected));
 }
 
 #[test]

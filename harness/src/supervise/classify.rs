@@ -149,12 +149,22 @@ pub fn step_results(
     Ok(results)
 }
 
-/// The steps before a probe that were done and how, to compare from child to child.
-pub fn steps_before(
+/// The first step before a probe that came out differently than in an earlier child, if any.
+pub fn unsteady(
     program: &Program,
     probe: &Probe,
+    earlier: &[StepResult],
     evidence: &Evidence,
-) -> Vec<(usize, StepResult)> {
+) -> Option<HarnessError> {
+    let differs = |(step, then): (usize, StepResult)| {
+        let first = earlier.get(step).filter(|first| **first != then)?.to_string();
+        Some(HarnessError::Unsteady { step, first, then: then.to_string() })
+    };
+    steps_before(program, probe, evidence).into_iter().find_map(differs)
+}
+
+/// The steps before a probe that were done, and how.
+fn steps_before(program: &Program, probe: &Probe, evidence: &Evidence) -> Vec<(usize, StepResult)> {
     let all = program.ops.iter().zip(&evidence.slots).enumerate().take(probe.sweep);
     all.filter(|(_, (op, slot))| {
         let done = slot.state == Some(SlotState::Done) && slot.fault.is_none();

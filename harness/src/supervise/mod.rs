@@ -9,7 +9,7 @@ mod evidence;
 mod life;
 mod orphans;
 
-pub use classify::{probe_outcome, step_results, steps_before};
+pub use classify::{probe_outcome, step_results, unsteady};
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};
