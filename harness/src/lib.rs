@@ -9,6 +9,8 @@
 //! - [`victim`]: what happens inside the child.
 //! - [`supervise`]: one child's whole life seen from outside.
 //! - [`sweep`]: where to probe, and many outcomes to one fault map.
+//! - [`model`]: what POSIX and Linux say must happen, as a pure function.
+//! - [`explore`]: the search for a program on which kernel and model part.
 //! - [`picture`]: a measurement to text.
 //! - [`backing`]: where a case's files live, and what that place cannot do.
 //! - [`measure`]: a whole case on a backing.
@@ -18,7 +20,9 @@
 pub mod backing;
 pub mod case;
 pub mod cli;
+pub mod explore;
 pub mod measure;
+pub mod model;
 pub mod parse;
 pub mod picture;
 pub mod snapshot;

@@ -101,7 +101,7 @@ impl<'a> Measurer<'a> {
     }
 
     /// What each step comes to, in a child that goes through to the end.
-    fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
+    pub fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
         let witness = self.child(None)?;
         let (ending, evidence) = (witness.ending, &witness.evidence);
         let results =
@@ -161,7 +161,8 @@ impl<'a> Measurer<'a> {
         Ok((outcome, witness))
     }
 
-    fn probe(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
+    /// What one byte comes to, in a child whose steps must come out as these did.
+    pub fn probe(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
         if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
             let (most, seconds) = (CHILDREN, TIME.as_secs());
             let error = format!("the case takes more than {most} children, or {seconds} s");

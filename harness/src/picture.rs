@@ -9,6 +9,7 @@ use crate::case::{
     Case, Fault, FaultAddress, FaultMap, Linear, Measurement, Outcome, Row, Seen, Size, Step,
     StepResult, SweepResult,
 };
+use crate::model::Judgement;
 use crate::parse::lines;
 
 /// Columns are at least this wide, so that short rows line up from picture to picture.
@@ -63,6 +64,33 @@ pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// What the model says to the picture, where that is more than that it must be so.
+pub fn draw_judgement(
+    case: &Case,
+    measured: &Measurement,
+    judged: &Judgement,
+    page: u64,
+) -> String {
+    match judged {
+        Judgement::Agrees | Judgement::Unmodelled(_) => String::new(),
+        Judgement::Open { rule, held } => {
+            let held = if *held { "held" } else { "did not hold" };
+            format!("\nopen: {} {held} here\n", rule.name())
+        }
+        Judgement::Differs { predicted, rule } => {
+            let own: Vec<String> = draw(case, measured, page).lines().map(str::to_owned).collect();
+            let theirs = draw(case, predicted, page);
+            let other = theirs.lines().filter(|line| !own.iter().any(|own| own == line));
+            let mut text = "\n".to_owned();
+            for line in other {
+                text.push_str(&format!("model: {line}\n"));
+            }
+            let name = rule.map_or("none".to_owned(), |rule| rule.name());
+            text + &format!("rule: {name}\n")
+        }
+    }
 }
 
 /// What a step came to, where that is worth saying.

@@ -17,7 +17,7 @@ pub use fault_map::{FaultMap, Region, Row};
 pub use flag::{Family, FlagWord, lookup as lookup_flag, names_of as flag_names};
 pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
-pub use result::{Measurement, Run, Seen, StepResult, SweepResult};
+pub use result::{Measurement, RUNS, Run, Seen, StepResult, SweepResult};
 pub use size::{Linear, Radix, Size};
 
 use std::fmt;
@@ -188,6 +188,14 @@ impl Case {
         let mut all = Vec::new();
         descend(&self.steps, 0, &mut all);
         all.into_iter().enumerate().map(|(index, (depth, step))| (index, depth, step))
+    }
+
+    /// The sweeps: the index of each as [`Case::walk`] counts, its map and its accesses.
+    pub fn sweeps(&self) -> impl Iterator<Item = (usize, &str, &[Access])> {
+        self.walk().filter_map(|(index, _, step)| match step {
+            Step::Sweep { map, accesses } => Some((index, map.as_str(), accesses.as_slice())),
+            _ => None,
+        })
     }
 
     /// Whether the case counts in pages: then its offsets are printed in pages, and one snapshot

@@ -38,6 +38,9 @@ pub enum StepResult {
     NoMap,
 }
 
+/// How many runs of equal bytes a step's result tells.
+pub const RUNS: usize = 8;
+
 /// The bytes that a load or a pread saw, as runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::exit;
 use crate::backing::Backing;
 use crate::case::{Access, Size};
+use crate::parse::limits;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,12 +49,41 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Draw what POSIX and Linux say must happen, on a machine that you need not have
+    #[command(after_help = exit::HELP)]
+    Predict {
+        /// An id (notes/map_6000) or a case file
+        #[arg(value_name = "ID|FILE")]
+        case: String,
+        /// Bytes of a page: 4096, 8192, 16384, ...
+        #[arg(long, value_name = "BYTES", default_value = "4096", value_parser = page_size)]
+        page_size: u64,
+    },
+    /// Search for a program on which the kernel and the model part
+    #[command(after_help = exit::HELP)]
+    Explore {
+        /// Programs to try
+        #[arg(long, value_name = "N", conflicts_with = "time")]
+        count: Option<u64>,
+        /// How long to go on, such as 60s or 5m [default: 60s]
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        time: Option<Duration>,
+        /// Which programs: a seed stands for the same ones everywhere
+        #[arg(long, value_name = "S", default_value = "1")]
+        seed: u64,
+        /// Where a split is written, as a case file
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
     /// List the ids of all cases, with the first sentence of each
     List,
 }
 
+/// Where files live, and how many workers there are.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Place {
     /// Where the files of the cases live [default: the folder for temporary files]
     #[arg(long, value_name = "DIR", conflicts_with = "memfd")]
     dir: Option<PathBuf>,
@@ -63,6 +93,13 @@ pub struct Options {
     /// Workers that measure cases at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
+}
+
+/// How cases are measured and shown.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub place: Place,
     /// Print one JSON object a line, and nothing else
     #[arg(long)]
     pub json: bool,
@@ -83,7 +120,7 @@ pub struct Options {
     sweep: u16,
 }
 
-impl Options {
+impl Place {
     pub fn backing(&self) -> Backing {
         match (&self.dir, self.memfd) {
             (_, true) => Backing::Memfd,
@@ -105,7 +142,9 @@ impl Options {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.jobs.map_or_else(cores, usize::from)
     }
+}
 
+impl Options {
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.timeout)
     }
@@ -118,6 +157,34 @@ impl Options {
     pub fn sweep(&self) -> usize {
         usize::from(self.sweep) - 1
     }
+}
+
+/// A power of two that some machine has.
+fn page_size(text: &str) -> Result<u64, String> {
+    let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
+    match text.parse::<u64>() {
+        Ok(size) if !size.is_power_of_two() => Err(format!(
+            "no page has {size} bytes: an address is split into page and offset by its bits, so that a \
+             page is a power of two"
+        )),
+        Ok(size) if sizes.contains(&size) => Ok(size),
+        Ok(_) => Err(format!("from {} to {}", sizes.start(), sizes.end())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `60s`, `5m`, `500ms`
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| "such as 60s or 5m".to_owned())?;
+    let millis = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a unit belongs to it: 60s, 5m".to_owned()),
+    };
+    Ok(Duration::from_millis(number.saturating_mul(millis)))
 }
 
 fn access(name: &str) -> Result<Access, String> {

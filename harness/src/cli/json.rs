@@ -15,7 +15,8 @@ const SCHEMA: u32 = 1;
 pub struct CaseLine<'a> {
     schema: u32,
     case: &'a str,
-    /// `same`, `changed`, `new`, `skipped`, `harness error`; `measured` where nothing is compared.
+    /// `same`, `changed`, `new`, `split` (from the model), `skipped`, `harness error`; `measured` where
+    /// nothing is compared.
     verdict: &'a str,
     /// Why it was skipped, or has no answer.
     #[serde(skip_serializing_if = "Option::is_none")]

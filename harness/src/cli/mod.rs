@@ -2,8 +2,10 @@
 
 mod args;
 mod exit;
+mod explore;
 mod json;
 mod one;
+mod output;
 mod pool;
 mod report;
 mod select;
@@ -20,6 +22,7 @@ use select::{Loaded, Selection};
 use work::{Job, Task};
 
 use crate::backing;
+use crate::model::{self, Environment};
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
@@ -37,6 +40,10 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Exit {
     let result = match command {
         Command::List => list(),
+        Command::Predict { case, page_size } => predict(&case, page_size),
+        Command::Explore { count, time, seed, out, place } => {
+            explore::run(count, time, seed, &out, &place)
+        }
         Command::Run { cases, options } => {
             Selection::load(&cases).and_then(|all| measure(&all, &options, true))
         }
@@ -56,19 +63,57 @@ type Failed = (Exit, String);
 fn list() -> Result<Exit, Failed> {
     let all = Selection::load(&[])?;
     let width = all.cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
-    let mut out = report::Output::default();
+    let mut out = output::Output::default();
     for Loaded { id, case, .. } in &all.cases {
         out.print(&format!("{id:width$}  {}\n", case.summary()));
     }
     out.end(Exit::Agree)
 }
 
+/// What the model is told of this machine.
+fn environment() -> Environment {
+    Environment {
+        page: rustix::param::page_size() as u64,
+        instruction_bytes: crate::sys::instruction_bytes() as u64,
+        keeps_tail: false, // what the standard says; what else may be, the model says itself
+        broken: None,
+    }
+}
+
+/// The picture that the model predicts, and the other ones that it allows.
+fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
+    let all = Selection::load(&[case.to_owned()])?;
+    let environment = Environment::with_pages_of(page);
+    let mut out = output::Output::default();
+    let mut exit = Exit::Nothing;
+    for Loaded { id, case, .. } in &all.cases {
+        out.print(&format!("{id}  predicted for pages of {page} bytes\n"));
+        match model::predict(case, &environment) {
+            Err(unmodelled) => out.print(&format!("    not modelled: {}\n\n", unmodelled.what)),
+            Ok(predictions) => {
+                exit = Exit::Agree;
+                for prediction in predictions {
+                    if let Some(rule) = prediction.open {
+                        out.print(&format!("    open: {}; it may as well be\n\n", rule.name()));
+                    }
+                    let picture = crate::picture::draw(case, &prediction.measurement, page);
+                    picture.lines().for_each(|line| {
+                        out.print(&format!("{}\n", format!("    {line}").trim_end()));
+                    });
+                    out.print("\n");
+                }
+            }
+        }
+    }
+    out.end(exit)
+}
+
 fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
-        return Err((Exit::Nothing, report::error("there is no case here")));
+        return Err((Exit::Nothing, output::error("there is no case here")));
     }
-    let backing = options.backing();
-    backing.check().map_err(|error| report::unusable(&backing, &error))?;
+    let backing = options.place.backing();
+    backing.check().map_err(|error| output::unusable(&backing, &error))?;
     if all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case)) {
         backing.remove_stale();
     }
@@ -78,7 +123,7 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let mut reporter = Reporter::new(all, options, &backing, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let job = Job { cases: &all.cases, backing: &backing, deadline: options.deadline(), task };
-    pool::run(&job, options.jobs(), |index, report| reporter.take(index, report))
-        .map_err(|message| (Exit::Harness, report::error(&message)))?;
+    pool::run(&job, options.place.jobs(), |index, report| reporter.take(index, report))
+        .map_err(|message| (Exit::Harness, output::error(&message)))?;
     reporter.finish()
 }

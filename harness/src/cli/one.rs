@@ -3,10 +3,10 @@
 use super::args::Options;
 use super::exit::Exit;
 use super::json::si_code;
-use super::report::Output;
+use super::output::Output;
 use super::select::{Loaded, Selection};
 use super::work::{CaseResult, Job, Task};
-use super::{Failed, pool, report};
+use super::{Failed, output, pool};
 use crate::backing::Backing;
 use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size, Step};
 use crate::supervise::{Ending, Witness};
@@ -26,9 +26,9 @@ pub fn run(
         let sweeps = loaded.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
         let have = sweeps.count();
         if have <= sweep {
-            let sweeps = report::count(have, "sweep");
+            let sweeps = output::count(have, "sweep");
             let message = format!("{} has {sweeps}: nothing to probe", loaded.name);
-            return Err((Exit::Usage, report::error(&message)));
+            return Err((Exit::Usage, output::error(&message)));
         }
     }
     let task = Task::OneProbe { access, at, sweep };
@@ -55,7 +55,7 @@ pub fn run(
         };
         out.print(&text);
     })
-    .map_err(|message| (Exit::Harness, report::error(&message)))?;
+    .map_err(|message| (Exit::Harness, output::error(&message)))?;
     out.end(exit)
 }
 

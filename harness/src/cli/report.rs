@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
@@ -12,11 +12,13 @@ use similar::{ChangeTag, TextDiff};
 use super::args::Options;
 use super::exit::Exit;
 use super::json::{CaseLine, Context};
+use super::output::{Output, count};
 use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
-use super::{Failed, Loaded};
+use super::{Failed, Loaded, environment};
 use crate::backing::Backing;
 use crate::case::{Case, Measurement, Step, SweepResult};
+use crate::model::{self, Judgement};
 use crate::picture;
 use crate::snapshot::Comparison;
 
@@ -25,33 +27,13 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default();
 
-/// A message for stderr.
-pub fn error(message: &str) -> String {
-    format!("{BAD}error{BAD:#}: {message}")
-}
-
-/// Why files cannot live there, and with which exit code to end.
-pub fn unusable(backing: &Backing, cause: &std::io::Error) -> Failed {
-    // A full disk is nobody's mistake; a folder that is not there, or not to be written to, is.
-    let exit = match cause.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Exit::Harness,
-        _ => Exit::Usage,
-    };
-    let message = format!("cannot make a file in {}: {cause}", backing.describe());
-    (exit, format!("{}\n  --dir DIR names another folder, --memfd does without", error(&message)))
-}
-
-/// Whether what is written to stderr may have colours.
-pub fn coloured_stderr() -> bool {
-    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
-}
-
 /// How many cases came out how.
 #[derive(Debug, Default)]
 pub struct Totals {
     same: usize,
     changed: usize,
     new: usize,
+    split: usize,
     skipped: usize,
     harness_errors: usize,
     measured: usize,
@@ -62,7 +44,7 @@ impl Totals {
     pub fn exit(&self) -> Exit {
         if self.harness_errors > 0 {
             Exit::Harness
-        } else if self.changed + self.new > 0 {
+        } else if self.changed + self.new + self.split > 0 {
             Exit::Differ
         } else if self.same + self.measured == 0 {
             Exit::Nothing
@@ -143,11 +125,12 @@ impl<'a> Reporter<'a> {
         self.bar.finish_and_clear();
         if !self.options.json {
             let seconds = self.started.elapsed().as_secs_f64();
-            let Totals { same, changed, new, skipped, harness_errors, measured } = &self.totals;
+            let Totals { same, changed, new, split, skipped, harness_errors, measured } =
+                &self.totals;
             let errors = count(*harness_errors, "harness error");
             let counts = match self.compare {
-                true => format!("{same} same, {changed} changed, {new} new"),
-                false => format!("{measured} measured"),
+                true => format!("{same} same, {changed} changed, {new} new, {split} split"),
+                false => format!("{measured} measured, {split} split"),
             };
             let children = match self.children {
                 1 => "1 child".to_owned(),
@@ -168,12 +151,26 @@ impl<'a> Reporter<'a> {
             CaseResult::Measured(measurement) => Some(measurement),
             _ => None,
         };
-        let picture = measurement.map(|measured| picture::draw(&loaded.case, measured, self.page));
+        let judged =
+            measurement.map(|measured| model::judge(&loaded.case, &environment(), measured));
+        let picture = measurement.zip(judged.as_ref()).map(|(measured, judged)| {
+            picture::draw(&loaded.case, measured, self.page)
+                + &picture::draw_judgement(&loaded.case, measured, judged, self.page)
+        });
         let verdict = self.verdict(loaded, &report.result, picture.as_deref());
+        let verdict = match judged.and_then(|judged| unexplained(&loaded.case, &judged)) {
+            Some(reason) if matches!(verdict.word, "same" | "new" | "measured") => Verdict {
+                below: format!("    {BAD}{reason}{BAD:#}\n"),
+                reason: Some(reason),
+                ..plain("split", BAD)
+            },
+            _ => verdict,
+        };
         *match verdict.word {
             "same" => &mut self.totals.same,
             "changed" => &mut self.totals.changed,
             "new" => &mut self.totals.new,
+            "split" => &mut self.totals.split,
             "skipped" => &mut self.totals.skipped,
             "measured" => &mut self.totals.measured,
             _ => &mut self.totals.harness_errors,
@@ -222,7 +219,7 @@ impl<'a> Reporter<'a> {
 
     /// The command that does it again, for this case and on this backing.
     fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
-        format!("faultmap {command} {}{probe}{}", loaded.name, self.options.backing_again())
+        format!("faultmap {command} {}{probe}{}", loaded.name, self.options.place.backing_again())
     }
 
     fn comparison(&self, loaded: &Loaded, picture: &str, measured: &Measurement) -> Verdict {
@@ -262,9 +259,22 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// `1 case`, `2 cases`
-pub fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+/// Why kernel and model must not part in this way, or not agree; `None` where all is as the case says.
+fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
+    let known = model::known(case);
+    match judged {
+        Judgement::Differs { rule, .. } => {
+            let name = rule.map_or("none".to_owned(), |rule| rule.name());
+            (!known.contains(&name.as_str())).then(|| {
+                format!(
+                    "kernel and model part; where that is understood, the case says so: \
+                     `// known: {name} why`"
+                )
+            })
+        }
+        _ if known.is_empty() => None,
+        _ => Some(format!("known: {} no longer holds: kernel and model agree", known.join(", "))),
+    }
 }
 
 fn plain(word: &'static str, style: Style) -> Verdict {
@@ -324,31 +334,4 @@ fn diff(kept: &str, measured: &str) -> String {
         let _ = writeln!(out, "    {style}{sign} {line}{style:#}");
     }
     out
-}
-
-/// What goes to stdout.
-#[derive(Debug, Default)]
-pub struct Output {
-    lost: Option<std::io::Error>,
-}
-
-impl Output {
-    /// Prints, unless nobody can be printed to any more.
-    pub fn print(&mut self, text: &str) {
-        if self.lost.is_none() {
-            let mut stdout = anstream::stdout();
-            let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-            self.lost = written.err();
-        }
-    }
-
-    /// The exit code, unless output was lost. A reader that has seen enough has lost nothing.
-    pub fn end(self, exit: Exit) -> Result<Exit, Failed> {
-        match self.lost {
-            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err((Exit::Harness, self::error(&format!("cannot print: {error}"))))
-            }
-            _ => Ok(exit),
-        }
-    }
 }

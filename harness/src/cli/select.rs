@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
-use super::{Failed, report};
+use super::{Failed, output};
 use crate::case::Case;
 use crate::parse::{self, limits};
 use crate::snapshot::Snapshots;
@@ -116,7 +116,7 @@ fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
     let source = read_bounded(path)
         .map_err(|error| usage(&format!("cannot read {}: {error}", path.display()), ""))?;
     let case = parse::bytes(&source).map_err(|error| {
-        let colour = report::coloured_stderr();
+        let colour = output::coloured_stderr();
         (Exit::Usage, error.render(&path.display().to_string(), &source, colour))
     })?;
     let (id, snapshots) = place(whole);
@@ -155,5 +155,5 @@ fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
 
 fn usage(message: &str, hint: &str) -> Failed {
     let hint = if hint.is_empty() { String::new() } else { format!("\n  {hint}") };
-    (Exit::Usage, format!("{}{hint}", report::error(message)))
+    (Exit::Usage, format!("{}{hint}", output::error(message)))
 }

@@ -11,10 +11,8 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
+use crate::case::RUNS;
 use crate::parse::limits::{BLOCKS, STEPS, VARIABLES};
-
-/// How many runs of equal bytes a slot can tell.
-pub const RUNS: usize = 8;
 
 /// What the victim tells of itself.
 #[repr(C)]

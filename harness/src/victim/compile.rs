@@ -189,7 +189,7 @@ impl Compiler {
                 libc::SYS_mmap
             }
             Call::Mremap => {
-                then = Then::Remapped { length: length(2) };
+                then = Then::Remapped { old: length(1), length: length(2) };
                 // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
                 let flags = self.flags(args.get(3)) as i32;
                 if args.len() < 5 && flags & libc::MREMAP_DONTUNMAP != 0 {

@@ -2,6 +2,9 @@
 
 use crate::parse::limits::STEPS;
 
+/// A map that moves is noted anew, part by part.
+const NOTES: usize = 4 * STEPS;
+
 /// One map as it was made; a later one that covers the same address hides it.
 #[derive(Debug, Clone, Copy)]
 struct Map {
@@ -14,17 +17,38 @@ struct Map {
 /// The notes. A forked process has its own copy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Maps {
-    all: [Map; STEPS],
+    all: [Map; NOTES],
     count: usize,
 }
 
 impl Maps {
-    pub const NONE: Maps = Maps { all: [Map { start: 0, end: 0, file: None }; STEPS], count: 0 };
+    pub const NONE: Maps = Maps { all: [Map { start: 0, end: 0, file: None }; NOTES], count: 0 };
 
     pub fn note(&mut self, start: usize, length: usize, file: Option<(usize, u64)>) {
         if let Some(place) = self.all.get_mut(self.count) {
             *place = Map { start, end: start.saturating_add(length), file };
             self.count += 1;
+        }
+    }
+
+    /// A map was moved, or given another length where it is: what it showed it shows there, and what
+    /// it grew by goes on from its end.
+    pub fn remap(&mut self, from: usize, old: usize, to: usize, new: usize) {
+        let last = self.file_at(from.wrapping_add(old.saturating_sub(1)));
+        if from != to {
+            for index in 0..self.count {
+                let Some(map) = self.all.get(index).copied() else { break };
+                let (start, end) = (map.start.max(from), map.end.min(from.saturating_add(old)));
+                if start < end {
+                    let skipped = (start - map.start) as u64;
+                    let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
+                    self.note(to + (start - from), end - start, file);
+                }
+            }
+        }
+        if new > old {
+            let file = last.map(|(file, offset)| (file, offset.wrapping_add(1)));
+            self.note(to + old, new - old, file);
         }
     }
 

@@ -191,8 +191,7 @@ impl Victim<'_> {
                 }
                 self.maps.note(result, length, file);
             }
-            Then::Remapped { length } => {
-                let shows = self.maps.file_at(args[0]);
+            Then::Remapped { old, length } => {
                 if !self.arena.holds(result) {
                     // The kernel chose the place, next to whatever lies there: move it once more.
                     let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
@@ -206,7 +205,7 @@ impl Victim<'_> {
                 if result == self.arena.place() {
                     self.arena.take();
                 }
-                self.maps.note(result, length, shows);
+                self.maps.remap(args[0], old, result, length);
             }
         }
         Ok(result)

@@ -111,6 +111,8 @@ pub enum Then {
     },
     /// The map at the first argument has moved, grown or shrunk.
     Remapped {
+        /// Its length before, in bytes.
+        old: usize,
         /// Its new length in bytes.
         length: usize,
     },

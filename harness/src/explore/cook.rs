@@ -1,0 +1,181 @@
+//! A recipe to the text of a case.
+//!
+//! The text goes through the parser like any other: what the search runs is a case file, and a split
+//! that it finds can be kept as one.
+
+use super::recipe::{Choice, EXTRAS, MODES, Near, PROTECTIONS, RANGE_CALLS, Recipe, TEXTS};
+use crate::case::Access;
+
+/// The text of the case, without any comment.
+pub fn text(recipe: &Recipe) -> String {
+    let mut cook = Cook::default();
+    for (size, mode) in &recipe.files {
+        let name = format!("f{}", cook.files.len() + 1);
+        let mode = MODES[mode % MODES.len()];
+        cook.line(&format!("{name} = file({}, {mode});", size.text()));
+        cook.files.push(name);
+    }
+    cook.steps(&recipe.choices, true);
+    let (map, access) = recipe.sweep;
+    if let Some(map) = pick(&cook.maps, map) {
+        let access = Access::ALL[access % Access::ALL.len()].name();
+        let line = format!("sweep({map}, {access});");
+        cook.line(&line);
+    }
+    cook.out
+}
+
+#[derive(Default)]
+struct Cook {
+    out: String,
+    indent: usize,
+    files: Vec<String>,
+    maps: Vec<String>,
+    made: usize,
+}
+
+fn pick(names: &[String], number: usize) -> Option<&String> {
+    names.get(number % names.len().max(1))
+}
+
+impl Near {
+    /// As a case says it, never below 0.
+    fn text(self) -> String {
+        let Near { pages, bytes } = self;
+        match (pages, bytes) {
+            (0, bytes) => bytes.max(0).to_string(),
+            (pages, 0) => format!("{pages} * PAGE"),
+            (pages, bytes) if bytes < 0 => format!("{pages} * PAGE - {}", -bytes),
+            (pages, bytes) => format!("{pages} * PAGE + {bytes}"),
+        }
+    }
+}
+
+impl Cook {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(&format!("{:indent$}{text}\n", "", indent = 4 * self.indent));
+    }
+
+    fn steps(&mut self, choices: &[Choice], blocks: bool) {
+        for choice in choices {
+            match choice {
+                Choice::Block { unrelated, choices } if blocks => self.block(*unrelated, choices),
+                Choice::Block { .. } => {}
+                choice => {
+                    if let Some(line) = self.step(choice) {
+                        self.line(&line);
+                    }
+                }
+            }
+        }
+    }
+
+    fn block(&mut self, unrelated: bool, choices: &[Choice]) {
+        let (files, maps) = (self.files.clone(), self.maps.clone());
+        self.line(if unrelated { "process {" } else { "fork {" });
+        self.indent += 1;
+        let before = self.out.len();
+        if unrelated {
+            // It opens the files for itself.
+            self.maps.clear();
+            for index in 0..self.files.len() {
+                let name = format!("{}_there", self.files[index]);
+                let line = format!("{name} = open({});", self.files[index]);
+                self.line(&line);
+                self.files[index] = name;
+            }
+        }
+        self.steps(choices, false);
+        if self.out.len() == before {
+            self.line("munmap(NULL, 0);");
+        }
+        self.indent -= 1;
+        self.line("}");
+        (self.files, self.maps) = (files, maps);
+    }
+
+    /// A new variable for a map.
+    fn map_name(&mut self) -> String {
+        self.made += 1;
+        format!("m{}", self.made)
+    }
+
+    fn step(&mut self, choice: &Choice) -> Option<String> {
+        let protection = |prot: usize| PROTECTIONS[prot % PROTECTIONS.len()];
+        let of = |cook: &Cook, file: Option<usize>, shared: bool, offset: u64| {
+            let kind = if shared { "MAP_SHARED" } else { "MAP_PRIVATE" };
+            match file.and_then(|file| pick(&cook.files, file)) {
+                Some(name) => (kind.to_owned(), format!("{name}, {offset} * PAGE")),
+                None => (format!("{kind} | MAP_ANONYMOUS"), "-1, 0".to_owned()),
+            }
+        };
+        Some(match choice {
+            Choice::Mmap { file, length, prot, shared, offset, extra } => {
+                let (kind, rest) = of(self, *file, *shared, *offset);
+                let (prot, extra) = (protection(*prot), EXTRAS[extra % EXTRAS.len()]);
+                let name = self.map_name();
+                let length = length.text();
+                self.maps.push(name.clone());
+                format!("{name} = mmap(0, {length}, {prot}, {kind}{extra}, {rest});")
+            }
+            Choice::Fixed { map, at, file, pages, prot, shared, noreplace } => {
+                let (kind, rest) = of(self, *file, *shared, *at);
+                let fixed = if *noreplace { "MAP_FIXED_NOREPLACE" } else { "MAP_FIXED" };
+                let (map, prot) = (pick(&self.maps, *map)?.clone(), protection(*prot));
+                let name = self.map_name();
+                format!(
+                    "{name} = mmap({map} + {at} * PAGE, {pages} * PAGE, {prot}, {kind} | {fixed}, {rest});"
+                )
+            }
+            Choice::Touch { map, at, width, store } => {
+                let (map, at) = (pick(&self.maps, *map)?, at.text());
+                let to = if *width > 1 { format!("..{at} + {width}") } else { String::new() };
+                let store =
+                    store.map_or(String::new(), |byte| format!(" = '{}'", char::from(byte)));
+                format!("{map}[{at}{to}]{store};")
+            }
+            Choice::Range { call, map, at, length, prot } => {
+                let call = RANGE_CALLS[call % RANGE_CALLS.len()];
+                let map = pick(&self.maps, *map)?;
+                let last = match call {
+                    "mprotect" => format!(", {}", protection(*prot)),
+                    "msync" => ", MS_SYNC".to_owned(),
+                    "madvise" => ", MADV_DONTNEED".to_owned(),
+                    _ => String::new(),
+                };
+                format!("{call}({map} + {}, {}{last});", at.text(), length.text())
+            }
+            Choice::Mremap { map, at, old, new, moves } => {
+                let map = pick(&self.maps, *map)?.clone();
+                let flags = if *moves { "MREMAP_MAYMOVE" } else { "0" };
+                let name = self.map_name();
+                let line = format!(
+                    "{name} = mremap({map} + {at} * PAGE, {}, {}, {flags});",
+                    old.text(),
+                    new.text()
+                );
+                self.maps.push(name);
+                line
+            }
+            Choice::Ftruncate { file, size } => {
+                format!("ftruncate({}, {});", pick(&self.files, *file)?, size.text())
+            }
+            Choice::Fallocate { file, mode, at, length } => {
+                let modes =
+                    ["FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE", "0", "FALLOC_FL_KEEP_SIZE"];
+                let mode = modes[mode % modes.len()];
+                let file = pick(&self.files, *file)?;
+                format!("fallocate({file}, {mode}, {}, {});", at.text(), length.text())
+            }
+            Choice::Pread { file, at, length } => {
+                format!("pread({}, {}, {});", pick(&self.files, *file)?, at.text(), length.text())
+            }
+            Choice::Pwrite { file, at, text } => {
+                let text = TEXTS[text % TEXTS.len()];
+                format!("pwrite({}, \"{text}\", {});", pick(&self.files, *file)?, at.text())
+            }
+            Choice::Close { file } => format!("close({});", pick(&self.files, *file)?),
+            Choice::Block { .. } => return None,
+        })
+    }
+}

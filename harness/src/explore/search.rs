@@ -1,0 +1,208 @@
+//! One program after the other: made, predicted, run, compared, and shrunk where they part.
+
+use proptest::strategy::{Strategy as _, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::{cook, recipe};
+use crate::case::{Case, FaultMap, HarnessError, Outcome, StepResult, SweepResult};
+use crate::model::{Environment, Prediction, Rule, predict};
+
+/// Whoever is asked what a case does: the kernel, or in a test something worse.
+pub trait Answer {
+    /// What each step comes to.
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError>;
+    /// What a byte of the only sweep comes to; `steps` are those of [`Answer::steps`].
+    fn probe(
+        &mut self,
+        case: &Case,
+        steps: &[StepResult],
+        at: i64,
+    ) -> Result<Outcome, HarnessError>;
+}
+
+/// A program on which the two part.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Split {
+    /// Its number.
+    pub number: u64,
+    /// The smallest program found, as the text of a case.
+    pub text: String,
+    /// What the model says, and what was answered.
+    pub difference: String,
+}
+
+/// What came of one program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// Both agree, at so many bytes.
+    Agree(u64),
+    /// What was measured may be, but only because a rule is open that did not hold.
+    Open(Rule, u64),
+    /// The model says nothing of it.
+    Unmodelled,
+    /// They part.
+    Split(Split),
+}
+
+/// A search: its programs are given by the seed.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// The seed.
+    pub seed: u64,
+    /// What the model is told.
+    pub environment: Environment,
+}
+
+/// Shrinking ends after so many programs.
+const SHRINKS: usize = 2000;
+
+impl Search {
+    /// The recipe of a program, ready to be shrunk.
+    fn tree(
+        &self,
+        number: u64,
+    ) -> Option<impl proptest::strategy::ValueTree<Value = recipe::Recipe>> {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        seed[8..16].copy_from_slice(&number.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        recipe::recipe().new_tree(&mut runner).ok()
+    }
+
+    /// The text of a program.
+    pub fn program(&self, number: u64) -> String {
+        self.tree(number).map_or(String::new(), |tree| cook::text(&tree.current()))
+    }
+
+    /// Tries program number `number`. Fails where a child of it has no answer.
+    pub fn try_program(
+        &self,
+        number: u64,
+        answer: &mut impl Answer,
+    ) -> Result<Tried, HarnessError> {
+        let Some(tree) = self.tree(number) else { return Ok(Tried::Unmodelled) };
+        let text = cook::text(&tree.current());
+        match self.compare(&text, answer)? {
+            Compared::Agree(bytes) => Ok(Tried::Agree(bytes)),
+            Compared::Open(rule, bytes) => Ok(Tried::Open(rule, bytes)),
+            Compared::Unmodelled => Ok(Tried::Unmodelled),
+            Compared::Differ(difference) => {
+                let first = Split { number, text, difference };
+                Ok(Tried::Split(self.shrink(tree, first, answer, |compared| match compared {
+                    Compared::Differ(difference) => Some(difference),
+                    _ => None,
+                })))
+            }
+        }
+    }
+
+    /// The smallest program like this one of which the rule did not hold.
+    pub fn shrink_open(&self, number: u64, rule: Rule, answer: &mut impl Answer) -> Option<Split> {
+        let tree = self.tree(number)?;
+        let text = cook::text(&tree.current());
+        let difference = format!("{} did not hold, which is open", rule.name());
+        let first = Split { number, text, difference: difference.clone() };
+        Some(self.shrink(tree, first, answer, |compared| match compared {
+            Compared::Open(open, _) if open == rule => Some(difference.clone()),
+            _ => None,
+        }))
+    }
+
+    /// Leaves out and simplifies as long as the program is still `like` the first.
+    fn shrink(
+        &self,
+        mut tree: impl ValueTree<Value = recipe::Recipe>,
+        mut split: Split,
+        answer: &mut impl Answer,
+        like: impl Fn(Compared) -> Option<String>,
+    ) -> Split {
+        let number = split.number;
+        let mut goes_on = tree.simplify();
+        for _ in 0..SHRINKS {
+            if !goes_on {
+                break;
+            }
+            let text = cook::text(&tree.current());
+            goes_on = match self.compare(&text, answer).ok().and_then(&like) {
+                Some(difference) => {
+                    split = Split { number, text, difference };
+                    tree.simplify()
+                }
+                None => tree.complicate(),
+            };
+        }
+        split
+    }
+
+    fn compare(&self, text: &str, answer: &mut impl Answer) -> Result<Compared, HarnessError> {
+        let Ok(case) = crate::parse::case(text) else { return Ok(Compared::Unmodelled) };
+        let Ok(mut may) = predict(&case, &self.environment) else {
+            return Ok(Compared::Unmodelled);
+        };
+        let steps = answer.steps(&case)?;
+        let must = may[0].measurement.clone();
+        may.retain(|prediction| prediction.measurement.steps == steps);
+        if may.is_empty() {
+            return Ok(Compared::Differ(steps_differ(&case, &must.steps, &steps)));
+        }
+        let mut bytes = 0;
+        for at in places(&may) {
+            let outcome = answer.probe(&case, &steps, at)?;
+            let before = predicted(&may[0], at);
+            may.retain(|prediction| predicted(prediction, at) == Some(outcome));
+            if may.is_empty() {
+                let model = before.map_or("nothing".to_owned(), |outcome| outcome.to_string());
+                return Ok(Compared::Differ(format!(
+                    "at {at} of the sweep the model says {model}; measured was {outcome}"
+                )));
+            }
+            bytes += 1;
+        }
+        // The first prediction is what must be where no rule is open.
+        Ok(match may[0].open {
+            Some(rule) => Compared::Open(rule, bytes),
+            None => Compared::Agree(bytes),
+        })
+    }
+}
+
+enum Compared {
+    Agree(u64),
+    Open(Rule, u64),
+    Unmodelled,
+    Differ(String),
+}
+
+fn map_of(prediction: &Prediction) -> Option<&FaultMap> {
+    prediction.measurement.sweeps.first().and_then(|sweep| match sweep {
+        SweepResult::Map(map) => Some(map),
+        _ => None,
+    })
+}
+
+fn predicted(prediction: &Prediction, at: i64) -> Option<Outcome> {
+    map_of(prediction)?.rows.first()?.at(at)
+}
+
+/// The bytes to ask about: both sides of every boundary that any prediction has, and the first byte.
+fn places(may: &[Prediction]) -> std::collections::BTreeSet<i64> {
+    let rows = may.iter().filter_map(|prediction| map_of(prediction)?.rows.first());
+    let boundaries = rows.flat_map(|row| row.boundaries().collect::<Vec<_>>());
+    let mut places: std::collections::BTreeSet<i64> =
+        boundaries.flat_map(|boundary| [boundary - 1, boundary]).collect();
+    if may.iter().any(|prediction| map_of(prediction).is_some()) {
+        places.insert(0);
+    }
+    places
+}
+
+fn steps_differ(case: &Case, model: &[StepResult], measured: &[StepResult]) -> String {
+    let lines = crate::parse::lines(&case.steps);
+    let first = (0..model.len()).find(|step| model.get(*step) != measured.get(*step)).unwrap_or(0);
+    let text = lines.iter().find(|line| line.step == Some(first)).map_or("", |line| &line.text);
+    let told =
+        |results: &[StepResult]| results.get(first).map_or(String::new(), ToString::to_string);
+    format!("at `{text}` the model says {}; measured was {}", told(model), told(measured))
+}

@@ -1,0 +1,87 @@
+//! What stands in a stretch of bytes, as runs and not byte by byte: a map of a gigabyte has a handful.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What one byte holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// What the file was filled with at this offset.
+    Pattern,
+    /// Zero.
+    Zero,
+    /// What a step stored.
+    Byte(u8),
+}
+
+/// The content of every offset from 0 on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bytes {
+    /// The first offset of each run; the first is 0.
+    runs: BTreeMap<u64, Content>,
+}
+
+impl Bytes {
+    /// The same content everywhere.
+    pub fn all(content: Content) -> Bytes {
+        Bytes { runs: BTreeMap::from([(0, content)]) }
+    }
+
+    /// The content at an offset.
+    pub fn at(&self, offset: u64) -> Content {
+        self.runs.range(..=offset).next_back().map_or(Content::Zero, |(_, content)| *content)
+    }
+
+    /// Puts the same content into a range.
+    pub fn fill(&mut self, range: Range<u64>, content: Content) {
+        if range.is_empty() {
+            return;
+        }
+        let after = self.at(range.end);
+        let inside: Vec<u64> = self.runs.range(range.clone()).map(|(start, _)| *start).collect();
+        for start in inside {
+            self.runs.remove(&start);
+        }
+        self.runs.insert(range.start, content);
+        if range.end < u64::MAX {
+            self.runs.insert(range.end, after);
+        }
+    }
+
+    /// The offsets within a range at which a run begins.
+    pub fn starts(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
+        self.runs.range(range).map(|(start, _)| *start)
+    }
+
+    /// The runs of a range: length and content.
+    pub fn runs(&self, range: Range<u64>) -> Vec<(u64, Content)> {
+        let mut starts: Vec<u64> =
+            self.starts(range.clone()).filter(|s| *s > range.start).collect();
+        starts.insert(0, range.start);
+        starts.push(range.end);
+        let lengths = starts.windows(2).filter(|pair| pair[0] < pair[1]);
+        lengths.map(|pair| (pair[1] - pair[0], self.at(pair[0]))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filling_a_range_changes_that_range_alone() {
+        let mut bytes = Bytes::all(Content::Zero);
+        bytes.fill(0..100, Content::Pattern);
+        bytes.fill(10..20, Content::Byte(1));
+        bytes.fill(15..30, Content::Byte(2));
+        let runs = bytes.runs(0..200);
+        let expected = [
+            (10, Content::Pattern),
+            (5, Content::Byte(1)),
+            (15, Content::Byte(2)),
+            (70, Content::Pattern),
+            (100, Content::Zero),
+        ];
+        assert_eq!(runs, expected);
+    }
+}

@@ -1,0 +1,169 @@
+//! A process's address space: which stretch of addresses shows what.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::bytes::Bytes;
+
+/// What may be done with memory, as the bits of PROT_READ and so on.
+pub const READ: i64 = nix::libc::PROT_READ as i64;
+/// See [`READ`].
+pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
+/// See [`READ`].
+pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
+
+/// A stretch of equal properties, whole pages long.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// Its addresses.
+    pub range: Range<u64>,
+    /// Its protection.
+    pub prot: i64,
+    /// What protection it may be given (a shared map of an unwritable descriptor: no stores).
+    pub may: i64,
+    /// MAP_SHARED.
+    pub shared: bool,
+    /// The object that it shows; none for private anonymous memory.
+    pub object: Option<usize>,
+    /// The offset in the object that its first byte shows.
+    pub offset: u64,
+    /// Private copies of pages, by the offset in the object at which they begin. Their bytes are told
+    /// by offset in the object, too.
+    pub copies: BTreeMap<u64, Bytes>,
+    /// mlock.
+    pub locked: bool,
+    /// MADV_DONTFORK.
+    pub dont_fork: bool,
+}
+
+impl Stretch {
+    /// The offset in the object that this address shows.
+    pub fn offset_of(&self, address: u64) -> u64 {
+        self.offset + (address - self.range.start)
+    }
+
+    /// The address that shows this offset.
+    fn address_of(&self, offset: u64) -> u64 {
+        self.range.start + (offset - self.offset)
+    }
+
+    /// The part of it within these addresses.
+    fn part(&self, range: Range<u64>) -> Stretch {
+        let offset = self.offset_of(range.start);
+        let end = offset + (range.end - range.start);
+        let copies =
+            self.copies.range(offset..end).map(|(at, bytes)| (*at, bytes.clone())).collect();
+        Stretch { range, offset, copies, ..self.clone() }
+    }
+}
+
+/// The stretches of a process, in rising order.
+#[derive(Debug, Clone, Default)]
+pub struct Space {
+    stretches: Vec<Stretch>,
+}
+
+impl Space {
+    /// The stretch that holds an address.
+    pub fn at(&self, address: u64) -> Option<&Stretch> {
+        self.stretches.iter().find(|stretch| stretch.range.contains(&address))
+    }
+
+    /// The same, to be changed.
+    pub fn at_mut(&mut self, address: u64) -> Option<&mut Stretch> {
+        self.stretches.iter_mut().find(|stretch| stretch.range.contains(&address))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Stretch> {
+        self.stretches.iter()
+    }
+
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stretch> {
+        self.stretches.iter_mut()
+    }
+
+    /// Those that a child inherits.
+    pub fn retain(&mut self, keep: impl FnMut(&Stretch) -> bool) {
+        self.stretches.retain(keep);
+    }
+
+    /// Whether anything is mapped within these addresses.
+    pub fn any_in(&self, range: &Range<u64>) -> bool {
+        self.stretches.iter().any(|own| own.range.start < range.end && range.start < own.range.end)
+    }
+
+    /// The first address within the range where nothing is mapped.
+    pub fn hole_in(&self, range: &Range<u64>) -> Option<u64> {
+        let mut address = range.start;
+        while address < range.end {
+            match self.at(address) {
+                Some(stretch) => address = stretch.range.end,
+                None => return Some(address),
+            }
+        }
+        None
+    }
+
+    /// Unmaps a range.
+    pub fn remove(&mut self, range: &Range<u64>) {
+        self.split(range);
+        self.stretches.retain(|own| own.range.end <= range.start || own.range.start >= range.end);
+    }
+
+    /// Maps a stretch over whatever was there.
+    pub fn insert(&mut self, stretch: Stretch) {
+        self.remove(&stretch.range);
+        self.stretches.push(stretch);
+        self.stretches.sort_by_key(|own| own.range.start);
+    }
+
+    /// Takes out the stretches of a range.
+    pub fn take(&mut self, range: &Range<u64>) -> Vec<Stretch> {
+        self.split(range);
+        let (taken, left) = std::mem::take(&mut self.stretches)
+            .into_iter()
+            .partition(|own| range.start <= own.range.start && own.range.end <= range.end);
+        self.stretches = left;
+        taken
+    }
+
+    /// The stretches of a range, cut out so that they can be changed alone.
+    pub fn cut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Stretch> {
+        self.split(range);
+        let range = range.clone();
+        self.stretches
+            .iter_mut()
+            .filter(move |own| range.start <= own.range.start && own.range.end <= range.end)
+    }
+
+    /// Makes both ends of a range ends of stretches.
+    fn split(&mut self, range: &Range<u64>) {
+        for address in [range.start, range.end] {
+            let Some(index) = self
+                .stretches
+                .iter()
+                .position(|own| own.range.start < address && address < own.range.end)
+            else {
+                continue;
+            };
+            let whole = self.stretches.remove(index);
+            self.stretches.insert(index, whole.part(address..whole.range.end));
+            self.stretches.insert(index, whole.part(whole.range.start..address));
+        }
+    }
+
+    /// Addresses at which something may change: ends of stretches, and runs of private copies.
+    pub fn seams(&self, page: u64) -> Vec<u64> {
+        let mut seams = Vec::new();
+        for own in &self.stretches {
+            seams.extend([own.range.start, own.range.end]);
+            for (at, bytes) in &own.copies {
+                seams.extend([own.address_of(*at), own.address_of(*at) + page]);
+                seams.extend(bytes.starts(*at..at + page).map(|start| own.address_of(start)));
+            }
+        }
+        seams
+    }
+}

@@ -1,0 +1,227 @@
+//! The model as a second witness: it says what the snapshots say, and each of its rules is needed.
+
+mod command;
+
+use faultmap::case::{Case, Clean, HarnessError, Measurement, Outcome, StepResult, SweepResult};
+use faultmap::explore::{Answer, Search, Tried};
+use faultmap::model::{Environment, Judgement, Rule, difference, judge, predict};
+use faultmap::picture;
+use rstest::rstest;
+
+const PAGE: u64 = 4096;
+
+fn environment(broken: Option<Rule>) -> Environment {
+    Environment { broken, ..Environment::with_pages_of(PAGE) }
+}
+
+/// Every case of the project, with what its snapshot keeps.
+fn kept() -> Vec<(String, Case, String)> {
+    let read = |path: &str| std::fs::read_to_string(command::root().join(path)).expect("a file");
+    let folder = std::fs::read_dir(command::root().join("cases/notes")).expect("cases/notes");
+    let names = folder.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let ids = names.filter_map(|name| name.strip_suffix(".case").map(str::to_owned));
+    ids.map(|id| {
+        let case = faultmap::parse::case(&read(&format!("cases/notes/{id}.case"))).expect("a case");
+        let snapshot = read(&format!("snapshots/notes/{id}.snap"));
+        let text = snapshot.splitn(3, "---\n").nth(2).expect("a header").to_owned();
+        (id, case, text)
+    })
+    .collect()
+}
+
+/// The pictures that the model allows; none where it says nothing.
+fn pictures(case: &Case, environment: &Environment) -> Vec<String> {
+    let predictions = predict(case, environment).unwrap_or_default();
+    predictions.iter().map(|own| picture::draw(case, &own.measurement, PAGE)).collect()
+}
+
+/// What a snapshot keeps, without the line that says what became of an open rule.
+fn without_judgement(kept: &str) -> String {
+    let lines = kept.lines().take_while(|line| !line.starts_with("open: "));
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    format!("{}\n", text.trim_end())
+}
+
+#[test]
+fn the_model_says_what_the_snapshots_say() {
+    for (id, case, kept) in kept() {
+        let pictures = pictures(&case, &environment(None));
+        assert!(!pictures.is_empty(), "{id} is not modelled");
+        let kept = without_judgement(&kept);
+        assert!(pictures.contains(&kept), "{id}: {}\nkept:\n{kept}", pictures[0]);
+    }
+}
+
+/// A runner that does what the model says with one rule broken.
+struct Wrong {
+    environment: Environment,
+    sweep: Option<SweepResult>,
+}
+
+impl Wrong {
+    fn without(rule: Rule) -> Wrong {
+        Wrong { environment: environment(Some(rule)), sweep: None }
+    }
+}
+
+impl Answer for Wrong {
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
+        let unmodelled = |what: faultmap::model::Unmodelled| HarnessError::System(what.what);
+        let mut may = predict(case, &self.environment).map_err(unmodelled)?;
+        let measurement = may.remove(0).measurement;
+        self.sweep = measurement.sweeps.into_iter().next();
+        Ok(measurement.steps)
+    }
+
+    fn probe(&mut self, _: &Case, _: &[StepResult], at: i64) -> Result<Outcome, HarnessError> {
+        match &self.sweep {
+            Some(SweepResult::Map(map)) => map.rows[0].at(at).ok_or(HarnessError::ExitedEarly),
+            _ => Err(HarnessError::ExitedEarly),
+        }
+    }
+}
+
+/// What notices that a rule is broken: a case whose snapshot then differs, or a program of the search.
+fn noticed_by(rule: Rule, kept: &[(String, Case, String)]) -> Option<String> {
+    let broken = environment(Some(rule));
+    let case = kept
+        .iter()
+        .find(|(_, case, kept)| !pictures(case, &broken).contains(&without_judgement(kept)));
+    if let Some((id, ..)) = case {
+        return Some(format!("the case {id}"));
+    }
+    let search = Search { seed: 1, environment: environment(None) };
+    let mut wrong = Wrong::without(rule);
+    let found = (0..20_000).find_map(|number| match search.try_program(number, &mut wrong) {
+        Ok(Tried::Split(split)) => Some(split),
+        _ => None,
+    });
+    found.map(|split| format!("program {} of the search: {}", split.number, split.difference))
+}
+
+#[test]
+fn every_rule_is_noticed_when_it_is_broken() {
+    let kept = kept();
+    // Both answers are allowed where this rule matters: see the next test.
+    let open = Rule::GrowthClearsTheTail;
+    for rule in Rule::ALL.into_iter().filter(|rule| *rule != open) {
+        let noticed = noticed_by(rule, &kept);
+        println!("{} | {}", rule.name(), noticed.as_deref().unwrap_or("nothing"));
+        assert!(noticed.is_some(), "nothing notices that {} is broken", rule.name());
+    }
+}
+
+#[test]
+fn the_open_rule_has_two_answers_where_it_matters_and_one_elsewhere() {
+    let of =
+        |text: &str| predict(&faultmap::parse::case(text).expect("a case"), &environment(None));
+    let map = "fd = file(100); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);";
+    let matters = of(&format!("{map} map[200] = 'x'; ftruncate(fd, PAGE); map[200];")).unwrap();
+    assert_eq!(matters.len(), 2);
+    assert_eq!(matters[1].open, Some(Rule::GrowthClearsTheTail));
+    let elsewhere = of(&format!("{map} map[50] = 'x'; ftruncate(fd, PAGE); map[200];")).unwrap();
+    assert_eq!(elsewhere.len(), 1);
+}
+
+#[test]
+fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
+    let search = Search { seed: 7, environment: environment(None) };
+    let mut wrong = Wrong::without(Rule::WholePages);
+    let split = (0..100).find_map(|number| match search.try_program(number, &mut wrong) {
+        Ok(Tried::Split(split)) => Some(split),
+        _ => None,
+    });
+    let split = split.expect("a program of a hundred shows it");
+    println!("{}// {}", split.text, split.difference);
+    let case = faultmap::parse::case(&split.text).expect("it is a case");
+    assert!(case.steps.len() <= 4, "not shrunk: {}", split.text);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_programs() {
+    let programs = |seed| {
+        let search = Search { seed, environment: environment(None) };
+        (0..50).map(|number| search.program(number)).collect::<Vec<_>>()
+    };
+    assert_eq!(programs(3), programs(3));
+    assert_ne!(programs(3), programs(4));
+}
+
+#[test]
+fn a_difference_is_told_with_the_rule_that_explains_it() {
+    let text = "fd = file(100); map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+                sweep(map, read);";
+    let case = faultmap::parse::case(text).expect("a case");
+    let measured =
+        |rule| predict(&case, &environment(rule)).expect("modelled").remove(0).measurement;
+    assert_eq!(judge(&case, &environment(None), &measured(None)), Judgement::Agrees);
+    let kernel: Measurement = measured(Some(Rule::PastEofIsSigbus));
+    let judged = judge(&case, &environment(None), &kernel);
+    let Judgement::Differs { predicted, rule } = &judged else { panic!("{judged:?}") };
+    assert_eq!(*rule, Some(Rule::PastEofIsSigbus));
+    let told = difference(&case, predicted, &kernel);
+    assert_eq!(told, "read at 4096: the model says SIGBUS ADRERR; measured was zero");
+    let drawn = picture::draw_judgement(&case, &kernel, &judged, PAGE);
+    assert!(drawn.contains("model: read       | data"), "{drawn}");
+    assert!(drawn.contains("rule: PastEofIsSigbus"), "{drawn}");
+    assert!(matches!(
+        predicted.sweeps.first(),
+        Some(SweepResult::Map(map)) if map.rows[0].at(0) == Some(Outcome::Clean(Clean::Data))
+    ));
+}
+
+#[test]
+fn a_map_of_a_gigabyte_is_predicted_by_regions() {
+    let text =
+        "fd = file(10); map = mmap(0, 1073741824, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                map[5] = 'x'; sweep(map, read, write, copy_from_user, copy_to_user);";
+    let case = faultmap::parse::case(text).expect("a case");
+    let drawn = pictures(&case, &environment(None)).remove(0);
+    assert!(drawn.contains("1073741824"), "{drawn}");
+}
+
+#[rstest]
+#[case(4096, "PAGE")]
+#[case(65536, "PAGE")]
+fn a_case_that_counts_in_pages_has_one_picture_for_every_page_size(
+    #[case] page: u64,
+    #[case] says: &str,
+) {
+    let (code, stdout, stderr) = command::run(
+        command::faultmap(&["predict", "notes/map_two_pages_of_one_page_file"])
+            .args(["--page-size", &page.to_string()]),
+    );
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("read           | data         | SIGBUS ADRERR"), "{stdout}");
+    assert!(stdout.contains(&format!("0              {says}")), "{stdout}");
+}
+
+#[test]
+fn a_page_that_is_no_power_of_two_is_refused_with_the_reason() {
+    let arguments = ["predict", "notes/map_of_empty_file", "--page-size", "12288"];
+    let (code, stdout, stderr) = command::run(&mut command::faultmap(&arguments));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("a page is a power of two"), "{stderr}");
+}
+
+#[test]
+fn a_known_difference_that_has_gone_away_fails() {
+    let text = "// known: PastEofIsSigbus on some other kernel\nfd = file(100);\n\
+                map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, read);\n";
+    let (code, stdout, _) = command::show(text, &[]);
+    assert_eq!(code, Some(1), "{stdout}");
+    assert!(stdout.contains("known: PastEofIsSigbus no longer holds"), "{stdout}");
+}
+
+#[rstest]
+#[case(&["--dir", env!("CARGO_TARGET_TMPDIR")])]
+#[case(&["--dir", "/dev/shm"])]
+#[case(&["--memfd"])]
+fn no_program_splits_kernel_and_model(#[case] place: &[&str]) {
+    let out = tempfile::tempdir().unwrap();
+    let mut command = command::faultmap(&["explore", "--count", "400", "--seed", "7"]);
+    command.args(place).arg("--out").arg(out.path());
+    let (code, stdout, stderr) = command::run(&mut command);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("400 programs"), "{stdout}");
+}
