@@ -9,7 +9,7 @@ use crate::case::{
     Case, Fault, FaultAddress, FaultMap, Linear, Measurement, Outcome, Row, Seen, Size, Step,
     StepResult, SweepResult,
 };
-use crate::model::Judgement;
+use crate::model::{Judgement, Rule};
 use crate::parse::lines;
 
 /// Columns are at least this wide, so that short rows line up from picture to picture.
@@ -75,9 +75,11 @@ pub fn draw_judgement(
 ) -> String {
     match judged {
         Judgement::Agrees | Judgement::Unmodelled(_) => String::new(),
-        Judgement::Open { rule, held } => {
-            let held = if *held { "held" } else { "did not hold" };
-            format!("\nopen: {} {held} here\n", rule.name())
+        Judgement::Open(rules) => {
+            let held = |held: bool| if held { "held" } else { "did not hold" };
+            let line =
+                |(rule, did): &(Rule, bool)| format!("open: {} {} here\n", rule.name(), held(*did));
+            format!("\n{}", rules.iter().map(line).collect::<String>())
         }
         Judgement::Differs { predicted, rule } => {
             let own: Vec<String> = draw(case, measured, page).lines().map(str::to_owned).collect();

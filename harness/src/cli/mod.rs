@@ -75,8 +75,7 @@ fn environment() -> Environment {
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: crate::sys::instruction_bytes() as u64,
-        keeps_tail: false, // what the standard says; what else may be, the model says itself
-        broken: None,
+        without: Vec::new(),
     }
 }
 
@@ -93,8 +92,8 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
             Ok(predictions) => {
                 exit = Exit::Agree;
                 for prediction in predictions {
-                    if let Some(rule) = prediction.open {
-                        out.print(&format!("    open: {}; it may as well be\n\n", rule.name()));
+                    for rule in prediction.without {
+                        out.print(&format!("    or, where {} does not hold:\n\n", rule.name()));
                     }
                     let picture = crate::picture::draw(case, &prediction.measurement, page);
                     picture.lines().for_each(|line| {

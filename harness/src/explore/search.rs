@@ -161,8 +161,8 @@ impl Search {
             bytes += 1;
         }
         // The first prediction is what must be where no rule is open.
-        Ok(match may[0].open {
-            Some(rule) => Compared::Open(rule, bytes),
+        Ok(match may[0].without.first() {
+            Some(rule) => Compared::Open(*rule, bytes),
             None => Compared::Agree(bytes),
         })
     }

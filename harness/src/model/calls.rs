@@ -20,7 +20,10 @@ impl Performance<'_> {
             Call::Unlink => Ok(self.unlink(args)),
             Call::Fsync => Ok(match self.descriptor(&args[0]) {
                 Some(descriptor) => match descriptor.shows {
-                    Shows::Object(_) => Returned::Nothing,
+                    Shows::Object(object) => {
+                        self.world.write_back(object, 0..u64::MAX);
+                        Returned::Nothing
+                    }
                     _ => return Err(Unmodelled::new("fsync of what is no file")),
                 },
                 None => Returned::Errno(libc::EBADF),

@@ -8,13 +8,8 @@ use crate::case::{Case, Measurement, StepResult, SweepResult};
 pub enum Judgement {
     /// It must be so.
     Agrees,
-    /// It may be so, and it may be otherwise: the rule is open.
-    Open {
-        /// The rule.
-        rule: Rule,
-        /// The rule held; otherwise, what it forbids was seen.
-        held: bool,
-    },
+    /// It may be so, and it may be otherwise: these rules are open, and held here or did not.
+    Open(Vec<(Rule, bool)>),
     /// It must not be so.
     Differs {
         /// What must be.
@@ -32,14 +27,16 @@ pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> 
         Ok(may) => may,
         Err(unmodelled) => return Judgement::Unmodelled(unmodelled.what),
     };
-    let open = may.iter().find_map(|prediction| prediction.open);
-    match (may.iter().position(|prediction| agrees(prediction, measured)), open) {
-        (Some(number), Some(rule)) => Judgement::Open { rule, held: number == 0 },
-        (Some(_), None) => Judgement::Agrees,
-        (None, _) => {
+    let matters = |rule: &Rule| may.iter().any(|prediction| prediction.without.contains(rule));
+    let open: Vec<Rule> = Rule::OPEN.into_iter().filter(matters).collect();
+    match may.iter().find(|prediction| agrees(prediction, measured)) {
+        Some(_) if open.is_empty() => Judgement::Agrees,
+        Some(did) => {
+            Judgement::Open(open.into_iter().map(|r| (r, !did.without.contains(&r))).collect())
+        }
+        None => {
             let without = |rule: &Rule| {
-                let broken = Environment { broken: Some(*rule), ..environment.clone() };
-                let may = predict(case, &broken).unwrap_or_default();
+                let may = predict(case, &environment.without(&[*rule])).unwrap_or_default();
                 may.iter().any(|prediction| agrees(prediction, measured))
             };
             let rule = Rule::ALL.into_iter().find(without);

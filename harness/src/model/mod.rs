@@ -29,25 +29,28 @@ pub struct Environment {
     pub page: u64,
     /// The length of an instruction where all have the same, 1 elsewhere.
     pub instruction_bytes: u64,
-    /// What was stored past the end of a file is there when the file grows: see
-    /// [`Rule::GrowthClearsTheTail`].
-    pub keeps_tail: bool,
-    /// A rule that does not hold: for tests that show what it is needed for.
-    pub broken: Option<Rule>,
+    /// Rules that do not hold: open ones, or one that a test has broken to show what it is needed for.
+    pub without: Vec<Rule>,
 }
 
 impl Environment {
-    /// An x86-64 machine with pages of so many bytes, and a file system that clears the tail.
+    /// An x86-64 machine with pages of so many bytes, on which every rule holds.
     pub fn with_pages_of(page: u64) -> Environment {
-        Environment { page, instruction_bytes: 1, keeps_tail: false, broken: None }
+        Environment { page, instruction_bytes: 1, without: Vec::new() }
+    }
+
+    /// The same, without these rules as well.
+    pub fn without(&self, rules: &[Rule]) -> Environment {
+        let without = self.without.iter().chain(rules).copied().collect();
+        Environment { without, ..self.clone() }
     }
 }
 
 /// One thing that may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
-    /// The rule that was left open and decided this way; none for what must happen.
-    pub open: Option<Rule>,
+    /// The open rules that do not hold in it.
+    pub without: Vec<Rule>,
     /// The whole measurement.
     pub measurement: Measurement,
 }
@@ -65,7 +68,8 @@ impl Unmodelled {
     }
 }
 
-/// All that may happen: one prediction, or one more for each way in which an open rule matters.
+/// All that may happen: one prediction, and one more for each way in which open rules matter. In the
+/// first, every rule holds.
 ///
 /// ```
 /// use faultmap::model::{Environment, predict};
@@ -76,13 +80,14 @@ impl Unmodelled {
 /// assert_eq!(predictions.len(), 1);
 /// ```
 pub fn predict(case: &Case, environment: &Environment) -> Result<Vec<Prediction>, Unmodelled> {
-    let must = steps::perform(case, environment)?;
-    let other = Environment { keeps_tail: !environment.keeps_tail, ..environment.clone() };
-    let may = steps::perform(case, &other)?;
-    let differs = may != must;
-    let mut all = vec![Prediction { open: None, measurement: must }];
-    if differs {
-        all.push(Prediction { open: Some(Rule::GrowthClearsTheTail), measurement: may });
+    let mut all: Vec<Prediction> = Vec::new();
+    for choice in 0..1usize << Rule::OPEN.len() {
+        let open = Rule::OPEN.iter().enumerate().filter(|(bit, _)| choice >> bit & 1 == 1);
+        let without: Vec<Rule> = open.map(|(_, rule)| *rule).collect();
+        let measurement = steps::perform(case, &environment.without(&without))?;
+        if all.iter().all(|other| other.measurement != measurement) {
+            all.push(Prediction { without, measurement });
+        }
     }
     Ok(all)
 }

@@ -95,7 +95,25 @@ impl Performance<'_> {
         if flags & libc::MS_INVALIDATE != 0 && locked {
             return Err(Unmodelled::new("MS_INVALIDATE of locked memory"));
         }
-        Ok(self.change(&range, |_| {}))
+        let synced = self.change(&range, |_| {});
+        if flags & libc::MS_SYNC != 0 {
+            self.write_back(&range);
+        }
+        Ok(synced)
+    }
+
+    /// Writes out what shared maps show within the range.
+    fn write_back(&mut self, range: &Range<u64>) {
+        let space = &self.process().space;
+        let shown: Vec<(usize, Range<u64>)> = space
+            .iter()
+            .filter(|own| own.shared && own.range.start < range.end && range.start < own.range.end)
+            .filter_map(|own| {
+                let (start, end) = (own.range.start.max(range.start), own.range.end.min(range.end));
+                Some((own.object?, own.offset_of(start)..own.offset_of(end)))
+            })
+            .collect();
+        shown.into_iter().for_each(|(object, range)| self.world.write_back(object, range));
     }
 
     pub(super) fn mlock(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {

@@ -60,9 +60,15 @@ pub enum Rule {
     TruncationLeavesTheLastCopy,
     /// When a file grows, its new bytes are zero. (POSIX ftruncate)
     GrowthIsZero,
-    /// When a file grows, what had been stored past its end is zero. Open: on tmpfs the stored bytes
-    /// become bytes of the file. (POSIX mmap: never written out; Linux 6.13 for disks; mmap(2), BUGS)
+    /// Where a file grows over what had been stored past its end, that becomes zero. Open: on tmpfs the
+    /// stored bytes become bytes of the file. (POSIX mmap: never written out; Linux 6.13 for disks;
+    /// mmap(2), BUGS)
     GrowthClearsTheTail,
+    /// When the last page is written out, what had been stored past the end becomes zero in memory,
+    /// too. Open: tmpfs writes nothing out; and a disk file system may do so at any time, which the
+    /// model expects of msync and fsync alone. (mmap(2), BUGS; Linux: a folio that spans the end of the
+    /// file is zeroed behind it before it is written)
+    WritebackClearsTheTail,
     /// Punching a hole zeroes the range, for every map of it that has no copy. (fallocate(2))
     PunchingZeroes,
     /// Punching a hole leaves private copies as they are. (Linux: unmap_mapping_range without
@@ -144,7 +150,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 60] = {
+    pub const ALL: [Rule; 61] = {
         use Rule::*;
         [
             WholePages,
@@ -169,6 +175,7 @@ impl Rule {
             TruncationLeavesTheLastCopy,
             GrowthIsZero,
             GrowthClearsTheTail,
+            WritebackClearsTheTail,
             PunchingZeroes,
             PunchingLeavesCopies,
             DontneedDropsCopies,
@@ -209,6 +216,9 @@ impl Rule {
             RemovedSegmentLives,
         ]
     };
+
+    /// The rules that are open: kernels and file systems may or may not keep to them.
+    pub const OPEN: [Rule; 2] = [Rule::GrowthClearsTheTail, Rule::WritebackClearsTheTail];
 
     /// Its name, for pictures and `known:` comments.
     pub fn name(self) -> String {

@@ -241,6 +241,7 @@ impl Performance<'_> {
         }
         drop(faults);
         if let Some(byte) = store {
+            addresses.clone().for_each(|address| world.prepare_store(process, address));
             addresses.for_each(|address| world.store(process, address, byte));
             return StepResult::Done;
         }

@@ -80,9 +80,9 @@ pub struct World<'a> {
 }
 
 impl World<'_> {
-    /// Whether a rule holds: all do, but one that a test has broken.
+    /// Whether a rule holds here.
     pub fn on(&self, rule: Rule) -> bool {
-        self.environment.broken != Some(rule)
+        !self.environment.without.contains(&rule)
     }
 
     /// The page size in bytes.
@@ -113,6 +113,26 @@ impl World<'_> {
             return Err(self.refused(stretch, address));
         }
         self.content(stretch, stretch.offset_of(address)).map(|_| ())
+    }
+
+    /// The file is written out within these offsets.
+    pub fn write_back(&mut self, object: usize, range: std::ops::Range<u64>) {
+        let size = self.objects[object].size;
+        let last = size / self.page() * self.page();
+        let tail = size..self.round_up(size);
+        let written = range.start < tail.end && last < range.end;
+        if self.objects[object].is_file && written && self.on(Rule::WritebackClearsTheTail) {
+            self.objects[object].bytes.fill(tail, Content::Zero);
+        }
+    }
+
+    /// Makes what private copies a store at this address needs, before any byte of it lands.
+    pub fn prepare_store(&mut self, process: &mut Process, address: u64) {
+        let Some(stretch) = process.space.at(address) else { return };
+        if !stretch.shared && self.on(Rule::PrivateStoresStay) {
+            let (offset, page) = (stretch.offset_of(address), self.page());
+            self.copy_page(process, address, offset / page * page);
+        }
     }
 
     /// Stores one byte that [`World::can_store`].
@@ -281,12 +301,12 @@ impl World<'_> {
                 }
             }
         } else {
-            let clears = !self.environment.keeps_tail && self.on(Rule::GrowthClearsTheTail);
+            let (clears, zero) = (self.on(Rule::GrowthClearsTheTail), self.on(Rule::GrowthIsZero));
             let bytes = &mut self.objects[object].bytes;
             if clears {
-                bytes.fill(old..u64::MAX, Content::Zero);
+                bytes.fill(old..size, Content::Zero); // what lies past the new end stays
             }
-            if self.environment.broken == Some(Rule::GrowthIsZero) {
+            if !zero {
                 bytes.fill(old..size, Content::Byte(1));
             }
         }
