@@ -14,7 +14,7 @@ use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
 };
 use crate::sweep::Plan;
-use crate::victim::{Fill, Probe, Program};
+use crate::victim::{Fill, Orders, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
 const CHILDREN: u64 = 20_000;
@@ -82,8 +82,8 @@ impl<'a> Measurer<'a> {
     /// Measures all of it. A sweep that has no answer is told in its place; steps that have none fail
     /// the whole case.
     pub fn measure(&mut self) -> Result<Measurement, Failure> {
-        let steps = self.steps()?;
-        let again = self.steps()?;
+        let steps = self.steps(Fill::Pattern)?;
+        let again = self.steps(Fill::Pattern)?;
         if let Some(step) = (0..steps.len()).find(|step| steps[*step] != again[*step]) {
             let (first, then) = (steps[step].to_string(), again[step].to_string());
             return Err(HarnessError::Unsteady { step, first, then }.into());
@@ -100,9 +100,9 @@ impl<'a> Measurer<'a> {
         Ok(Measurement { steps, sweeps })
     }
 
-    /// What each step comes to, in a child that goes through to the end.
-    pub fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
-        let witness = self.child(None)?;
+    /// What each step comes to, in a child that goes through to the end, with its files filled so.
+    pub fn steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
+        let witness = self.child(None, fill)?;
         let (ending, evidence) = (witness.ending, &witness.evidence);
         let results =
             step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever());
@@ -120,6 +120,12 @@ impl<'a> Measurer<'a> {
         let mut rows = Vec::new();
         let mut abandoned = false;
         for access in accesses {
+            // What steps see of the files depends on what these hold.
+            let code = match Fill::of(*access) {
+                Fill::Pattern => None,
+                Fill::Code => Some(self.steps(Fill::Code)?),
+            };
+            let steps = code.as_deref().unwrap_or(steps);
             let row = plan.row(*access, self.exhaustive, |at| {
                 let probe = Probe { sweep: index, access: *access, at };
                 self.probe(&probe, steps).map_err(|failure| match failure {
@@ -156,7 +162,7 @@ impl<'a> Measurer<'a> {
             return Err(Failure::Harness(error));
         };
         let probe = Probe { sweep, access, at };
-        let witness = self.child(Some(&probe))?;
+        let witness = self.child(Some(&probe), Fill::of(access))?;
         let outcome = self.judge(&probe, &witness);
         Ok((outcome, witness))
     }
@@ -168,7 +174,7 @@ impl<'a> Measurer<'a> {
             let error = format!("the case takes more than {most} children, or {seconds} s");
             return Err(HarnessError::System(error).into());
         }
-        let witness = self.child(Some(probe))?;
+        let witness = self.child(Some(probe), Fill::of(probe.access))?;
         let outcome = self.judge(probe, &witness)?;
         match unsteady(&self.program, probe, steps, &witness.evidence) {
             Some(error) => Err(error.into()),
@@ -191,8 +197,7 @@ impl<'a> Measurer<'a> {
     }
 
     /// One child, on fresh files.
-    fn child(&mut self, probe: Option<&Probe>) -> Result<Witness, Failure> {
-        let fill = Program::fill_for(probe.map(|probe| probe.access));
+    fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
         let specs = &self.program.files;
         let contents = self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
             specs.iter().enumerate().map(|(index, spec)| fill.content(index, spec.size)).collect()
@@ -208,12 +213,18 @@ impl<'a> Measurer<'a> {
         }
         let handed: Vec<_> = files.iter().map(MadeFile::handed).collect();
         self.children += 1;
-        let ran = self.supervisor.run(&self.program, probe.copied(), &handed, self.deadline);
+        let (program, probe) = (&self.program, probe.copied());
+        let orders = Orders { program, probe, fill, files: &handed };
+        let ran = self.supervisor.run(&orders, self.deadline);
         ran.map_err(|error| match error {
             NoWitness::Abandoned(Abandoned) => Failure::Abandoned,
             NoWitness::Fork(errno) => {
                 let error = std::io::Error::from(errno);
                 HarnessError::System(format!("cannot fork a child: {error}")).into()
+            }
+            NoWitness::Left(count) => {
+                HarnessError::System(format!("{count} processes of a child cannot be killed"))
+                    .into()
             }
             NoWitness::Wait(errno) => {
                 HarnessError::System(format!("cannot wait for a child: {errno}")).into()

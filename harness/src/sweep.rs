@@ -48,7 +48,7 @@ impl Plan {
         for point in points(case, page) {
             around(point);
         }
-        let step = 1 + pages / PAGES_PROBED;
+        let step = 1 + (pages - 1) / PAGES_PROBED;
         for number in (-1..=pages).step_by(step as usize) {
             around(number * unit);
         }
@@ -108,7 +108,7 @@ fn bisect(
 fn extent(case: &Case, map: &str, page: u64) -> i64 {
     let value = |size: &Size| {
         let value = size.eval(page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0);
-        if value.unsigned_abs() <= crate::parse::limits::MAP_BYTES { value } else { 0 }
+        if value.unsigned_abs() <= crate::case::limits::MAP_BYTES { value } else { 0 }
     };
     let mut segment = 0;
     let mut longest = 0;
@@ -144,7 +144,7 @@ fn extent(case: &Case, map: &str, page: u64) -> i64 {
 /// as an offset in a file that the map shows from elsewhere, and as the end of a range.
 fn points(case: &Case, page: u64) -> BTreeSet<i64> {
     // No map reaches further; and sums of these do not overflow.
-    let near = |value: &i64| value.unsigned_abs() <= 2 * crate::parse::limits::MAP_BYTES;
+    let near = |value: &i64| value.unsigned_abs() <= 2 * crate::case::limits::MAP_BYTES;
     let value = |linear: Linear| linear.eval(page).filter(near);
     let mut shifts = BTreeSet::from([0]);
     let mut bases = BTreeSet::new();

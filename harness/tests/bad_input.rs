@@ -164,7 +164,12 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "`mmap` takes 6 arguments",
     "its form is `mmap("
 )]
-#[case::too_many_arguments("close(1, 2);", "1:7", "descriptor 1 could be", "name the variable")]
+#[case::too_many_arguments(
+    "fd = file(1);\nclose(fd, 2);",
+    "2:9",
+    "`close` takes 1 arguments",
+    "its form is `close(fd);`"
+)]
 #[case::missing_semicolon("fd = file(1)\nclose(fd);", "1:12", "expected `;` after this", "as in C")]
 #[case::result_written(
     "fd = file(1);\nftruncate(fd, -1) = -1 EINVAL;",
@@ -357,7 +362,10 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
 
 #[test]
 fn help_lists_the_exit_codes_and_examples() {
-    let (code, stdout, _) = run(&mut faultmap(&["--help"]));
+    let help = |arguments: &[&str]| run(&mut faultmap(arguments));
+    let (code, of_run, _) = help(&["run", "--help"]);
+    assert!(code == Some(0) && of_run.contains("Examples:"), "{of_run}");
+    let (code, stdout, _) = help(&["--help"]);
     assert_eq!(code, Some(0));
     for says in ["Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "Examples:"] {
         assert!(stdout.contains(says), "{says}: {stdout}");

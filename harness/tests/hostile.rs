@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use faultmap::case::{Access, HarnessError, Outcome};
 use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
 use faultmap::sys::{Child, SharedRecord, SlotState};
-use faultmap::victim::{Probe, Program};
+use faultmap::victim::{Fill, Orders, Probe, Program};
 use nix::libc;
 
 const DEADLINE: Duration = Duration::from_millis(200);
@@ -39,6 +39,7 @@ const TESTS: &[Test] = &[
     ("claims_to_be_done_and_is_killed", claims_to_be_done_and_is_killed),
     ("closes_everything_and_hangs", closes_everything_and_hangs),
     ("kills_its_own_group", kills_its_own_group),
+    ("joins_the_group_of_its_supervisor", joins_the_group_of_its_supervisor),
     ("leaves_shared_memory_behind", leaves_shared_memory_behind),
 ];
 
@@ -273,7 +274,17 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
     let page = rustix::param::page_size() as u64;
     let program = Program::of(&faultmap::parse::case(&text).expect("a case"), page);
-    let witness = stage.supervisor.run(&program, None, &[], DEADLINE).expect("it was forked");
+    let orders = Orders { program: &program, probe: None, fill: Fill::Pattern, files: &[] };
+    let witness = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
     assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);
+}
+
+fn joins_the_group_of_its_supervisor(stage: &Stage) {
+    let own = rustix::process::getpgrp().as_raw_nonzero().get() as usize;
+    let witness = stage.run(|child| {
+        let _ = child.call(libc::SYS_setpgid, [0, own, 0, 0, 0, 0]);
+        pause(&child)
+    });
+    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
 }

@@ -28,7 +28,10 @@ fn skip(test: &str, reason: &str) {
 fn open_to_all() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_faultmap"), dir.path().join("faultmap")).unwrap();
+    // By another process: a file that a thread has open for writing while another thread forks
+    // cannot be executed (execve(2), ETXTBSY).
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_faultmap")).arg(dir.path()).status();
+    assert!(copied.unwrap().success());
     std::fs::write(dir.path().join("it.case"), CASE).unwrap();
     dir
 }
@@ -125,10 +128,11 @@ fn an_ordinary_user_needs_nothing_more() {
 
 #[test]
 fn nobody_reads_the_output() {
-    let line = format!("{} run --jobs 1 | head -n 1", env!("CARGO_BIN_EXE_faultmap"));
+    let bin = env!("CARGO_BIN_EXE_faultmap");
+    let line = format!("{{ {bin} run --jobs 1; echo code $? >&2; }} | head -n 1");
     let mut command = Command::new("sh");
-    let (code, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
-    assert_eq!((code, stdout.lines().count(), stderr.as_str()), (Some(0), 1, ""));
+    let (_, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
+    assert_eq!((stdout.lines().count(), stderr.as_str()), (1, "code 0\n"));
 }
 
 #[test]
@@ -148,6 +152,18 @@ fn too_few_descriptors() {
     let mut command = Command::new("sh");
     let (code, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
     assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(format!("{stdout}{stderr}").contains("Too many open files"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files() {
+    let dir = open_to_all();
+    let mut command = Command::new("sh");
+    let line = "ulimit -f 1; exec ./faultmap show it.case";
+    let (code, stdout, _) = run(command.args(["-c", line]).current_dir(dir.path()));
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stdout.contains("cannot make a file of 10000 bytes"), "{stdout}");
+    assert!(stdout.contains("File too large"), "{stdout}");
 }
 
 #[test]

@@ -47,3 +47,29 @@ fn probing_every_byte_finds_what_bisection_finds() {
          sweep(map, read);",
     );
 }
+
+#[test]
+fn what_steps_see_of_a_file_may_differ_where_it_holds_code() {
+    // An exec row has its files filled with return instructions: bytes copied from one file to the map
+    // of another are then what the other holds, too.
+    let text = "a = file(PAGE); b = file(PAGE);
+                map = mmap(0, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE, b, 0);
+                read(a, map, 10); map[0];
+                sweep(map, exec);";
+    let (code, stdout, stderr) = show(text, &["--memfd"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("exec       | ok           | SIGSEGV MAPERR"), "{stdout}");
+}
+
+#[test]
+fn one_probe_of_a_map_that_was_never_made_is_no_answer() {
+    let text = "map = mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
+    let probe = ["--access", "read", "--at", "0"];
+    let (code, stdout, _) = show(text, &probe);
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stdout.contains("there is no map to probe"), "{stdout}");
+    let (code, stdout, _) =
+        show(&format!("requires(fs == nfs); {text}"), &[&probe[..], &["--json"]].concat());
+    assert_eq!(code, Some(4), "{stdout}");
+    assert!(stdout.starts_with('{') && stdout.contains("skipped"), "{stdout}");
+}

@@ -1,6 +1,5 @@
-//! The calls that a case may make: one row each. To teach cases a new call, add a row here, its
-//! system call number in `victim/program.rs`, and nothing else, unless the call makes a new kind of
-//! thing.
+//! The calls that a case may make: one row each. To teach cases a new call, add a row here and its
+//! system call number in `victim/compile.rs`; and what must come of it in `model/calls.rs`.
 
 use std::fmt;
 

@@ -146,7 +146,7 @@ fn tables(family: Family) -> [&'static [(&'static str, i64)]; 2] {
         Family::Signal => [
             words!(
                 SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV
-                SIGUSR2 SIGPIPE SIGALRM SIGTERM SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGXCPU SIGXFSZ
+                SIGUSR2 SIGPIPE SIGALRM SIGTERM SIGCONT SIGSTOP SIGTSTP SIGXCPU SIGXFSZ
                 SIGSYS
             ),
             &[],

@@ -7,6 +7,7 @@
 mod call;
 mod fault_map;
 mod flag;
+pub mod limits;
 mod outcome;
 mod requirement;
 mod result;

@@ -27,7 +27,7 @@ pub enum Requirement {
 
 /// File systems by the number that statfs(2) gives for them ("The f_type field"), and the names by
 /// which cases and the variants of snapshots call them.
-pub const FILE_SYSTEMS: [(u64, &str); 15] = [
+pub const FILE_SYSTEMS: [(u64, &str); 16] = [
     (0xef53, "ext4"),
     (0x5846_5342, "xfs"),
     (0x9123_683e, "btrfs"),
@@ -41,6 +41,7 @@ pub const FILE_SYSTEMS: [(u64, &str); 15] = [
     (0x9584_58f6, "hugetlbfs"),
     (0xf15f, "ecryptfs"),
     (0xff53_4d42, "cifs"),
+    (0xfe53_4d42, "smb2"),
     (0x8584_58f6, "ramfs"),
     (0xca45_1a4e, "bcachefs"),
 ];

@@ -7,8 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::exit;
 use crate::backing::Backing;
-use crate::case::{Access, Size};
-use crate::parse::limits;
+use crate::case::{Access, Size, limits};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,7 +15,9 @@ Examples:
   faultmap run notes/map_6000 --dir /mnt/mine    one case, with its files in /mnt/mine
   faultmap run notes --json | jq .verdict        a family, for a script
   faultmap show my.case                          any case file, without comparing
-  faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it";
+  faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
+  faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
+  faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
 /// What does a memory map do at its edges?
 ///
@@ -32,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure cases, compare them with their snapshots, and print each picture
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
     Run {
         /// Ids (notes/map_6000), families (notes), case files or folders; all cases by default
         #[arg(value_name = "ID|FILE|DIR")]
@@ -133,7 +134,7 @@ impl Place {
     pub fn backing_again(&self) -> String {
         match (&self.dir, self.memfd) {
             (_, true) => " --memfd".to_owned(),
-            (Some(dir), _) => format!(" --dir {}", dir.display()),
+            (Some(dir), _) => format!(" --dir '{}'", dir.display()),
             (None, _) => String::new(),
         }
     }

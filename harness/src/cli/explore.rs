@@ -25,7 +25,7 @@ use crate::explore::{Answer, Search, Split, Tried};
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, sweep_orphans};
 use crate::sys::{SharedRecord, fork_worker};
-use crate::victim::Probe;
+use crate::victim::{Fill, Probe};
 
 /// How long a child of a program may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -255,7 +255,10 @@ impl Kernel<'_> {
 
 impl Answer for Kernel<'_> {
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
-        self.ask(case, |measurer| measurer.steps())
+        // As the probes will have it: what steps see depends on what files hold.
+        let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first().copied());
+        let fill = access.map_or(Fill::Pattern, Fill::of);
+        self.ask(case, |measurer| measurer.steps(fill))
     }
 
     fn probe(

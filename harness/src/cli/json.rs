@@ -8,7 +8,7 @@ use super::work::CaseReport;
 use crate::case::{Case, Measurement, Outcome, StepResult, SweepResult};
 
 /// The version of this form.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// One case.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use super::args::Options;
 use super::exit::Exit;
-use super::json::si_code;
+use super::json::{SCHEMA, si_code};
 use super::output::Output;
 use super::select::{Loaded, Selection};
 use super::work::{CaseResult, Job, Task};
@@ -46,10 +46,10 @@ pub fn run(
                     false => told(loaded, access, at, &outcome, &witness),
                 }
             }
-            CaseResult::Skipped(reason) => format!("{}  skipped\n    {reason}\n", loaded.id),
+            CaseResult::Skipped(reason) => unprobed(loaded, "skipped", &reason, options.json),
             CaseResult::Failed(error) => {
                 exit = Exit::Harness;
-                format!("{}  harness error\n    {error}\n", loaded.id)
+                unprobed(loaded, "harness error", &error.to_string(), options.json)
             }
             CaseResult::Measured(_) => String::new(),
         };
@@ -57,6 +57,22 @@ pub fn run(
     })
     .map_err(|message| (Exit::Harness, output::error(&message)))?;
     out.end(exit)
+}
+
+/// Why nothing was probed.
+fn unprobed(loaded: &Loaded, verdict: &str, reason: &str, json: bool) -> String {
+    match json {
+        true => {
+            let line = serde_json::json!({
+                "schema": SCHEMA,
+                "case": loaded.id,
+                "verdict": verdict,
+                "reason": reason,
+            });
+            format!("{line}\n")
+        }
+        false => format!("{}  {verdict}\n    {reason}\n", loaded.id),
+    }
 }
 
 /// For a person: every fact on a line of its own.
@@ -132,7 +148,7 @@ fn json(
 ) -> String {
     let answer = outcome.as_ref().ok();
     serde_json::json!({
-        "schema": 1,
+        "schema": SCHEMA,
         "case": id,
         "access": access.name(),
         "at": at,

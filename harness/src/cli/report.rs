@@ -223,10 +223,10 @@ impl<'a> Reporter<'a> {
     }
 
     fn comparison(&self, loaded: &Loaded, picture: &str, measured: &Measurement) -> Verdict {
-        if self.page != crate::parse::limits::SMALLEST_PAGE && !loaded.case.says_page() {
+        if self.page != crate::case::limits::SMALLEST_PAGE && !loaded.case.says_page() {
             return skipped(format!(
                 "its numbers are for pages of {} bytes; here they have {}",
-                crate::parse::limits::SMALLEST_PAGE,
+                crate::case::limits::SMALLEST_PAGE,
                 self.page
             ));
         }

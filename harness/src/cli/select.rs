@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{Failed, output};
-use crate::case::Case;
-use crate::parse::{self, limits};
+use crate::case::{Case, limits};
+use crate::parse;
 use crate::snapshot::Snapshots;
 
 /// A case file, parsed.

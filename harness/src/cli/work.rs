@@ -82,10 +82,16 @@ pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
         line.push(b'\n');
         results.write_all(&line).is_ok()
     };
+    let user = rustix::process::geteuid();
     // The first to go when memory runs out: a case can be measured again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
-        let _ = own_ipc_namespace(); // without it, each segment is removed by hand
+        // Without it, each segment is removed by hand.
+        let _ = own_ipc_namespace();
+        if rustix::process::geteuid() != user {
+            send(&Message::Broken("this user is lost in a user namespace".to_owned()));
+            return 1;
+        }
     }
     let supervisor = SharedRecord::new()
         .map_err(std::io::Error::from)
@@ -116,8 +122,7 @@ fn report(job: &Job<'_>, supervisor: &Supervisor, case: &Case) -> Option<CaseRep
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
     let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
-    let measurer = Measurer::new(supervisor, job.backing, case, page, job.deadline, exhaustive);
-    let mut measurer = measurer;
+    let mut measurer = Measurer::new(supervisor, job.backing, case, page, job.deadline, exhaustive);
     let result = match crate::backing::missing(case, job.backing, page) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
         None => match job.task {

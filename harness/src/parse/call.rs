@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::ParseError;
 use super::grammar::Parser;
 use super::token::TokenKind;
-use super::{ParseError, limits};
 use crate::case::{
-    Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, lookup_flag,
+    Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, limits,
+    lookup_flag,
 };
 
 /// The files that exist without the harness and may be opened by a case: reading or mapping them
@@ -199,9 +200,7 @@ impl Parser<'_> {
             self.size_within(i128::from(i64::MIN)..=i128::from(u64::MAX), "this address")?;
         for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
             let value = offset.register(page).unwrap_or(0);
-            if (limits::LOW_ADDRESS..limits::HOPELESS_ADDRESS).contains(&value)
-                && page == limits::SMALLEST_PAGE
-            {
+            if (limits::LOW_ADDRESS..limits::HOPELESS_ADDRESS).contains(&value) {
                 return Err(ParseError::new(
                     token.span.start..self.last_end(),
                     "a bare address could hit memory of the harness",

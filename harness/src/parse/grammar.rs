@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::ParseError;
 use super::scope::Scope;
 use super::token::{Token, TokenKind};
-use super::{ParseError, limits};
-use crate::case::{Access, BlockKind, Case, Gives, Size, Step};
+use crate::case::{Access, BlockKind, Case, Gives, Size, Step, limits};
 
 /// What a step looks like.
 const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x';`";

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::ParseError;
 use super::grammar::Parser;
 use super::token::TokenKind;
-use super::{ParseError, limits};
-use crate::case::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
+use crate::case::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement, limits};
 
 /// What may stand in `requires(...)`.
 const KNOWN: &str = "one of: fs == NAME, fs != NAME, root, exec, page == BYTES, kernel >= X.Y, \

@@ -9,7 +9,6 @@ mod call;
 mod error;
 mod grammar;
 mod header;
-pub mod limits;
 mod print;
 mod scope;
 mod size;
@@ -18,7 +17,7 @@ mod token;
 pub use error::ParseError;
 pub use print::{Line, lines};
 
-use crate::case::{Case, Size};
+use crate::case::{Case, Size, limits};
 
 /// The case that the text describes.
 ///

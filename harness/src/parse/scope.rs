@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use super::{ParseError, limits};
-use crate::case::{BlockKind, Gives};
+use super::ParseError;
+use crate::case::{BlockKind, Gives, limits};
 
 #[derive(Debug, Default)]
 pub(super) struct Scope {

@@ -1,9 +1,9 @@
 //! Sizes: literals, `PAGE`, and sums and products of both, with the usual precedence.
 
+use super::ParseError;
 use super::grammar::Parser;
 use super::token::TokenKind;
-use super::{ParseError, limits};
-use crate::case::Size;
+use crate::case::{Size, limits};
 
 impl Parser<'_> {
     /// `a + b * c - d`

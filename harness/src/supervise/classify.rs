@@ -31,6 +31,11 @@ pub fn probe_outcome(
         {
             Ok(Outcome::TimedOut)
         }
+        (Ending::Exited(0), Some(SlotState::NoMap), None) if evidence.finished => {
+            Err(HarnessError::System(
+                "there is no map to probe: the call that makes it failed".to_owned(),
+            ))
+        }
         (Ending::Exited(0), Some(SlotState::Done), None) => match evidence.finished {
             true => seen(probe.access, &slot),
             false => disagree("the access was done, but the child did not finish"),
@@ -81,7 +86,9 @@ pub fn step_results(
         let result = match (slot.state, slot.fault, own) {
             (Some(SlotState::NotReached), ..) => StepResult::NotReached,
             (Some(SlotState::NoMap), ..) => StepResult::NoMap,
-            (Some(SlotState::Done), None, _) => done(op, &slot),
+            (Some(SlotState::Done), None, _) => done(op, &slot).ok_or_else(|| {
+                HarnessError::Disagree("nothing was recorded of a load".to_owned())
+            })?,
             // A block that is still going: the step inside it tells the story.
             (Some(SlotState::Begun), None, None) => StepResult::Done,
             // The process of a block may end by itself; the victim may not.
@@ -170,7 +177,7 @@ fn steps_before(program: &Program, probe: &Probe, evidence: &Evidence) -> Vec<(u
         let done = slot.state == Some(SlotState::Done) && slot.fault.is_none();
         done && !matches!(op, Op::Block { .. } | Op::Sweep { .. })
     })
-    .map(|(index, (op, slot))| (index, done(op, slot)))
+    .filter_map(|(index, (op, slot))| Some((index, done(op, slot)?)))
     .collect()
 }
 
@@ -213,23 +220,20 @@ fn decode_wait_status(status: i32) -> Ending {
     }
 }
 
-/// What a finished step came to.
-fn done(op: &Op, slot: &SlotEvidence) -> StepResult {
+/// What a finished step came to; `None` where its record makes no sense.
+fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
     let failed = (-4095..0).contains(&slot.value);
-    match op {
+    Some(match op {
         Op::Sweep { .. } | Op::Block { .. } => StepResult::Done,
         _ if failed => StepResult::Errno(Errno(-slot.value as i32)),
-        Op::Touch { store: None, .. } | Op::Pread { .. } => match &slot.seen {
-            Some(seen) => StepResult::Saw(seen.clone()),
-            None => StepResult::NotReached,
-        },
+        Op::Touch { store: None, .. } | Op::Pread { .. } => StepResult::Saw(slot.seen.clone()?),
         Op::System { number, .. }
             if [libc::SYS_read, libc::SYS_write, libc::SYS_pwrite64].contains(number) =>
         {
             StepResult::Count(slot.value as u64)
         }
         _ => StepResult::Done,
-    }
+    })
 }
 
 /// What was seen where the access went through.
@@ -255,7 +259,7 @@ fn seen(access: Access, slot: &SlotEvidence) -> Result<Outcome, HarnessError> {
 /// `si_addr` told relative to the map.
 fn relative(address: u64, accessed: u64, base: u64) -> FaultAddress {
     // As far as the largest map and its surroundings reach.
-    const NEAR: i64 = 2 * crate::parse::limits::MAP_BYTES as i64;
+    const NEAR: i64 = 2 * crate::case::limits::MAP_BYTES as i64;
     match address.wrapping_sub(base) as i64 {
         _ if address == accessed => FaultAddress::Accessed,
         _ if address == 0 => FaultAddress::Null,

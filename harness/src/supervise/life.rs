@@ -4,14 +4,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+use rustix::process::{
+    Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::orphans;
 use crate::sys::{self, Arena, SharedRecord};
-use crate::victim::{self, Handed, Probe, Program};
+use crate::victim::{self, Orders};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
@@ -67,6 +69,8 @@ pub enum NoWitness {
     Abandoned(Abandoned),
     /// A system call on the child's descriptor failed.
     Wait(rustix::io::Errno),
+    /// So many processes that the child left behind could not be killed.
+    Left(usize),
 }
 
 impl Supervisor {
@@ -91,16 +95,11 @@ impl Supervisor {
     }
 
     /// Runs one child through the program, up to the probe or to the end.
-    pub fn run(
-        &self,
-        program: &Program,
-        probe: Option<Probe>,
-        files: &[Handed<'_>],
-        deadline: Duration,
-    ) -> Result<Witness, NoWitness> {
+    pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
         let (record, arena, own_pid) = (self.record, self.arena, self.own_pid);
+        let program = orders.program;
         self.run_body(program.ops.len(), &program.segments, deadline, |child| {
-            victim::run(child, program, probe, files, record, arena, own_pid)
+            victim::run(child, orders, record, arena, own_pid)
         })
     }
 
@@ -120,6 +119,8 @@ impl Supervisor {
         let stopped = matches!(ended, Ok(None)) && is_stopped(child.pidfd.as_fd());
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
         let _ = kill_process_group(child.pid, Signal::KILL);
+        // And the child itself, should it have joined another group.
+        let _ = pidfd_send_signal(child.pidfd.as_fd(), Signal::KILL);
         let ending = match ended {
             Ok(Some(())) => self.reap(child.pidfd.as_fd())?,
             Ok(None) => match self.await_end(child.pidfd.as_fd(), Instant::now() + GRACE) {
@@ -135,7 +136,10 @@ impl Supervisor {
                 return Err(error);
             }
         };
-        orphans::sweep_orphans(&[], GRACE);
+        let left = orphans::sweep_orphans(&[], GRACE);
+        if left > 0 {
+            return Err(NoWitness::Left(left));
+        }
         let evidence = Evidence::read(self.record, steps);
         let made = segments.iter().filter_map(|step| evidence.slots.get(*step));
         for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {

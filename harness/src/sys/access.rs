@@ -53,23 +53,23 @@ macro_rules! one_instruction {
         unsafe fn $load(address: usize) -> $type {
             #[cfg(target_arch = "x86_64")]
             {
-                let value: $type;
+                let value: u64;
                 // SAFETY: one load; it reads memory or faults.
                 unsafe {
                     std::arch::asm!($x86_load, in("rdi") address, out("rax") value,
                         options(nostack, readonly, preserves_flags));
                 }
-                value
+                value as $type
             }
             #[cfg(target_arch = "aarch64")]
             {
-                let value: $type;
+                let value: u64;
                 // SAFETY: one load; it reads memory or faults.
                 unsafe {
                     std::arch::asm!($arm_load, address = in(reg) address, value = out(reg) value,
                         options(nostack, readonly, preserves_flags));
                 }
-                value
+                value as $type
             }
             #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
             {
@@ -85,13 +85,13 @@ macro_rules! one_instruction {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: one store; it writes memory or faults.
             unsafe {
-                std::arch::asm!($x86_store, in("rdi") address, in("rax") value,
+                std::arch::asm!($x86_store, in("rdi") address, in("rax") u64::from(value),
                     options(nostack, preserves_flags));
             }
             #[cfg(target_arch = "aarch64")]
             // SAFETY: one store; it writes memory or faults.
             unsafe {
-                std::arch::asm!($arm_store, address = in(reg) address, value = in(reg) value,
+                std::arch::asm!($arm_store, address = in(reg) address, value = in(reg) u64::from(value),
                     options(nostack, preserves_flags));
             }
             #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
@@ -104,11 +104,21 @@ macro_rules! one_instruction {
 }
 
 one_instruction!(
+    load1,
+    store1,
+    u8,
+    Packed1,
+    "movzx eax, byte ptr [rdi]",
+    "mov byte ptr [rdi], al",
+    "ldrb {value:w}, [{address}]",
+    "strb {value:w}, [{address}]"
+);
+one_instruction!(
     load2,
     store2,
     u16,
     Packed2,
-    "mov ax, word ptr [rdi]",
+    "movzx eax, word ptr [rdi]",
     "mov word ptr [rdi], ax",
     "ldrh {value:w}, [{address}]",
     "strh {value:w}, [{address}]"
@@ -144,8 +154,7 @@ impl Child {
                 2 => bytes[..2].copy_from_slice(&load2(address).to_ne_bytes()),
                 4 => bytes[..4].copy_from_slice(&load4(address).to_ne_bytes()),
                 8 => bytes = load8(address).to_ne_bytes(),
-                // A byte is aligned anywhere: a volatile load is one instruction on every target.
-                _ => bytes[0] = std::ptr::read_volatile(address as *const u8),
+                _ => bytes[0] = load1(address),
             }
         }
         bytes
@@ -159,7 +168,7 @@ impl Child {
                 2 => store2(address, u16::from_ne_bytes([byte; 2])),
                 4 => store4(address, u32::from_ne_bytes([byte; 4])),
                 8 => store8(address, u64::from_ne_bytes([byte; 8])),
-                _ => std::ptr::write_volatile(address as *mut u8, byte),
+                _ => store1(address, byte),
             }
         }
     }
@@ -167,7 +176,19 @@ impl Child {
     /// Calls what lies at the address. It must be a return instruction, or fault.
     pub fn execute(&self, address: usize) {
         // SAFETY: a `Child` is expendable; the caller has seen that the fetch faults or that a return
-        // instruction lies there, which comes straight back.
+        // instruction lies there, which comes straight back. No address is too odd to be called, 0
+        // included, which a function pointer could not hold.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::asm!("call rdi", in("rdi") address, clobber_abi("C"));
+        }
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
+        unsafe {
+            std::arch::asm!("blr {0}", in(reg) address, clobber_abi("C"));
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        // SAFETY: as above.
         unsafe {
             let function: extern "C" fn() = std::mem::transmute(address);
             function();

@@ -9,7 +9,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 /// Addresses from one map to the next: far more than the largest map that a case may have.
 const STRIDE: usize = 2 << 30;
 /// How many maps can be placed.
-const PLACES: usize = crate::parse::limits::MAPS;
+const PLACES: usize = crate::case::limits::MAPS;
 
 /// A stretch of empty addresses.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use nix::libc;
 
 /// Bytes of the buffer for pread.
-pub const SCRATCH_BYTES: usize = crate::parse::limits::BUFFER_BYTES as usize;
+pub const SCRATCH_BYTES: usize = crate::case::limits::BUFFER_BYTES as usize;
 static SCRATCH: [AtomicU8; SCRATCH_BYTES] = [const { AtomicU8::new(0) }; SCRATCH_BYTES];
 
 /// One byte of the buffer.

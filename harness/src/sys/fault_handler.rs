@@ -36,9 +36,6 @@ pub fn set_cursor(step: usize) {
 }
 
 /// Installs the handler for this process and those forked from it, with `record` to write into.
-///
-/// SIGXFSZ and SIGSYS are raised by a system call rather than an access; they are recorded all the
-/// same, as signals that were sent by the process to itself.
 pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     RECORD.store(ptr::from_ref::<Record>(record).cast_mut(), Relaxed);
     let stack = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
@@ -52,15 +49,7 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
         | libc::SA_ONSTACK // the usual stack may be what faults
         | libc::SA_RESETHAND // the second time, the fault kills
         | libc::SA_NODEFER; // ... and is not held back while the handler returns
-    for signal in [
-        libc::SIGSEGV,
-        libc::SIGBUS,
-        libc::SIGILL,
-        libc::SIGFPE,
-        libc::SIGTRAP,
-        libc::SIGXFSZ,
-        libc::SIGSYS,
-    ] {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
         // SAFETY: `action` is fully initialised; the handler is async-signal-safe, see below.
         nix::errno::Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
     }
@@ -75,7 +64,8 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     };
     // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo.
     let info = unsafe { &*info };
-    if info.si_code > 0 && signal != libc::SIGTRAP {
+    let fault = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE].contains(&signal);
+    if info.si_code > 0 && fault {
         if let Some(slot) = record.slots.get(CURSOR.load(Relaxed)) {
             slot.code.store(info.si_code, Relaxed);
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.

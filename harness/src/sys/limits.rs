@@ -1,8 +1,9 @@
 //! What a worker sets once, and every victim forked from it inherits: limits and signals.
 //!
-//! Setting them before the fork costs a victim nothing. None of them alters what a case measures;
-//! they bound what a hostile child can take.
+//! Setting them before the fork costs a victim nothing. They lie above what the parser lets a case ask
+//! for, and bound what a hostile child can take.
 
+use crate::case::limits::FILE_OFFSET;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
 
@@ -19,7 +20,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { address_space: 2 << 30, file_size: 1 << 30, processes: 1024 }
+        Limits { address_space: 3 << 29, file_size: 4 * FILE_OFFSET, processes: 1024 }
     }
 }
 
@@ -27,7 +28,8 @@ impl Default for Limits {
 pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     for signal in Signal::iterator() {
-        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+        // The worker writes files: a limit on their size must be an error for it, see `drop_inherited`.
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP | Signal::SIGXFSZ) {
             // SAFETY: the default disposition runs no code of ours.
             unsafe { nix::sys::signal::sigaction(signal, &default) }?;
         }

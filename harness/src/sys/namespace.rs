@@ -18,7 +18,11 @@ pub fn own_ipc_namespace() -> Result<(), nix::errno::Errno> {
     let _ = std::fs::write("/proc/self/setgroups", "deny");
     let _ = std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"));
     let _ = std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"));
-    Ok(())
+    match nix::unistd::geteuid() == uid {
+        true => Ok(()),
+        // Nobody any more: what would be measured is not what this user gets.
+        false => Err(nix::errno::Errno::EPERM),
+    }
 }
 
 /// Marks a shared memory segment as to be removed when nobody has it attached any more.

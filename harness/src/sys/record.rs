@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use crate::case::RUNS;
-use crate::parse::limits::{BLOCKS, STEPS, VARIABLES};
+use crate::case::limits::{BLOCKS, STEPS, VARIABLES};
 
 /// What the victim tells of itself.
 #[repr(C)]

@@ -15,7 +15,8 @@ const CHUNK: usize = 8 * 1024;
 
 /// Whether to jump to `address`. Fails where /proc does not tell.
 pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
-    if !may_fetch(child, address)? {
+    let (fetch, load) = allowed(child, address)?;
+    if !fetch {
         return Ok(true); // the fetch faults
     }
     let memory = open(child, c"/proc/self/mem")?;
@@ -31,28 +32,31 @@ pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,
-            // Nothing can be read there, past EOF for instance: the fetch faults too.
-            _ => return Ok(true),
+            // A page that may be loaded and cannot be, past EOF for instance: the fetch faults too.
+            _ if load => return Ok(true),
+            // A kernel that looks at the protection here as well (proc_mem.force_override, Linux 6.12)
+            // cannot say what lies in a page of PROT_EXEC alone: nothing is run blindly.
+            _ => return Err(libc::EACCES),
         }
     }
     child.call(libc::SYS_close, [memory, 0, 0, 0, 0, 0])?;
     Ok(returns)
 }
 
-/// Whether the map at `address` has `x` in /proc/self/maps (proc(5)).
-fn may_fetch(child: &Child, address: usize) -> Result<bool, i32> {
+/// Whether the map at `address` has `x`, and whether it has `r`, in /proc/self/maps (proc(5)).
+fn allowed(child: &Child, address: usize) -> Result<(bool, bool), i32> {
     let maps = open(child, c"/proc/self/maps")?;
     let mut line = Line::default();
-    let mut answer = false;
+    let mut answer = (false, false);
     'file: loop {
         let read = child.call(libc::SYS_read, [maps, child.scratch_address(), CHUNK, 0, 0, 0])?;
         if read == 0 {
             break;
         }
         for index in 0..read {
-            if let Some((start, end, fetch)) = line.take(scratch(index)) {
+            if let Some((start, end, fetch, load)) = line.take(scratch(index)) {
                 if (start..end).contains(&address) {
-                    answer = fetch;
+                    answer = (fetch, load);
                     break 'file;
                 }
             }
@@ -74,11 +78,12 @@ struct Line {
     end: usize,
     part: usize,
     column: usize,
+    load: bool,
 }
 
 impl Line {
-    /// Takes the next byte; answers once a line's `x` or its absence has been seen.
-    fn take(&mut self, byte: u8) -> Option<(usize, usize, bool)> {
+    /// Takes the next byte; answers once a line's `x` or its absence has been seen: start, end, `x`, `r`.
+    fn take(&mut self, byte: u8) -> Option<(usize, usize, bool, bool)> {
         let digit = || char::from(byte).to_digit(16).unwrap_or(0) as usize;
         match (byte, self.part) {
             (b'\n', _) => *self = Line::default(),
@@ -87,9 +92,10 @@ impl Line {
             (_, 1) => self.end = self.end << 4 | digit(),
             (_, 2) => {
                 self.column += 1;
+                self.load |= byte == b'r';
                 if self.column == 3 {
                     self.part = 3;
-                    return Some((self.start, self.end, byte == b'x'));
+                    return Some((self.start, self.end, byte == b'x', self.load));
                 }
             }
             _ => {}
@@ -107,6 +113,6 @@ mod tests {
         let text = b"1000-3000 r-xp 00000000 08:01 12 /bin/x-y\n7f00-7f10 rw-p 0 0:0 0\n";
         let mut line = Line::default();
         let found: Vec<_> = text.iter().filter_map(|byte| line.take(*byte)).collect();
-        assert_eq!(found, [(0x1000, 0x3000, true), (0x7f00, 0x7f10, false)]);
+        assert_eq!(found, [(0x1000, 0x3000, true, true), (0x7f00, 0x7f10, false, true)]);
     }
 }

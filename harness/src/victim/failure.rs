@@ -28,7 +28,7 @@ impl SetupFailure {
             2 => "fork",
             3 => "opening a file of the case (is /proc mounted?)",
             4 => "a map was not placed alone",
-            5 => "preparing the access (is /proc mounted?)",
+            5 => "preparing the access",
             6 => "waiting for the process of a block",
             7 => "asking to die with the supervisor",
             _ => "an unknown reason",

@@ -4,6 +4,7 @@
 //! *the right byte of the file* and not just *not zero*. Its bytes lie above everything that a step
 //! may store. For `exec`: return instructions, so that what runs comes straight back.
 
+use crate::case::Access;
 use crate::sys::returns_at;
 
 /// How the files of a probe are filled.
@@ -16,6 +17,14 @@ pub enum Fill {
 }
 
 impl Fill {
+    /// What files hold while this access is probed.
+    pub fn of(access: Access) -> Fill {
+        match access {
+            Access::Exec => Fill::Code,
+            _ => Fill::Pattern,
+        }
+    }
+
     /// The byte of file number `file` at this offset.
     pub fn byte(self, file: usize, offset: u64) -> u8 {
         // 127 is prime: pages, blocks and powers of two all shift the pattern.
@@ -36,11 +45,11 @@ impl Fill {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::limits::STORED_BYTE;
+    use crate::case::limits::STORED_BYTE;
 
     #[test]
     fn the_pattern_is_told_from_zero_from_stores_and_from_its_neighbours() {
-        for file in 0..crate::parse::limits::FILES {
+        for file in 0..crate::case::limits::FILES {
             for offset in 0..70_000 {
                 let byte = Fill::Pattern.byte(file, offset);
                 assert!(u64::from(byte) > STORED_BYTE && byte != super::super::MARK);

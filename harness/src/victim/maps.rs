@@ -1,6 +1,6 @@
 //! Which file a byte of memory should show: the victim's own notes of its maps.
 
-use crate::parse::limits::STEPS;
+use crate::case::limits::STEPS;
 
 /// A map that moves is noted anew, part by part.
 const NOTES: usize = 4 * STEPS;

@@ -20,7 +20,7 @@ mod signal;
 
 pub use failure::SetupFailure;
 pub use fill::Fill;
-pub use perform::run;
+pub use perform::{Orders, run};
 pub use probe::{MARK, Probe};
 pub use program::{FileSpec, Handed, Op, Program};
 pub use see::unpack as unpack_run;

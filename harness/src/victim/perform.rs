@@ -11,7 +11,7 @@ use super::probe::{self, Probe, Surroundings};
 use super::program::{Handed, Op, Operand, Program, Then};
 use super::see;
 use crate::case::Access;
-use crate::parse::limits::BLOCKS;
+use crate::case::limits::BLOCKS;
 use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_bytes, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
@@ -33,30 +33,38 @@ pub(super) struct Victim<'a> {
     pub(super) strangers: [usize; BLOCKS],
 }
 
+/// What a victim is asked to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders<'a> {
+    /// The steps.
+    pub program: &'a Program,
+    /// The access to make; none where the program is to be performed to its end.
+    pub probe: Option<Probe>,
+    /// What the files hold.
+    pub fill: Fill,
+    /// The files, by number.
+    pub files: &'a [Handed<'a>],
+}
+
 /// Performs the program up to the probe, or to its end where there is none, and exits.
 ///
 /// `supervisor` is the pid of the parent as it knows itself.
-pub fn run(
-    child: Child,
-    program: &Program,
-    probe: Option<Probe>,
-    files: &[Handed<'_>],
-    record: &Record,
-    arena: Arena,
-    supervisor: i32,
-) -> ! {
+pub fn run(child: Child, orders: &Orders<'_>, record: &Record, arena: Arena, supervisor: i32) -> ! {
+    let Orders { program, probe, fill, files } = *orders;
     let mut victim = Victim {
         child: &child,
         program,
         record,
         files,
         probe,
-        fill: Program::fill_for(probe.map(|probe| probe.access)),
+        fill,
         arena,
         maps: Maps::NONE,
         strangers: [0; BLOCKS],
     };
     victim.die_with(supervisor);
+    // The worker ignores it, as it writes files; a case meets it as any process does.
+    let _ = victim.sigaction(libc::SIGXFSZ, false);
     for process in 0..program.processes.len().min(BLOCKS) {
         victim.start_stranger(process);
     }
@@ -214,7 +222,8 @@ impl Victim<'_> {
     fn sweep(&mut self, index: usize, map: usize, slot: &Slot) {
         let base = self.value(map);
         slot.base.store(base, Relaxed);
-        let Some(probe) = self.probe.filter(|probe| probe.sweep == index) else {
+        let probe = self.probe.filter(|probe| probe.sweep == index);
+        let (Some(probe), true) = (probe, base != FAILED) else {
             let state = if base == FAILED { SlotState::NoMap } else { SlotState::Done };
             slot.state.store(state as u32, Relaxed);
             return;

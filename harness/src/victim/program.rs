@@ -8,7 +8,7 @@ use std::ffi::CString;
 use nix::libc;
 
 use super::compile::Compiler;
-use crate::case::{Access, BlockKind, Case};
+use crate::case::{BlockKind, Case};
 
 /// What a victim performs.
 #[derive(Debug)]
@@ -123,13 +123,5 @@ impl Program {
     /// parser, so that its names are defined and its numbers fit.
     pub fn of(case: &Case, page: u64) -> Program {
         Compiler::compile(&case.steps, page)
-    }
-
-    /// What files hold while this access is probed.
-    pub fn fill_for(access: Option<Access>) -> super::Fill {
-        match access {
-            Some(Access::Exec) => super::Fill::Code,
-            _ => super::Fill::Pattern,
-        }
     }
 }

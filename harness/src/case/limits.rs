@@ -23,8 +23,9 @@ pub const FILE_OFFSET: u64 = 1 << 30;
 pub const MAP_BYTES: u64 = 1 << 30;
 /// Bytes of all maps together.
 pub const MAPS_BYTES: u64 = 1 << 30;
-/// A length from here on is one that no machine can map: it is there to fail.
-pub const HOPELESS_BYTES: u64 = 1 << 46;
+/// A length from here on is one that no process has addresses for (without a hint, x86-64 gives 47
+/// bits of them, arm64 up to 52): it is there to fail.
+pub const HOPELESS_BYTES: u64 = 1 << 52;
 /// Maps, those that replace others included.
 pub const MAPS: usize = 48;
 /// Value of a limit that a case sets for its process.
