@@ -1,6 +1,6 @@
-# Each target is one line of cargo.
+# What people do here; each target is one line.
 
-.PHONY: help cases test review lint ci
+.PHONY: help cases test review explore lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -13,6 +13,9 @@ test: ## every case on three backings, and the tests of the harness itself
 
 review: ## look at changed pictures one by one, and accept or reject them
 	cargo insta test --review --test cases
+
+explore: ## a minute of random programs, kernel against model
+	cargo run --release -- explore --for 60s
 
 lint: ## what CI asks of the text of the code
 	cargo fmt --check && cargo clippy --all-targets -- -D warnings

@@ -2,6 +2,8 @@
 
 mod command;
 
+use std::path::Path;
+
 use faultmap::case::{Case, Clean, HarnessError, Measurement, Outcome, StepResult, SweepResult};
 use faultmap::explore::{Answer, Search, Tried};
 use faultmap::model::{Environment, Judgement, Rule, difference, judge, predict};
@@ -16,17 +18,26 @@ fn environment(broken: Option<Rule>) -> Environment {
 
 /// Every case of the project, with what its snapshot keeps.
 fn kept() -> Vec<(String, Case, String)> {
+    fn below(dir: &Path, ids: &mut Vec<String>) {
+        for path in std::fs::read_dir(dir).expect("a folder").flatten().map(|entry| entry.path()) {
+            let id = path.strip_prefix(command::root().join("cases")).expect("it lies below");
+            match path.is_dir() {
+                true => below(&path, ids),
+                false => ids.push(id.with_extension("").display().to_string()),
+            }
+        }
+    }
+    let mut ids = Vec::new();
+    below(&command::root().join("cases"), &mut ids);
     let read = |path: &str| std::fs::read_to_string(command::root().join(path)).expect("a file");
-    let folder = std::fs::read_dir(command::root().join("cases/notes")).expect("cases/notes");
-    let names = folder.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    let ids = names.filter_map(|name| name.strip_suffix(".case").map(str::to_owned));
-    ids.map(|id| {
-        let case = faultmap::parse::case(&read(&format!("cases/notes/{id}.case"))).expect("a case");
-        let snapshot = read(&format!("snapshots/notes/{id}.snap"));
-        let text = snapshot.splitn(3, "---\n").nth(2).expect("a header").to_owned();
-        (id, case, text)
-    })
-    .collect()
+    ids.into_iter()
+        .map(|id| {
+            let case = faultmap::parse::case(&read(&format!("cases/{id}.case"))).expect("a case");
+            let snapshot = read(&format!("snapshots/{id}.snap"));
+            let text = snapshot.splitn(3, "---\n").nth(2).expect("a header").to_owned();
+            (id, case, text)
+        })
+        .collect()
 }
 
 /// The pictures that the model allows; none where it says nothing.

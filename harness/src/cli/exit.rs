@@ -20,7 +20,7 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0  all cases agree with their snapshots (show: were measured)
-  1  some differ, or have no snapshot yet
+  1  some differ, from snapshot or model, or have no snapshot yet
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
   4  nothing was run: no case found, or all were skipped";

@@ -283,7 +283,8 @@ impl World<'_> {
     /// The file or object has another size now: what becomes of its bytes and of all maps of it.
     pub fn resize(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
         let (page, old) = (self.page(), self.objects[object].size);
-        let (shrinks, end) = (size < old, self.round_up(size));
+        // To the size that it has is a shrinking by nothing: the tail is zeroed all the same.
+        let (shrinks, end) = (size <= old, self.round_up(size));
         if shrinks {
             let zeroes = self.on(Rule::TruncationZeroesTheTail);
             let from = if zeroes { size } else { end };
