@@ -114,7 +114,7 @@ fn noticed_by(rule: Rule, kept: &[(String, Case, String)]) -> Option<String> {
 fn every_rule_is_noticed_when_it_is_broken() {
     let kept = kept();
     // Both answers are allowed where an open rule matters: see the next test.
-    for rule in Rule::ALL.into_iter().filter(|rule| !Rule::OPEN.contains(rule)) {
+    for rule in Rule::ALL.iter().copied().filter(|rule| !Rule::OPEN.contains(rule)) {
         let noticed = noticed_by(rule, &kept);
         println!("{} | {}", rule.name(), noticed.as_deref().unwrap_or("nothing"));
         assert!(noticed.is_some(), "nothing notices that {} is broken", rule.name());

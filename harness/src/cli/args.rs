@@ -57,7 +57,7 @@ pub enum Command {
         #[arg(value_name = "ID|FILE")]
         case: String,
         /// Bytes of a page: 4096, 8192, 16384, ...
-        #[arg(long, value_name = "BYTES", default_value = "4096", value_parser = page_size)]
+        #[arg(long, value_name = "BYTES", default_value_t = limits::SMALLEST_PAGE, value_parser = page_size)]
         page_size: u64,
     },
     /// Search for a program on which the kernel and the model part

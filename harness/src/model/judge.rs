@@ -39,7 +39,7 @@ pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> 
                 let may = predict(case, &environment.without(&[*rule])).unwrap_or_default();
                 may.iter().any(|prediction| agrees(prediction, measured))
             };
-            let rule = Rule::ALL.into_iter().find(without);
+            let rule = Rule::ALL.iter().copied().find(without);
             let predicted = may.into_iter().next().map(|must| Box::new(must.measurement));
             match predicted {
                 Some(predicted) => Judgement::Differs { predicted, rule },

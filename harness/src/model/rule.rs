@@ -3,9 +3,20 @@
 //! A rule stands here once, by name. Where it is applied the model asks [`super::World::on`]; a test
 //! that breaks one rule at a time shows that each of them is needed.
 
-/// What must hold of a map, by POSIX.1-2024 or by Linux.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Rule {
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident,)*) => {
+        /// What must hold of a map, by POSIX.1-2024 or by Linux.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Rule { $($(#[$doc])* $rule,)* }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
+        }
+    };
+}
+
+rules! {
     /// A map has whole pages: its length is rounded up. (POSIX mmap: the range up to the end of the
     /// last page; mmap(2), NOTES)
     WholePages,
@@ -149,74 +160,6 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule.
-    pub const ALL: [Rule; 61] = {
-        use Rule::*;
-        [
-            WholePages,
-            DataOfTheFile,
-            TailIsZero,
-            TailStaysInMemory,
-            PastEofIsSigbus,
-            OutsideIsMaperr,
-            StoresNeedProtWrite,
-            LoadsNeedSomeProtection,
-            AnyProtectionLetsLoadsThrough,
-            FetchesNeedProtExec,
-            ProtectionBeforeEof,
-            FetchPastEofIsSigbusOnX86,
-            KernelAccessIsEfault,
-            SharedStoresReachTheFile,
-            PrivateStoresStay,
-            CopiesByPage,
-            UncopiedPagesFollowTheFile,
-            TruncationTakesCopies,
-            TruncationZeroesTheTail,
-            TruncationLeavesTheLastCopy,
-            GrowthIsZero,
-            GrowthClearsTheTail,
-            WritebackClearsTheTail,
-            PunchingZeroes,
-            PunchingLeavesCopies,
-            DontneedDropsCopies,
-            DontneedKeepsShared,
-            DontneedOfLockedIsEinval,
-            ForkInheritsMaps,
-            ForkSeparatesPrivate,
-            LocksAreNotInherited,
-            FixedReplaces,
-            NoreplaceIsEexist,
-            LengthZeroIsEinval,
-            OffsetInPageIsEinval,
-            AddressInPageIsEinval,
-            NoTypeIsEinval,
-            NoDescriptorIsEbadf,
-            UnreadableIsEacces,
-            UnwritableSharedIsEacces,
-            MprotectKeepsTheMode,
-            NoFileIsEnodev,
-            TooLongIsEnomem,
-            TooFarIsEoverflow,
-            MunmapRemovesPages,
-            MprotectChangesPages,
-            HoleIsEnomem,
-            ChangedBeforeTheHole,
-            LockingMakesCopies,
-            LockPastEofIsEnomem,
-            PopulatingCannotFail,
-            RemapMoves,
-            RemapShrinks,
-            RemapOfHoleIsEfault,
-            FtruncateIsEinval,
-            PreadStopsAtEof,
-            PwriteGrows,
-            ClosedIsEbadf,
-            SegmentsAreZeroPages,
-            ShmRdonly,
-            RemovedSegmentLives,
-        ]
-    };
-
     /// The rules that are open: kernels and file systems may or may not keep to them.
     pub const OPEN: [Rule; 2] = [Rule::GrowthClearsTheTail, Rule::WritebackClearsTheTail];
 

@@ -1,0 +1,64 @@
+//! A command line that asks for what is not there: a message, exit code 2, and no case run.
+
+mod command;
+
+use command::{case_file, faultmap, run};
+use rstest::rstest;
+
+#[test]
+fn a_case_that_is_not_there_or_is_no_file() {
+    let (dir, _) = case_file("");
+    let folder = dir.path().join("folder.case");
+    std::fs::create_dir(&folder).unwrap();
+    for arguments in [["run", "notes/no_such_case"], ["show", "no/such/file.case"]] {
+        let (code, stdout, stderr) = run(&mut faultmap(&arguments));
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.contains(arguments[1]) && stderr.contains("faultmap list"), "{stderr}");
+    }
+}
+
+#[rstest]
+#[case(&["run", "--jobs", "0"], "--jobs")]
+#[case(&["run", "--at", "4096"], "--access")]
+#[case(&["run", "--access", "raed", "--at", "0"], "copy_from_user")]
+#[case(&["run", "--access", "read", "--at", "PAGE+"], "a number belongs here")]
+#[case(&["run", "--dir", "/tmp", "--memfd"], "cannot be used with")]
+#[case(&["frobnicate"], "unrecognized subcommand")]
+#[case(&["show"], "<ID|FILE>")]
+fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
+    let (code, stdout, stderr) = run(&mut faultmap(arguments));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains(says), "{stderr}");
+}
+
+#[test]
+fn help_lists_the_exit_codes_and_examples() {
+    let help = |arguments: &[&str]| run(&mut faultmap(arguments));
+    let (code, of_run, _) = help(&["run", "--help"]);
+    assert!(code == Some(0) && of_run.contains("Examples:"), "{of_run}");
+    let (code, stdout, _) = help(&["--help"]);
+    assert_eq!(code, Some(0));
+    for says in ["Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "Examples:"] {
+        assert!(stdout.contains(says), "{says}: {stdout}");
+    }
+}
+
+#[test]
+fn two_cases_of_one_name() {
+    let ((_a, one), (_b, other)) = (case_file("fd = file(1);"), case_file("fd = file(2);"));
+    let (code, stdout, stderr) = run(faultmap(&["run"]).args([&one, &other]));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("two cases are called `it`"), "{stderr}");
+    let (code, stdout, _) = run(faultmap(&["run"]).args([&one, &one]));
+    assert_eq!(code, Some(1), "named twice, it is one: {stdout}");
+}
+
+#[test]
+fn a_name_that_no_id_can_have() {
+    let (dir, _) = case_file("");
+    let path = dir.path().join("a\n\u{1b}[31mb.case");
+    std::fs::write(&path, "fd = file(1);").unwrap();
+    let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains("cannot be an id") && !stderr.contains('\u{1b}'), "{stderr}");
+}
