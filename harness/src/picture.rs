@@ -136,7 +136,9 @@ fn sweep_lines(
     match sweep {
         SweepResult::Map(fault_map) => grid(fault_map, name, offsets),
         SweepResult::NoMap => vec![format!("{map} is MAP_FAILED: nothing to sweep")],
-        SweepResult::NotReached => vec![format!("the sweep of {map} was not reached")],
+        SweepResult::NotReached => {
+            vec![format!("the sweep of {map} was not reached: a step above ended its process")]
+        }
         SweepResult::Failed { access, at, .. } => {
             vec![format!("{access} at {}: no answer", offsets.name(*at))]
         }
@@ -169,7 +171,7 @@ fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) -> Vec<Stri
     let names = (names + 1).max(NAMES);
     let mut head = format!("{name:names$}");
     for (column, width) in columns.iter().zip(&widths) {
-        let text = column.map_or(String::new(), |at| offsets.name(at));
+        let text = column.map_or("< 0".to_owned(), |at| offsets.name(at));
         head.push_str(&format!("{text:width$}"));
     }
     let mut lines = vec![head.trim_end().to_owned()];

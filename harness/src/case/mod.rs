@@ -200,9 +200,13 @@ impl Case {
     }
 
     /// Whether the case counts in pages: then its offsets are printed in pages, and one snapshot
-    /// serves every page size.
+    /// serves every page size. One that has bytes of its own, as many as a page or more, does not.
     pub fn says_page(&self) -> bool {
-        self.sizes().iter().any(|size| size.says_page())
+        let sizes = self.sizes();
+        let least = limits::SMALLEST_PAGE;
+        let within =
+            |size: &&Size| size.linear().is_none_or(|linear| linear.bytes.unsigned_abs() < least);
+        sizes.iter().any(|size| size.says_page()) && sizes.iter().all(within)
     }
 
     /// Every size that the steps mention: lengths, offsets, limits.

@@ -101,6 +101,13 @@ pub enum HarnessError {
         /// What this one saw.
         then: String,
     },
+    /// What follows happened in this step.
+    InStep {
+        /// Its index, as [`super::Case::walk`] counts.
+        step: usize,
+        /// What happened.
+        error: Box<HarnessError>,
+    },
     /// The worker that ran the probe is gone.
     WorkerDied(String),
     /// The harness itself could not go on: no process, no memory, no space.
@@ -238,6 +245,7 @@ impl fmt::Display for HarnessError {
                 "step {} came out differently from one child to the next: {first}, then {then}",
                 step + 1
             ),
+            HarnessError::InStep { step, error } => write!(f, "in step {}: {error}", step + 1),
             HarnessError::WorkerDied(how) => write!(f, "the worker that ran it is gone: {how}"),
             HarnessError::System(what) => f.write_str(what),
         }

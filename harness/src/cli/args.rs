@@ -12,7 +12,8 @@ use crate::case::{Access, Size, limits};
 const EXAMPLES: &str = "\
 Examples:
   faultmap run                                   all cases, compared with snapshots/
-  faultmap run notes/map_6000 --dir /mnt/mine    one case, with its files in /mnt/mine
+  faultmap run notes/map_of_empty_file --dir /mnt/mine
+                                                 one case, with its files in /mnt/mine
   faultmap run notes --json | jq .verdict        a family, for a script
   faultmap show my.case                          any case file, without comparing
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
@@ -35,7 +36,7 @@ pub enum Command {
     /// Measure cases, compare them with their snapshots, and print each picture
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
     Run {
-        /// Ids (notes/map_6000), families (notes), case files or folders; all cases by default
+        /// Ids (notes/map_of_empty_file), families (notes), case files or folders; all cases by default
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         #[command(flatten)]
@@ -44,7 +45,7 @@ pub enum Command {
     /// Measure one case, which may be any .case file, and print its picture without comparing
     #[command(after_help = exit::HELP)]
     Show {
-        /// An id (notes/map_6000) or a case file
+        /// An id (notes/map_of_empty_file) or a case file
         #[arg(value_name = "ID|FILE")]
         case: String,
         #[command(flatten)]
@@ -53,7 +54,7 @@ pub enum Command {
     /// Draw what POSIX and Linux say must happen, on a machine that you need not have
     #[command(after_help = exit::HELP)]
     Predict {
-        /// An id (notes/map_6000) or a case file
+        /// An id (notes/map_of_empty_file) or a case file
         #[arg(value_name = "ID|FILE")]
         case: String,
         /// Bytes of a page: 4096, 8192, 16384, ...

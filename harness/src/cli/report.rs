@@ -17,7 +17,7 @@ use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded, environment};
 use crate::backing::Backing;
-use crate::case::{Case, Measurement, Step, SweepResult};
+use crate::case::{Access, Case, HarnessError, Measurement, SweepResult};
 use crate::model::{self, Judgement};
 use crate::picture;
 use crate::snapshot::Comparison;
@@ -69,6 +69,7 @@ pub struct Reporter<'a> {
     compare: bool,
     page: u64,
     file_system: String,
+    place: String,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
@@ -98,6 +99,7 @@ impl<'a> Reporter<'a> {
             compare,
             page: rustix::param::page_size() as u64,
             file_system: backing.file_system(),
+            place: backing.describe(),
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
@@ -138,7 +140,9 @@ impl<'a> Reporter<'a> {
             };
             let cases = count(self.cases.len(), "case");
             self.out.print(&format!(
-                "{cases}: {counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s\n"
+                "{cases}: {counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s, files on \
+                 {} in {}\n",
+                self.file_system, self.place
             ));
         }
         let exit = self.totals.exit();
@@ -204,12 +208,12 @@ impl<'a> Reporter<'a> {
         match (result, picture) {
             (CaseResult::Skipped(reason), _) => skipped(reason.clone()),
             (CaseResult::Failed(error), _) => {
-                failed(&error.to_string(), &self.again("show", loaded, ""))
+                failed(&told(&loaded.case, error), &self.again("show", loaded, ""))
             }
             (CaseResult::Measured(measured), Some(picture)) => match unanswered(measured) {
                 Some((error, probe)) => failed(&error, &self.again("show", loaded, &probe)),
                 None if !self.compare => plain("measured", GOOD),
-                None => self.comparison(loaded, picture, measured),
+                None => self.comparison(loaded, picture),
             },
             (CaseResult::Measured(_) | CaseResult::Probed(..), None | Some(_)) => {
                 plain("measured", GOOD)
@@ -219,10 +223,15 @@ impl<'a> Reporter<'a> {
 
     /// The command that does it again, for this case and on this backing.
     fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
-        format!("faultmap {command} {}{probe}{}", loaded.name, self.options.place.backing_again())
+        let program = match std::env::var_os("CARGO_MANIFEST_DIR") {
+            Some(_) => "cargo run --", // as this was started
+            None => "faultmap",
+        };
+        let place = self.options.place.backing_again();
+        format!("{program} {command} {}{probe}{place}", loaded.name)
     }
 
-    fn comparison(&self, loaded: &Loaded, picture: &str, measured: &Measurement) -> Verdict {
+    fn comparison(&self, loaded: &Loaded, picture: &str) -> Verdict {
         if self.page != crate::case::limits::SMALLEST_PAGE && !loaded.case.says_page() {
             return skipped(format!(
                 "its numbers are for pages of {} bytes; here they have {}",
@@ -235,7 +244,11 @@ impl<'a> Reporter<'a> {
             .as_ref()
             .map(|snapshots| snapshots.compare(&loaded.id, &self.file_system, picture));
         match compared {
-            None | Some(Ok(Comparison::New)) => Verdict {
+            None => Verdict {
+                below: "    it does not lie below cases/: nothing is kept of it\n".to_owned(),
+                ..plain("new", NOTE)
+            },
+            Some(Ok(Comparison::New)) => Verdict {
                 below: "    no snapshot is kept of it: `make review` shows and accepts it\n"
                     .to_owned(),
                 ..plain("new", NOTE)
@@ -248,9 +261,9 @@ impl<'a> Reporter<'a> {
             Some(Ok(Comparison::Changed { path, kept })) => {
                 let mut below = format!("\n    kept in {}:\n", path.display());
                 below.push_str(&diff(&kept, picture));
-                if let Some(probe) = some_probe(&loaded.case, measured) {
+                if let Some(probe) = changed_probe(&kept, picture) {
                     let repeat = self.again("run", loaded, &probe);
-                    let _ = writeln!(below, "    to repeat one probe: {repeat}");
+                    let _ = writeln!(below, "    one byte that changed: {repeat}");
                 }
                 Verdict { below, ..plain("changed", BAD) }
             }
@@ -294,6 +307,18 @@ fn failed(error: &str, repeat: &str) -> Verdict {
     Verdict { below, reason: Some(error.to_owned()), ..plain("harness error", BAD) }
 }
 
+/// The error, with the line of the step that it is about.
+fn told(case: &Case, error: &HarnessError) -> String {
+    match error {
+        HarnessError::InStep { step, error } => {
+            let lines = crate::parse::lines(&case.steps);
+            let line = lines.into_iter().find(|line| line.step == Some(*step));
+            format!("in `{}`: {error}", line.map_or(String::new(), |line| line.text))
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// The first probe without an answer: why, and the arguments that repeat it.
 fn unanswered(measured: &Measurement) -> Option<(String, String)> {
     measured.sweeps.iter().enumerate().find_map(|(index, sweep)| match sweep {
@@ -306,19 +331,35 @@ fn unanswered(measured: &Measurement) -> Option<(String, String)> {
     })
 }
 
-/// The arguments for some probe of a case that changed: its first access at the last boundary.
-fn some_probe(case: &Case, measured: &Measurement) -> Option<String> {
-    let first = case.walk().find_map(|(_, _, step)| match step {
-        Step::Sweep { accesses, .. } => accesses.first().copied(),
-        _ => None,
-    })?;
-    let at = match measured.sweeps.first() {
-        Some(SweepResult::Map(map)) => {
-            map.rows.first().and_then(|row| row.boundaries().last()).unwrap_or(0)
+/// The arguments that probe one byte of which the outcome has changed, found in the two pictures.
+fn changed_probe(kept: &str, measured: &str) -> Option<String> {
+    let before = rows(kept);
+    let (access, at, _) = rows(measured).into_iter().find(|row| !before.contains(row))?;
+    let at = if at.contains(' ') { format!("'{at}'") } else { at };
+    Some(format!(" --access {access} --at {at}"))
+}
+
+/// The cells of all rows of a picture: access, first offset of the region, and what stands there.
+fn rows(picture: &str) -> Vec<(String, String, String)> {
+    let mut cells = Vec::new();
+    let mut head: Vec<char> = Vec::new();
+    for line in picture.lines() {
+        let word = line.split_whitespace().next().unwrap_or("");
+        if Access::from_name(word).is_none() || !line.contains("| ") {
+            head = line.chars().collect();
+            continue;
         }
-        _ => 0,
-    };
-    Some(format!(" --access {first} --at {at}"))
+        let mut column = 0;
+        for (index, part) in line.split('|').enumerate() {
+            let name: String = head.iter().skip(column - usize::from(index > 0)).collect();
+            let at = name.split("  ").next().unwrap_or("").trim().to_owned();
+            if index > 0 && !at.is_empty() {
+                cells.push((word.to_owned(), at, part.trim().to_owned()));
+            }
+            column += part.chars().count() + 1;
+        }
+    }
+    cells
 }
 
 fn diff(kept: &str, measured: &str) -> String {

@@ -92,7 +92,26 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
             return collect(&root.join(argument), paths);
         }
     }
-    Err(usage(&format!("there is no case `{argument}`"), "`faultmap list` names them all"))
+    if path.extension().is_some_and(|ending| ending == ENDING) {
+        return Err(usage(
+            &format!("there is no file {argument}"),
+            "`faultmap list` names the cases",
+        ));
+    }
+    let known = root().map(|root| ids_below(&root)).unwrap_or_default();
+    let hint = match known.iter().find(|id| id.rsplit('/').next() == argument.rsplit('/').next()) {
+        Some(id) => format!("did you mean `{id}`?"),
+        None => "`faultmap list` names them all".to_owned(),
+    };
+    Err(usage(&format!("there is no case `{argument}`"), &hint))
+}
+
+/// The ids of the project's cases, as far as they can be read.
+fn ids_below(root: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    let _ = collect(root, &mut paths);
+    let below = paths.iter().filter_map(|path| path.strip_prefix(root).ok());
+    below.filter_map(|path| path.with_extension("").to_str().map(str::to_owned)).collect()
 }
 
 /// Every case file below a folder, in order.

@@ -331,6 +331,10 @@ impl Parser<'_> {
                         .hint(format!("a case makes at most {}", limits::MAPS)));
                 }
             }
+            Call::Pread if matches!(args.get(2), Some(Arg::Size(Size::Bytes(0, _)))) => {
+                return Err(ParseError::new(span, "a pread of no bytes shows nothing")
+                    .hint("its form is `pread(fd, offset, count);`"));
+            }
             Call::Pread | Call::Read => {
                 if let Some(Arg::Descriptor(name)) = args.first() {
                     self.scope.check_readable(name, span)?;

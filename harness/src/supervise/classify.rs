@@ -127,7 +127,10 @@ pub fn step_results(
             {
                 StepResult::TimedOut
             }
-            (_, _, own) => return Err(failure(own.unwrap_or(ending), evidence, deadline_ms)),
+            (_, _, own) => {
+                let error = Box::new(failure(own.unwrap_or(ending), evidence, deadline_ms));
+                return Err(HarnessError::InStep { step: index, error });
+            }
         };
         // A step of the victim itself that explains how the victim ended.
         answered |= begun && own == Some(ending) && result != StepResult::Done;
