@@ -75,6 +75,10 @@ rules! {
     /// stored bytes become bytes of the file. (POSIX mmap: never written out; Linux 6.13 for disks;
     /// mmap(2), BUGS)
     GrowthClearsTheTail,
+    /// Where a file grows within its last page, what had been stored past its new end is zero as well.
+    /// Open: ext4 zeroes the page to its end for ftruncate, and as far as the file now goes for pwrite.
+    /// (POSIX does not say: those bytes are still no part of the file)
+    GrowthClearsThePage,
     /// When the last page is written out, what had been stored past the end becomes zero in memory,
     /// too. Open: tmpfs writes nothing out; and a disk file system may do so at any time, which the
     /// model expects of msync and fsync alone. (mmap(2), BUGS; Linux: a folio that spans the end of the
@@ -161,7 +165,8 @@ rules! {
 
 impl Rule {
     /// The rules that are open: kernels and file systems may or may not keep to them.
-    pub const OPEN: [Rule; 2] = [Rule::GrowthClearsTheTail, Rule::WritebackClearsTheTail];
+    pub const OPEN: [Rule; 3] =
+        [Rule::GrowthClearsThePage, Rule::GrowthClearsTheTail, Rule::WritebackClearsTheTail];
 
     /// Its name, for pictures and `known:` comments.
     pub fn name(self) -> String {

@@ -282,7 +282,7 @@ impl World<'_> {
 
     /// The file or object has another size now: what becomes of its bytes and of all maps of it.
     pub fn resize(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
-        let (page, old) = (self.page(), self.objects[object].size);
+        let (unit, old) = (self.page(), self.objects[object].size);
         // To the size that it has is a shrinking by nothing: the tail is zeroed all the same.
         let (shrinks, end) = (size <= old, self.round_up(size));
         if shrinks {
@@ -296,16 +296,17 @@ impl World<'_> {
                     continue;
                 }
                 stretch.copies.retain(|at, _| !takes || *at < end);
-                if let (false, Some(copy)) = (leaves, stretch.copies.get_mut(&(size / page * page)))
+                if let (false, Some(copy)) = (leaves, stretch.copies.get_mut(&(size / unit * unit)))
                 {
                     copy.fill(size..u64::MAX, Content::Zero);
                 }
             }
         } else {
             let (clears, zero) = (self.on(Rule::GrowthClearsTheTail), self.on(Rule::GrowthIsZero));
+            let page = self.on(Rule::GrowthClearsThePage);
             let bytes = &mut self.objects[object].bytes;
             if clears {
-                bytes.fill(old..size, Content::Zero); // what lies past the new end stays
+                bytes.fill(old..if page { u64::MAX } else { size }, Content::Zero);
             }
             if !zero {
                 bytes.fill(old..size, Content::Byte(1));
