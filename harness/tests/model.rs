@@ -226,8 +226,10 @@ fn a_page_that_is_no_power_of_two_is_refused_with_the_reason() {
 fn a_known_difference_that_has_gone_away_fails() {
     let text = "// known: PastEofIsSigbus on some other kernel\nfd = file(100);\n\
                 map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, read);\n";
-    let (code, stdout, _) = command::show(text, &[]);
+    let (_dir, path) = command::case_file(text);
+    let (code, stdout, _) = command::run(command::faultmap(&["run"]).arg(&path));
     assert_eq!(code, Some(1), "{stdout}");
+    assert!(stdout.contains("1 split"), "{stdout}");
     assert!(stdout.contains("known: PastEofIsSigbus no longer holds"), "{stdout}");
 }
 

@@ -132,7 +132,7 @@ impl<'a> Reporter<'a> {
             let errors = count(*harness_errors, "harness error");
             let counts = match self.compare {
                 true => format!("{same} same, {changed} changed, {new} new, {split} split"),
-                false => format!("{measured} measured, {split} split"),
+                false => format!("{measured} measured"),
             };
             let children = match self.children {
                 1 => "1 child".to_owned(),
@@ -163,7 +163,7 @@ impl<'a> Reporter<'a> {
         });
         let verdict = self.verdict(loaded, &report.result, picture.as_deref());
         let verdict = match judged.and_then(|judged| unexplained(&loaded.case, &judged)) {
-            Some(reason) if matches!(verdict.word, "same" | "new" | "measured") => Verdict {
+            Some(reason) if self.compare && matches!(verdict.word, "same" | "new") => Verdict {
                 below: format!("    {BAD}{reason}{BAD:#}\n"),
                 reason: Some(reason),
                 ..plain("split", BAD)
