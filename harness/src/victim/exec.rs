@@ -28,7 +28,7 @@ pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
         if index > 0 && returns_at(index) == returns_at(0) {
             break; // a whole instruction has been seen
         }
-        let at = address + index as usize;
+        let at = address.wrapping_add(index as usize);
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,

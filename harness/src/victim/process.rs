@@ -51,7 +51,11 @@ impl Victim<'_> {
                 }
                 self.child.exit(0)
             }
-            Ok(pid) => self.strangers[process] = pid,
+            Ok(pid) => {
+                if let Some(place) = self.strangers.get_mut(process) {
+                    *place = pid;
+                }
+            }
         }
     }
 
@@ -85,7 +89,7 @@ impl Victim<'_> {
                 let wake = libc::FUTEX_WAKE as usize;
                 let _ =
                     self.child.call(libc::SYS_futex, [word.as_ptr() as usize, wake, 1, 0, 0, 0]);
-                self.strangers[process]
+                self.strangers.get(process).copied().unwrap_or(0)
             }
         };
         let status = std::cell::Cell::new(0i32);

@@ -41,7 +41,7 @@ pub(super) fn note(slot: &Slot, byte: Clean) {
     slot.run_count.store((count + 1).min(slot.runs.len() + 1) as u32, Relaxed);
 }
 
-/// The run that was packed; `None` for a number that [`note`] never writes.
+/// The run that was packed; `None` for a number that no victim writes.
 pub fn unpack(packed: u64) -> Option<Run> {
     let count = u32::try_from(packed & 0xffff_ffff_ffff).ok().filter(|count| *count > 0)?;
     let value = (packed >> 48) as u8;
