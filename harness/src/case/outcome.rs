@@ -24,6 +24,9 @@ pub enum Outcome {
 pub enum Clean {
     /// The right byte of the file for this offset.
     Data,
+    /// A byte that a file was filled with, but not the one for this offset of this file: something was
+    /// copied here, or shows the wrong page.
+    OtherData,
     /// A zero.
     Zero,
     /// Another byte: one that a step of the case stored.
@@ -171,6 +174,7 @@ impl fmt::Display for Clean {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Clean::Data => f.write_str("data"),
+            Clean::OtherData => f.write_str("other data"),
             Clean::Zero => f.write_str("zero"),
             Clean::Byte(byte) if byte.is_ascii_graphic() && *byte != b'\'' && *byte != b'\\' => {
                 write!(f, "'{}'", char::from(*byte))

@@ -112,7 +112,7 @@ pub fn run(
         readers.extend(ends.map(|(results, _)| Some(BufReader::new(File::from(results)))));
     }
     let counts = Counts::default();
-    let mut totals = Totals { out, seed, counts, shown_open: false, splits: 0, errors: 0 };
+    let mut totals = Totals { out, seed, counts, shown_open: Vec::new(), splits: 0, errors: 0 };
     let mut output = Output::default();
     let bar = match std::io::stderr().is_terminal() {
         true => ProgressBar::new_spinner(),
@@ -167,8 +167,8 @@ struct Totals<'a> {
     out: &'a Path,
     seed: u64,
     counts: Counts,
-    /// One program of which an open rule did not hold has been shown: the others are like it.
-    shown_open: bool,
+    /// One program for each open rule that did not hold: the others are like it.
+    shown_open: Vec<String>,
     splits: u64,
     errors: u64,
 }
@@ -182,8 +182,9 @@ impl Totals<'_> {
                 self.keep("split", &split, output);
             }
             Message::Open(split) => {
-                if !std::mem::replace(&mut self.shown_open, true) {
+                if !self.shown_open.contains(&split.difference) {
                     self.keep("open", &split, output);
+                    self.shown_open.push(split.difference);
                 }
             }
             Message::Failed { number, error } => {
@@ -231,6 +232,8 @@ impl Totals<'_> {
 struct Kernel<'a> {
     supervisor: &'a Supervisor,
     backing: &'a Backing,
+    /// What the steps come to while files hold return instructions.
+    code_steps: Option<Vec<StepResult>>,
     abandoned: bool,
 }
 
@@ -255,10 +258,13 @@ impl Kernel<'_> {
 
 impl Answer for Kernel<'_> {
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
-        // As the probes will have it: what steps see depends on what files hold.
+        // What steps see of the files depends on what these hold while fetches are probed.
         let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first().copied());
-        let fill = access.map_or(Fill::Pattern, Fill::of);
-        self.ask(case, |measurer| measurer.steps(fill))
+        self.code_steps = match access.map(Fill::of) {
+            Some(Fill::Code) => Some(self.ask(case, |measurer| measurer.steps(Fill::Code))?),
+            _ => None,
+        };
+        self.ask(case, |measurer| measurer.steps(Fill::Pattern))
     }
 
     fn probe(
@@ -271,7 +277,8 @@ impl Answer for Kernel<'_> {
             return Err(HarnessError::System("there is no sweep to probe".to_owned()));
         };
         let probe = Probe { sweep, access: *access, at };
-        self.ask(case, |measurer| measurer.probe(&probe, steps))
+        let code_steps = self.code_steps.clone();
+        self.ask(case, |measurer| measurer.probe(&probe, code_steps.as_deref().unwrap_or(steps)))
     }
 }
 
@@ -294,8 +301,9 @@ fn work(
     let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
         return 1;
     };
-    let mut kernel = Kernel { supervisor: &supervisor, backing, abandoned: false };
-    let (mut counts, mut shown_open) = (Counts::default(), false);
+    let mut kernel =
+        Kernel { supervisor: &supervisor, backing, code_steps: None, abandoned: false };
+    let (mut counts, mut shown_open) = (Counts::default(), Vec::new());
     let mut told = Instant::now();
     for number in (first..bounds.count).step_by(step as usize) {
         if bounds.until.is_some_and(|until| Instant::now() >= until) {
@@ -314,7 +322,8 @@ fn work(
             Ok(Tried::Open(rule, bytes)) => {
                 counts.bytes += bytes;
                 counts.open += 1;
-                let first = !std::mem::replace(&mut shown_open, true);
+                let first = !shown_open.contains(&rule);
+                shown_open.push(rule);
                 let shrunk = first.then(|| search.shrink_open(number, rule, &mut kernel)).flatten();
                 shrunk.is_none_or(|split| send(&Message::Open(split)))
             }

@@ -3,16 +3,19 @@
 //! The text goes through the parser like any other: what the search runs is a case file, and a split
 //! that it finds can be kept as one.
 
-use super::recipe::{Choice, EXTRAS, MODES, Near, PROTECTIONS, RANGE_CALLS, Recipe, TEXTS};
+use super::recipe::{
+    Choice, EXTRAS, FALLOCATES, FILES, Near, PLACED, PROTECTIONS, RANGE_CALLS, REMAPS, Recipe,
+    SEALS, SIGNALS, TEXTS,
+};
 use crate::case::Access;
 
 /// The text of the case, without any comment.
 pub fn text(recipe: &Recipe) -> String {
     let mut cook = Cook::default();
-    for (size, mode) in &recipe.files {
+    for (size, how) in &recipe.files {
         let name = format!("f{}", cook.files.len() + 1);
-        let mode = MODES[mode % MODES.len()];
-        cook.line(&format!("{name} = file({}, {mode});", size.text()));
+        let (call, flags) = FILES[how % FILES.len()];
+        cook.line(&format!("{name} = {call}({}, {flags});", size.text()));
         cook.files.push(name);
     }
     cook.steps(&recipe.choices, true);
@@ -118,15 +121,30 @@ impl Cook {
                 self.maps.push(name.clone());
                 format!("{name} = mmap(0, {length}, {prot}, {kind}{extra}, {rest});")
             }
-            Choice::Fixed { map, at, file, pages, prot, shared, noreplace } => {
+            Choice::Placed { map, at, file, pages, prot, shared, how } => {
                 let (kind, rest) = of(self, *file, *shared, *at);
-                let fixed = if *noreplace { "MAP_FIXED_NOREPLACE" } else { "MAP_FIXED" };
+                let how = PLACED[how % PLACED.len()];
                 let (map, prot) = (pick(&self.maps, *map)?.clone(), protection(*prot));
                 let name = self.map_name();
-                format!(
-                    "{name} = mmap({map} + {at} * PAGE, {pages} * PAGE, {prot}, {kind} | {fixed}, {rest});"
-                )
+                let line = format!(
+                    "{name} = mmap({map} + {at} * PAGE, {pages} * PAGE, {prot}, {kind}{how}, {rest});"
+                );
+                if how.is_empty() {
+                    self.maps.push(name);
+                }
+                line
             }
+            Choice::Segment { length, read_only } => {
+                let name = self.map_name();
+                let id = format!("s{name}");
+                let flags = if *read_only { "SHM_RDONLY" } else { "0" };
+                let length = length.text();
+                self.line(&format!("{id} = shmget(IPC_PRIVATE, {length}, IPC_CREAT | 0600);"));
+                self.line(&format!("{name} = shmat({id}, NULL, {flags});"));
+                self.maps.push(name);
+                format!("shmctl({id}, IPC_RMID);")
+            }
+            Choice::Detach { map } => format!("shmdt({});", pick(&self.maps, *map)?),
             Choice::Touch { map, at, width, store } => {
                 let (map, at) = (pick(&self.maps, *map)?, at.text());
                 let to = if *width > 1 { format!("..{at} + {width}") } else { String::new() };
@@ -134,41 +152,61 @@ impl Cook {
                     store.map_or(String::new(), |byte| format!(" = '{}'", char::from(byte)));
                 format!("{map}[{at}{to}]{store};")
             }
-            Choice::Range { call, map, at, length, prot } => {
-                let call = RANGE_CALLS[call % RANGE_CALLS.len()];
+            Choice::Range { call, map, at, length, last } => {
+                let (call, lasts) = RANGE_CALLS[call % RANGE_CALLS.len()];
                 let map = pick(&self.maps, *map)?;
-                let last = match call {
-                    "mprotect" => format!(", {}", protection(*prot)),
-                    "msync" => ", MS_SYNC".to_owned(),
-                    "madvise" => ", MADV_DONTNEED".to_owned(),
-                    _ => String::new(),
-                };
+                let last = lasts.get(last % lasts.len().max(1)).map(|last| format!(", {last}"));
+                let last = last.unwrap_or_default();
                 format!("{call}({map} + {}, {}{last});", at.text(), length.text())
             }
-            Choice::Mremap { map, at, old, new, moves } => {
-                let map = pick(&self.maps, *map)?.clone();
-                let flags = if *moves { "MREMAP_MAYMOVE" } else { "0" };
+            Choice::Mremap { map, at, old, new, flags, to } => {
+                let flags = REMAPS[flags % REMAPS.len()];
+                let (map, target) =
+                    (pick(&self.maps, *map)?.clone(), pick(&self.maps, to.0)?.clone());
+                let to = match flags.contains("FIXED") {
+                    true => format!(", {target} + {} * PAGE", to.1),
+                    false => String::new(),
+                };
                 let name = self.map_name();
-                let line = format!(
-                    "{name} = mremap({map} + {at} * PAGE, {}, {}, {flags});",
-                    old.text(),
-                    new.text()
-                );
+                let (old, new) = (old.text(), new.text());
+                let line =
+                    format!("{name} = mremap({map} + {at} * PAGE, {old}, {new}, {flags}{to});");
                 self.maps.push(name);
                 line
+            }
+            Choice::Pages { map, at, pages, first } => {
+                let map = pick(&self.maps, *map)?;
+                format!("remap_file_pages({map} + {at} * PAGE, {pages} * PAGE, 0, {first}, 0);")
+            }
+            Choice::Transfer { reads, file, map, at, count } => {
+                let (file, map) = (pick(&self.files, *file)?, pick(&self.maps, *map)?);
+                let call = if *reads { "read" } else { "write" };
+                format!("{call}({file}, {map} + {}, {});", at.text(), count.text())
+            }
+            Choice::Signal { how } => SIGNALS[how % SIGNALS.len()].to_owned(),
+            Choice::Seal { file, seals } => {
+                let seals = SEALS[seals % SEALS.len()];
+                format!("fcntl({}, F_ADD_SEALS, {seals});", pick(&self.files, *file)?)
             }
             Choice::Ftruncate { file, size } => {
                 format!("ftruncate({}, {});", pick(&self.files, *file)?, size.text())
             }
             Choice::Fallocate { file, mode, at, length } => {
-                let modes =
-                    ["FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE", "0", "FALLOC_FL_KEEP_SIZE"];
-                let mode = modes[mode % modes.len()];
+                let mode = FALLOCATES[mode % FALLOCATES.len()];
                 let file = pick(&self.files, *file)?;
-                format!("fallocate({file}, {mode}, {}, {});", at.text(), length.text())
+                // Where what follows moves, the file system counts in blocks of its own.
+                let whole = mode.contains("COLLAPSE") || mode.contains("INSERT");
+                let text = |near: &Near| match whole {
+                    true => Near { bytes: 0, ..*near }.text(),
+                    false => near.text(),
+                };
+                format!("fallocate({file}, {mode}, {}, {});", text(at), text(length))
             }
             Choice::Pread { file, at, length } => {
-                format!("pread({}, {}, {});", pick(&self.files, *file)?, at.text(), length.text())
+                let (file, at, length) = (pick(&self.files, *file)?, at.text(), length.text());
+                // One of no bytes is no case.
+                let length = if length == "0" { "1" } else { &length };
+                format!("pread({file}, {at}, {length});")
             }
             Choice::Pwrite { file, at, text } => {
                 let text = TEXTS[text % TEXTS.len()];

@@ -21,22 +21,34 @@ pub struct Near {
 pub enum Choice {
     /// A map of a file or of memory.
     Mmap { file: Option<usize>, length: Near, prot: usize, shared: bool, offset: u64, extra: usize },
-    /// A map placed within another.
-    Fixed {
+    /// A map placed within another, or asked to be.
+    Placed {
         map: usize,
         at: u64,
         file: Option<usize>,
         pages: u64,
         prot: usize,
         shared: bool,
-        noreplace: bool,
+        how: usize,
     },
+    /// A System V segment, attached.
+    Segment { length: Near, read_only: bool },
+    /// A segment detached.
+    Detach { map: usize },
     /// A load or a store.
     Touch { map: usize, at: Near, width: usize, store: Option<u8> },
-    /// munmap, mprotect, msync, mlock, munlock or MADV_DONTNEED of a part.
-    Range { call: usize, map: usize, at: Near, length: Near, prot: usize },
-    /// mremap of a part.
-    Mremap { map: usize, at: u64, old: Near, new: Near, moves: bool },
+    /// munmap, mprotect, msync, mlock, munlock, madvise or mseal of a part.
+    Range { call: usize, map: usize, at: Near, length: Near, last: usize },
+    /// mremap of a part; to a place in another map where there is one.
+    Mremap { map: usize, at: u64, old: Near, new: Near, flags: usize, to: (usize, u64) },
+    /// remap_file_pages of a part.
+    Pages { map: usize, at: u64, pages: u64, first: u64 },
+    /// read into a map, or write from one.
+    Transfer { reads: bool, file: usize, map: usize, at: Near, count: Near },
+    /// A signal ignored, blocked or set back.
+    Signal { how: usize },
+    /// A seal.
+    Seal { file: usize, seals: usize },
     /// The file beside its maps.
     Ftruncate { file: usize, size: Near },
     /// A hole, room, or nothing that can be seen.
@@ -54,7 +66,7 @@ pub enum Choice {
 /// A whole program, and which map is swept at its end.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// The files: size, and how they are opened.
+    /// The files: size, and how they are made and opened.
     pub files: Vec<(Near, usize)>,
     /// The steps.
     pub choices: Vec<Choice>,
@@ -71,12 +83,71 @@ pub const PROTECTIONS: [&str; 6] = [
     "PROT_READ | PROT_EXEC",
     "PROT_READ | PROT_WRITE | PROT_EXEC",
 ];
-/// How files are opened; mostly for reading and writing.
-pub const MODES: [&str; 3] = ["O_RDWR", "O_RDONLY", "O_WRONLY"];
-/// Calls on a range.
-pub const RANGE_CALLS: [&str; 6] = ["munmap", "mprotect", "msync", "madvise", "mlock", "munlock"];
+/// How files are made; mostly for reading and writing.
+pub const FILES: [(&str, &str); 5] = [
+    ("file", "O_RDWR"),
+    ("file", "O_RDONLY"),
+    ("file", "O_WRONLY"),
+    ("file", "O_RDWR | O_APPEND"),
+    ("memfd", "MFD_ALLOW_SEALING"),
+];
+/// Calls on a range, and what may stand in their last place; the commonest first.
+pub const RANGE_CALLS: [(&str, &[&str]); 7] = [
+    ("munmap", &[]),
+    ("mprotect", &PROTECTIONS),
+    (
+        "madvise",
+        &[
+            "MADV_DONTNEED",
+            "MADV_DONTFORK",
+            "MADV_DOFORK",
+            "MADV_WIPEONFORK",
+            "MADV_KEEPONFORK",
+            "MADV_DONTNEED_LOCKED",
+            "MADV_REMOVE",
+            "MADV_POPULATE_READ",
+            "MADV_POPULATE_WRITE",
+            "MADV_GUARD_INSTALL",
+            "MADV_GUARD_REMOVE",
+            "MADV_FREE",
+            "MADV_COLD",
+            "MADV_WILLNEED",
+        ],
+    ),
+    ("msync", &["MS_SYNC", "MS_ASYNC", "MS_SYNC | MS_INVALIDATE"]),
+    ("mlock", &[]),
+    ("munlock", &[]),
+    ("mseal", &["0"]),
+];
 /// Flags beside MAP_SHARED and MAP_PRIVATE.
 pub const EXTRAS: [&str; 3] = ["", " | MAP_POPULATE", " | MAP_LOCKED"];
+/// How a map is placed within another.
+pub const PLACED: [&str; 3] = [" | MAP_FIXED", " | MAP_FIXED_NOREPLACE", ""];
+/// Flags of mremap.
+pub const REMAPS: [&str; 4] =
+    ["MREMAP_MAYMOVE", "0", "MREMAP_MAYMOVE | MREMAP_FIXED", "MREMAP_MAYMOVE | MREMAP_DONTUNMAP"];
+/// What may be done about the signals of faults.
+pub const SIGNALS: [&str; 6] = [
+    "sigaction(SIGBUS, SIG_IGN);",
+    "sigaction(SIGSEGV, SIG_IGN);",
+    "sigaction(SIGBUS, SIG_DFL);",
+    "sigprocmask(SIG_BLOCK, SIGSEGV);",
+    "sigprocmask(SIG_SETMASK, SIGBUS);",
+    "sigprocmask(SIG_UNBLOCK, SIGSEGV);",
+];
+/// Modes of fallocate.
+pub const FALLOCATES: [&str; 7] = [
+    "FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE",
+    "0",
+    "FALLOC_FL_KEEP_SIZE",
+    "FALLOC_FL_ZERO_RANGE",
+    "FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE",
+    "FALLOC_FL_COLLAPSE_RANGE",
+    "FALLOC_FL_INSERT_RANGE",
+];
+/// Seals.
+pub const SEALS: [&str; 5] =
+    ["F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_FUTURE_WRITE", "F_SEAL_SEAL"];
 /// Texts to write.
 pub const TEXTS: [&str; 3] = ["w", "uv", "0123456789"];
 
@@ -118,26 +189,45 @@ fn choice() -> impl Strategy<Value = Choice> {
                 Choice::Mmap { file, length, prot, shared, offset, extra }
             }
         ),
-        1 => (0usize..4, 0u64..=2, file(), 1u64..=2, weighted(6), any::<bool>(), any::<bool>())
-            .prop_map(|(map, at, file, pages, prot, shared, noreplace)| {
-                Choice::Fixed { map, at, file, pages, prot, shared, noreplace }
+        1 => (0usize..4, 0u64..=2, file(), 1u64..=2, weighted(6), any::<bool>(), weighted(3))
+            .prop_map(|(map, at, file, pages, prot, shared, how)| {
+                Choice::Placed { map, at, file, pages, prot, shared, how }
             }),
         6 => (0usize..4, low(), width, store)
             .prop_map(|(map, at, width, store)| Choice::Touch { map, at, width, store }),
-        4 => (0usize..6, 0usize..4, anywhere(), anywhere(), 0usize..6)
-            .prop_map(|(call, map, at, length, prot)| {
-                Choice::Range { call, map, at, length, prot }
+        5 => (0..RANGE_CALLS.len(), 0usize..4, anywhere(), anywhere(), weighted(14))
+            .prop_map(|(call, map, at, length, last)| {
+                Choice::Range { call, map, at, length, last }
             }),
-        1 => (0usize..4, 0u64..=1, anywhere(), anywhere(), any::<bool>())
-            .prop_map(|(map, at, old, new, moves)| Choice::Mremap { map, at, old, new, moves }),
+        1 => (0usize..4, 0u64..=1, anywhere(), anywhere(), weighted(4), (0usize..4, 0u64..=3))
+            .prop_map(|(map, at, old, new, flags, to)| {
+                Choice::Mremap { map, at, old, new, flags, to }
+            }),
+        2 => (any::<bool>(), 0usize..2, 0usize..4, anywhere(), anywhere()).prop_map(
+            |(reads, file, map, at, count)| Choice::Transfer { reads, file, map, at, count }
+        ),
+        1 => rare(),
         2 => (0usize..2, anywhere()).prop_map(|(file, size)| Choice::Ftruncate { file, size }),
-        1 => (0usize..2, 0usize..3, anywhere(), anywhere())
+        1 => (0usize..2, weighted(FALLOCATES.len()), anywhere(), anywhere())
             .prop_map(|(file, mode, at, length)| Choice::Fallocate { file, mode, at, length }),
         1 => (0usize..2, anywhere(), anywhere())
             .prop_map(|(file, at, length)| Choice::Pread { file, at, length }),
         2 => (0usize..2, anywhere(), 0usize..3)
             .prop_map(|(file, at, text)| Choice::Pwrite { file, at, text }),
         1 => (0usize..2).prop_map(|file| Choice::Close { file }),
+    ]
+}
+
+/// What is enough to be tried now and then.
+fn rare() -> impl Strategy<Value = Choice> {
+    prop_oneof![
+        (0usize..4, 0u64..=2, 1u64..=2, 0u64..=2)
+            .prop_map(|(map, at, pages, first)| Choice::Pages { map, at, pages, first }),
+        (0..SIGNALS.len()).prop_map(|how| Choice::Signal { how }),
+        (0usize..2, 0..SEALS.len()).prop_map(|(file, seals)| Choice::Seal { file, seals }),
+        (ample(), any::<bool>())
+            .prop_map(|(length, read_only)| Choice::Segment { length, read_only }),
+        (0usize..4).prop_map(|map| Choice::Detach { map }),
     ]
 }
 
@@ -148,7 +238,7 @@ fn block() -> impl Strategy<Value = Choice> {
 
 /// All recipes.
 pub fn recipe() -> impl Strategy<Value = Recipe> {
-    let files = prop::collection::vec((ample(), weighted(3)), 1..=2);
+    let files = prop::collection::vec((ample(), weighted(FILES.len())), 1..=2);
     let steps = prop::collection::vec(prop_oneof![8 => choice(), 1 => block()], 1..10);
     let first = (file(), ample(), weighted(6), any::<bool>(), 0u64..=1, weighted(3)).prop_map(
         |(file, length, prot, shared, offset, extra)| Choice::Mmap {

@@ -3,15 +3,41 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::case::{Clean, PATTERN_PERIOD};
+
 /// What one byte holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// What the file was filled with at this offset.
-    Pattern,
+    /// What files are filled with: at offset `n` byte `n + phase` of the pattern. Each file has a phase
+    /// of its own; what was copied from elsewhere has another.
+    Pattern(u64),
     /// Zero.
     Zero,
     /// What a step stored.
     Byte(u8),
+}
+
+impl Content {
+    /// The same content, copied from one offset to another.
+    pub fn moved(self, from: u64, to: u64) -> Content {
+        let (from, to) = (from % PATTERN_PERIOD, to % PATTERN_PERIOD);
+        match self {
+            Content::Pattern(phase) => {
+                Content::Pattern((phase + PATTERN_PERIOD + from - to) % PATTERN_PERIOD)
+            }
+            other => other,
+        }
+    }
+
+    /// What is seen of it at a place that should show a file of this phase; none where it shows no file.
+    pub fn seen(self, phase: Option<u64>) -> Clean {
+        match self {
+            Content::Pattern(own) if Some(own) == phase => Clean::Data,
+            Content::Pattern(_) => Clean::OtherData,
+            Content::Zero => Clean::Zero,
+            Content::Byte(byte) => Clean::Byte(byte),
+        }
+    }
 }
 
 /// The content of every offset from 0 on.
@@ -53,6 +79,13 @@ impl Bytes {
         self.runs.range(range).map(|(start, _)| *start)
     }
 
+    /// Whether anything but zero stands in a range.
+    pub fn any_in(&self, range: Range<u64>) -> bool {
+        !range.is_empty()
+            && (self.at(range.start) != Content::Zero
+                || self.runs.range(range).any(|(_, content)| *content != Content::Zero))
+    }
+
     /// The runs of a range: length and content.
     pub fn runs(&self, range: Range<u64>) -> Vec<(u64, Content)> {
         let mut starts: Vec<u64> =
@@ -61,6 +94,18 @@ impl Bytes {
         starts.push(range.end);
         let lengths = starts.windows(2).filter(|pair| pair[0] < pair[1]);
         lengths.map(|pair| (pair[1] - pair[0], self.at(pair[0]))).collect()
+    }
+
+    /// Moves what stands in a range to another place; what it leaves behind is zero.
+    pub fn shift(&mut self, range: Range<u64>, to: u64) {
+        let runs = self.runs(range.clone());
+        self.fill(range.clone(), Content::Zero);
+        let mut from = range.start;
+        for (length, content) in runs {
+            let at = to + (from - range.start);
+            self.fill(at..at + length, content.moved(from, at));
+            from += length;
+        }
     }
 }
 
@@ -71,17 +116,25 @@ mod tests {
     #[test]
     fn filling_a_range_changes_that_range_alone() {
         let mut bytes = Bytes::all(Content::Zero);
-        bytes.fill(0..100, Content::Pattern);
+        bytes.fill(0..100, Content::Pattern(0));
         bytes.fill(10..20, Content::Byte(1));
         bytes.fill(15..30, Content::Byte(2));
         let runs = bytes.runs(0..200);
         let expected = [
-            (10, Content::Pattern),
+            (10, Content::Pattern(0)),
             (5, Content::Byte(1)),
             (15, Content::Byte(2)),
-            (70, Content::Pattern),
+            (70, Content::Pattern(0)),
             (100, Content::Zero),
         ];
         assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn what_was_copied_is_the_right_byte_where_the_pattern_repeats() {
+        let content = Content::Pattern(5);
+        assert_eq!(content.moved(10, 110).seen(Some(5)), Clean::OtherData);
+        assert_eq!(content.moved(10, 10 + 3 * PATTERN_PERIOD).seen(Some(5)), Clean::Data);
+        assert_eq!(content.moved(10, 110).moved(110, 10), content);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls on descriptors and files: what each changes, and the errno where it fails.
+//! Which call is performed where; its arguments; and descriptors: opened, closed, unlinked, sealed.
 
 use nix::libc;
 
@@ -6,8 +6,14 @@ use super::Unmodelled;
 use super::bytes::{Bytes, Content};
 use super::rule::Rule;
 use super::steps::{Performance, Returned, Value};
-use super::world::{Descriptor, Object, Shows};
-use crate::case::{Arg, Call, FlagWord, Size};
+use super::world::{Descriptor, Kind, Object, Shows};
+use crate::case::{Arg, Call, FlagWord, Size, pattern_phase};
+
+/// MFD_NOEXEC_SEAL and MFD_EXEC, which the C library does not name on every target. (<linux/memfd.h>)
+const MFD_NOEXEC_SEAL: i32 = 0x0008;
+const MFD_EXEC: i32 = 0x0010;
+/// F_SEAL_EXEC. (<linux/fcntl.h>)
+const F_SEAL_EXEC: i32 = 0x0020;
 
 impl Performance<'_> {
     /// Performs a call.
@@ -15,32 +21,38 @@ impl Performance<'_> {
         match call {
             Call::File | Call::Memfd => self.file(call, args),
             Call::Open => self.open(args),
-            Call::Dir | Call::Devzero | Call::Pipe => Ok(self.special(call, args)),
+            Call::Dir => Ok(self.opened(Shows::Dir, libc::O_RDONLY)),
+            Call::Devzero => self.open_as(Shows::DevZero, self.open_flags(args, 0)),
+            Call::Pipe => Ok(self.pipe()),
             Call::Close => Ok(self.close(args)),
             Call::Unlink => Ok(self.unlink(args)),
-            Call::Fsync => Ok(match self.descriptor(&args[0]) {
-                Some(descriptor) => match descriptor.shows {
-                    Shows::Object(object) => {
-                        self.world.write_back(object, 0..u64::MAX);
-                        Returned::Nothing
-                    }
-                    _ => return Err(Unmodelled::new("fsync of what is no file")),
-                },
-                None => Returned::Errno(libc::EBADF),
-            }),
-            Call::Ftruncate => self.ftruncate(args),
+            Call::Fcntl => Ok(self.add_seals(args)),
+            Call::Fsync => Ok(self.fsync(args)),
+            Call::Ftruncate => Ok(self.ftruncate(args)),
             Call::Fallocate => self.fallocate(args),
-            Call::Pread => self.pread(args),
-            Call::Pwrite => self.pwrite(args),
+            Call::Pread => Ok(self.pread(args)),
+            Call::Pwrite => Ok(self.pwrite(args)),
+            Call::Read => self.read(args),
+            Call::Write => self.write(args),
             Call::Mmap => self.mmap(args),
             Call::Munmap => self.munmap(args),
-            Call::Mprotect => self.mprotect(args),
             Call::Mremap => self.mremap(args),
+            Call::RemapFilePages => self.remap_file_pages(args),
+            Call::Mprotect => self.mprotect(args),
             Call::Madvise => self.madvise(args),
             Call::Msync => self.msync(args),
             Call::Mlock | Call::Munlock => self.mlock(call, args),
-            Call::Shmget | Call::Shmat | Call::Shmdt | Call::Shmctl => self.segment(call, args),
-            _ => Err(Unmodelled::new(format!("`{}`", call.signature().name))),
+            Call::Mseal => self.mseal(args),
+            Call::Shmget => self.shmget(args),
+            Call::Shmat => self.shmat(args),
+            Call::Shmdt => self.shmdt(args),
+            Call::Shmctl => Ok(self.remove_segment(args)),
+            Call::Sigaction => Ok(self.sigaction(args)),
+            Call::Sigprocmask => self.sigprocmask(args),
+            Call::Raise => self.raise(args),
+            Call::Setrlimit => self.setrlimit(args),
+            Call::Exit => Ok(Returned::Exits),
+            Call::Pause => Ok(Returned::Hangs),
         }
     }
 
@@ -54,6 +66,14 @@ impl Performance<'_> {
         }
     }
 
+    /// The flags of an open; a file is for reading and writing where the case does not say.
+    fn open_flags(&self, args: &[Arg], index: usize) -> i32 {
+        match args.get(index) {
+            Some(_) => Self::flags(args, index) as i32,
+            None => libc::O_RDWR,
+        }
+    }
+
     /// The number at this place, as the kernel sees it.
     pub fn number(&self, args: &[Arg], index: usize) -> i128 {
         match args.get(index) {
@@ -62,26 +82,47 @@ impl Performance<'_> {
         }
     }
 
-    /// The address at this place; `None` where it is told from a map that was never made.
-    pub fn address(&self, arg: &Arg) -> Result<u64, Unmodelled> {
-        let Arg::Address { map, offset } = arg else { return Ok(0) };
-        let offset: i128 = self.bytes(offset);
-        match map.as_ref().map(|map| self.value(map)) {
-            None => Ok(offset as u64),
-            Some(Value::Map(base)) => Ok((i128::from(base) + offset) as u64),
-            Some(_) => Err(Unmodelled::new("an address told from MAP_FAILED")),
+    /// A plain number of bytes, for lengths: negative ones are huge to the kernel.
+    pub fn length(&self, args: &[Arg], index: usize) -> u64 {
+        match args.get(index) {
+            Some(Arg::Size(size)) => Size::register(size, self.world.page()).unwrap_or(0),
+            _ => 0,
         }
     }
 
-    /// The open descriptor at this place.
-    pub fn descriptor(&mut self, arg: &Arg) -> Option<Descriptor> {
+    /// The address at this place.
+    pub fn address(&self, arg: &Arg) -> u64 {
+        let Arg::Address { map, offset } = arg else { return 0 };
+        let offset = self.bytes(offset) as u64;
+        match map.as_ref().map(|map| self.value(map)) {
+            None => offset,
+            Some(Value::Map(base)) => base.wrapping_add(offset),
+            Some(_) => u64::MAX.wrapping_add(offset), // MAP_FAILED is -1
+        }
+    }
+
+    /// The open descriptor at this place; none as well where it is one of O_PATH. (open(2): EBADF)
+    pub fn descriptor(&self, arg: &Arg) -> Option<Descriptor> {
         let Arg::Descriptor(name) = arg else { return None };
         let Value::Descriptor(number) = self.value(name) else { return None };
-        self.process().descriptors.get(number).copied().flatten()
+        let process = &self.processes[self.processes.len() - 1];
+        let descriptor = process.descriptors.get(number).copied().flatten();
+        descriptor.filter(|own| !own.path_only || !self.world.on(Rule::PathDescriptorIsEbadf))
     }
 
     /// Takes the lowest number that is free, as the kernel does.
-    fn opened(&mut self, descriptor: Descriptor) -> Returned {
+    fn opened(&mut self, shows: Shows, flags: i32) -> Returned {
+        let mode = flags & libc::O_ACCMODE;
+        self.world.positions.push(0);
+        let descriptor = Descriptor {
+            shows,
+            readable: mode != libc::O_WRONLY,
+            writable: mode != libc::O_RDONLY,
+            appends: flags & libc::O_APPEND != 0,
+            syncs: flags & libc::O_SYNC == libc::O_SYNC,
+            path_only: flags & libc::O_PATH != 0,
+            open_file: self.world.positions.len() - 1,
+        };
         let all = &mut self.process().descriptors;
         let number = all.iter().position(Option::is_none).unwrap_or(all.len());
         if number == all.len() {
@@ -91,74 +132,97 @@ impl Performance<'_> {
         Returned::Value(Value::Descriptor(number))
     }
 
-    /// The descriptor that an open with these flags gives.
-    fn open_as(&mut self, shows: Shows, flags: i64) -> Result<Returned, Unmodelled> {
-        const KNOWN: i32 = libc::O_RDONLY | libc::O_WRONLY | libc::O_RDWR | libc::O_TRUNC;
-        if flags & !i64::from(KNOWN) != 0 {
-            return Err(Unmodelled::new("flags of open beyond the mode and O_TRUNC"));
+    /// What an open with these flags gives.
+    fn open_as(&mut self, shows: Shows, flags: i32) -> Result<Returned, Unmodelled> {
+        if flags & libc::O_DIRECT != 0 {
+            return Err(Unmodelled::new("O_DIRECT, whose alignment is the file system's"));
         }
-        let mode = flags as i32 & libc::O_ACCMODE;
-        if let (Shows::Object(object), true) = (shows, flags as i32 & libc::O_TRUNC != 0) {
+        if self.process().limits.contains_key(&(libc::RLIMIT_NOFILE as i64)) {
+            return Err(Unmodelled::new("how many descriptors a process has below RLIMIT_NOFILE"));
+        }
+        let truncates = flags & libc::O_TRUNC != 0 && flags & libc::O_PATH == 0;
+        if let (Shows::Object(object), true) = (shows, truncates) {
+            if self.world.objects[object].size > 0 && self.sealed(object, libc::F_SEAL_SHRINK) {
+                return Ok(Returned::Errno(libc::EPERM));
+            }
             self.resize(object, 0);
         }
-        let (readable, writable) = (mode != libc::O_WRONLY, mode != libc::O_RDONLY);
-        Ok(self.opened(Descriptor { shows, readable, writable }))
+        Ok(self.opened(shows, flags))
     }
 
     fn file(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let flags = Self::flags(args, 1);
-        let plain = i64::from(libc::MFD_CLOEXEC);
-        if call == Call::Memfd && flags & !plain != 0 {
-            return Err(Unmodelled::new("memfds with seals or huge pages"));
-        }
+        let phase = pattern_phase(self.file_number());
         let size = self.number(args, 0) as u64;
         let mut bytes = Bytes::all(Content::Zero);
-        bytes.fill(0..size, Content::Pattern);
-        let named = call == Call::File;
-        self.world.objects.push(Object { size, bytes, is_file: true, named });
+        bytes.fill(0..size, Content::Pattern(phase));
+        let flags = Self::flags(args, 1) as i32;
+        let (kind, seals) = match call {
+            Call::File => (Kind::File(phase), libc::F_SEAL_SEAL),
+            _ if flags & libc::MFD_HUGETLB as i32 != 0 => {
+                return Err(Unmodelled::new("huge pages"));
+            }
+            _ if flags & MFD_EXEC != 0 && flags & MFD_NOEXEC_SEAL != 0 => {
+                return Err(Unmodelled::new("a memfd that cannot be made"));
+            }
+            _ if flags & MFD_NOEXEC_SEAL != 0 => (Kind::Memfd(phase), F_SEAL_EXEC),
+            _ if flags & libc::MFD_ALLOW_SEALING as i32 != 0 => (Kind::Memfd(phase), 0),
+            _ => (Kind::Memfd(phase), libc::F_SEAL_SEAL),
+        };
+        self.world.objects.push(Object { size, bytes, kind, named: call == Call::File, seals });
         let shows = Shows::Object(self.world.objects.len() - 1);
         match call {
-            Call::File if args.len() > 1 => self.open_as(shows, flags),
-            _ => self.open_as(shows, i64::from(libc::O_RDWR)),
+            Call::File => self.open_as(shows, self.open_flags(args, 1)),
+            _ => self.open_as(shows, libc::O_RDWR),
         }
     }
 
     fn open(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let Arg::Descriptor(name) = &args[0] else {
-            return Err(Unmodelled::new("files that the harness has not made"));
-        };
+        if let Arg::Text(path) = &args[0] {
+            let flags = Self::flags(args, 1) as i32;
+            let shows = match path.as_slice() {
+                b"/dev/zero" => Shows::DevZero,
+                b"/dev/null" => Shows::DevNull,
+                b"/dev/full" => Shows::DevFull,
+                b"/proc/self/maps" => Shows::ProcMaps,
+                _ => Shows::Proc,
+            };
+            let proc = matches!(shows, Shows::ProcMaps | Shows::Proc);
+            return match proc && flags & libc::O_ACCMODE != libc::O_RDONLY {
+                true => Err(Unmodelled::new("whether a file of /proc can be opened for writing")),
+                false => self.open_as(shows, flags),
+            };
+        }
         // The path is known, whether or not its descriptor is still open: the file is the one that the
         // variable was made for.
+        let Arg::Descriptor(name) = &args[0] else { return Ok(Returned::Errno(libc::EBADF)) };
         let Some(object) = self.made_for(name) else {
             return Err(Unmodelled::new("a file whose descriptor failed to open"));
         };
-        let flags = if args.len() > 1 { Self::flags(args, 1) } else { i64::from(libc::O_RDWR) };
-        self.open_as(Shows::Object(object), flags)
+        self.open_as(Shows::Object(object), self.open_flags(args, 1))
     }
 
-    fn special(&mut self, call: Call, args: &[Arg]) -> Returned {
-        let writable = match args.first() {
-            Some(_) => Self::flags(args, 0) as i32 & libc::O_ACCMODE != libc::O_RDONLY,
-            None => call == Call::Devzero,
-        };
-        let shows = if call == Call::Devzero { Shows::DevZero } else { Shows::NoFile };
-        let first = self.opened(Descriptor { shows, readable: true, writable });
-        if call == Call::Pipe {
-            self.opened(Descriptor { shows, readable: false, writable: true });
-        }
+    /// Both ends; the case knows the one for reading.
+    fn pipe(&mut self) -> Returned {
+        let first = self.opened(Shows::Pipe, libc::O_RDONLY);
+        let _ = self.opened(Shows::Pipe, libc::O_WRONLY);
         first
     }
 
     fn close(&mut self, args: &[Arg]) -> Returned {
-        let closed = self.descriptor(&args[0]).is_some();
-        if let (Arg::Descriptor(name), true) = (&args[0], self.world.on(Rule::ClosedIsEbadf)) {
-            if let Value::Descriptor(number) = self.value(name) {
-                if let Some(place) = self.process().descriptors.get_mut(number) {
+        let closes = self.world.on(Rule::ClosedIsEbadf);
+        let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::EBADF) };
+        let Value::Descriptor(number) = self.value(name) else {
+            return Returned::Errno(libc::EBADF);
+        };
+        match self.process().descriptors.get_mut(number) {
+            Some(place @ Some(_)) => {
+                if closes {
                     *place = None;
                 }
+                Returned::Nothing
             }
+            _ => Returned::Errno(libc::EBADF),
         }
-        if closed { Returned::Nothing } else { Returned::Errno(libc::EBADF) }
     }
 
     fn unlink(&mut self, args: &[Arg]) -> Returned {
@@ -173,127 +237,46 @@ impl Performance<'_> {
         }
     }
 
-    fn ftruncate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let size = self.number(args, 1);
-        let fails = self.world.on(Rule::FtruncateIsEinval);
-        if size < 0 {
-            let errno = if fails { libc::EINVAL } else { libc::EFBIG };
-            return Ok(Returned::Errno(errno));
-        }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        match descriptor.shows {
-            Shows::Object(object) if descriptor.writable || !fails => {
-                self.resize(object, size as u64);
-                Ok(Returned::Nothing)
-            }
-            _ => Ok(Returned::Errno(libc::EINVAL)),
-        }
+    /// Whether an object has one of these seals.
+    pub(super) fn sealed(&self, object: usize, seals: i32) -> bool {
+        let own = &self.world.objects[object];
+        matches!(own.kind, Kind::Memfd(_))
+            && own.seals & seals != 0
+            && self.world.on(Rule::SealsHold)
     }
 
-    fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let mode = Self::flags(args, 1) as i32;
-        let (offset, length) = (self.number(args, 2), self.number(args, 3));
+    fn add_seals(&mut self, args: &[Arg]) -> Returned {
+        let mut added = Self::flags(args, 2) as i32;
         let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        let Shows::Object(object) = descriptor.shows else {
-            return Err(Unmodelled::new("fallocate of what is no file"));
-        };
-        if offset < 0 || length <= 0 {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        if !descriptor.writable {
-            return Ok(Returned::Errno(libc::EBADF));
-        }
-        let size = self.world.objects[object].size;
-        let range = offset as u64..(offset + length) as u64;
-        let (keep, punch) = (libc::FALLOC_FL_KEEP_SIZE, libc::FALLOC_FL_PUNCH_HOLE);
-        if mode == punch | keep {
-            let end = range.end.min(size);
-            if range.end > size
-                && range.start < self.world.round_up(size)
-                && size % self.world.page() != 0
-            {
-                return Err(Unmodelled::new("a hole that reaches past the end of the file"));
-            }
-            if self.world.on(Rule::PunchingZeroes) {
-                self.world.objects[object]
-                    .bytes
-                    .fill(range.start..end.max(range.start), Content::Zero);
-            }
-            if !self.world.on(Rule::PunchingLeavesCopies) {
-                for process in &mut self.processes {
-                    let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-                    own.for_each(|stretch| stretch.copies.retain(|at, _| !range.contains(at)));
-                }
-            }
-        } else if mode == 0 {
-            if range.end > size {
-                self.resize(object, range.end);
-            }
-        } else if mode != keep {
-            return Err(Unmodelled::new("other modes of fallocate"));
-        }
-        Ok(Returned::Nothing)
-    }
-
-    fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        if offset < 0 {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        let Shows::Object(object) = descriptor.shows else {
-            return Err(Unmodelled::new("pread of what is no file"));
-        };
-        if !descriptor.readable {
-            return Ok(Returned::Errno(libc::EBADF));
-        }
-        let object = &self.world.objects[object];
-        let start = offset as u64;
-        let end = match self.world.on(Rule::PreadStopsAtEof) {
-            true => (start + count).min(object.size.max(start)),
-            false => start + count,
-        };
-        Ok(Returned::Saw(object.bytes.runs(start..end)))
-    }
-
-    fn pwrite(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let Arg::Text(text) = &args[1] else { return Ok(Returned::Nothing) };
-        let offset = self.number(args, 2);
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        if offset < 0 {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        let Shows::Object(object) = descriptor.shows else {
-            return Err(Unmodelled::new("pwrite to what is no file"));
+            return Returned::Errno(libc::EBADF);
         };
         if !descriptor.writable {
-            return Ok(Returned::Errno(libc::EBADF));
+            return Returned::Errno(libc::EPERM);
         }
-        let (start, count) = (offset as u64, text.len() as u64);
-        let grows = count > 0 && start + count > self.world.objects[object].size;
-        if grows && self.world.on(Rule::PwriteGrows) {
-            self.resize(object, start + count);
+        let Shows::Object(object) = descriptor.shows else {
+            return Returned::Errno(libc::EINVAL);
+        };
+        if self.world.on_for(Rule::FilesHaveNoSeals, object) {
+            return Returned::Errno(libc::EINVAL);
         }
-        for (at, byte) in (start..).zip(text) {
-            let content = if *byte == 0 { Content::Zero } else { Content::Byte(*byte) };
-            self.world.objects[object].bytes.fill(at..at + 1, content);
+        let own = self.world.objects[object].seals;
+        if own & libc::F_SEAL_SEAL != 0 {
+            return Returned::Errno(libc::EPERM);
         }
-        Ok(Returned::Count(count))
-    }
-
-    /// A plain number of bytes, for lengths: negative ones are huge to the kernel.
-    pub fn length(&self, args: &[Arg], index: usize) -> u64 {
-        match args.get(index) {
-            Some(Arg::Size(size)) => Size::register(size, self.world.page()).unwrap_or(0),
-            _ => 0,
+        let writes = added & libc::F_SEAL_WRITE != 0 && own & libc::F_SEAL_WRITE == 0;
+        let mapped = self.processes.iter().flat_map(|process| process.space.iter()).any(|map| {
+            map.object == Some(object) && map.shared && map.may & super::space::WRITE != 0
+        });
+        if writes && mapped && self.world.on(Rule::SealWriteOfMappedIsEbusy) {
+            return Returned::Errno(libc::EBUSY);
         }
+        // A file that may be executed is sealed against writing along with its mode. (Linux 6.3:
+        // memfd_add_seals)
+        if added & F_SEAL_EXEC != 0 && own & F_SEAL_EXEC == 0 {
+            added |= libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+            added |= libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        }
+        self.world.objects[object].seals |= added;
+        Returned::Nothing
     }
 }

@@ -1,6 +1,5 @@
-//! mmap, munmap and mremap: what each maps or unmaps, and the errno where it fails.
+//! mmap and munmap: what each maps or unmaps, and the errno where it fails.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use nix::libc;
@@ -9,14 +8,23 @@ use super::Unmodelled;
 use super::bytes::{Bytes, Content};
 use super::rule::Rule;
 use super::space::{EXEC, READ, Stretch, WRITE};
-use super::steps::{Performance, Returned, Value};
-use super::world::{Object, Shows};
+use super::steps::{APART, Performance, Returned, Value};
+use super::world::{Descriptor, Kind, Object, Shows};
 use crate::case::Arg;
 
 /// More than any process has: 47 bits, of which a page stays unused.
 pub(super) const ADDRESSES: u64 = 1 << 47;
 /// The largest offset that a file can have.
 const FILE_END: u64 = i64::MAX as u64;
+/// MAP_DROPPABLE, a type of its own. (<linux/mman.h>)
+const MAP_DROPPABLE: i32 = 0x08;
+
+/// What a map may be made of.
+struct Origin {
+    shows: Option<Shows>,
+    /// The protection that it may ever have.
+    may: i64,
+}
 
 impl Performance<'_> {
     pub(super) fn in_page(&self, address: u64) -> bool {
@@ -26,24 +34,16 @@ impl Performance<'_> {
     pub(super) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (length, prot) = (self.length(args, 1), Self::flags(args, 2));
         let (flags, offset) = (Self::flags(args, 3) as i32, self.number(args, 5) as u64);
-        let known = libc::MAP_SHARED
-            | libc::MAP_PRIVATE
-            | libc::MAP_ANONYMOUS
-            | libc::MAP_FIXED
-            | libc::MAP_FIXED_NOREPLACE
-            | libc::MAP_LOCKED
-            | libc::MAP_POPULATE
-            | libc::MAP_NORESERVE;
-        if flags & !known != 0 || prot & !(READ | WRITE | EXEC) != 0 {
-            return Err(Unmodelled::new("other flags of mmap"));
-        }
-        let kind = flags & libc::MAP_TYPE;
         let errno = |errno| Ok(Returned::Errno(errno));
+        let has = |flag| flags & flag != 0;
+        if has(libc::MAP_HUGETLB) || has(libc::MAP_SYNC) {
+            return Err(Unmodelled::new("MAP_HUGETLB and MAP_SYNC, which only some files have"));
+        }
         let page = self.world.page();
         if offset % page != 0 && self.world.on(Rule::OffsetInPageIsEinval) {
             return errno(libc::EINVAL);
         }
-        let anonymous = flags & libc::MAP_ANONYMOUS != 0;
+        let anonymous = has(libc::MAP_ANONYMOUS);
         let descriptor = if anonymous { None } else { self.descriptor(&args[4]) };
         if !anonymous && descriptor.is_none() && self.world.on(Rule::NoDescriptorIsEbadf) {
             return errno(libc::EBADF);
@@ -51,8 +51,6 @@ impl Performance<'_> {
         if length == 0 && self.world.on(Rule::LengthZeroIsEinval) {
             return errno(libc::EINVAL);
         }
-        let fixed = flags & (libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) != 0;
-        let noreplace = flags & libc::MAP_FIXED_NOREPLACE != 0;
         if length > ADDRESSES && self.world.on(Rule::TooLongIsEnomem) {
             return errno(libc::ENOMEM);
         }
@@ -60,91 +58,168 @@ impl Performance<'_> {
             true => length.div_ceil(page) * page,
             false => length / page * page,
         };
-        let asked = self.address(&args[0])?;
-        if fixed && self.in_page(asked) {
-            return errno(libc::EINVAL);
-        }
-        if !fixed && asked != 0 {
-            return Err(Unmodelled::new("a hint that the kernel may follow or not"));
-        }
-        let range = |start: u64| start..start.saturating_add(pages);
-        if noreplace
-            && self.process().space.any_in(&range(asked))
-            && self.world.on(Rule::NoreplaceIsEexist)
-        {
+        let noreplace = has(libc::MAP_FIXED_NOREPLACE);
+        let fixed = has(libc::MAP_FIXED) || noreplace;
+        let asked = self.address(&args[0]);
+        let start = match self.placed(asked, pages, fixed)? {
+            Ok(start) => start,
+            Err(code) => return errno(code),
+        };
+        let range = start..start.saturating_add(pages);
+        let taken = self.process().space.any_in(&range);
+        if noreplace && taken && self.world.on(Rule::NoreplaceIsEexist) {
             return errno(libc::EEXIST);
         }
-        if !anonymous
-            && offset > FILE_END - pages.min(FILE_END)
-            && self.world.on(Rule::TooFarIsEoverflow)
-        {
+        let far = offset > FILE_END - pages.min(FILE_END);
+        if !anonymous && far && self.world.on(Rule::TooFarIsEoverflow) {
             return errno(libc::EOVERFLOW);
         }
-        let shared = kind == libc::MAP_SHARED;
-        if ![libc::MAP_SHARED, libc::MAP_PRIVATE].contains(&kind)
-            && self.world.on(Rule::NoTypeIsEinval)
-        {
-            return errno(libc::EINVAL);
-        }
-        let mut may = READ | WRITE | EXEC;
-        if let Some(descriptor) = descriptor {
-            if shared && !descriptor.writable {
-                if prot & WRITE != 0 && self.world.on(Rule::UnwritableSharedIsEacces) {
-                    return errno(libc::EACCES);
-                }
-                if self.world.on(Rule::MprotectKeepsTheMode) {
-                    may &= !WRITE;
-                }
-            }
-            if !descriptor.readable && self.world.on(Rule::UnreadableIsEacces) {
-                return errno(libc::EACCES);
-            }
-            if descriptor.shows == Shows::NoFile && self.world.on(Rule::NoFileIsEnodev) {
-                return errno(libc::ENODEV);
-            }
-        }
-        let object = match descriptor.map(|own| own.shows) {
-            Some(Shows::Object(object)) => Some(object),
-            _ if shared => Some(self.new_memory(pages)),
-            _ => None,
+        let origin = match self.origin(descriptor, flags, prot)? {
+            Ok(origin) => origin,
+            Err(code) => return errno(code),
         };
+        let sealed = self.process().space.touching(&range).any(|own| own.sealed);
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return errno(libc::EPERM);
+        }
+        let shared = flags & libc::MAP_TYPE != libc::MAP_PRIVATE;
+        if taken && !self.process().limits.is_empty() {
+            return Err(Unmodelled::new("a limit, and a map that replaces another"));
+        }
+        if self.exceeds(pages, !shared && prot & WRITE != 0)? {
+            return errno(libc::ENOMEM);
+        }
         // Shared memory of its own begins at 0, whatever offset was given.
-        let of_file = matches!(descriptor.map(|own| own.shows), Some(Shows::Object(_)));
-        let offset = if of_file { offset } else { 0 };
-        let start = if fixed { asked } else { self.place() };
-        let replaces = !fixed || self.world.on(Rule::FixedReplaces);
-        if replaces {
-            let locked = flags & libc::MAP_LOCKED != 0;
-            let copies = BTreeMap::new();
-            let stretch = Stretch {
-                range: range(start),
-                prot,
-                may,
-                shared,
-                object,
-                offset,
-                copies,
-                locked,
-                dont_fork: false,
-            };
-            self.process().space.insert(stretch);
-            if !shared && !self.world.on(Rule::UncopiedPagesFollowTheFile) {
-                self.copy_all(range(start));
+        let (object, offset) = match origin.shows {
+            Some(Shows::Object(object)) => (Some(object), offset),
+            _ if shared => (Some(self.new_memory(pages)), 0),
+            _ => (None, 0),
+        };
+        if !fixed || self.world.on(Rule::FixedReplaces) {
+            let locked = has(libc::MAP_LOCKED);
+            if locked {
+                self.may_lock()?;
             }
-            if flags & (libc::MAP_LOCKED | libc::MAP_POPULATE) != 0 {
-                let failed = self.populate(range(start)).is_err();
-                if failed && !self.world.on(Rule::PopulatingCannotFail) {
-                    return errno(libc::ENOMEM);
-                }
+            let new = Stretch::new(range.clone(), prot, origin.may, shared, object);
+            let open_file = descriptor.map(|own| own.open_file);
+            self.process().space.insert(Stretch { offset, locked, open_file, ..new });
+            if !shared && !self.world.on(Rule::UncopiedPagesFollowTheFile) {
+                self.copy_all(range.clone());
+            }
+            let populates = has(libc::MAP_POPULATE) && !has(libc::MAP_NONBLOCK);
+            let failed = (locked || populates) && self.populate(range).is_err();
+            if failed && !self.world.on(Rule::PopulatingCannotFail) {
+                return errno(libc::ENOMEM);
             }
         }
         Ok(Returned::Value(Value::Map(start)))
     }
 
+    /// Where a map goes: where it must, where it is asked to if nothing is there, or alone.
+    fn placed(
+        &mut self,
+        asked: u64,
+        pages: u64,
+        fixed: bool,
+    ) -> Result<Result<u64, i32>, Unmodelled> {
+        if fixed {
+            // The kernel takes an address of the last page for an error number: MAP_FAILED is EPERM.
+            // (Linux: IS_ERR_VALUE in __get_unmapped_area)
+            const MAX_ERRNO: u64 = 4095;
+            if asked >= MAX_ERRNO.wrapping_neg() && self.world.on(Rule::LastPageIsAnErrno) {
+                return Ok(Err(asked.wrapping_neg() as i32));
+            }
+            if self.in_page(asked) {
+                return Ok(Err(libc::EINVAL));
+            }
+            if asked < APART / 2 && asked.saturating_add(pages) < ADDRESSES {
+                return Err(Unmodelled::new("MAP_FIXED at an address that is no map's"));
+            }
+            return Ok(match asked.saturating_add(pages) > ADDRESSES {
+                true => Err(libc::ENOMEM),
+                false => Ok(asked),
+            });
+        }
+        if asked == 0 {
+            return Ok(Ok(self.place()));
+        }
+        let start = asked / self.world.page() * self.world.page();
+        let free = !self.process().space.any_in(&(start..start.saturating_add(pages)));
+        match free && start >= APART / 2 && start.saturating_add(pages) < ADDRESSES {
+            true if self.world.on(Rule::FreeHintIsTaken) => Ok(Ok(start)),
+            true => Ok(Ok(self.place())),
+            false => Err(Unmodelled::new("where the kernel puts a map whose hint it cannot take")),
+        }
+    }
+
+    /// What a map is of, and what it may ever be; `Err` with the errno where it may not be.
+    fn origin(
+        &mut self,
+        descriptor: Option<Descriptor>,
+        flags: i32,
+        prot: i64,
+    ) -> Result<Result<Origin, i32>, Unmodelled> {
+        let kind = flags & libc::MAP_TYPE;
+        let validates = kind == libc::MAP_SHARED_VALIDATE && descriptor.is_some();
+        let shared = kind == libc::MAP_SHARED || validates;
+        // MAP_FIXED_NOREPLACE is not among the flags that are as old as MAP_SHARED. (Linux:
+        // LEGACY_MAP_MASK)
+        let unknown = flags & libc::MAP_FIXED_NOREPLACE != 0;
+        if validates && unknown && self.world.on(Rule::ValidateKnowsItsFlags) {
+            return Ok(Err(libc::EOPNOTSUPP));
+        }
+        let typed = shared || kind == libc::MAP_PRIVATE;
+        if descriptor.is_none() && kind == MAP_DROPPABLE {
+            return Err(Unmodelled::new("memory that the kernel may drop"));
+        }
+        if !typed && self.world.on(Rule::NoTypeIsEinval) {
+            return Ok(Err(libc::EINVAL));
+        }
+        let grows = flags & libc::MAP_GROWSDOWN != 0;
+        let mut may = READ | WRITE | EXEC;
+        let Some(descriptor) = descriptor else {
+            return match (grows, shared) {
+                (true, true) => Ok(Err(libc::EINVAL)),
+                (true, false) => Err(Unmodelled::new("a map that grows down")),
+                _ => Ok(Ok(Origin { shows: None, may })),
+            };
+        };
+        if shared && !descriptor.writable {
+            if prot & WRITE != 0 && self.world.on(Rule::UnwritableSharedIsEacces) {
+                return Ok(Err(libc::EACCES));
+            }
+            if self.world.on(Rule::MprotectKeepsTheMode) {
+                may &= !WRITE;
+            }
+        }
+        if !descriptor.readable && self.world.on(Rule::UnreadableIsEacces) {
+            return Ok(Err(libc::EACCES));
+        }
+        match descriptor.shows {
+            Shows::Object(object) => {
+                let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+                if shared && may & WRITE != 0 && self.sealed(object, writes) {
+                    if prot & WRITE != 0 {
+                        return Ok(Err(libc::EPERM));
+                    }
+                    may &= !WRITE;
+                }
+            }
+            Shows::DevZero => {}
+            Shows::Proc => return Ok(Err(libc::EIO)),
+            _ if self.world.on(Rule::NoFileIsEnodev) => return Ok(Err(libc::ENODEV)),
+            _ => {}
+        }
+        match grows {
+            true => Ok(Err(libc::EINVAL)),
+            false => Ok(Ok(Origin { shows: Some(descriptor.shows), may })),
+        }
+    }
+
     /// Shared memory that is no file.
     pub(super) fn new_memory(&mut self, size: u64) -> usize {
-        let bytes = Bytes::all(Content::Zero);
-        self.world.objects.push(Object { size, bytes, is_file: false, named: false });
+        let (bytes, kind) = (Bytes::all(Content::Zero), Kind::Memory);
+        self.world.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
         self.world.objects.len() - 1
     }
 
@@ -177,85 +252,29 @@ impl Performance<'_> {
     }
 
     pub(super) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        if self.length(args, 1) == 0 && self.world.on(Rule::LengthZeroIsEinval) {
+        let length = self.length(args, 1);
+        let start = self.address(&args[0]);
+        if self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
-        Ok(match self.pages(args)? {
-            Err(errno) => Returned::Errno(errno),
-            Ok(range) => {
-                let asked = range.start..range.start + self.length(args, 1);
-                let whole = self.world.on(Rule::MunmapRemovesPages);
-                let page = self.world.page();
-                let removed = if whole { range } else { asked.start..asked.end / page * page };
-                if !removed.is_empty() {
-                    self.process().space.remove(&removed);
-                }
-                Returned::Nothing
-            }
-        })
-    }
-
-    pub(super) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let flags = Self::flags(args, 3) as i32;
-        if flags & !libc::MREMAP_MAYMOVE != 0 {
-            return Err(Unmodelled::new("MREMAP_FIXED and MREMAP_DONTUNMAP"));
+        let beyond = length > ADDRESSES || start > ADDRESSES - length;
+        if beyond || (length == 0 && self.world.on(Rule::LengthZeroIsEinval)) {
+            return Ok(Returned::Errno(libc::EINVAL));
         }
         let page = self.world.page();
-        let old = self.address(&args[0])?;
-        let (old_length, new_length) = (self.length(args, 1), self.length(args, 2));
-        if old_length > ADDRESSES || new_length > ADDRESSES {
-            return Err(Unmodelled::new("a length beyond all addresses"));
-        }
-        let einval = self.in_page(old) && self.world.on(Rule::AddressInPageIsEinval);
-        if einval || (new_length == 0 && self.world.on(Rule::LengthZeroIsEinval)) {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        if old_length == 0 {
-            return Err(Unmodelled::new("mremap that duplicates a map"));
-        }
-        let up = |length: u64| length.div_ceil(page) * page;
-        let (was, will) = (old..old + up(old_length), old..old + up(new_length));
-        let whole = self.process().space.at(old).map(|own| own.range.clone());
-        let Some(whole) = whole else {
-            let fault = self.world.on(Rule::RemapOfHoleIsEfault);
-            return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+        let start = start / page * page;
+        let end = match self.world.on(Rule::MunmapRemovesPages) {
+            true => start + length.div_ceil(page) * page,
+            false => (start + length) / page * page,
         };
-        if will.end < was.end {
-            if self.world.on(Rule::RemapShrinks) {
-                self.process().space.remove(&(will.end..was.end));
-            }
-            return Ok(Returned::Value(Value::Map(old)));
+        if start >= end {
+            return Ok(Returned::Nothing);
         }
-        if will.end == was.end {
-            return Ok(Returned::Value(Value::Map(old)));
+        let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return Ok(Returned::Errno(libc::EPERM));
         }
-        if was.end > whole.end {
-            return Err(Unmodelled::new("mremap over more than one map"));
-        }
-        let beyond = was.end..will.end;
-        if was.end == whole.end && !self.process().space.any_in(&beyond) {
-            if let Some(stretch) = self.process().space.at_mut(old) {
-                stretch.range.end = will.end;
-            }
-            return Ok(Returned::Value(Value::Map(old)));
-        }
-        if flags & libc::MREMAP_MAYMOVE == 0 {
-            return Ok(Returned::Errno(libc::ENOMEM));
-        }
-        let to = self.place();
-        for mut stretch in self.process().space.take(&was) {
-            let shift = stretch.range.start - old;
-            let length = stretch.range.end - stretch.range.start;
-            stretch.range = to + shift..to + shift + length;
-            if stretch.range.end == to + (was.end - was.start) {
-                stretch.range.end = to + (will.end - will.start);
-            }
-            if !self.world.on(Rule::RemapMoves) {
-                stretch.copies.clear();
-                stretch.prot = READ;
-            }
-            self.process().space.insert(stretch);
-        }
-        Ok(Returned::Value(Value::Map(to)))
+        self.process().space.remove(&(start..end));
+        Ok(Returned::Nothing)
     }
 }

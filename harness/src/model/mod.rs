@@ -5,20 +5,30 @@
 //! runner but the vocabulary. Its rules are listed in [`Rule`], each with its source; where the standard
 //! leaves a thing open, [`predict`] answers with every outcome that is allowed.
 
+mod access;
+mod advice;
 mod bytes;
 mod calls;
+mod files;
 mod judge;
+mod limits;
 mod mapping;
 mod ranges;
+mod remap;
 mod rule;
 mod segments;
+mod signals;
 mod space;
 mod steps;
+mod touch;
+mod transfer;
 mod world;
 
 pub use judge::{Judgement, difference, judge, known};
 pub use rule::Rule;
 pub use world::World;
+
+use std::collections::VecDeque;
 
 use crate::case::{Case, Measurement};
 
@@ -81,10 +91,21 @@ impl Unmodelled {
 /// ```
 pub fn predict(case: &Case, environment: &Environment) -> Result<Vec<Prediction>, Unmodelled> {
     let mut all: Vec<Prediction> = Vec::new();
-    for choice in 0..1usize << Rule::OPEN.len() {
-        let open = Rule::OPEN.iter().enumerate().filter(|(bit, _)| choice >> bit & 1 == 1);
-        let without: Vec<Rule> = open.map(|(_, rule)| *rule).collect();
-        let measurement = steps::perform(case, &environment.without(&without))?;
+    // Ways to decide open rules, those that let most of them hold first: each run tells which others
+    // had a say.
+    let mut ways = VecDeque::from([Vec::<(Rule, bool)>::new()]);
+    while let Some(decided) = ways.pop_front() {
+        let without: Vec<Rule> =
+            decided.iter().filter(|(_, holds)| !holds).map(|(rule, _)| *rule).collect();
+        let (measurement, asked) = steps::perform(case, &environment.without(&without))?;
+        let mut way = decided;
+        for rule in asked {
+            let known = way.iter().any(|(own, _)| *own == rule);
+            if !known && !environment.without.contains(&rule) {
+                ways.push_back([way.as_slice(), &[(rule, false)]].concat());
+                way.push((rule, true));
+            }
+        }
         if all.iter().all(|other| other.measurement != measurement) {
             all.push(Prediction { without, measurement });
         }

@@ -149,10 +149,21 @@ rules! {
     RemapOfHoleIsEfault,
     /// A negative or unwritable ftruncate is EINVAL. (ftruncate(2), ERRORS)
     FtruncateIsEinval,
-    /// pread gives what is there, and no more. (POSIX pread)
-    PreadStopsAtEof,
-    /// pwrite past the end makes the file longer. (POSIX pwrite)
-    PwriteGrows,
+    /// pread and read give what is there, and no more. (POSIX read)
+    ReadStopsAtEof,
+    /// pwrite and write past the end make the file longer. (POSIX write)
+    WriteGrows,
+    /// read and write go on where the last one ended, in whatever process. (POSIX read, write, fork)
+    PositionsAdvance,
+    /// A write that fails with EFAULT does not make the file longer. Open: where it began past the end,
+    /// Linux 6.18 makes the file as long as the offset at which it began. (POSIX write: does not say;
+    /// Linux: generic_perform_write calls write_end with nothing copied)
+    FailedWriteKeepsTheSize,
+    /// With O_APPEND every write goes to the end, that of pwrite too. (pwrite(2), BUGS)
+    AppendIgnoresTheOffset,
+    /// read into a map and write from one stop at the first byte that cannot be reached: that is
+    /// EFAULT only where no byte has been moved. (Linux: generic_perform_write, filemap_read)
+    TransfersStopAtTheFault,
     /// A closed descriptor is EBADF; the map lives on. (POSIX mmap, close)
     ClosedIsEbadf,
     /// An attached segment has whole pages and is zero at first. (shmget(2), shmat(2))
@@ -161,12 +172,96 @@ rules! {
     ShmRdonly,
     /// A removed segment lives until its last shmdt. (shmctl(2))
     RemovedSegmentLives,
+    /// shmat over a map is EINVAL without SHM_REMAP. (shmat(2))
+    ShmatOverMapIsEinval,
+    /// A descriptor of O_PATH can be closed; every other call is EBADF. (open(2))
+    PathDescriptorIsEbadf,
+    /// MAP_FIXED at an address of the last page fails with that address as its errno: at MAP_FAILED, which
+    /// is -1, with EPERM. (Linux: __get_unmapped_area; man pages do not say)
+    LastPageIsAnErrno,
+    /// A hint is taken where nothing is mapped. (mmap(2): the kernel takes it as a hint)
+    FreeHintIsTaken,
+    /// MAP_SHARED_VALIDATE refuses what it does not know with EOPNOTSUPP; MAP_SHARED ignores it.
+    /// (mmap(2))
+    ValidateKnowsItsFlags,
+    /// MREMAP_FIXED unmaps what was there. (mremap(2))
+    RemapFixedReplaces,
+    /// An old length of 0 doubles a shared map. (mremap(2))
+    RemapOfNothingDoubles,
+    /// MREMAP_DONTUNMAP takes what private copies there are, and leaves the map. (mremap(2))
+    DontunmapLeavesTheMap,
+    /// MREMAP_FIXED moves several maps at once where no length changes. Open: EFAULT before Linux 6.17.
+    /// (mremap(2))
+    RemapMovesSeveral,
+    /// remap_file_pages has a shared map show other pages of its file. (remap_file_pages(2))
+    RemapFilePagesShowsOthers,
+    /// MADV_GUARD_INSTALL: an access is SIGSEGV, SEGV_MAPERR, whatever is mapped. (madvise(2), Linux
+    /// 6.13; for files 6.15)
+    GuardIsMaperr,
+    /// A guarded page has lost its private copy. (madvise(2))
+    GuardDropsCopies,
+    /// MADV_WIPEONFORK: a child finds zero. (madvise(2))
+    WipeonforkIsZero,
+    /// MADV_FREE and MADV_WIPEONFORK of anything but private anonymous memory are EINVAL. (madvise(2))
+    AdviceForAnonymousIsEinval,
+    /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. (madvise(2))
+    FreedPagesStay,
+    /// MADV_REMOVE punches a hole into what a shared map shows. (madvise(2))
+    RemovePunches,
+    /// MADV_REMOVE of a map that is not shared and open for stores is EACCES. (madvise(2))
+    RemoveNeedsSharedWritable,
+    /// MADV_POPULATE_WRITE makes private copies. (madvise(2): as by writing)
+    PopulateWriteMakesCopies,
+    /// MADV_POPULATE_READ and _WRITE without that protection are EINVAL. (madvise(2), ERRORS)
+    PopulateNeedsProtection,
+    /// MADV_POPULATE_READ and _WRITE are EFAULT where an access would be a signal. (madvise(2), ERRORS)
+    PopulatePastEofIsEfault,
+    /// MADV_MERGEABLE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
+    PagesCanBeMerged,
+    /// MADV_HUGEPAGE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
+    PagesCanBeHuge,
+    /// MS_INVALIDATE of locked memory is EBUSY. (POSIX msync, ERRORS)
+    InvalidatingLockedIsEbusy,
+    /// munmap, mprotect, mremap and MAP_FIXED of sealed memory are EPERM. (mseal(2))
+    MsealIsEperm,
+    /// Advice that discards private anonymous memory is EPERM where that is sealed and cannot be stored
+    /// to. (mseal(2))
+    MsealKeepsReadOnly,
+    /// F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE: what they forbid is EPERM. (fcntl(2))
+    SealsHold,
+    /// F_SEAL_WRITE of a file that is mapped shared and may be stored to is EBUSY. (fcntl(2), ERRORS)
+    SealWriteOfMappedIsEbusy,
+    /// A file that is no memfd has no seals: EINVAL. Open: files of a tmpfs have them, sealed from the
+    /// beginning, which is EPERM. (fcntl(2), ERRORS)
+    FilesHaveNoSeals,
+    /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end of
+    /// the page, and nothing where the hole begins past the end. Open: on tmpfs it is exactly the hole.
+    /// (fallocate(2) does not say)
+    PunchingEndsWithTheFile,
+    /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others. (fallocate(2))
+    RangesCanBeChanged,
+    /// A fault whose signal is blocked or ignored kills, and no handler runs. (signal(7);
+    /// sigprocmask(2): undefined by POSIX; Linux: force_sig_info)
+    BlockedFaultsKill,
+    /// More memory than RLIMIT_AS or RLIMIT_DATA is ENOMEM. (setrlimit(2))
+    BeyondLimitIsEnomem,
 }
 
 impl Rule {
     /// The rules that are open: kernels and file systems may or may not keep to them.
-    pub const OPEN: [Rule; 3] =
-        [Rule::GrowthClearsThePage, Rule::GrowthClearsTheTail, Rule::WritebackClearsTheTail];
+    pub const OPEN: [Rule; 11] = [
+        Rule::GrowthClearsThePage,
+        Rule::GrowthClearsTheTail,
+        Rule::WritebackClearsTheTail,
+        Rule::PunchingEndsWithTheFile,
+        Rule::RangesCanBeChanged,
+        Rule::FreedPagesStay,
+        Rule::PagesCanBeMerged,
+        Rule::PagesCanBeHuge,
+        Rule::RemapMovesSeveral,
+        Rule::FilesHaveNoSeals,
+        Rule::FailedWriteKeepsTheSize,
+    ];
 
     /// Its name, for pictures and `known:` comments.
     pub fn name(self) -> String {

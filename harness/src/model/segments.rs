@@ -1,39 +1,28 @@
 //! System V shared memory.
 
-use std::collections::BTreeMap;
-
 use nix::libc;
 
 use super::Unmodelled;
 use super::rule::Rule;
 use super::space::{EXEC, READ, Stretch, WRITE};
-use super::steps::{Performance, Returned, Value};
+use super::steps::{APART, Performance, Returned, Value};
 use super::world::Segment;
-use crate::case::{Arg, Call};
+use crate::case::Arg;
 
 impl Performance<'_> {
-    pub(super) fn segment(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        match call {
-            Call::Shmget => self.shmget(args),
-            Call::Shmat => self.shmat(args),
-            Call::Shmdt => self.shmdt(args),
-            _ => Ok(self.remove(args)),
-        }
-    }
-
-    fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(super) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (size, flags) = (self.length(args, 1), Self::flags(args, 2) as i32);
-        if flags & !(libc::IPC_CREAT | libc::IPC_EXCL | 0o777) != 0 || flags & 0o600 != 0o600 {
-            return Err(Unmodelled::new("other flags and modes of shmget"));
+        if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
+            return Err(Unmodelled::new("huge pages, and segments that their owner may not use"));
         }
-        if size == 0 {
+        if size == 0 || size > super::mapping::ADDRESSES {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let whole = self.world.on(Rule::SegmentsAreZeroPages);
         let page = self.world.page();
         let size = if whole { size.div_ceil(page) } else { size / page } * page;
         let object = self.new_memory(size);
-        self.world.segments.push(Segment { object, removed: false, attached: 0 });
+        self.world.segments.push(Segment { object, removed: false });
         Ok(Returned::Value(Value::Segment(self.world.segments.len() - 1)))
     }
 
@@ -42,53 +31,75 @@ impl Performance<'_> {
         let Arg::Id(name) = arg else { return None };
         let Value::Segment(number) = self.value(name) else { return None };
         let segment = self.world.segments.get(number)?;
-        let lives = segment.attached > 0 && self.world.on(Rule::RemovedSegmentLives);
+        let attached = self.processes.iter().any(|own| own.space.shows(Some(segment.object)));
+        let lives = attached && self.world.on(Rule::RemovedSegmentLives);
         (!segment.removed || lives).then_some(number)
     }
 
-    fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(super) fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
-        if self.address(&args[1])? != 0 || flags & !libc::SHM_RDONLY != 0 {
-            return Err(Unmodelled::new("shmat at an address, and its other flags"));
-        }
-        let Some(number) = self.alive(&args[0]) else {
-            return Ok(Returned::Errno(libc::EINVAL));
+        let has = |flag| flags & flag != 0;
+        let einval = Ok(Returned::Errno(libc::EINVAL));
+        let Some(number) = self.alive(&args[0]) else { return einval };
+        let asked = self.address(&args[1]);
+        let page = self.world.page();
+        let start = match (asked, has(libc::SHM_RND)) {
+            (0, _) if has(libc::SHM_REMAP) => return einval,
+            (0, _) => self.place(),
+            // SHMLBA is a page on x86 and most others. (shmat(2))
+            (asked, true) => asked / page * page,
+            (asked, false) if self.in_page(asked) => return einval,
+            (asked, false) => asked,
         };
+        if start < APART / 2 {
+            return Err(Unmodelled::new("a segment at an address that is no map's"));
+        }
         let object = self.world.segments[number].object;
-        let start = self.place();
-        let read_only = flags & libc::SHM_RDONLY != 0 && self.world.on(Rule::ShmRdonly);
-        let prot = if read_only { READ } else { READ | WRITE };
-        let may = if read_only { READ | EXEC } else { READ | WRITE | EXEC };
-        let range = start..start + self.world.objects[object].size;
-        let (offset, copies) = (0, BTreeMap::new());
-        let (locked, dont_fork) = (false, false);
-        let object = Some(object);
-        let stretch =
-            Stretch { range, prot, may, shared: true, object, offset, copies, locked, dont_fork };
-        self.process().space.insert(stretch);
-        self.process().attached.push((start, number));
-        self.world.segments[number].attached += 1;
+        let range = start..start.saturating_add(self.world.objects[object].size);
+        let taken = self.process().space.any_in(&range);
+        if taken && !has(libc::SHM_REMAP) && self.world.on(Rule::ShmatOverMapIsEinval) {
+            return einval;
+        }
+        if self.process().space.touching(&range).any(|own| own.sealed) {
+            return Err(Unmodelled::new("a segment over sealed memory"));
+        }
+        if self.exceeds(range.end - range.start, false)? {
+            return Ok(Returned::Errno(libc::ENOMEM));
+        }
+        let read_only = has(libc::SHM_RDONLY) && self.world.on(Rule::ShmRdonly);
+        let exec = if has(libc::SHM_EXEC) { EXEC } else { 0 };
+        let write = if read_only { 0 } else { WRITE };
+        let may = READ | write | EXEC;
+        let new = Stretch::new(range, READ | write | exec, may, true, Some(object));
+        self.process().space.insert(new);
         Ok(Returned::Value(Value::Map(start)))
     }
 
-    fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let address = self.address(&args[0])?;
-        let place = self.process().attached.iter().position(|(start, _)| *start == address);
-        let Some(place) = place else { return Ok(Returned::Errno(libc::EINVAL)) };
-        let (start, number) = self.process().attached.remove(place);
-        let size = self.world.objects[self.world.segments[number].object].size;
-        self.process().space.remove(&(start..start + size));
-        self.detach(number);
+    /// Every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
+    pub(super) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let address = self.address(&args[0]);
+        let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
+        let einval = Ok(Returned::Errno(libc::EINVAL));
+        if self.in_page(address) {
+            return einval;
+        }
+        let lies_there = |own: &Stretch| {
+            let place = own.range.start.checked_sub(own.offset);
+            place == Some(address) && own.object.is_some_and(|object| segments.contains(&object))
+        };
+        let space = &self.process().space;
+        let Some(object) = space.iter().find(|own| lies_there(own)).and_then(|own| own.object)
+        else {
+            return einval;
+        };
+        if space.iter().any(|own| own.sealed && own.object == Some(object)) {
+            return Err(Unmodelled::new("a sealed segment"));
+        }
+        self.process().space.retain(|own| !(lies_there(own) && own.object == Some(object)));
         Ok(Returned::Nothing)
     }
 
-    /// One process fewer has it.
-    pub(super) fn detach(&mut self, number: usize) {
-        let segment = &mut self.world.segments[number];
-        segment.attached = segment.attached.saturating_sub(1);
-    }
-
-    fn remove(&mut self, args: &[Arg]) -> Returned {
+    pub(super) fn remove_segment(&mut self, args: &[Arg]) -> Returned {
         let Some(number) = self.alive(&args[0]) else { return Returned::Errno(libc::EINVAL) };
         self.world.segments[number].removed = true;
         Returned::Nothing

@@ -1,6 +1,6 @@
 //! A process's address space: which stretch of addresses shows what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::bytes::Bytes;
@@ -25,18 +25,69 @@ pub struct Stretch {
     pub shared: bool,
     /// The object that it shows; none for private anonymous memory.
     pub object: Option<usize>,
+    /// The open file that it was mapped by.
+    pub open_file: Option<usize>,
     /// The offset in the object that its first byte shows.
     pub offset: u64,
     /// Private copies of pages, by the offset in the object at which they begin. Their bytes are told
     /// by offset in the object, too.
     pub copies: BTreeMap<u64, Bytes>,
+    /// Pages that MADV_GUARD_INSTALL guards, by offset like the copies.
+    pub guards: BTreeSet<u64>,
     /// mlock.
     pub locked: bool,
     /// MADV_DONTFORK.
     pub dont_fork: bool,
+    /// MADV_WIPEONFORK.
+    pub wiped: bool,
+    /// mseal.
+    pub sealed: bool,
 }
 
 impl Stretch {
+    /// A new map, of which nothing has been touched.
+    pub fn new(
+        range: Range<u64>,
+        prot: i64,
+        may: i64,
+        shared: bool,
+        object: Option<usize>,
+    ) -> Stretch {
+        Stretch {
+            range,
+            prot,
+            may,
+            shared,
+            object,
+            open_file: None,
+            offset: 0,
+            copies: BTreeMap::new(),
+            guards: BTreeSet::new(),
+            locked: false,
+            dont_fork: false,
+            wiped: false,
+            sealed: false,
+        }
+    }
+
+    /// Private memory without a file.
+    pub fn is_anonymous(&self) -> bool {
+        self.object.is_none()
+    }
+
+    /// Whether the other is a map of the same file with the same flags.
+    pub fn is_like(&self, other: &Stretch) -> bool {
+        let flags = |own: &Stretch| (own.shared, own.locked, own.dont_fork, own.wiped, own.sealed);
+        (self.prot, self.may, self.object, self.open_file, flags(self))
+            == (other.prot, other.may, other.object, other.open_file, flags(other))
+    }
+
+    /// Whether the other goes on where this one ends, so that the kernel may have made one map of both.
+    pub fn may_be_one_with(&self, next: &Stretch) -> bool {
+        let follows = self.object.is_none() || self.offset_of(self.range.end) == next.offset;
+        self.range.end == next.range.start && self.is_like(next) && follows
+    }
+
     /// The offset in the object that this address shows.
     pub fn offset_of(&self, address: u64) -> u64 {
         self.offset + (address - self.range.start)
@@ -53,7 +104,8 @@ impl Stretch {
         let end = offset + (range.end - range.start);
         let copies =
             self.copies.range(offset..end).map(|(at, bytes)| (*at, bytes.clone())).collect();
-        Stretch { range, offset, copies, ..self.clone() }
+        let guards = self.guards.range(offset..end).copied().collect();
+        Stretch { range, offset, copies, guards, ..self.clone() }
     }
 }
 
@@ -89,9 +141,23 @@ impl Space {
         self.stretches.retain(keep);
     }
 
+    /// Those of which any byte lies within these addresses.
+    pub fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = &Stretch> {
+        let (range, empty) = (range.clone(), range.is_empty());
+        self.stretches
+            .iter()
+            .filter(move |own| own.range.start < range.end && range.start < own.range.end)
+            .filter(move |_| !empty)
+    }
+
+    /// Whether any of them shows this object.
+    pub fn shows(&self, object: Option<usize>) -> bool {
+        self.stretches.iter().any(|own| own.object == object)
+    }
+
     /// Whether anything is mapped within these addresses.
     pub fn any_in(&self, range: &Range<u64>) -> bool {
-        self.stretches.iter().any(|own| own.range.start < range.end && range.start < own.range.end)
+        self.touching(range).next().is_some()
     }
 
     /// The first address within the range where nothing is mapped.
@@ -162,6 +228,9 @@ impl Space {
             for (at, bytes) in &own.copies {
                 seams.extend([own.address_of(*at), own.address_of(*at) + page]);
                 seams.extend(bytes.starts(*at..at + page).map(|start| own.address_of(start)));
+            }
+            for at in &own.guards {
+                seams.extend([own.address_of(*at), own.address_of(*at) + page]);
             }
         }
         seams

@@ -1,14 +1,14 @@
 //! A case performed in the model: its steps in order, its blocks as processes, its sweeps as rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
-use super::bytes::Content;
 use super::space::Space;
+use super::touch::seen;
 use super::world::{Process, Shows, World};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{
-    Access, BlockKind, Case, Clean, Errno, Fault, FaultAddress, FaultMap, Measurement, Row, Run,
-    Seen, Size, Step, StepResult, SweepResult,
+    BlockKind, Call, Case, Clean, Errno, Measurement, Signal, Size, Step, StepResult, SweepResult,
 };
 
 /// What a variable holds.
@@ -33,9 +33,15 @@ pub enum Returned {
     /// So many bytes were moved.
     Count(u64),
     /// These runs were read.
-    Saw(Vec<(u64, Content)>),
+    Saw(Vec<(u64, Clean)>),
     /// Failure.
     Errno(i32),
+    /// The kernel kills the process with this signal.
+    Killed(i32),
+    /// The process exits.
+    Exits,
+    /// It never returns.
+    Hangs,
 }
 
 /// The case at work.
@@ -47,6 +53,10 @@ pub struct Performance<'a> {
     frames: Vec<HashMap<String, Value>>,
     /// The files that variables were made for, block by block: their paths, so to say.
     files: Vec<HashMap<String, usize>>,
+    /// How many files the harness makes for the steps before each step.
+    files_before: Vec<usize>,
+    /// The case says that never to return is an answer.
+    waits_for_ever: bool,
     results: Vec<StepResult>,
     sweeps: Vec<SweepResult>,
     next: usize,
@@ -54,32 +64,55 @@ pub struct Performance<'a> {
 }
 
 /// Whether a process goes on.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     GoesOn,
-    Died,
+    Ended,
+    Hangs,
 }
 
 /// Addresses from one map to the next. Any number serves that no map reaches over.
-const APART: u64 = 1 << 36;
+pub const APART: u64 = 1 << 36;
 
-/// The measurement that the case must come to.
-pub fn perform(case: &Case, environment: &Environment) -> Result<Measurement, Unmodelled> {
+/// The measurement that the case must come to, and the open rules that had a say in it.
+pub fn perform(
+    case: &Case,
+    environment: &Environment,
+) -> Result<(Measurement, Vec<Rule>), Unmodelled> {
     let steps = case.walk().count();
     let sweeps = case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. })).count();
-    let world = World { environment, objects: Vec::new(), segments: Vec::new(), placed: 0 };
+    let makes_file =
+        |step: &Step| matches!(step, Step::Call { call: Call::File | Call::Memfd, .. });
+    let world = World {
+        environment,
+        objects: Vec::new(),
+        segments: Vec::new(),
+        positions: Vec::new(),
+        placed: 0,
+        asked: RefCell::default(),
+    };
     let mut performance = Performance {
         world,
         processes: vec![Process::default()],
         frames: vec![HashMap::new()],
         files: vec![HashMap::new()],
+        files_before: case
+            .walk()
+            .scan(0, |made, (_, _, step)| {
+                let before = *made;
+                *made += usize::from(makes_file(step));
+                Some(before)
+            })
+            .collect(),
+        waits_for_ever: case.timeout.is_some(),
         results: vec![StepResult::NotReached; steps],
         sweeps: vec![SweepResult::NotReached; sweeps],
         next: 0,
         next_sweep: 0,
     };
     performance.block(&case.steps)?;
-    Ok(Measurement { steps: performance.results, sweeps: performance.sweeps })
+    let measurement = Measurement { steps: performance.results, sweeps: performance.sweeps };
+    Ok((measurement, performance.world.asked.into_inner()))
 }
 
 impl Performance<'_> {
@@ -95,6 +128,11 @@ impl Performance<'_> {
         let mut spaces: Vec<&mut Space> =
             self.processes.iter_mut().map(|process| &mut process.space).collect();
         self.world.resize(&mut spaces, object, size);
+    }
+
+    /// Which of the harness's files the step at work makes.
+    pub fn file_number(&self) -> usize {
+        self.files_before[self.next - 1]
     }
 
     /// The address for a map that is to stand alone.
@@ -121,8 +159,9 @@ impl Performance<'_> {
 
     fn block(&mut self, steps: &[Step]) -> Result<Flow, Unmodelled> {
         for step in steps {
-            if self.step(step)? == Flow::Died {
-                return Ok(Flow::Died);
+            let flow = self.step(step)?;
+            if flow != Flow::GoesOn {
+                return Ok(flow);
             }
         }
         Ok(Flow::GoesOn)
@@ -131,25 +170,14 @@ impl Performance<'_> {
     fn step(&mut self, step: &Step) -> Result<Flow, Unmodelled> {
         let index = self.next;
         self.next += 1;
+        let mut flow = Flow::GoesOn;
         self.results[index] = match step {
             Step::Call { assign, call, args } => {
                 let returned = self.call(*call, args)?;
-                let value = match &returned {
-                    Returned::Value(value) => *value,
-                    _ => Value::Failed,
-                };
-                if let (Some(name), Some(frame)) = (assign, self.frames.last_mut()) {
-                    frame.insert(name.clone(), value);
-                    let shown = match value {
-                        Value::Descriptor(number) => self.process().descriptors[number],
-                        _ => None,
-                    };
-                    if let (Some(Shows::Object(object)), Some(files)) =
-                        (shown.map(|own| own.shows), self.files.last_mut())
-                    {
-                        files.insert(name.clone(), object);
-                    }
+                if let Some(name) = assign {
+                    self.assign(name, &returned);
                 }
+                flow = self.flow_after(&returned)?;
                 told(returned)
             }
             Step::Touch { map, at, to, store } => {
@@ -168,8 +196,42 @@ impl Performance<'_> {
             }
             Step::Block { kind, steps } => return self.other_process(index, *kind, steps),
         };
-        let died = matches!(self.results[index], StepResult::Fault(_));
-        Ok(if died { Flow::Died } else { Flow::GoesOn })
+        let faulted = matches!(self.results[index], StepResult::Fault(_));
+        Ok(if faulted { Flow::Ended } else { flow })
+    }
+
+    /// Whether the process goes on after a call, and whether there is an answer if it does not.
+    fn flow_after(&self, returned: &Returned) -> Result<Flow, Unmodelled> {
+        match returned {
+            Returned::Killed(_) => Ok(Flow::Ended),
+            Returned::Exits if self.processes.len() > 1 => Ok(Flow::Ended),
+            Returned::Exits => Err(Unmodelled::new("a victim that exits: it has no answer")),
+            Returned::Hangs if self.waits_for_ever => Ok(Flow::Hangs),
+            Returned::Hangs => {
+                Err(Unmodelled::new("a step that never returns, without `timeout(...)`"))
+            }
+            _ => Ok(Flow::GoesOn),
+        }
+    }
+
+    /// Gives a variable what a call returned.
+    fn assign(&mut self, name: &str, returned: &Returned) {
+        let value = match returned {
+            Returned::Value(value) => *value,
+            _ => Value::Failed,
+        };
+        let shown = match value {
+            Value::Descriptor(number) => self.process().descriptors[number],
+            _ => None,
+        };
+        if let Some(frame) = self.frames.last_mut() {
+            frame.insert(name.to_owned(), value);
+        }
+        if let (Some(Shows::Object(object)), Some(files)) =
+            (shown.map(|own| own.shows), self.files.last_mut())
+        {
+            files.insert(name.to_owned(), object);
+        }
     }
 
     fn other_process(
@@ -181,135 +243,56 @@ impl Performance<'_> {
         let (inherits, separate) =
             (self.world.on(Rule::ForkInheritsMaps), self.world.on(Rule::ForkSeparatesPrivate));
         let mut child = match kind {
-            BlockKind::Fork => self.process().clone(),
+            BlockKind::Fork => {
+                let process = self.process();
+                Process { signals: process.signals.inherited(), ..process.clone() }
+            }
             BlockKind::Process => Process::default(),
         };
+        let (keeps_locks, wipes) =
+            (!self.world.on(Rule::LocksAreNotInherited), self.world.on(Rule::WipeonforkIsZero));
         child.space.retain(|stretch| !stretch.dont_fork);
-        if self.world.on(Rule::LocksAreNotInherited) {
-            child.space.iter_mut().for_each(|stretch| stretch.locked = false);
+        for stretch in child.space.iter_mut() {
+            stretch.locked &= keeps_locks;
+            if stretch.wiped && wipes {
+                stretch.copies.clear();
+                stretch.guards.clear();
+            }
         }
         if kind == BlockKind::Fork && !inherits {
             child.space = Space::default();
-        }
-        for (_, segment) in &child.attached {
-            self.world.segments[*segment].attached += 1;
         }
         self.processes.push(child);
         self.frames.push(HashMap::new());
         self.files.push(HashMap::new());
         let (first, first_sweep) = (self.next, self.next_sweep);
-        self.block(steps)?;
+        self.results[index] = StepResult::Done;
+        if self.block(steps)? == Flow::Hangs {
+            return Ok(Flow::Hangs);
+        }
         // What the block did not reach is numbered all the same.
         let (all, sweeps) = count(steps);
         (self.next, self.next_sweep) = (first + all, first_sweep + sweeps);
         self.frames.pop();
         self.files.pop();
         let child = self.processes.pop().unwrap_or_default();
-        for (_, segment) in &child.attached {
-            self.detach(*segment);
-        }
         if kind == BlockKind::Fork && !separate {
             self.process().space = child.space;
         }
-        self.results[index] = StepResult::Done;
         Ok(Flow::GoesOn)
-    }
-
-    /// A load or store of the case.
-    fn touch(&mut self, map: &str, at: i64, width: i64, store: Option<u8>) -> StepResult {
-        let Value::Map(base) = self.value(map) else { return StepResult::NoMap };
-        let first = base.wrapping_add_signed(at);
-        let addresses = first..first.wrapping_add(width as u64);
-        let page = self.world.page();
-        let (world, process) = (&mut self.world, self.processes.last_mut());
-        let Some(process) = process else { return StepResult::NotReached };
-        // The CPU looks at each page that an access reaches into before it moves a byte.
-        let mut faults =
-            addresses.clone().filter(|a| *a == first || a % page == 0).map(|address| {
-                let fault = match store {
-                    Some(_) => world.can_store(process, address).err(),
-                    None => world.load(process, address).err(),
-                };
-                (address, fault)
-            });
-        if let Some((address, Some(fault))) = faults.find(|(_, fault)| fault.is_some()) {
-            let place = match address == first {
-                true => FaultAddress::Accessed,
-                false => FaultAddress::At(address.wrapping_sub(base) as i64),
-            };
-            return StepResult::Fault(Fault { address: place, ..fault });
-        }
-        drop(faults);
-        if let Some(byte) = store {
-            addresses.clone().for_each(|address| world.prepare_store(process, address));
-            addresses.for_each(|address| world.store(process, address, byte));
-            return StepResult::Done;
-        }
-        let contents = addresses.filter_map(|address| world.load(process, address).ok());
-        StepResult::Saw(seen(contents.map(|content| (1, content))))
-    }
-
-    /// The fault map along a variable's map.
-    fn sweep(&mut self, map: &str, accesses: &[Access]) -> Result<SweepResult, Unmodelled> {
-        let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
-        let page = self.world.page();
-        let (from, to) = (base - page, base + APART / 2);
-        let process = &self.processes[self.processes.len() - 1];
-        let mut seams: BTreeSet<u64> = process.space.seams(page).into_iter().collect();
-        for stretch in process.space.iter() {
-            let Some(object) = stretch.object.map(|object| &self.world.objects[object]) else {
-                continue;
-            };
-            let shown = stretch.offset..stretch.offset_of(stretch.range.end);
-            let ends = [object.size, self.world.round_up(object.size)];
-            let starts = object.bytes.starts(shown.clone()).chain(ends);
-            seams.extend(
-                starts
-                    .filter(|offset| shown.contains(offset))
-                    .map(|offset| stretch.range.start + (offset - stretch.offset)),
-            );
-        }
-        seams.insert(from);
-        let mut rows = Vec::new();
-        for access in accesses {
-            let mut starts = Vec::new();
-            for address in seams.range(from..to) {
-                let outcome = self.world.outcome(process, *access, *address)?;
-                starts.push((address.wrapping_sub(base) as i64, outcome));
-            }
-            rows.push(Row::from_starts(*access, starts));
-        }
-        Ok(SweepResult::Map(FaultMap { rows }))
     }
 }
 
 /// What a call returned, as a measurement tells it.
 fn told(returned: Returned) -> StepResult {
     match returned {
-        Returned::Nothing | Returned::Value(_) => StepResult::Done,
+        Returned::Nothing | Returned::Value(_) | Returned::Exits => StepResult::Done,
         Returned::Count(count) => StepResult::Count(count),
         Returned::Saw(runs) => StepResult::Saw(seen(runs.into_iter())),
         Returned::Errno(errno) => StepResult::Errno(Errno(errno)),
+        Returned::Killed(signal) => StepResult::Killed(Signal(signal)),
+        Returned::Hangs => StepResult::TimedOut,
     }
-}
-
-/// Runs as a record tells them: equal neighbours as one, and no more of them than it holds.
-fn seen(runs: impl Iterator<Item = (u64, Content)>) -> Seen {
-    let mut all: Vec<Run> = Vec::new();
-    for (count, content) in runs {
-        let byte = match content {
-            Content::Pattern => Clean::Data,
-            Content::Zero => Clean::Zero,
-            Content::Byte(byte) => Clean::Byte(byte),
-        };
-        match all.last_mut() {
-            Some(last) if last.byte == byte => last.count += count as u32,
-            _ => all.push(Run { byte, count: count as u32 }),
-        }
-    }
-    let cut = all.len() > crate::case::RUNS;
-    all.truncate(crate::case::RUNS);
-    Seen { runs: all, cut }
 }
 
 /// How many steps and sweeps these are, blocks and all.

@@ -1,13 +1,16 @@
-//! The state that steps change: objects, processes, segments; and what an access finds in it.
+//! The state that steps change: objects, processes, segments; and what becomes of bytes when a file's
+//! size changes.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Environment;
 use super::bytes::{Bytes, Content};
 use super::rule::Rule;
-use super::space::{EXEC, Space, Stretch, WRITE};
-use super::{Environment, Unmodelled};
-use crate::case::{Access, Clean, Errno, Fault, FaultAddress, Outcome, Signal};
-
-/// EFAULT, as an outcome.
-const EFAULT: Outcome = Outcome::Errno(Errno(nix::libc::EFAULT));
+use super::signals::Signals;
+use super::space::{Space, Stretch};
+use crate::case::{Fault, FaultAddress, Signal};
 
 /// Something that can be mapped shared: a file, shared anonymous memory, a segment.
 #[derive(Debug, Clone)]
@@ -16,10 +19,34 @@ pub struct Object {
     pub size: u64,
     /// What stands in it; past its size, what has been stored in its last page.
     pub bytes: Bytes,
-    /// A file that the harness made: it can be looked at beside the map.
-    pub is_file: bool,
+    /// What it is.
+    pub kind: Kind,
     /// It still has its name.
     pub named: bool,
+    /// The seals of F_ADD_SEALS.
+    pub seals: i32,
+}
+
+/// What an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file that the harness made and filled with the pattern of this phase: it can be looked at
+    /// beside the map.
+    File(u64),
+    /// The same, made by memfd_create(2).
+    Memfd(u64),
+    /// Memory without a file that could be looked at.
+    Memory,
+}
+
+impl Object {
+    /// The phase of the pattern that it was filled with, where it is a file.
+    pub fn phase(&self) -> Option<u64> {
+        match self.kind {
+            Kind::File(phase) | Kind::Memfd(phase) => Some(phase),
+            Kind::Memory => None,
+        }
+    }
 }
 
 /// What a descriptor shows.
@@ -29,8 +56,18 @@ pub enum Shows {
     Object(usize),
     /// /dev/zero.
     DevZero,
-    /// A directory, a pipe, a file of /proc: nothing that can be mapped.
-    NoFile,
+    /// /dev/null.
+    DevNull,
+    /// /dev/full.
+    DevFull,
+    /// /proc/self/maps.
+    ProcMaps,
+    /// Another file of /proc.
+    Proc,
+    /// A directory.
+    Dir,
+    /// A pipe in which nothing is.
+    Pipe,
 }
 
 /// An open descriptor.
@@ -42,6 +79,14 @@ pub struct Descriptor {
     pub readable: bool,
     /// Opened for writing.
     pub writable: bool,
+    /// O_APPEND.
+    pub appends: bool,
+    /// O_SYNC.
+    pub syncs: bool,
+    /// O_PATH: it can be closed, and nothing else.
+    pub path_only: bool,
+    /// Which open file it is, in [`World::positions`]: a forked process shares it.
+    pub open_file: usize,
 }
 
 /// One process.
@@ -51,8 +96,10 @@ pub struct Process {
     pub space: Space,
     /// Its descriptors, by number as far as the case can tell; the lowest free one is given next.
     pub descriptors: Vec<Option<Descriptor>>,
-    /// The segments that it has attached: address and segment.
-    pub attached: Vec<(u64, usize)>,
+    /// What it does with signals.
+    pub signals: Signals,
+    /// Limits that the case has set, by resource.
+    pub limits: BTreeMap<i64, u64>,
 }
 
 /// A System V shared memory segment.
@@ -62,8 +109,6 @@ pub struct Segment {
     pub object: usize,
     /// Marked by IPC_RMID.
     pub removed: bool,
-    /// How often it is attached, over all processes.
-    pub attached: usize,
 }
 
 /// Everything.
@@ -75,14 +120,27 @@ pub struct World<'a> {
     pub objects: Vec<Object>,
     /// All segments.
     pub segments: Vec<Segment>,
+    /// Where the next read(2) or write(2) of each open file begins.
+    pub positions: Vec<u64>,
     /// How many maps have been placed alone.
     pub placed: u64,
+    /// Open rules that mattered, in the order in which they were first asked for.
+    pub asked: RefCell<Vec<Rule>>,
 }
 
 impl World<'_> {
     /// Whether a rule holds here.
     pub fn on(&self, rule: Rule) -> bool {
+        if Rule::OPEN.contains(&rule) && !self.asked.borrow().contains(&rule) {
+            self.asked.borrow_mut().push(rule);
+        }
         !self.environment.without.contains(&rule)
+    }
+
+    /// Whether a rule holds that is open for files: it is the file system's to keep. A memfd is kept as
+    /// tmpfs keeps its files, which does not hold to any of them.
+    pub fn on_for(&self, rule: Rule, object: usize) -> bool {
+        matches!(self.objects[object].kind, Kind::File(_)) && self.on(rule)
     }
 
     /// The page size in bytes.
@@ -95,67 +153,23 @@ impl World<'_> {
         offset.div_ceil(self.page()) * self.page()
     }
 
-    /// What a load of one byte finds: its content, or the fault.
-    pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
-        let stretch = self.mapped(process, address)?;
-        let nothing_allowed = stretch.prot == 0 && self.on(Rule::LoadsNeedSomeProtection);
-        let alone = stretch.prot & super::space::READ == 0;
-        if nothing_allowed || (alone && !self.on(Rule::AnyProtectionLetsLoadsThrough)) {
-            return Err(self.refused(stretch, address));
-        }
-        self.content(stretch, stretch.offset_of(address))
-    }
-
-    /// Whether a store of one byte goes through, or the fault.
-    pub fn can_store(&self, process: &Process, address: u64) -> Result<(), Fault> {
-        let stretch = self.mapped(process, address)?;
-        if stretch.prot & WRITE == 0 && self.on(Rule::StoresNeedProtWrite) {
-            return Err(self.refused(stretch, address));
-        }
-        self.content(stretch, stretch.offset_of(address)).map(|_| ())
-    }
-
     /// The file is written out within these offsets.
-    pub fn write_back(&mut self, object: usize, range: std::ops::Range<u64>) {
-        let size = self.objects[object].size;
-        let last = size / self.page() * self.page();
-        let tail = size..self.round_up(size);
+    pub fn write_back(&mut self, object: usize, range: Range<u64>) {
+        let own = &self.objects[object];
+        let last = own.size / self.page() * self.page();
+        let tail = own.size..self.round_up(own.size);
         let written = range.start < tail.end && last < range.end;
-        if self.objects[object].is_file && written && self.on(Rule::WritebackClearsTheTail) {
+        let stale = written && own.bytes.any_in(tail.clone());
+        if stale && self.on_for(Rule::WritebackClearsTheTail, object) {
             self.objects[object].bytes.fill(tail, Content::Zero);
         }
     }
 
-    /// Makes what private copies a store at this address needs, before any byte of it lands.
-    pub fn prepare_store(&mut self, process: &mut Process, address: u64) {
-        let Some(stretch) = process.space.at(address) else { return };
-        if !stretch.shared && self.on(Rule::PrivateStoresStay) {
-            let (offset, page) = (stretch.offset_of(address), self.page());
-            self.copy_page(process, address, offset / page * page);
-        }
-    }
-
-    /// Stores one byte that [`World::can_store`].
-    pub fn store(&mut self, process: &mut Process, address: u64, byte: u8) {
-        let page = self.page();
-        let Some(stretch) = process.space.at(address) else { return };
-        let (offset, shared, object) = (stretch.offset_of(address), stretch.shared, stretch.object);
-        let to_object = match shared {
-            true => self.on(Rule::SharedStoresReachTheFile),
-            false => !self.on(Rule::PrivateStoresStay),
-        };
-        if let (true, Some(object)) = (to_object, object) {
-            self.objects[object].bytes.fill(offset..offset + 1, Content::Byte(byte));
-            return;
-        }
-        let first = offset / page * page;
-        // A broken rule copies the next page along.
-        let pages = if self.on(Rule::CopiesByPage) { 1 } else { 2 };
-        for start in (0..pages).map(|number| first + number * page) {
-            self.copy_page(process, address - offset + start, start);
-        }
-        if let Some(copy) = process.space.at_mut(address).and_then(|s| s.copies.get_mut(&first)) {
-            copy.fill(offset..offset + 1, Content::Byte(byte));
+    /// What a stretch shows from this offset on, as its private copy begins.
+    fn shown(&self, stretch: &Stretch) -> Bytes {
+        match stretch.object {
+            Some(object) => self.objects[object].bytes.clone(),
+            None => Bytes::all(Content::Zero),
         }
     }
 
@@ -166,153 +180,54 @@ impl World<'_> {
         if stretch.copies.contains_key(&offset) || self.content(stretch, offset).is_err() {
             return;
         }
-        let copy = match stretch.object {
-            Some(object) => self.objects[object].bytes.clone(),
-            None => Bytes::all(Content::Zero),
-        };
+        let copy = self.shown(stretch);
         if let Some(stretch) = process.space.at_mut(address) {
             stretch.copies.insert(offset, copy);
         }
     }
 
-    fn mapped<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Stretch, Fault> {
-        let code = if self.on(Rule::OutsideIsMaperr) { 1 } else { 2 };
-        process.space.at(address).ok_or(fault(nix::libc::SIGSEGV, code))
-    }
-
-    /// The fault of an access that the protection refuses.
-    fn refused(&self, stretch: &Stretch, address: u64) -> Fault {
-        let past = self.content(stretch, stretch.offset_of(address)).err();
-        match past {
-            Some(fault) if !self.on(Rule::ProtectionBeforeEof) => fault,
-            _ => fault(nix::libc::SIGSEGV, 2), // SEGV_ACCERR
-        }
-    }
-
-    /// What stands at an offset that a stretch shows, or SIGBUS.
-    fn content(&self, stretch: &Stretch, offset: u64) -> Result<Content, Fault> {
-        let page = offset / self.page() * self.page();
-        if let Some(copy) = stretch.copies.get(&page) {
-            return Ok(copy.at(offset));
-        }
-        let Some(object) = stretch.object.map(|object| &self.objects[object]) else {
-            return Ok(Content::Zero);
-        };
-        if offset >= self.round_up(object.size) {
-            return match self.on(Rule::PastEofIsSigbus) {
-                true => Err(fault(nix::libc::SIGBUS, 2)), // BUS_ADRERR
-                false => Ok(Content::Zero),
-            };
-        }
-        let content = object.bytes.at(offset);
-        Ok(match content {
-            Content::Pattern if !self.on(Rule::DataOfTheFile) => Content::Zero,
-            Content::Zero if offset >= object.size && !self.on(Rule::TailIsZero) => {
-                Content::Byte(1)
-            }
-            content => content,
-        })
-    }
-
-    /// What a probe of one byte comes to.
-    pub fn outcome(
-        &self,
-        process: &Process,
-        access: Access,
-        address: u64,
-    ) -> Result<Outcome, Unmodelled> {
-        let by_kernel = matches!(access, Access::CopyFromUser | Access::CopyToUser);
-        let found = match access {
-            Access::Read | Access::CopyFromUser => {
-                self.load(process, address).map(|content| match content {
-                    Content::Pattern => Clean::Data,
-                    Content::Zero => Clean::Zero,
-                    Content::Byte(byte) => Clean::Byte(byte),
-                })
-            }
-            Access::Write | Access::CopyToUser => {
-                self.can_store(process, address).map(|()| self.stored(process, address))
-            }
-            Access::Exec => self.fetch(process, address)?,
-        };
-        Ok(match found {
-            Ok(clean) => Outcome::Clean(clean),
-            Err(_) if by_kernel && self.on(Rule::KernelAccessIsEfault) => EFAULT,
-            Err(fault) => Outcome::Fault(fault),
-        })
-    }
-
-    /// Where a store that went through has gone.
-    fn stored(&self, process: &Process, address: u64) -> Clean {
-        let Some(stretch) = process.space.at(address) else { return Clean::Ok };
-        let file = stretch.object.map(|object| &self.objects[object]).filter(|own| own.is_file);
-        let Some(file) = file else { return Clean::Ok };
-        let to_file = match stretch.shared {
-            true => self.on(Rule::SharedStoresReachTheFile),
-            false => !self.on(Rule::PrivateStoresStay),
-        };
-        let inside = stretch.offset_of(address) < file.size || !self.on(Rule::TailStaysInMemory);
-        if to_file && inside { Clean::ToFile } else { Clean::MemoryOnly }
-    }
-
-    /// A fetch; the file then holds return instructions where it holds its pattern.
-    fn fetch(&self, process: &Process, address: u64) -> Result<Result<Clean, Fault>, Unmodelled> {
-        let environment = self.environment;
-        if environment.instruction_bytes != 1 {
-            return Err(Unmodelled::new("instructions of several bytes"));
-        }
-        let stretch = match self.mapped(process, address) {
-            Ok(stretch) => stretch,
-            Err(fault) => return Ok(Err(fault)),
-        };
-        let content = self.content(stretch, stretch.offset_of(address));
-        if stretch.prot & EXEC == 0 && self.on(Rule::FetchesNeedProtExec) {
-            // What is there but may be loaded, is loaded first.
-            let loads_first = stretch.prot != 0 && self.on(Rule::FetchPastEofIsSigbusOnX86);
-            return Ok(Err(match content {
-                Err(fault) if loads_first => fault,
-                _ => self.refused(stretch, address),
-            }));
-        }
-        Ok(content.map(|content| match content {
-            Content::Pattern => Clean::Ok,
-            _ => Clean::NoCode,
-        }))
-    }
-
     /// The file or object has another size now: what becomes of its bytes and of all maps of it.
     pub fn resize(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
-        let (unit, old) = (self.page(), self.objects[object].size);
         // To the size that it has is a shrinking by nothing: the tail is zeroed all the same.
-        let (shrinks, end) = (size <= old, self.round_up(size));
-        if shrinks {
-            let zeroes = self.on(Rule::TruncationZeroesTheTail);
-            let from = if zeroes { size } else { end };
-            self.objects[object].bytes.fill(from..u64::MAX, Content::Zero);
-            let (takes, leaves) =
-                (self.on(Rule::TruncationTakesCopies), self.on(Rule::TruncationLeavesTheLastCopy));
-            for stretch in spaces.iter_mut().flat_map(|space| space.iter_mut()) {
-                if stretch.object != Some(object) {
-                    continue;
-                }
-                stretch.copies.retain(|at, _| !takes || *at < end);
-                if let (false, Some(copy)) = (leaves, stretch.copies.get_mut(&(size / unit * unit)))
-                {
-                    copy.fill(size..u64::MAX, Content::Zero);
-                }
-            }
-        } else {
-            let (clears, zero) = (self.on(Rule::GrowthClearsTheTail), self.on(Rule::GrowthIsZero));
-            let page = self.on(Rule::GrowthClearsThePage);
-            let bytes = &mut self.objects[object].bytes;
-            if clears {
-                bytes.fill(old..if page { u64::MAX } else { size }, Content::Zero);
-            }
-            if !zero {
-                bytes.fill(old..size, Content::Byte(1));
-            }
+        match size <= self.objects[object].size {
+            true => self.shrink(spaces, object, size),
+            false => self.grow(object, size),
         }
         self.objects[object].size = size;
+    }
+
+    fn shrink(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
+        let (unit, end) = (self.page(), self.round_up(size));
+        let from = if self.on(Rule::TruncationZeroesTheTail) { size } else { end };
+        self.objects[object].bytes.fill(from..u64::MAX, Content::Zero);
+        let (takes, leaves) =
+            (self.on(Rule::TruncationTakesCopies), self.on(Rule::TruncationLeavesTheLastCopy));
+        for stretch in spaces.iter_mut().flat_map(|space| space.iter_mut()) {
+            if stretch.object != Some(object) {
+                continue;
+            }
+            stretch.copies.retain(|at, _| !takes || *at < end);
+            if let (false, Some(copy)) = (leaves, stretch.copies.get_mut(&(size / unit * unit))) {
+                copy.fill(size..u64::MAX, Content::Zero);
+            }
+        }
+    }
+
+    fn grow(&mut self, object: usize, size: u64) {
+        let old = self.objects[object].size;
+        let stale = |world: &Self, range| world.objects[object].bytes.any_in(range);
+        // What lies behind the new end in the same page, and what lies between the two ends.
+        let end =
+            match stale(self, size..u64::MAX) && self.on_for(Rule::GrowthClearsThePage, object) {
+                true => u64::MAX,
+                false => size,
+            };
+        if stale(self, old..end) && self.on_for(Rule::GrowthClearsTheTail, object) {
+            self.objects[object].bytes.fill(old..end, Content::Zero);
+        }
+        if !self.on(Rule::GrowthIsZero) {
+            self.objects[object].bytes.fill(old..size, Content::Byte(1));
+        }
     }
 }
 

@@ -228,7 +228,14 @@ impl Compiler {
             Call::Mlock => libc::SYS_mlock,
             Call::Munlock => libc::SYS_munlock,
             Call::Mseal => libc::SYS_mseal,
-            Call::RemapFilePages => libc::SYS_remap_file_pages,
+            Call::RemapFilePages => {
+                // Of a part of a page nothing is said. (remap_file_pages(2))
+                let page = self.program.page;
+                let offset = (self.number(&args[3]) as u64).wrapping_mul(page);
+                let whole = self.number(&args[1]) / page as usize * page as usize;
+                then = Then::Shows { offset, length: whole };
+                libc::SYS_remap_file_pages
+            }
             Call::Ftruncate => libc::SYS_ftruncate,
             Call::Fallocate => libc::SYS_fallocate,
             Call::Read => libc::SYS_read,

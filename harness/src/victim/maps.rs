@@ -32,9 +32,12 @@ impl Maps {
     }
 
     /// A map was moved, or given another length where it is: what it showed it shows there, and what
-    /// it grew by goes on from its end.
+    /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on.
     pub fn remap(&mut self, from: usize, old: usize, to: usize, new: usize) {
-        let last = self.file_at(from.wrapping_add(old.saturating_sub(1)));
+        if old == 0 {
+            return self.note(to, new, self.file_at(from));
+        }
+        let last = self.file_at(from.wrapping_add(old - 1));
         if from != to {
             for index in 0..self.count {
                 let Some(map) = self.all.get(index).copied() else { break };
@@ -50,6 +53,12 @@ impl Maps {
             let file = last.map(|(file, offset)| (file, offset.wrapping_add(1)));
             self.note(to + old, new - old, file);
         }
+    }
+
+    /// A map shows its file from another offset on.
+    pub fn show_from(&mut self, start: usize, length: usize, offset: u64) {
+        let file = self.file_at(start).map(|(file, _)| (file, offset));
+        self.note(start, length, file);
     }
 
     /// The file and offset that this address shows.

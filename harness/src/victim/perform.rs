@@ -187,6 +187,7 @@ impl Victim<'_> {
             *arg = self.argument(operand);
         }
         let mut result = self.child.call(number, args)?;
+        let page = self.program.page as usize;
         let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
         match then {
             Then::Nothing => {}
@@ -198,6 +199,9 @@ impl Victim<'_> {
                     self.arena.take();
                 }
                 self.maps.note(result, length, file);
+            }
+            Then::Shows { offset, length } => {
+                self.maps.show_from(args[0] / page * page, length, offset);
             }
             Then::Remapped { old, length } => {
                 if !self.arena.holds(result) {

@@ -109,6 +109,13 @@ pub enum Then {
         /// Its length in bytes.
         length: usize,
     },
+    /// The map at the first argument shows its file from another offset on.
+    Shows {
+        /// The offset in bytes.
+        offset: u64,
+        /// For so many bytes.
+        length: usize,
+    },
     /// The map at the first argument has moved, grown or shrunk.
     Remapped {
         /// Its length before, in bytes.

@@ -3,18 +3,20 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::fill::Fill;
-use crate::case::{Clean, Run};
+use crate::case::{Clean, Run, is_filling};
 use crate::sys::Slot;
 
 const DATA: u64 = 1;
 const ZERO: u64 = 2;
 const BYTE: u64 = 3;
+const OTHER_DATA: u64 = 4;
 
 /// What a byte is, given the place in a file that it should show.
 pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean {
     match (byte, shows) {
         (byte, Some((file, offset))) if byte == fill.byte(file, offset) => Clean::Data,
         (0, _) => Clean::Zero,
+        (byte, _) if is_filling(byte) => Clean::OtherData,
         (byte, _) => Clean::Byte(byte),
     }
 }
@@ -23,6 +25,7 @@ pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean 
 pub(super) fn note(slot: &Slot, byte: Clean) {
     let (kind, value) = match byte {
         Clean::Data => (DATA, 0),
+        Clean::OtherData => (OTHER_DATA, 0),
         Clean::Byte(byte) => (BYTE, u64::from(byte)),
         _ => (ZERO, 0),
     };
@@ -47,6 +50,7 @@ pub fn unpack(packed: u64) -> Option<Run> {
     let value = (packed >> 48) as u8;
     let byte = match packed >> 56 {
         DATA => Clean::Data,
+        OTHER_DATA => Clean::OtherData,
         ZERO => Clean::Zero,
         BYTE => Clean::Byte(value),
         _ => return None,

@@ -1,0 +1,297 @@
+//! Files beside their maps: sizes, holes, reads and writes, and the errno where they fail.
+
+use nix::libc;
+
+use super::Unmodelled;
+use super::access::Loaded;
+use super::bytes::Content;
+use super::rule::Rule;
+use super::signals::Sent;
+use super::steps::{Performance, Returned};
+use super::world::{Descriptor, Kind, Shows};
+use crate::case::Arg;
+
+/// The largest offset that a file can have.
+const FILE_END: i128 = i64::MAX as i128;
+
+impl Performance<'_> {
+    pub(super) fn fsync(&mut self, args: &[Arg]) -> Returned {
+        match self.descriptor(&args[0]).map(|own| own.shows) {
+            None => Returned::Errno(libc::EBADF),
+            Some(Shows::Object(object)) => {
+                self.world.write_back(object, 0..u64::MAX);
+                Returned::Nothing
+            }
+            Some(Shows::Dir) => Returned::Nothing,
+            Some(_) => Returned::Errno(libc::EINVAL),
+        }
+    }
+
+    pub(super) fn ftruncate(&mut self, args: &[Arg]) -> Returned {
+        let size = self.number(args, 1);
+        let fails = self.world.on(Rule::FtruncateIsEinval);
+        if !(0..=FILE_END).contains(&size) {
+            return Returned::Errno(if fails { libc::EINVAL } else { libc::EFBIG });
+        }
+        let Some(descriptor) = self.descriptor(&args[0]) else {
+            return Returned::Errno(libc::EBADF);
+        };
+        let (Shows::Object(object), true) = (descriptor.shows, descriptor.writable || !fails)
+        else {
+            return Returned::Errno(libc::EINVAL);
+        };
+        let (size, old) = (size as u64, self.world.objects[object].size);
+        let sealed = (size < old && self.sealed(object, libc::F_SEAL_SHRINK))
+            || (size > old && self.sealed(object, libc::F_SEAL_GROW));
+        if size > old && self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| size > limit) {
+            return self.too_big();
+        }
+        if sealed {
+            return Returned::Errno(libc::EPERM);
+        }
+        self.resize(object, size);
+        Returned::Nothing
+    }
+
+    /// A file would become larger than RLIMIT_FSIZE: EFBIG, and a signal that as a rule kills.
+    /// (setrlimit(2))
+    fn too_big(&mut self) -> Returned {
+        match self.process().signals.send(libc::SIGXFSZ) {
+            Sent::Ends => Returned::Killed(libc::SIGXFSZ),
+            Sent::Ignored | Sent::Blocked => Returned::Errno(libc::EFBIG),
+        }
+    }
+
+    pub(super) fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let mode = Self::flags(args, 1) as i32;
+        let (offset, length) = (self.number(args, 2), self.number(args, 3));
+        let errno = |errno| Ok(Returned::Errno(errno));
+        let Some(descriptor) = self.descriptor(&args[0]) else { return errno(libc::EBADF) };
+        if offset < 0 || length <= 0 || offset > FILE_END || length > FILE_END {
+            return errno(libc::EINVAL);
+        }
+        let keeps = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
+        let does = mode & !libc::FALLOC_FL_KEEP_SIZE;
+        let may_be = match does {
+            0 | libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_UNSHARE_RANGE => true,
+            libc::FALLOC_FL_PUNCH_HOLE => keeps,
+            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => !keeps,
+            _ => false,
+        };
+        if !may_be {
+            return errno(libc::EOPNOTSUPP);
+        }
+        if !descriptor.writable {
+            return errno(libc::EBADF);
+        }
+        let object = match descriptor.shows {
+            Shows::Object(object) => object,
+            Shows::Pipe => return errno(libc::ESPIPE),
+            _ => return errno(libc::ENODEV),
+        };
+        if offset + length > FILE_END {
+            return errno(libc::EFBIG);
+        }
+        let range = offset as u64..(offset + length) as u64;
+        if let (Some(limit), true) = (self.limit(libc::RLIMIT_FSIZE as i64), does == 0) {
+            if range.end > limit && range.end > self.world.objects[object].size {
+                return match keeps {
+                    true => Err(Unmodelled::new("room beyond RLIMIT_FSIZE that adds no size")),
+                    false => Ok(self.too_big()),
+                };
+            }
+        }
+        let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        let size = self.world.objects[object].size;
+        match does {
+            0 if range.end > size && self.sealed(object, libc::F_SEAL_GROW) => errno(libc::EPERM),
+            0 => {
+                if range.end > size && !keeps {
+                    self.resize(object, range.end);
+                }
+                Ok(Returned::Nothing)
+            }
+            libc::FALLOC_FL_PUNCH_HOLE if self.sealed(object, writes) => errno(libc::EPERM),
+            libc::FALLOC_FL_PUNCH_HOLE => {
+                self.punch(object, range);
+                Ok(Returned::Nothing)
+            }
+            _ if !self.world.on_for(Rule::RangesCanBeChanged, object) => errno(libc::EOPNOTSUPP),
+            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => {
+                self.shift(object, range, does == libc::FALLOC_FL_COLLAPSE_RANGE)
+            }
+            libc::FALLOC_FL_ZERO_RANGE => {
+                if range.end > size && !keeps {
+                    self.resize(object, range.end);
+                }
+                self.world.objects[object].bytes.fill(range, Content::Zero);
+                Ok(Returned::Nothing)
+            }
+            _ => {
+                Err(Unmodelled::new("FALLOC_FL_UNSHARE_RANGE, for file systems that share blocks"))
+            }
+        }
+    }
+
+    /// A hole: zeros for every map that has no copy.
+    pub(super) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
+        let size = self.world.objects[object].size;
+        let last = self.world.round_up(size);
+        let bytes = &self.world.objects[object].bytes;
+        // What may be stored past the end is seen in the last page only.
+        let stale = range.end > size && range.start < last && bytes.any_in(size..last);
+        let end = match stale && self.world.on_for(Rule::PunchingEndsWithTheFile, object) {
+            true if range.start >= size => range.start,
+            true => last,
+            false => range.end,
+        };
+        if self.world.on(Rule::PunchingZeroes) {
+            self.world.objects[object].bytes.fill(range.start..end.max(range.start), Content::Zero);
+        }
+        if !self.world.on(Rule::PunchingLeavesCopies) {
+            for process in &mut self.processes {
+                let own = process.space.iter_mut().filter(|own| own.object == Some(object));
+                own.for_each(|stretch| stretch.copies.retain(|at, _| !range.contains(at)));
+            }
+        }
+    }
+
+    /// A range is taken out of a file, or one of zeros put in, and what follows moves.
+    fn shift(
+        &mut self,
+        object: usize,
+        range: std::ops::Range<u64>,
+        takes: bool,
+    ) -> Result<Returned, Unmodelled> {
+        let (size, length) = (self.world.objects[object].size, range.end - range.start);
+        if range.start % self.world.page() != 0 || length % self.world.page() != 0 {
+            return Err(Unmodelled::new("ranges that are no whole pages: a block may be smaller"));
+        }
+        if (takes && range.end >= size) || range.start >= size {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        // All pages from there on leave the page cache, private copies and all. (Linux:
+        // truncate_pagecache)
+        for process in &mut self.processes {
+            let own = process.space.iter_mut().filter(|own| own.object == Some(object));
+            own.for_each(|stretch| stretch.copies.retain(|at, _| *at < range.start));
+        }
+        let own = &mut self.world.objects[object];
+        own.bytes.fill(size..u64::MAX, Content::Zero);
+        if takes {
+            own.bytes.fill(range.clone(), Content::Zero);
+            own.bytes.shift(range.end..size, range.start);
+            own.size = size - length;
+        } else {
+            own.bytes.shift(range.start..size, range.end);
+            own.size = size + length;
+        }
+        Ok(Returned::Nothing)
+    }
+
+    pub(super) fn pread(&mut self, args: &[Arg]) -> Returned {
+        let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
+        if !(0..=FILE_END).contains(&offset) {
+            return Returned::Errno(libc::EINVAL);
+        }
+        let Some(descriptor) = self.descriptor(&args[0]) else {
+            return Returned::Errno(libc::EBADF);
+        };
+        match descriptor.shows {
+            Shows::Pipe => Returned::Errno(libc::ESPIPE),
+            _ if !descriptor.readable => Returned::Errno(libc::EBADF),
+            Shows::Object(object) => {
+                let object = &self.world.objects[object];
+                let start = offset as u64;
+                let end = match self.world.on(Rule::ReadStopsAtEof) {
+                    true => (start + count).min(object.size.max(start)),
+                    false => start + count,
+                };
+                let runs = object.bytes.runs(start..end);
+                let phase = object.phase();
+                Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect())
+            }
+            Shows::Dir => Returned::Errno(libc::EISDIR),
+            Shows::DevZero | Shows::DevFull => {
+                Returned::Saw(vec![(count, crate::case::Clean::Zero)])
+            }
+            _ => Returned::Saw(Vec::new()),
+        }
+    }
+
+    pub(super) fn pwrite(&mut self, args: &[Arg]) -> Returned {
+        let Arg::Text(text) = &args[1] else { return Returned::Nothing };
+        let offset = self.number(args, 2);
+        if !(0..=FILE_END).contains(&offset) {
+            return Returned::Errno(libc::EINVAL);
+        }
+        let Some(descriptor) = self.descriptor(&args[0]) else {
+            return Returned::Errno(libc::EBADF);
+        };
+        if descriptor.shows == Shows::Pipe {
+            return Returned::Errno(libc::ESPIPE);
+        }
+        let bytes = text.iter().map(|byte| match byte {
+            0 => Content::Zero,
+            byte => Content::Byte(*byte),
+        });
+        let runs: Vec<Loaded> =
+            bytes.map(|content| Loaded { length: 1, content, offset: 0 }).collect();
+        self.put(descriptor, offset as u64, &runs)
+    }
+
+    /// Writes runs to what a descriptor shows, as write(2) and pwrite(2) do.
+    pub(super) fn put(&mut self, descriptor: Descriptor, at: u64, runs: &[Loaded]) -> Returned {
+        let mut count: u64 = runs.iter().map(|run| run.length).sum();
+        if !descriptor.writable {
+            return Returned::Errno(libc::EBADF);
+        }
+        let object = match descriptor.shows {
+            Shows::Object(object) => object,
+            Shows::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
+            _ => return Returned::Count(count),
+        };
+        let size = self.world.objects[object].size;
+        let appends = descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset);
+        let start = if appends { size } else { at };
+        if count == 0 {
+            return Returned::Count(0);
+        }
+        if let Some(limit) = self.limit(libc::RLIMIT_FSIZE as i64) {
+            if start >= limit {
+                return self.too_big();
+            }
+            count = count.min(limit - start);
+        }
+        let kept = matches!(self.world.objects[object].kind, Kind::Memfd(_));
+        if kept {
+            let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+            if self.sealed(object, writes) {
+                return Returned::Errno(libc::EPERM);
+            }
+            if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
+                // Page by page: those that lie within the file are written.
+                let page = self.world.page();
+                let whole = (size / page * page).max(start);
+                if whole == start {
+                    return Returned::Errno(libc::EPERM);
+                }
+                count = whole - start;
+            }
+        }
+        if start + count > size && self.world.on(Rule::WriteGrows) {
+            self.resize(object, start + count);
+        }
+        let mut to = start;
+        for run in runs {
+            let end = (to + run.length).min(start + count);
+            let content = run.content.moved(run.offset, to);
+            self.world.objects[object].bytes.fill(to..end.max(to), content);
+            to = end;
+        }
+        if descriptor.syncs {
+            self.world.write_back(object, start..start + count);
+        }
+        Returned::Count(count)
+    }
+}

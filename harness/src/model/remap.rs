@@ -1,0 +1,319 @@
+//! mremap and remap_file_pages: maps that move, grow, shrink, double, or show other pages.
+
+use std::ops::Range;
+
+use nix::libc;
+
+use super::Unmodelled;
+use super::mapping::ADDRESSES;
+use super::rule::Rule;
+use super::space::{READ, Stretch, WRITE};
+use super::steps::{Performance, Returned, Value};
+use crate::case::Arg;
+
+/// What mremap is asked for.
+struct Remap {
+    /// The old range, in whole pages.
+    was: Range<u64>,
+    /// The new length in whole pages.
+    length: u64,
+    /// The address that MREMAP_FIXED or the hint of MREMAP_DONTUNMAP gives.
+    to: Option<u64>,
+    flags: i32,
+}
+
+impl Remap {
+    fn has(&self, flag: i32) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn old_length(&self) -> u64 {
+        self.was.end - self.was.start
+    }
+}
+
+impl Performance<'_> {
+    pub(super) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let remap = match self.checked(args)? {
+            Ok(remap) => remap,
+            Err(errno) => return Ok(Returned::Errno(errno)),
+        };
+        let space = &self.process().space;
+        let sealed = space.at(remap.was.start).is_some_and(|own| own.sealed);
+        if remap.has(libc::MREMAP_FIXED) && remap.old_length() == remap.length {
+            return self.move_all(&remap);
+        }
+        let Some(whole) = space.at(remap.was.start).map(|own| own.range.clone()) else {
+            let fault = self.world.on(Rule::RemapOfHoleIsEfault);
+            return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+        };
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return Ok(Returned::Errno(libc::EPERM));
+        }
+        let moves = remap.has(libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP);
+        let will = remap.was.start + remap.length;
+        if will <= remap.was.end && !moves {
+            return Ok(self.shrink(&(will..remap.was.end), remap.was.start));
+        }
+        // From here on it is a new map.
+        if remap.was.is_empty() && !self.is_shared(remap.was.start) {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        // What it shrinks by goes first. (Linux 6.17: mremap_to)
+        let end = remap.was.end.min(will);
+        if end > whole.end {
+            return self.spans(&(remap.was.start..end), whole.end);
+        }
+        let more = remap.length.saturating_sub(remap.old_length());
+        let data = !self.is_shared(remap.was.start) && self.may_store(remap.was.start);
+        let added = if remap.has(libc::MREMAP_DONTUNMAP) { remap.length } else { more };
+        if self.exceeds(added, data)? {
+            return Ok(Returned::Errno(libc::ENOMEM));
+        }
+        let beyond = remap.was.end..will;
+        let in_place = !moves && !remap.was.is_empty() && remap.was.end == whole.end;
+        if in_place && !self.process().space.any_in(&beyond) {
+            if let Some(stretch) = self.process().space.at_mut(remap.was.start) {
+                stretch.range.end = will;
+            }
+            self.populate_locked(beyond);
+            return Ok(Returned::Value(Value::Map(remap.was.start)));
+        }
+        if !remap.has(libc::MREMAP_MAYMOVE) {
+            return Ok(Returned::Errno(libc::ENOMEM));
+        }
+        self.move_one(remap)
+    }
+
+    /// What can be said before any map is looked at. (Linux: check_mremap_params)
+    fn checked(&mut self, args: &[Arg]) -> Result<Result<Remap, i32>, Unmodelled> {
+        let flags = Self::flags(args, 3) as i32;
+        let start = self.address(&args[0]);
+        let (old, new) = (self.length(args, 1), self.length(args, 2));
+        let up = |length: u64| length.div_ceil(self.world.page()) * self.world.page();
+        let in_page = self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval);
+        let silly = new > ADDRESSES || (new == 0 && self.world.on(Rule::LengthZeroIsEinval));
+        if in_page || silly {
+            return Ok(Err(libc::EINVAL));
+        }
+        let fixed = flags & libc::MREMAP_FIXED != 0;
+        let leaves = flags & libc::MREMAP_DONTUNMAP != 0;
+        if start.checked_add(old).is_none_or(|end| end > ADDRESSES) {
+            let there = self.process().space.at(start).is_some();
+            return match fixed || leaves || (there && old > u64::MAX - self.world.page()) {
+                true => Err(Unmodelled::new("mremap of a length beyond all addresses")),
+                false => Ok(Err(if there { libc::EINVAL } else { libc::EFAULT })),
+            };
+        }
+        let to = args.get(4).filter(|_| fixed || leaves).map(|to| self.address(to));
+        let remap = Remap { was: start..start + up(old), length: up(new), to, flags };
+        if !fixed && !leaves {
+            return Ok(Ok(remap));
+        }
+        let to = remap.to.unwrap_or(start + (ADDRESSES >> 1));
+        let overlaps = remap.was.end > to && to + remap.length > start;
+        let bad_place = remap
+            .to
+            .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps);
+        let resizes = leaves && remap.old_length() != remap.length;
+        if bad_place || flags & libc::MREMAP_MAYMOVE == 0 || resizes {
+            return Ok(Err(libc::EINVAL));
+        }
+        if fixed && remap.to.is_none_or(|to| to < super::steps::APART / 2) {
+            return Err(Unmodelled::new("MREMAP_FIXED at an address that is no map's"));
+        }
+        Ok(Ok(remap))
+    }
+
+    fn is_shared(&mut self, address: u64) -> bool {
+        self.process().space.at(address).is_some_and(|own| own.shared)
+    }
+
+    fn may_store(&mut self, address: u64) -> bool {
+        self.process().space.at(address).is_some_and(|own| own.prot & WRITE != 0)
+    }
+
+    /// What is asked for goes on behind the end of its map: one map for the kernel, or several.
+    fn spans(&mut self, was: &Range<u64>, end: u64) -> Result<Returned, Unmodelled> {
+        let space = &self.process().space;
+        let next = space.at(end);
+        let one = space.at(was.start).zip(next).is_some_and(|(a, b)| a.may_be_one_with(b));
+        match one {
+            true => Err(Unmodelled::new("two maps that the kernel may have made one")),
+            false => Ok(Returned::Errno(libc::EFAULT)),
+        }
+    }
+
+    fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Returned {
+        let sealed = self.process().space.touching(tail).any(|own| own.sealed);
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return Returned::Errno(libc::EPERM);
+        }
+        if !tail.is_empty() && self.world.on(Rule::RemapShrinks) {
+            self.process().space.remove(tail);
+        }
+        Returned::Value(Value::Map(start))
+    }
+
+    /// Makes room for what is moved there.
+    fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
+        let sealed = self.process().space.touching(target).any(|own| own.sealed);
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return Err(libc::EPERM);
+        }
+        if self.process().space.any_in(target) && !self.world.on(Rule::RemapFixedReplaces) {
+            return Err(libc::EEXIST);
+        }
+        self.process().space.remove(target);
+        Ok(())
+    }
+
+    /// One map, or a part of it, to another place and with another length.
+    fn move_one(&mut self, remap: Remap) -> Result<Returned, Unmodelled> {
+        let to = match remap.to {
+            Some(to) if remap.has(libc::MREMAP_FIXED) => to,
+            Some(to) if !self.process().space.any_in(&(to..to + remap.length)) => to,
+            _ => self.place(),
+        };
+        let target = to..to + remap.length;
+        if let Err(errno) = self.clear(&target) {
+            return Ok(Returned::Errno(errno));
+        }
+        if self.process().space.at(remap.was.start).is_none() {
+            return Ok(Returned::Errno(libc::EFAULT)); // it has replaced itself
+        }
+        let end = remap.was.end.min(remap.was.start + remap.length);
+        if end < remap.was.end {
+            self.process().space.remove(&(end..remap.was.end));
+        }
+        self.move_stretch(&(remap.was.start..end), to, &remap);
+        let grown = target.start + (end - remap.was.start)..target.end;
+        self.populate_locked(grown);
+        Ok(Returned::Value(Value::Map(to)))
+    }
+
+    /// Any number of maps, holes and all, to one place and with the same lengths. (Linux 6.17:
+    /// remap_move)
+    fn move_all(&mut self, remap: &Remap) -> Result<Returned, Unmodelled> {
+        let Some(to) = remap.to else { return Ok(Returned::Errno(libc::EFAULT)) };
+        let space = &self.process().space;
+        let parts: Vec<Range<u64>> = space
+            .touching(&remap.was)
+            .map(|own| own.range.start.max(remap.was.start)..own.range.end.min(remap.was.end))
+            .collect();
+        let covered = parts.len() == 1 && parts[0].end == remap.was.end;
+        let several = parts.windows(2).any(|pair| {
+            let (a, b) = (space.at(pair[0].start), space.at(pair[1].start));
+            !a.zip(b).is_some_and(|(a, b)| a.may_be_one_with(b))
+        });
+        if parts.first().is_none_or(|first| first.start != remap.was.start) {
+            let fault = self.world.on(Rule::RemapOfHoleIsEfault);
+            return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+        }
+        // A gap makes it several just as well.
+        let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
+        if !covered && (several || gap) && !self.world.on(Rule::RemapMovesSeveral) {
+            return Ok(Returned::Errno(libc::EFAULT));
+        }
+        for part in parts {
+            let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
+            let place = to + (part.start - remap.was.start);
+            let target = place..place + (part.end - part.start);
+            if sealed && self.world.on(Rule::MsealIsEperm) {
+                return Ok(Returned::Errno(libc::EPERM));
+            }
+            if let Err(errno) = self.clear(&target) {
+                return Ok(Returned::Errno(errno));
+            }
+            self.move_stretch(&part, place, remap);
+        }
+        Ok(Returned::Value(Value::Map(to)))
+    }
+
+    /// Moves a range, which is a part of one stretch; with MREMAP_DONTUNMAP or an old length of 0 the
+    /// stretch stays as well.
+    fn move_stretch(&mut self, was: &Range<u64>, to: u64, remap: &Remap) {
+        let moves = self.world.on(Rule::RemapMoves);
+        let (doubles, stays) = (remap.was.is_empty(), remap.has(libc::MREMAP_DONTUNMAP));
+        let length =
+            if remap.old_length() == remap.length { was.end - was.start } else { remap.length };
+        let mut moved: Stretch;
+        if doubles {
+            let Some(own) = self.process().space.at(was.start) else { return };
+            moved = Stretch { offset: own.offset_of(was.start), ..own.clone() };
+            moved.guards.clear();
+            if !self.world.on(Rule::RemapOfNothingDoubles) {
+                return;
+            }
+        } else {
+            let Some(own) = self.process().space.take(was).pop() else { return };
+            moved = own.clone();
+            if stays && self.world.on(Rule::DontunmapLeavesTheMap) {
+                let mut left = own;
+                left.copies.clear();
+                left.guards.clear();
+                left.locked = false;
+                self.process().space.insert(left);
+            }
+        }
+        moved.range = to..to + length;
+        if !moves {
+            moved.copies.clear();
+            moved.prot = READ;
+        }
+        self.process().space.insert(moved);
+    }
+
+    /// What a locked map has grown by is locked, too: its pages are brought in.
+    fn populate_locked(&mut self, grown: Range<u64>) {
+        let locked = self.process().space.at(grown.start).is_some_and(|own| own.locked);
+        if locked && !grown.is_empty() {
+            // Failure is nobody's to hear. (Linux: mm_populate)
+            let _ = self.populate(grown);
+        }
+    }
+
+    /// Emulated by mapping anew since Linux 4.0. (remap_file_pages(2))
+    pub(super) fn remap_file_pages(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let page = self.world.page();
+        let (start, length) = (self.address(&args[0]), self.length(args, 1));
+        let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);
+        let (start, length) = (start / page * page, length / page * page);
+        let einval = Ok(Returned::Errno(libc::EINVAL));
+        let wraps = first.checked_add(length / page).is_none();
+        if prot != 0 || length == 0 || start.checked_add(length).is_none() || wraps {
+            return einval;
+        }
+        let Some(own) = self.process().space.at(start).cloned() else { return einval };
+        let range = start..start + length;
+        // A shared map of a descriptor that cannot be written is none here. (Linux: VM_SHARED)
+        let shared = own.shared && own.may & WRITE != 0;
+        let space = &self.process().space;
+        let alike = space.touching(&range).all(|other| own.is_like(other));
+        let hole = space.hole_in(&range).is_some();
+        if !shared || !alike || hole {
+            return einval;
+        }
+        if own.sealed && self.world.on(Rule::MsealIsEperm) {
+            return Ok(Returned::Errno(libc::EPERM));
+        }
+        let Some(offset) = first.checked_mul(page).filter(|at| at + length < 1 << 63) else {
+            return Err(Unmodelled::new("pages that no file can have"));
+        };
+        // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
+        // shm_mmap)
+        if self.world.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
+            self.process().space.remove(&range);
+            let left = self.processes.iter().any(|process| process.space.shows(own.object));
+            if !left {
+                return einval;
+            }
+        }
+        if self.world.on(Rule::RemapFilePagesShowsOthers) {
+            let new = Stretch::new(range.clone(), own.prot, own.may, true, own.object);
+            let (locked, open_file) = (own.locked, own.open_file);
+            self.process().space.insert(Stretch { offset, locked, open_file, ..new });
+        }
+        Ok(Returned::Nothing)
+    }
+}

@@ -1,0 +1,91 @@
+//! The loads and stores that a case makes itself, and its sweeps.
+
+use super::Unmodelled;
+use super::bytes::Content;
+use super::steps::{APART, Performance, Value};
+use crate::case::{
+    Access, Clean, Fault, FaultAddress, FaultMap, Row, Run, Seen, StepResult, SweepResult,
+};
+
+impl Performance<'_> {
+    /// A load or store of the case.
+    pub(super) fn touch(
+        &mut self,
+        map: &str,
+        at: i64,
+        width: i64,
+        store: Option<u8>,
+    ) -> StepResult {
+        let Value::Map(base) = self.value(map) else { return StepResult::NoMap };
+        let first = base.wrapping_add_signed(at);
+        let addresses = first..first.wrapping_add(width as u64);
+        let page = self.world.page();
+        let (world, process) = (&mut self.world, self.processes.last_mut());
+        let Some(process) = process else { return StepResult::NotReached };
+        // The CPU looks at each page that an access reaches into before it moves a byte.
+        let mut faults =
+            addresses.clone().filter(|a| *a == first || a % page == 0).map(|address| {
+                let fault = match store {
+                    Some(_) => world.can_store(process, address).err(),
+                    None => world.load(process, address).err(),
+                };
+                (address, fault)
+            });
+        if let Some((address, Some(fault))) = faults.find(|(_, fault)| fault.is_some()) {
+            let place = match address == first {
+                true => FaultAddress::Accessed,
+                false => FaultAddress::At(address.wrapping_sub(base) as i64),
+            };
+            let told = process.signals.told(Fault { address: place, ..fault }, world);
+            return StepResult::Fault(told);
+        }
+        drop(faults);
+        if let Some(byte) = store {
+            addresses.clone().for_each(|address| world.prepare_store(process, address));
+            let byte = Content::Byte(byte);
+            addresses.for_each(|address| world.store(process, address..address + 1, byte));
+            return StepResult::Done;
+        }
+        let contents = addresses.filter_map(|address| {
+            let content = world.load(process, address).ok()?;
+            Some((1, content.seen(world.phase_at(process, address))))
+        });
+        StepResult::Saw(seen(contents))
+    }
+
+    /// The fault map along a variable's map.
+    pub(super) fn sweep(
+        &mut self,
+        map: &str,
+        accesses: &[Access],
+    ) -> Result<SweepResult, Unmodelled> {
+        let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
+        let page = self.world.page();
+        let process = &self.processes[self.processes.len() - 1];
+        let seams = self.world.seams(process, &(base - page..base + APART / 2));
+        let mut rows = Vec::new();
+        for access in accesses {
+            let mut starts = Vec::new();
+            for address in &seams {
+                let outcome = self.world.outcome(process, *access, *address)?;
+                starts.push((address.wrapping_sub(base) as i64, outcome));
+            }
+            rows.push(Row::from_starts(*access, starts));
+        }
+        Ok(SweepResult::Map(FaultMap { rows }))
+    }
+}
+
+/// Runs as a record tells them: equal neighbours as one, and no more of them than it holds.
+pub fn seen(runs: impl Iterator<Item = (u64, Clean)>) -> Seen {
+    let mut all: Vec<Run> = Vec::new();
+    for (count, byte) in runs {
+        match all.last_mut() {
+            Some(last) if last.byte == byte => last.count += count as u32,
+            _ => all.push(Run { byte, count: count as u32 }),
+        }
+    }
+    let cut = all.len() > crate::case::RUNS;
+    all.truncate(crate::case::RUNS);
+    Seen { runs: all, cut }
+}

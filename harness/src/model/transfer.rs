@@ -1,0 +1,196 @@
+//! read(2) into a map and write(2) from one: the kernel's own accesses, many bytes at a time.
+//!
+//! Where the kernel meets a byte that it cannot reach it stops, and returns what it has moved so far;
+//! where that is nothing, EFAULT.
+
+use std::ops::Range;
+
+use nix::libc;
+
+use super::Unmodelled;
+use super::access::Loaded;
+use super::bytes::Content;
+use super::rule::Rule;
+use super::steps::{Performance, Returned};
+use super::world::{Descriptor, Shows};
+use crate::case::Arg;
+
+impl Performance<'_> {
+    /// The memory of a transfer: `None` where it can be no process's.
+    fn memory(&self, args: &[Arg]) -> (u64, u64, Option<Range<u64>>) {
+        let (address, count) = (self.address(&args[1]), self.number(args, 2) as u64);
+        let end = address.checked_add(count).filter(|end| *end <= super::mapping::ADDRESSES);
+        (address, count, end.map(|end| address..end))
+    }
+
+    pub(super) fn read(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let (_, count, memory) = self.memory(args);
+        let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.readable) else {
+            return Ok(Returned::Errno(libc::EBADF));
+        };
+        let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
+        let (runs, from) = match descriptor.shows {
+            Shows::Object(object) => {
+                let from = self.world.positions[descriptor.open_file];
+                let size = self.world.objects[object].size;
+                let end = match self.world.on(Rule::ReadStopsAtEof) {
+                    true => (from + count).min(size.max(from)),
+                    false => from + count,
+                };
+                self.not_onto_itself(object, from..end, &memory, 1)?;
+                let mut offset = from;
+                let runs = self.world.objects[object].bytes.runs(from..end);
+                let runs = runs.into_iter().map(|(length, content)| {
+                    let run = Loaded { length, content, offset };
+                    offset += length;
+                    run
+                });
+                (runs.collect(), from)
+            }
+            Shows::DevZero | Shows::DevFull => {
+                (vec![Loaded { length: count, content: Content::Zero, offset: 0 }], 0)
+            }
+            Shows::DevNull => (Vec::new(), 0),
+            Shows::Dir => return Ok(Returned::Errno(libc::EISDIR)),
+            Shows::Pipe if count == 0 => (Vec::new(), 0),
+            Shows::Pipe => return Ok(Returned::Hangs),
+            Shows::Proc | Shows::ProcMaps => {
+                return Err(Unmodelled::new("what stands in a file of /proc"));
+            }
+        };
+        let total: u64 = runs.iter().map(|run| run.length).sum();
+        let moved = self.store_runs(memory.start, &runs);
+        Ok(self.transferred(&descriptor, from, moved, total))
+    }
+
+    pub(super) fn write(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let (_, count, memory) = self.memory(args);
+        let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.writable) else {
+            return Ok(Returned::Errno(libc::EBADF));
+        };
+        let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
+        let Shows::Object(object) = descriptor.shows else {
+            // Nobody looks at what is written to /dev/null and the like.
+            let bytes = Loaded { length: count, content: Content::Zero, offset: 0 };
+            return Ok(self.put(descriptor, 0, &[bytes]));
+        };
+        let size = self.world.objects[object].size;
+        let from = match descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset) {
+            true => size,
+            false => self.world.positions[descriptor.open_file],
+        };
+        // A write that makes the file longer may zero more of its page.
+        let unit = if from + count > size { self.world.page() } else { 1 };
+        self.not_onto_itself(object, from..from + count, &memory, unit)?;
+        let process = &self.processes[self.processes.len() - 1];
+        let mut runs = self.world.load_runs(process, &memory);
+        let loaded: u64 = runs.iter().map(|run| run.length).sum();
+        if loaded < count && !self.world.on(Rule::TransfersStopAtTheFault) {
+            runs.clear();
+        }
+        if runs.is_empty() && count > 0 {
+            // A limit and a seal are looked at before the memory is.
+            if self.refuses(&descriptor, object, from, count) {
+                let zeros = Loaded { length: count, content: Content::Zero, offset: 0 };
+                return Ok(self.put(descriptor, from, &[zeros]));
+            }
+            if from > size && !self.world.on(Rule::FailedWriteKeepsTheSize) {
+                self.resize(object, from);
+            }
+            return Ok(fault());
+        }
+        let returned = self.put(descriptor, from, &runs);
+        Ok(match returned {
+            Returned::Count(0) => returned, // O_APPEND has moved nothing either
+            Returned::Count(moved) => self.transferred(&descriptor, from, moved, moved),
+            other => other,
+        })
+    }
+
+    /// Whether a write is refused before any byte is looked at.
+    fn refuses(&self, descriptor: &Descriptor, object: usize, from: u64, count: u64) -> bool {
+        let limited = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
+        let grows = from + count > self.world.objects[object].size;
+        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        let sealed =
+            self.sealed(object, seals) || (grows && self.sealed(object, libc::F_SEAL_GROW));
+        descriptor.writable && (limited || sealed)
+    }
+
+    /// What a transfer returns that has moved so many bytes of those that there were.
+    fn transferred(
+        &mut self,
+        descriptor: &Descriptor,
+        from: u64,
+        moved: u64,
+        total: u64,
+    ) -> Returned {
+        if total > 0 && moved == 0 {
+            return fault();
+        }
+        if self.world.on(Rule::PositionsAdvance) {
+            self.world.positions[descriptor.open_file] = from + moved;
+        }
+        Returned::Count(moved)
+    }
+
+    /// Stores runs from an address on, up to the first byte that cannot be stored. Gives how many
+    /// bytes were.
+    fn store_runs(&mut self, start: u64, runs: &[Loaded]) -> u64 {
+        let page = self.world.page();
+        let total: u64 = runs.iter().map(|run| run.length).sum();
+        let (world, process) = (&mut self.world, self.processes.last_mut());
+        let Some(process) = process else { return 0 };
+        // What decides lies in the page, and in the end of a file.
+        let seams = world.seams(process, &(start..start + total));
+        let bad = seams.into_iter().find(|at| world.can_store(process, *at).is_err());
+        let end = match bad {
+            Some(_) if !world.on(Rule::TransfersStopAtTheFault) => start,
+            Some(bad) => bad,
+            None => start + total,
+        };
+        let mut address = start;
+        for run in runs {
+            let mut from = run.offset;
+            let last = (address + run.length).min(end);
+            while address < last {
+                let next = last.min((address / page + 1) * page);
+                let shown = process.space.at(address).map_or(0, |own| own.offset_of(address));
+                world.prepare_store(process, address);
+                world.store(process, address..next, run.content.moved(from, shown));
+                from += next - address;
+                address = next;
+            }
+        }
+        end - start
+    }
+
+    /// A file that is read into a map of its own bytes, or written from one, changes under the copy:
+    /// what comes of it depends on the order of the bytes, except where each stays in its place.
+    /// `unit` is how many bytes may change at once.
+    fn not_onto_itself(
+        &self,
+        object: usize,
+        offsets: Range<u64>,
+        memory: &Range<u64>,
+        unit: u64,
+    ) -> Result<(), Unmodelled> {
+        let process = &self.processes[self.processes.len() - 1];
+        let (first, last) = (offsets.start / unit, offsets.end.div_ceil(unit));
+        let onto_itself = process.space.touching(memory).any(|own| {
+            let shown = own.offset_of(own.range.start.max(memory.start));
+            let end = own.offset_of(own.range.end.min(memory.end)).div_ceil(unit);
+            let moved = own.range.start.max(memory.start) - memory.start;
+            let in_place = unit == 1 && shown == offsets.start + moved;
+            own.object == Some(object) && shown / unit < last && first < end && !in_place
+        });
+        match onto_itself {
+            true => Err(Unmodelled::new("bytes of a file that are copied onto themselves")),
+            false => Ok(()),
+        }
+    }
+}
+
+fn fault() -> Returned {
+    Returned::Errno(libc::EFAULT)
+}
