@@ -6,8 +6,11 @@
 //! found by bisection. `exhaustive` probes every byte instead, and so proves that nothing was missed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use crate::case::{Access, Arg, Call, Case, HarnessError, Linear, Outcome, Row, Size, Step};
+use crate::case::{
+    Access, Arg, Call, Case, HarnessError, Linear, Outcome, Row, Size, Step, window,
+};
 
 /// Maps of more pages than this are not probed at both ends of each page, but at the pages around
 /// every offset that the case speaks of, and at every so many pages between.
@@ -37,9 +40,8 @@ impl Plan {
     /// The plan for sweeping the variable `map`, on a machine with pages of `page` bytes.
     pub fn of(case: &Case, map: &str, page: u64) -> Plan {
         let unit = page as i64;
-        let length = extent(case, map, page).max(1);
-        let pages = length.div_euclid(unit) + i64::from(length % unit != 0);
-        let (from, to) = (-unit, (pages + 1) * unit);
+        let Range { start: from, end: to } = window(case, map, page);
+        let pages = to / unit - 1;
         let mut samples = BTreeSet::new();
         let mut around = |offset: i64| {
             let start = offset.div_euclid(unit) * unit;
@@ -102,42 +104,6 @@ fn bisect(
     known.insert(middle, outcome);
     bisect(left, (middle, outcome), known, ask)?;
     bisect((middle, outcome), right, known, ask)
-}
-
-/// How many bytes from its start the variable `map` may reach at any point of the case.
-fn extent(case: &Case, map: &str, page: u64) -> i64 {
-    let value = |size: &Size| {
-        let value = size.eval(page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0);
-        if value.unsigned_abs() <= crate::case::limits::MAP_BYTES { value } else { 0 }
-    };
-    let mut segment = 0;
-    let mut longest = 0;
-    for (_, _, step) in case.walk() {
-        let Step::Call { assign, call, args } = step else {
-            continue;
-        };
-        let own = assign.as_deref() == Some(map);
-        // The length that counts, and where it is counted from.
-        let (length, base) = match (call, args.as_slice()) {
-            (Call::Mmap, [base, Arg::Size(length), ..]) => (value(length), base),
-            (Call::Mremap, [base, _, Arg::Size(length), ..]) => (value(length), base),
-            (Call::Shmget, [_, Arg::Size(length), ..]) => {
-                segment = segment.max(value(length));
-                continue;
-            }
-            (Call::Shmat, [_, base, ..]) => (segment, base),
-            _ => continue,
-        };
-        if own {
-            longest = longest.max(length);
-        }
-        if let Arg::Address { map: Some(name), offset } = base {
-            if name == map {
-                longest = longest.max(value(offset) + length);
-            }
-        }
-    }
-    longest
 }
 
 /// The offsets at which something may change: every size of the case, read as an offset in the map,

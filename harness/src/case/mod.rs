@@ -13,6 +13,7 @@ mod pattern;
 mod requirement;
 mod result;
 mod size;
+mod window;
 
 pub use call::{Call, Gives, Parameter, Signature};
 pub use fault_map::{FaultMap, Region, Row};
@@ -22,6 +23,7 @@ pub use pattern::{PATTERN_PERIOD, is_filling, pattern, pattern_phase};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, RUNS, Run, Seen, StepResult, SweepResult};
 pub use size::{Linear, Radix, Size};
+pub use window::window;
 
 use std::fmt;
 use std::time::Duration;

@@ -129,9 +129,7 @@ impl Cook {
                 let line = format!(
                     "{name} = mmap({map} + {at} * PAGE, {pages} * PAGE, {prot}, {kind}{how}, {rest});"
                 );
-                if how.is_empty() {
-                    self.maps.push(name);
-                }
+                self.maps.push(name);
                 line
             }
             Choice::Segment { length, read_only } => {

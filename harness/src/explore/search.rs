@@ -1,5 +1,7 @@
 //! One program after the other: made, predicted, run, compared, and shrunk where they part.
 
+use std::collections::BTreeSet;
+
 use proptest::strategy::{Strategy as _, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -186,12 +188,16 @@ fn predicted(prediction: &Prediction, at: i64) -> Option<Outcome> {
     map_of(prediction)?.rows.first()?.at(at)
 }
 
-/// The bytes to ask about: both sides of every boundary that any prediction has, and the first byte.
-fn places(may: &[Prediction]) -> std::collections::BTreeSet<i64> {
+/// The bytes to ask about: both sides of every boundary that any prediction has, a byte between each
+/// two, and the first byte.
+fn places(may: &[Prediction]) -> BTreeSet<i64> {
     let rows = may.iter().filter_map(|prediction| map_of(prediction)?.rows.first());
-    let boundaries = rows.flat_map(|row| row.boundaries().collect::<Vec<_>>());
-    let mut places: std::collections::BTreeSet<i64> =
-        boundaries.flat_map(|boundary| [boundary - 1, boundary]).collect();
+    let boundaries: BTreeSet<i64> =
+        rows.flat_map(|row| row.boundaries().collect::<Vec<_>>()).collect();
+    let sides = boundaries.iter().flat_map(|boundary| [boundary - 1, *boundary]);
+    let next = boundaries.iter().skip(1);
+    let between = boundaries.iter().zip(next).map(|(from, to)| from + (to - from) / 2);
+    let mut places: BTreeSet<i64> = sides.chain(between).collect();
     if may.iter().any(|prediction| map_of(prediction).is_some()) {
         places.insert(0);
     }

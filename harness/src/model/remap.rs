@@ -246,13 +246,19 @@ impl Performance<'_> {
                 return;
             }
         } else {
+            let leaves = stays && self.world.on(Rule::DontunmapLeavesTheMap);
+            let locked = self.process().space.at(was.start).is_some_and(|own| own.locked);
+            if let (true, Some(whole)) = (leaves, self.process().space.at_mut(was.start)) {
+                // All of the map that is left, not only the part that was asked for. (Linux:
+                // dontunmap_complete)
+                whole.locked = false;
+            }
             let Some(own) = self.process().space.take(was).pop() else { return };
-            moved = own.clone();
-            if stays && self.world.on(Rule::DontunmapLeavesTheMap) {
+            moved = Stretch { locked, ..own.clone() };
+            if leaves {
                 let mut left = own;
                 left.copies.clear();
                 left.guards.clear();
-                left.locked = false;
                 self.process().space.insert(left);
             }
         }

@@ -46,6 +46,7 @@ pub enum Returned {
 
 /// The case at work.
 pub struct Performance<'a> {
+    pub case: &'a Case,
     pub world: World<'a>,
     /// The processes that are alive; the last is the one at work.
     pub processes: Vec<Process>,
@@ -92,6 +93,7 @@ pub fn perform(
         asked: RefCell::default(),
     };
     let mut performance = Performance {
+        case,
         world,
         processes: vec![Process::default()],
         frames: vec![HashMap::new()],

@@ -2,9 +2,9 @@
 
 use super::Unmodelled;
 use super::bytes::Content;
-use super::steps::{APART, Performance, Value};
+use super::steps::{Performance, Value};
 use crate::case::{
-    Access, Clean, Fault, FaultAddress, FaultMap, Row, Run, Seen, StepResult, SweepResult,
+    Access, Clean, Fault, FaultAddress, FaultMap, Row, Run, Seen, StepResult, SweepResult, window,
 };
 
 impl Performance<'_> {
@@ -60,9 +60,11 @@ impl Performance<'_> {
         accesses: &[Access],
     ) -> Result<SweepResult, Unmodelled> {
         let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
-        let page = self.world.page();
+        let window = window(self.case, map, self.world.page());
         let process = &self.processes[self.processes.len() - 1];
-        let seams = self.world.seams(process, &(base - page..base + APART / 2));
+        let looked_at =
+            base.wrapping_add_signed(window.start)..base.wrapping_add_signed(window.end);
+        let seams = self.world.seams(process, &looked_at);
         let mut rows = Vec::new();
         for access in accesses {
             let mut starts = Vec::new();

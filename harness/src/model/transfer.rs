@@ -110,7 +110,9 @@ impl Performance<'_> {
     /// Whether a write is refused before any byte is looked at.
     fn refuses(&self, descriptor: &Descriptor, object: usize, from: u64, count: u64) -> bool {
         let limited = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
-        let grows = from + count > self.world.objects[object].size;
+        // What of it lies within whole pages of the file is not refused.
+        let (size, page) = (self.world.objects[object].size, self.world.page());
+        let grows = from + count > size && size / page * page <= from;
         let seals = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
         let sealed =
             self.sealed(object, seals) || (grows && self.sealed(object, libc::F_SEAL_GROW));

@@ -41,7 +41,8 @@ impl Maps {
         if from != to {
             for index in 0..self.count {
                 let Some(map) = self.all.get(index).copied() else { break };
-                let (start, end) = (map.start.max(from), map.end.min(from.saturating_add(old)));
+                let end = from.saturating_add(old.min(new));
+                let (start, end) = (map.start.max(from), map.end.min(end));
                 if start < end {
                     let skipped = (start - map.start) as u64;
                     let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));

@@ -1,0 +1,62 @@
+//! How far a `sweep(map, ...)` looks: along the map at its longest, and a page to either side.
+
+use std::ops::Range;
+
+use super::{Arg, Call, Case, Size, Step};
+
+/// The bytes that a sweep of the variable `map` looks at, relative to its start, on a machine with pages
+/// of `page` bytes.
+///
+/// ```
+/// use faultmap::case::window;
+/// let case = faultmap::parse::case(
+///     "map = mmap(0, 100, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);",
+/// );
+/// assert_eq!(window(&case.unwrap(), "map", 4096), -4096..8192);
+/// ```
+pub fn window(case: &Case, map: &str, page: u64) -> Range<i64> {
+    let unit = page as i64;
+    let length = extent(case, map, page).max(1);
+    let pages = length.div_euclid(unit) + i64::from(length % unit != 0);
+    -unit..(pages + 1) * unit
+}
+
+/// How many bytes from its start the variable `map` may reach at any point of the case.
+fn extent(case: &Case, map: &str, page: u64) -> i64 {
+    let value = |size: &Size| {
+        let value = size.eval(page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0);
+        if value.unsigned_abs() <= super::limits::MAP_BYTES { value } else { 0 }
+    };
+    let mut segment = 0;
+    let mut longest = 0;
+    for (_, _, step) in case.walk() {
+        let Step::Call { assign, call, args } = step else {
+            continue;
+        };
+        let own = assign.as_deref() == Some(map);
+        // The length that counts, and where it is counted from.
+        let (length, bases): (i64, &[Option<&Arg>]) = match (call, args.as_slice()) {
+            (Call::Mmap, [base, Arg::Size(length), ..]) => (value(length), &[Some(base)]),
+            (Call::Mremap, [base, _, Arg::Size(length), ..]) => {
+                (value(length), &[Some(base), args.get(4)])
+            }
+            (Call::Shmget, [_, Arg::Size(length), ..]) => {
+                segment = segment.max(value(length));
+                continue;
+            }
+            (Call::Shmat, [_, base, ..]) => (segment, &[Some(base)]),
+            _ => continue,
+        };
+        if own {
+            longest = longest.max(length);
+        }
+        for base in bases.iter().flatten() {
+            if let Arg::Address { map: Some(name), offset } = base {
+                if name == map {
+                    longest = longest.max(value(offset) + length);
+                }
+            }
+        }
+    }
+    longest
+}
