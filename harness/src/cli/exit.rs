@@ -14,6 +14,17 @@ pub enum Exit {
     Harness = 3,
     /// Nothing was run: no case was found, or all were skipped.
     Nothing = 4,
+    /// SIGINT (Ctrl-C) has ended it early: 128 and the number of the signal, as shells have it.
+    Interrupted = 130,
+    /// SIGTERM has.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// The signal that it stands for.
+    pub fn signal(self) -> &'static str {
+        if self == Exit::Terminated { "SIGTERM" } else { "SIGINT" }
+    }
 }
 
 /// The table of exit codes, for `--help`.
@@ -23,4 +34,5 @@ Exit codes:
   1  some differ, from snapshot or model, or have no snapshot yet
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
-  4  nothing was run: no case found, or all were skipped";
+  4  nothing was run: no case found, or all were skipped
+  130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";

@@ -1,8 +1,10 @@
 //! The command: arguments, workers, progress, colours, exit codes.
 
 mod args;
+mod difference;
 mod exit;
 mod explore;
+mod interrupt;
 mod json;
 mod one;
 mod output;
@@ -122,7 +124,8 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let mut reporter = Reporter::new(all, options, &backing, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let job = Job { cases: &all.cases, backing: &backing, deadline: options.deadline(), task };
-    pool::run(&job, options.place.jobs(), |index, report| reporter.take(index, report))
+    let take = |index, report| reporter.take(index, report);
+    let interrupted = pool::run(&job, options.place.jobs(), take)
         .map_err(|message| (Exit::Harness, output::error(&message)))?;
-    reporter.finish()
+    reporter.finish(interrupted)
 }

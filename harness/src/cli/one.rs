@@ -35,7 +35,7 @@ pub fn run(
     let job = Job { cases: &all.cases, backing, deadline: options.deadline(), task };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
-    pool::run(&job, 1, |index, report| {
+    let interrupted = pool::run(&job, 1, |index, report| {
         let loaded = &all.cases[index];
         let text = match report.result {
             CaseResult::Probed(outcome, witness) => {
@@ -56,7 +56,7 @@ pub fn run(
         out.print(&text);
     })
     .map_err(|message| (Exit::Harness, output::error(&message)))?;
-    out.end(exit)
+    out.end(interrupted.unwrap_or(exit))
 }
 
 /// Why nothing was probed.

@@ -9,27 +9,36 @@
 //! child and ends; a worker that is killed takes its child along (PR_SET_PDEATHSIG), and what the
 //! child had forked becomes the controller's, which is a subreaper too and kills it. The case that the
 //! worker was at is measured again by a new one; a case that costs two workers their lives is a
-//! harness error.
+//! harness error. A worker that somebody stops does no more work, and is killed.
+//!
+//! Ctrl-C and SIGTERM end it all at once: workers see their pipes hang up.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::{SIGKILL, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use serde::{Deserialize, Serialize};
 
+use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::work::{CaseReport, Job, work};
 use crate::case::{HarnessError, Signal};
 use crate::supervise::{children, sweep_orphans};
 use crate::sys::fork_worker;
 
-/// How long the orphans of a killed worker may take to be gone.
+/// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
+/// gone.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often workers are looked at that send nothing.
+const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 /// A case is given up when it has cost this many workers their lives.
 const WORKERS_PER_CASE: u32 = 2;
 
@@ -59,21 +68,25 @@ struct Pool<'a> {
     lives: Vec<u32>,
     /// Children that this process had when it began: whoever started it had forked them.
     foreign: Vec<rustix::process::Pid>,
+    /// None in a worker.
+    interrupt: Option<Interrupt>,
 }
 
 /// Measures all cases of the job with so many workers, and hands over each report as it comes, one
-/// for each case. Fails where no worker can be had at all.
+/// for each case, and gives the exit code of the signal that has ended it early. Fails where no worker
+/// can be had at all.
 pub fn run(
     job: &Job<'_>,
     jobs: usize,
     mut take: impl FnMut(usize, CaseReport),
-) -> Result<(), String> {
+) -> Result<Option<Exit>, String> {
     let foreign = children();
+    let interrupt = Some(Interrupt::watch()?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
     let waiting = (0..job.cases.len()).collect();
     let lives = vec![0; job.cases.len()];
-    let mut pool = Pool { job, workers: Vec::new(), waiting, lives, foreign };
+    let mut pool = Pool { job, workers: Vec::new(), waiting, lives, foreign, interrupt };
     for _ in 0..jobs.min(job.cases.len()) {
         match pool.start() {
             Ok(()) => {}
@@ -86,9 +99,13 @@ pub fn run(
             pool.receive(index, &mut take)?;
         }
         pool.workers.retain(|worker| worker.pid.as_raw() != 0);
+        if let Some(exit) = pool.interrupt.as_ref().and_then(Interrupt::caught) {
+            pool.end();
+            return Ok(Some(exit));
+        }
     }
     pool.bury_orphans();
-    Ok(())
+    Ok(None)
 }
 
 impl Pool<'_> {
@@ -102,6 +119,7 @@ impl Pool<'_> {
         let forked = fork_worker(|| {
             // Other workers' pipes must hang up when the controller goes, whoever else lives on.
             self.workers.clear();
+            self.interrupt = None;
             let Some((orders, results, told, answers)) = ends.take() else { return 1 };
             drop((orders, results));
             work(self.job, File::from(told), File::from(answers))
@@ -118,16 +136,35 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// The workers from which there is something to read.
+    /// Waits for workers and signals. Gives the workers from which there is something to read.
     fn ready(&self) -> Vec<usize> {
-        let mut fds: Vec<PollFd<'_>> = self
-            .workers
-            .iter()
-            .map(|worker| PollFd::from_borrowed_fd(worker.results.as_fd(), PollFlags::IN))
-            .collect();
-        let _ = poll(&mut fds, None);
+        let results = self.workers.iter().map(|worker| worker.results.as_fd());
+        let signals = self.interrupt.iter().map(Interrupt::as_fd);
+        let mut fds: Vec<PollFd<'_>> =
+            results.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        if poll(&mut fds, Some(&LOOKS)) == Ok(0) {
+            self.workers.iter().for_each(Worker::kill_if_stopped);
+        }
         let has = |(index, fd): (usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(index);
-        fds.iter().enumerate().filter_map(has).collect()
+        fds.iter().take(self.workers.len()).enumerate().filter_map(has).collect()
+    }
+
+    /// Ends all workers: their pipes hang up, and they kill what they were at.
+    fn end(&mut self) {
+        let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
+        let deadline = Instant::now() + GRACE;
+        for pid in pids {
+            while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
+                if Instant::now() >= deadline {
+                    let _ = kill(pid, SIGKILL);
+                    let _ = waitpid(pid, None);
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.bury_orphans();
+        self.job.backing.remove_stale();
     }
 
     /// Reads what a worker sent, and tells it the next case; buries it at its end.
@@ -211,6 +248,15 @@ impl Pool<'_> {
 }
 
 impl Worker {
+    /// Nobody but a stranger stops a worker.
+    fn kill_if_stopped(&self) {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let Some(pid) = rustix::process::Pid::from_raw(self.pid.as_raw()) else { return };
+        if matches!(waitid(WaitId::Pid(pid), options), Ok(Some(status)) if status.stopped()) {
+            let _ = kill(self.pid, SIGKILL);
+        }
+    }
+
     /// Tells it a case, or that there is none left. One that is gone is found out when it is read.
     fn order(&mut self, case: Option<usize>) {
         self.at = case;

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
-use similar::{ChangeTag, TextDiff};
 
 use super::args::Options;
+use super::difference::{changed_probe, diff};
 use super::exit::Exit;
 use super::json::{CaseLine, Context};
 use super::output::{Output, count};
@@ -17,7 +17,7 @@ use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded, environment};
 use crate::backing::Backing;
-use crate::case::{Access, Case, HarnessError, Measurement, SweepResult};
+use crate::case::{Case, HarnessError, Measurement, SweepResult};
 use crate::model::{self, Judgement};
 use crate::picture;
 use crate::snapshot::Comparison;
@@ -75,6 +75,7 @@ pub struct Reporter<'a> {
     next: usize,
     totals: Totals,
     children: u64,
+    reported: usize,
     out: Output,
     bar: ProgressBar,
 }
@@ -105,6 +106,7 @@ impl<'a> Reporter<'a> {
             next: 0,
             totals: Totals::default(),
             children: 0,
+            reported: 0,
             out: Output::default(),
             bar,
         }
@@ -114,16 +116,25 @@ impl<'a> Reporter<'a> {
     pub fn take(&mut self, index: usize, report: CaseReport) {
         self.waiting.insert(index, report);
         while let Some(report) = self.waiting.remove(&self.next) {
-            let text = self.text(self.next, &report);
-            self.children += report.probes;
-            self.bar.suspend(|| self.out.print(&text));
-            self.bar.inc(1);
+            self.print(self.next, &report);
             self.next += 1;
         }
     }
 
-    /// Prints the last line. Gives the exit code that all of it comes to.
-    pub fn finish(mut self) -> Result<Exit, Failed> {
+    fn print(&mut self, index: usize, report: &CaseReport) {
+        let text = self.text(index, report);
+        self.children += report.probes;
+        self.reported += 1;
+        self.bar.suspend(|| self.out.print(&text));
+        self.bar.inc(1);
+    }
+
+    /// Prints the last line. Gives the exit code that all of it comes to, or the one of the signal that
+    /// has ended it early.
+    pub fn finish(mut self, interrupted: Option<Exit>) -> Result<Exit, Failed> {
+        for (index, report) in std::mem::take(&mut self.waiting) {
+            self.print(index, &report);
+        }
         self.bar.finish_and_clear();
         if !self.options.json {
             let seconds = self.started.elapsed().as_secs_f64();
@@ -139,13 +150,20 @@ impl<'a> Reporter<'a> {
                 children => format!("{children} children"),
             };
             let cases = count(self.cases.len(), "case");
+            let missing = match interrupted.map(Exit::signal) {
+                Some(signal) => {
+                    let left = self.cases.len() - self.reported;
+                    format!("{left} not measured because of {signal}, ")
+                }
+                None => String::new(),
+            };
             self.out.print(&format!(
-                "{cases}: {counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s, files on \
+                "{cases}: {missing}{counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s, files on \
                  {} in {}\n",
                 self.file_system, self.place
             ));
         }
-        let exit = self.totals.exit();
+        let exit = interrupted.unwrap_or(self.totals.exit());
         self.out.end(exit)
     }
 
@@ -329,50 +347,4 @@ fn unanswered(measured: &Measurement) -> Option<(String, String)> {
         }
         _ => None,
     })
-}
-
-/// The arguments that probe one byte of which the outcome has changed, found in the two pictures.
-fn changed_probe(kept: &str, measured: &str) -> Option<String> {
-    let before = rows(kept);
-    let (access, at, _) = rows(measured).into_iter().find(|row| !before.contains(row))?;
-    let at = if at.contains(' ') { format!("'{at}'") } else { at };
-    Some(format!(" --access {access} --at {at}"))
-}
-
-/// The cells of all rows of a picture: access, first offset of the region, and what stands there.
-fn rows(picture: &str) -> Vec<(String, String, String)> {
-    let mut cells = Vec::new();
-    let mut head: Vec<char> = Vec::new();
-    for line in picture.lines() {
-        let word = line.split_whitespace().next().unwrap_or("");
-        if Access::from_name(word).is_none() || !line.contains("| ") {
-            head = line.chars().collect();
-            continue;
-        }
-        let mut column = 0;
-        for (index, part) in line.split('|').enumerate() {
-            let name: String = head.iter().skip(column - usize::from(index > 0)).collect();
-            let at = name.split("  ").next().unwrap_or("").trim().to_owned();
-            if index > 0 && !at.is_empty() {
-                cells.push((word.to_owned(), at, part.trim().to_owned()));
-            }
-            column += part.chars().count() + 1;
-        }
-    }
-    cells
-}
-
-fn diff(kept: &str, measured: &str) -> String {
-    let mut out = String::new();
-    let diff = TextDiff::from_lines(kept, measured);
-    for change in diff.iter_all_changes() {
-        let (sign, style) = match change.tag() {
-            ChangeTag::Delete => ("-", BAD),
-            ChangeTag::Insert => ("+", GOOD),
-            ChangeTag::Equal => (" ", Style::new()),
-        };
-        let line = change.value().trim_end_matches('\n');
-        let _ = writeln!(out, "    {style}{sign} {line}{style:#}");
-    }
-    out
 }

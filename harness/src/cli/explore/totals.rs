@@ -1,0 +1,84 @@
+//! What a search has come to: counted, printed, and kept as cases.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::Failed;
+use super::super::exit::Exit;
+use super::super::output::{self, Output};
+use super::worker::{Counts, Message};
+use crate::backing::Backing;
+use crate::explore::Split;
+
+/// The counts, and where splits are written.
+pub struct Totals<'a> {
+    pub out: &'a Path,
+    pub seed: u64,
+    pub counts: Counts,
+    /// One program for each open rule that did not hold: the others are like it.
+    pub shown_open: Vec<String>,
+    pub splits: u64,
+    pub errors: u64,
+}
+
+impl Totals<'_> {
+    /// Takes what a worker sent.
+    pub fn take(&mut self, message: Message, output: &mut Output) {
+        match message {
+            Message::Tried(counts) => self.counts.add(counts),
+            Message::Split(split) => {
+                self.splits += 1;
+                self.keep("split", &split, output);
+            }
+            Message::Open(split) => {
+                if !self.shown_open.contains(&split.difference) {
+                    self.keep("open", &split, output);
+                    self.shown_open.push(split.difference);
+                }
+            }
+            Message::Failed { number, error } => {
+                self.errors += 1;
+                output.print(&format!("program {number}: {error}\n"));
+            }
+            Message::Done => {}
+        }
+    }
+
+    /// Writes a program down as a case, and shows it.
+    fn keep(&mut self, what: &str, split: &Split, output: &mut Output) {
+        let path = self.out.join(format!("{what}-{}-{}.case", self.seed, split.number));
+        let (number, seed, difference) = (split.number, self.seed, &split.difference);
+        let text =
+            format!("// Program {number} of seed {seed}, shrunk: {difference}.\n{}", split.text);
+        output.print(&format!("{}\n{text}\n", path.display()));
+        if let Err(error) = std::fs::write(&path, &text) {
+            self.errors += 1;
+            output.print(&format!("cannot write {}: {error}\n", path.display()));
+        }
+    }
+
+    /// Prints the last line. Gives the exit code.
+    pub fn end(
+        self,
+        backing: &Backing,
+        elapsed: Duration,
+        mut output: Output,
+    ) -> Result<Exit, Failed> {
+        let Counts { programs, bytes, unmodelled, open } = self.counts;
+        let seed = self.seed;
+        let (splits, errors) = (
+            output::count(self.splits as usize, "split"),
+            output::count(self.errors as usize, "harness error"),
+        );
+        let (place, seconds) = (backing.describe(), elapsed.as_secs_f64());
+        output.print(&format!(
+            "seed {seed} in {place}: {programs} programs ({unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} bytes \
+             compared, {splits}, {errors} in {seconds:.1} s\n"
+        ));
+        output.end(match (self.errors, self.splits) {
+            (0, 0) => Exit::Agree,
+            (0, _) => Exit::Differ,
+            _ => Exit::Harness,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! A worker of the search: tries one program after the other, and sends what came of them.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backing::Backing;
+use crate::case::{Case, HarnessError, Outcome, StepResult};
+use crate::explore::{Answer, Search, Split, Tried};
+use crate::measure::{Failure, Measurer};
+use crate::supervise::Supervisor;
+use crate::sys::SharedRecord;
+use crate::victim::{Fill, Probe};
+
+/// How long a child of a program may take.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// How often a worker tells how far it is.
+const TELLS: Duration = Duration::from_millis(100);
+
+/// What a worker sends.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// Since the last time.
+    Tried(Counts),
+    /// A program on which kernel and model part.
+    Split(Split),
+    /// The first program of which an open rule did not hold.
+    Open(Split),
+    /// A program that has no answer.
+    Failed { number: u64, error: HarnessError },
+    /// All of its programs are tried.
+    Done,
+}
+
+/// What was tried.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Programs tried.
+    pub programs: u64,
+    /// Bytes that were compared, beside the steps.
+    pub bytes: u64,
+    /// Programs of which the model says nothing.
+    pub unmodelled: u64,
+    /// Programs of which a rule that is open did not hold.
+    pub open: u64,
+}
+
+impl Counts {
+    /// Adds what was tried since.
+    pub fn add(&mut self, other: Counts) {
+        self.programs += other.programs;
+        self.bytes += other.bytes;
+        self.unmodelled += other.unmodelled;
+        self.open += other.open;
+    }
+}
+
+/// When a search ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Programs.
+    pub count: u64,
+    /// Or a moment, whichever comes first.
+    pub until: Option<Instant>,
+}
+
+/// The kernel, asked through children.
+struct Kernel<'a> {
+    supervisor: &'a Supervisor,
+    backing: &'a Backing,
+    /// What the steps come to while files hold return instructions.
+    code_steps: Option<Vec<StepResult>>,
+    abandoned: bool,
+}
+
+impl Kernel<'_> {
+    fn ask<T>(
+        &mut self,
+        case: &Case,
+        question: impl FnOnce(&mut Measurer<'_>) -> Result<T, Failure>,
+    ) -> Result<T, HarnessError> {
+        let page = rustix::param::page_size() as u64;
+        let mut measurer =
+            Measurer::new(self.supervisor, self.backing, case, page, DEADLINE, false);
+        question(&mut measurer).map_err(|failure| match failure {
+            Failure::Harness(error) => error,
+            Failure::Abandoned => {
+                self.abandoned = true;
+                HarnessError::ExitedEarly
+            }
+        })
+    }
+}
+
+impl Answer for Kernel<'_> {
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
+        // What steps see of the files depends on what these hold while fetches are probed.
+        let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first().copied());
+        self.code_steps = match access.map(Fill::of) {
+            Some(Fill::Code) => Some(self.ask(case, |measurer| measurer.steps(Fill::Code))?),
+            _ => None,
+        };
+        self.ask(case, |measurer| measurer.steps(Fill::Pattern))
+    }
+
+    fn probe(
+        &mut self,
+        case: &Case,
+        steps: &[StepResult],
+        at: i64,
+    ) -> Result<Outcome, HarnessError> {
+        let Some((sweep, _, [access, ..])) = case.sweeps().next() else {
+            return Err(HarnessError::System("there is no sweep to probe".to_owned()));
+        };
+        let probe = Probe { sweep, access: *access, at };
+        let code_steps = self.code_steps.clone();
+        self.ask(case, |measurer| measurer.probe(&probe, code_steps.as_deref().unwrap_or(steps)))
+    }
+}
+
+/// A worker's whole life. Gives its exit status.
+pub fn work(
+    search: &Search,
+    backing: &Backing,
+    (first, step): (u64, u64),
+    bounds: Bounds,
+    watched: OwnedFd,
+    mut answers: File,
+) -> i32 {
+    let _ = rustix::process::setpgid(None, None);
+    let mut send = |message: &Message| {
+        let mut line = serde_json::to_vec(message).unwrap_or_default();
+        line.push(b'\n');
+        answers.write_all(&line).is_ok()
+    };
+    let Ok(record) = SharedRecord::new() else { return 1 };
+    let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
+        return 1;
+    };
+    let mut kernel =
+        Kernel { supervisor: &supervisor, backing, code_steps: None, abandoned: false };
+    let (mut counts, mut shown_open) = (Counts::default(), Vec::new());
+    let mut told = Instant::now();
+    for number in (first..bounds.count).step_by(step as usize) {
+        if bounds.until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
+        let tried = search.try_program(number, &mut kernel);
+        if kernel.abandoned {
+            return 1;
+        }
+        counts.programs += 1;
+        let sent = match tried {
+            Ok(Tried::Agree(bytes)) => {
+                counts.bytes += bytes;
+                true
+            }
+            Ok(Tried::Open(rule, bytes)) => {
+                counts.bytes += bytes;
+                counts.open += 1;
+                let first = !shown_open.contains(&rule);
+                shown_open.push(rule);
+                let shrunk = first.then(|| search.shrink_open(number, rule, &mut kernel)).flatten();
+                shrunk.is_none_or(|split| send(&Message::Open(split)))
+            }
+            Ok(Tried::Unmodelled) => {
+                counts.unmodelled += 1;
+                true
+            }
+            Ok(Tried::Split(split)) => send(&Message::Split(split)),
+            Err(error) => send(&Message::Failed { number, error }),
+        };
+        if !sent {
+            return 1;
+        }
+        if told.elapsed() >= TELLS {
+            if !send(&Message::Tried(std::mem::take(&mut counts))) {
+                return 1;
+            }
+            told = Instant::now();
+        }
+    }
+    let all = send(&Message::Tried(counts)) && send(&Message::Done);
+    i32::from(!all)
+}
