@@ -9,6 +9,7 @@ use super::mapping::ADDRESSES;
 use super::rule::Rule;
 use super::space::{READ, Stretch, WRITE};
 use super::steps::{Performance, Returned, Value};
+use super::world::Process;
 use crate::case::Arg;
 
 /// What mremap is asked for.
@@ -210,6 +211,15 @@ impl Performance<'_> {
             let fault = self.world.on(Rule::RemapOfHoleIsEfault);
             return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         }
+        // A segment is moved alone, and not along with what comes before it. (Linux: vma_multi_allowed)
+        let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
+        let is_segment = |process: &mut Process, at: u64| {
+            let object = process.space.at(at).and_then(|own| own.object);
+            object.is_some_and(|object| segments.contains(&object))
+        };
+        if !covered && is_segment(self.process(), remap.was.start) {
+            return Ok(Returned::Errno(libc::EFAULT));
+        }
         // A gap makes it several just as well.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
         if !covered && (several || gap) && !self.world.on(Rule::RemapMovesSeveral) {
@@ -217,6 +227,9 @@ impl Performance<'_> {
         }
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
+            if part.start > remap.was.start && is_segment(self.process(), part.start) {
+                return Ok(Returned::Errno(libc::EFAULT));
+            }
             let place = to + (part.start - remap.was.start);
             let target = place..place + (part.end - part.start);
             if sealed && self.world.on(Rule::MsealIsEperm) {

@@ -5,6 +5,7 @@ use std::ffi::CString;
 
 use nix::libc;
 
+use super::maps::Maps;
 use super::program::{FileSpec, Op, Operand, Program, Then};
 use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
 
@@ -35,6 +36,7 @@ impl Compiler {
                 segments: Vec::new(),
                 alters_signals: false,
                 page,
+                maps: Maps::none(),
             },
             frames: vec![Vec::new()],
             variables: Vec::new(),

@@ -1,5 +1,7 @@
 //! Which file a byte of memory should show: the victim's own notes of its maps.
 
+use std::cell::Cell;
+
 use crate::case::limits::STEPS;
 
 /// A map that moves is noted anew, part by part.
@@ -14,33 +16,39 @@ struct Map {
     file: Option<(usize, u64)>,
 }
 
-/// The notes. A forked process has its own copy.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Maps {
-    all: [Map; NOTES],
-    count: usize,
+/// The notes. They are laid out before the fork, so that a victim touches no more than the page that it
+/// writes to; each process has its own copy.
+#[derive(Debug)]
+pub struct Maps {
+    all: Box<[Cell<Map>]>,
+    count: Cell<usize>,
 }
 
 impl Maps {
-    pub const NONE: Maps = Maps { all: [Map { start: 0, end: 0, file: None }; NOTES], count: 0 };
+    /// No map is noted.
+    pub fn none() -> Maps {
+        let empty = Map { start: 0, end: 0, file: None };
+        Maps { all: vec![Cell::new(empty); NOTES].into(), count: Cell::new(0) }
+    }
 
-    pub fn note(&mut self, start: usize, length: usize, file: Option<(usize, u64)>) {
-        if let Some(place) = self.all.get_mut(self.count) {
-            *place = Map { start, end: start.saturating_add(length), file };
-            self.count += 1;
+    /// A map was made, of a file from an offset on, or of no file.
+    pub fn note(&self, start: usize, length: usize, file: Option<(usize, u64)>) {
+        let count = self.count.get();
+        if let Some(place) = self.all.get(count) {
+            place.set(Map { start, end: start.saturating_add(length), file });
+            self.count.set(count + 1);
         }
     }
 
     /// A map was moved, or given another length where it is: what it showed it shows there, and what
     /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on.
-    pub fn remap(&mut self, from: usize, old: usize, to: usize, new: usize) {
+    pub fn remap(&self, from: usize, old: usize, to: usize, new: usize) {
         if old == 0 {
             return self.note(to, new, self.file_at(from));
         }
         let last = self.file_at(from.wrapping_add(old - 1));
         if from != to {
-            for index in 0..self.count {
-                let Some(map) = self.all.get(index).copied() else { break };
+            for map in self.all.iter().take(self.count.get()).map(Cell::get) {
                 let end = from.saturating_add(old.min(new));
                 let (start, end) = (map.start.max(from), map.end.min(end));
                 if start < end {
@@ -57,15 +65,16 @@ impl Maps {
     }
 
     /// A map shows its file from another offset on.
-    pub fn show_from(&mut self, start: usize, length: usize, offset: u64) {
+    pub fn show_from(&self, start: usize, length: usize, offset: u64) {
         let file = self.file_at(start).map(|(file, _)| (file, offset));
         self.note(start, length, file);
     }
 
     /// The file and offset that this address shows.
     pub fn file_at(&self, address: usize) -> Option<(usize, u64)> {
-        let all = self.all.get(..self.count)?;
-        let map = all.iter().rev().find(|map| (map.start..map.end).contains(&address))?;
+        let all = self.all.get(..self.count.get())?;
+        let maps = all.iter().rev().map(Cell::get);
+        let map = maps.into_iter().find(|map| (map.start..map.end).contains(&address))?;
         map.file.map(|(file, offset)| (file, offset.wrapping_add((address - map.start) as u64)))
     }
 }

@@ -20,6 +20,7 @@ mod signal;
 
 pub use failure::SetupFailure;
 pub use fill::Fill;
+pub use maps::Maps;
 pub use perform::{Orders, run};
 pub use probe::{MARK, Probe};
 pub use program::{FileSpec, Handed, Op, Program};

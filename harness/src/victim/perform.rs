@@ -6,7 +6,6 @@ use nix::libc;
 
 use super::failure::SetupFailure;
 use super::fill::Fill;
-use super::maps::Maps;
 use super::probe::{self, Probe, Surroundings};
 use super::program::{Handed, Op, Operand, Program, Then};
 use super::see;
@@ -28,7 +27,6 @@ pub(super) struct Victim<'a> {
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
     arena: Arena,
-    pub(super) maps: Maps,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
 }
@@ -59,7 +57,6 @@ pub fn run(child: Child, orders: &Orders<'_>, record: &Record, arena: Arena, sup
         probe,
         fill,
         arena,
-        maps: Maps::NONE,
         strangers: [0; BLOCKS],
     };
     victim.die_with(supervisor);
@@ -155,7 +152,7 @@ impl Victim<'_> {
         }
         let bytes = self.child.load(address, width);
         for (index, byte) in bytes.iter().take(width).enumerate() {
-            let shows = self.maps.file_at(address.wrapping_add(index));
+            let shows = self.program.maps.file_at(address.wrapping_add(index));
             see::note(slot, see::judge(*byte, shows, self.fill));
         }
     }
@@ -198,10 +195,10 @@ impl Victim<'_> {
                 if hinted {
                     self.arena.take();
                 }
-                self.maps.note(result, length, file);
+                self.program.maps.note(result, length, file);
             }
             Then::Shows { offset, length } => {
-                self.maps.show_from(args[0] / page * page, length, offset);
+                self.program.maps.show_from(args[0] / page * page, length, offset);
             }
             Then::Remapped { old, length } => {
                 if !self.arena.holds(result) {
@@ -217,7 +214,7 @@ impl Victim<'_> {
                 if result == self.arena.place() {
                     self.arena.take();
                 }
-                self.maps.remap(args[0], old, result, length);
+                self.program.maps.remap(args[0], old, result, length);
             }
         }
         Ok(result)
@@ -238,8 +235,12 @@ impl Victim<'_> {
             address -= address % instruction_bytes();
         }
         let files = |file: usize| self.files.get(file).map(|handed| handed.descriptor);
-        let around =
-            Surroundings { child: self.child, maps: &self.maps, fill: self.fill, files: &files };
+        let around = Surroundings {
+            child: self.child,
+            maps: &self.program.maps,
+            fill: self.fill,
+            files: &files,
+        };
         if let Err(errno) = probe::make(&around, probe.access, address, slot) {
             self.give_up(SetupFailure::Access, errno);
         }

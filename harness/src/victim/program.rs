@@ -8,6 +8,7 @@ use std::ffi::CString;
 use nix::libc;
 
 use super::compile::Compiler;
+use super::maps::Maps;
 use crate::case::{BlockKind, Case};
 
 /// What a victim performs.
@@ -27,6 +28,8 @@ pub struct Program {
     pub alters_signals: bool,
     /// The page size in bytes.
     pub page: u64,
+    /// Where a victim notes its maps.
+    pub maps: Maps,
 }
 
 /// A file that is made afresh for each probe.
