@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test review explore lint ci
+.PHONY: help cases test review bench explore lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -13,6 +13,9 @@ test: ## every case on three backings, and the tests of the harness itself
 
 review: ## look at changed pictures one by one, and accept or reject them
 	cargo insta test --review --test cases
+
+bench: ## what a probe costs, against a bare fork loop in C
+	cargo bench
 
 explore: ## a minute of random programs, kernel against model
 	cargo run --release -- explore --for 60s
