@@ -121,24 +121,72 @@ fn every_rule_is_noticed_when_it_is_broken() {
     }
 }
 
-#[rstest]
-#[case(Rule::GrowthClearsTheTail, "ftruncate(fd, PAGE);")]
-#[case(Rule::GrowthClearsThePage, "ftruncate(fd, 150);")]
-#[case(Rule::WritebackClearsTheTail, "msync(map, PAGE, MS_SYNC);")]
-#[case(Rule::WritebackClearsTheTail, "fsync(fd);")]
-fn an_open_rule_has_two_answers_where_it_matters_and_one_elsewhere(
-    #[case] rule: Rule,
-    #[case] step: &str,
-) {
-    let predictions = |stored: u64| {
-        let map = "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);";
-        let text = format!("fd = file(100); {map} map[{stored}] = 'x'; {step} map[200];");
-        let case = faultmap::parse::case(&text).expect("a case");
-        predict(&case, &environment(None)).expect("modelled")
-    };
-    let matters = predictions(200);
-    assert!(matters.iter().any(|prediction| prediction.without == [rule]));
-    assert_eq!(predictions(50).len(), 1);
+/// For each open rule steps where it matters, and the same without what it speaks of.
+const OPEN: [(Rule, &str, &str); 12] = [
+    (Rule::GrowthClearsTheTail, "map[200] = 'x'; ftruncate(fd, PAGE);", "ftruncate(fd, PAGE);"),
+    (Rule::GrowthClearsThePage, "map[200] = 'x'; ftruncate(fd, 150);", "ftruncate(fd, 150);"),
+    (Rule::WritebackClearsTheTail, "map[200] = 'x'; fsync(fd);", "map[50] = 'x'; fsync(fd);"),
+    (
+        Rule::WritebackClearsTheTail,
+        "map[200] = 'x'; msync(map, PAGE, MS_SYNC);",
+        "map[200] = 'x'; msync(map, PAGE, MS_ASYNC);",
+    ),
+    (
+        Rule::PunchingEndsWithTheFile,
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 100);",
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 50);",
+    ),
+    (
+        Rule::RangesCanBeChanged,
+        "fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, 10);",
+        "fallocate(fd, 0, 0, 10);",
+    ),
+    (
+        Rule::FreedPagesStay,
+        "p[200] = 'x'; madvise(p, PAGE, MADV_FREE); sweep(p, read);",
+        "madvise(p, PAGE, MADV_FREE); sweep(p, read);",
+    ),
+    (Rule::PagesCanBeMerged, "madvise(p, PAGE, MADV_MERGEABLE);", "madvise(p, PAGE, MADV_COLD);"),
+    (Rule::PagesCanBeHuge, "madvise(p, PAGE, MADV_HUGEPAGE);", "madvise(p, PAGE, MADV_COLD);"),
+    (
+        Rule::RemapMovesSeveral,
+        "mprotect(p, PAGE, PROT_READ);
+         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+        "mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+    ),
+    (
+        Rule::FilesHaveNoSeals,
+        "fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);",
+        "m = memfd(1, 0); fcntl(m, F_ADD_SEALS, F_SEAL_SHRINK);",
+    ),
+    (
+        Rule::FailedWriteKeepsTheSize,
+        "write(fd, p, PAGE); ftruncate(fd, 100); write(fd, p + 2 * PAGE, 1);",
+        "write(fd, p + 2 * PAGE, 1);",
+    ),
+];
+
+#[test]
+fn an_open_rule_has_two_answers_where_it_matters_and_one_elsewhere() {
+    for rule in Rule::OPEN {
+        assert!(OPEN.iter().any(|(own, ..)| *own == rule), "{} is not tried", rule.name());
+    }
+    for (rule, matters, elsewhere) in OPEN {
+        let predictions = |steps: &str| {
+            let text = format!(
+                "fd = file(100); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                 p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 q = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 {steps} map[200]; pread(fd, 0, 200); sweep(map, read);"
+            );
+            let case = faultmap::parse::case(&text).expect("a case");
+            predict(&case, &environment(None)).expect("modelled")
+        };
+        let all = predictions(matters);
+        assert!(all[0].without.is_empty(), "{matters}");
+        assert!(all.iter().any(|prediction| prediction.without == [rule]), "{matters}");
+        assert_eq!(predictions(elsewhere).len(), 1, "{elsewhere}");
+    }
 }
 
 #[test]
