@@ -52,8 +52,8 @@ impl World<'_> {
     pub fn prepare_store(&self, process: &mut Process, address: u64) {
         let Some(stretch) = process.space.at(address) else { return };
         if !stretch.shared && self.on(Rule::PrivateStoresStay) {
-            let (offset, page) = (stretch.offset_of(address), self.page());
-            self.copy_page(process, address, offset / page * page);
+            let start = address - stretch.offset_of(address) % self.page();
+            self.copy_pages(process, start..start + self.page());
         }
     }
 
@@ -73,15 +73,12 @@ impl World<'_> {
             self.objects[object].bytes.fill(range, content);
             return;
         }
-        let first = offset / page * page;
         // A broken rule copies the next page along.
         let pages = if self.on(Rule::CopiesByPage) { 1 } else { 2 };
-        for start in (0..pages).map(|number| first + number * page) {
-            self.copy_page(process, addresses.start - offset + start, start);
-        }
-        let stretch = process.space.at_mut(addresses.start);
-        if let Some(copy) = stretch.and_then(|stretch| stretch.copies.get_mut(&first)) {
-            copy.fill(range, content);
+        let first = addresses.start - offset % page;
+        self.copy_pages(process, first..first + pages * page);
+        if let Some(stretch) = process.space.at_mut(addresses.start) {
+            stretch.copies.fill(range, content);
         }
     }
 
@@ -101,12 +98,11 @@ impl World<'_> {
 
     /// What stands at an offset that a stretch shows, or the fault where nothing does.
     pub fn content(&self, stretch: &Stretch, offset: u64) -> Result<Content, Fault> {
-        let page = offset / self.page() * self.page();
-        if stretch.guards.contains(&page) && self.on(Rule::GuardIsMaperr) {
+        if stretch.guarded.at(offset) && self.on(Rule::GuardIsMaperr) {
             return Err(fault(libc::SIGSEGV, MAPERR));
         }
-        if let Some(copy) = stretch.copies.get(&page) {
-            return Ok(copy.at(offset));
+        if stretch.copied.at(offset) {
+            return Ok(stretch.copies.at(offset));
         }
         let Some(object) = stretch.object.map(|object| &self.objects[object]) else {
             return Ok(Content::Zero);
@@ -196,7 +192,7 @@ impl World<'_> {
 
     /// The addresses within a range from which on an access may find something else.
     pub fn seams(&self, process: &Process, range: &Range<u64>) -> BTreeSet<u64> {
-        let mut seams: BTreeSet<u64> = process.space.seams(self.page()).into_iter().collect();
+        let mut seams: BTreeSet<u64> = process.space.seams().into_iter().collect();
         for stretch in process.space.iter() {
             let Some(object) = stretch.object.map(|object| &self.objects[object]) else {
                 continue;

@@ -56,13 +56,7 @@ impl Performance<'_> {
         }
         // Unlike other calls, madvise goes on behind a hole, and ends at what is refused. (Linux:
         // madvise_walk_vmas)
-        let parts: Vec<Range<u64>> = self
-            .process()
-            .space
-            .touching(&range)
-            .map(|own| own.range.start.max(range.start)..own.range.end.min(range.end))
-            .collect();
-        for part in parts {
+        for part in self.process().space.parts(&range) {
             let own = self.process().space.at(part.start).cloned();
             let refused = own.and_then(|own| self.refuses_advice(&own, advice));
             if let Some(errno) = refused {
@@ -109,7 +103,7 @@ impl Performance<'_> {
             libc::MADV_DOFORK => |own| own.dont_fork = false,
             libc::MADV_WIPEONFORK => |own| own.wiped = true,
             libc::MADV_KEEPONFORK => |own| own.wiped = false,
-            MADV_GUARD_REMOVE => |own| own.guards.clear(),
+            MADV_GUARD_REMOVE => Stretch::drop_guards,
             libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => return self.drop_copies(range),
             libc::MADV_FREE if !self.world.on(Rule::FreedPagesStay) => {
                 return self.drop_copies(range);
@@ -128,7 +122,7 @@ impl Performance<'_> {
         let mut cleared = Vec::new();
         for stretch in self.process().space.cut(range) {
             if drops {
-                stretch.copies.clear();
+                stretch.drop_copies();
             }
             if let (true, false, Some(object)) = (stretch.shared, keeps, stretch.object) {
                 cleared.push((object, stretch.offset..stretch.offset_of(stretch.range.end)));
@@ -154,40 +148,39 @@ impl Performance<'_> {
 
     /// Guards pages: whatever private copies there were are gone.
     fn guard(&mut self, range: &Range<u64>) {
-        let (page, drops) = (self.world.page(), self.world.on(Rule::GuardDropsCopies));
+        let drops = self.world.on(Rule::GuardDropsCopies);
         for stretch in self.process().space.cut(range) {
             let shown = stretch.offset..stretch.offset_of(stretch.range.end);
-            stretch.guards.extend(shown.step_by(page as usize));
+            stretch.guarded.fill(shown, true);
             if drops {
-                stretch.copies.clear();
+                stretch.drop_copies();
             }
         }
     }
 
     /// MADV_POPULATE_READ and MADV_POPULATE_WRITE: page by page, up to the first that fails.
     fn populate_advice(&mut self, range: &Range<u64>, stores: bool) -> Returned {
-        let page = self.world.page();
+        let hole = self.process().space.hole_in(range);
         let Some(process) = self.processes.last_mut() else { return Returned::Nothing };
-        for address in range.clone().step_by(page as usize) {
-            let Some(stretch) = process.space.at(address) else {
-                return match self.world.on(Rule::HoleIsEnomem) {
-                    true => Returned::Errno(libc::ENOMEM),
-                    false => Returned::Nothing,
-                };
-            };
+        for part in process.space.parts(&(range.start..hole.unwrap_or(range.end))) {
+            let Some(stretch) = process.space.at(part.start) else { break };
             let needed = if stores { WRITE } else { READ };
             if stretch.prot & needed == 0 && self.world.on(Rule::PopulateNeedsProtection) {
                 return Returned::Errno(libc::EINVAL);
             }
-            let offset = stretch.offset_of(address);
-            let there = self.world.content(stretch, offset).is_ok();
-            if !there && self.world.on(Rule::PopulatePastEofIsEfault) {
+            let missing = |at: &u64| self.world.content(stretch, stretch.offset_of(*at)).is_err();
+            let bad = self.world.seams(process, &part).into_iter().find(missing);
+            let copies = stores && !stretch.shared;
+            if copies && self.world.on(Rule::PopulateWriteMakesCopies) {
+                self.world.copy_pages(process, part.start..bad.unwrap_or(part.end));
+            }
+            if bad.is_some() && self.world.on(Rule::PopulatePastEofIsEfault) {
                 return Returned::Errno(libc::EFAULT);
             }
-            if stores && !stretch.shared && self.world.on(Rule::PopulateWriteMakesCopies) {
-                self.world.copy_page(process, address, offset);
-            }
         }
-        Returned::Nothing
+        match hole.is_some() && self.world.on(Rule::HoleIsEnomem) {
+            true => Returned::Errno(libc::ENOMEM),
+            false => Returned::Nothing,
+        }
     }
 }

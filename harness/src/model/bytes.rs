@@ -40,26 +40,31 @@ impl Content {
     }
 }
 
-/// The content of every offset from 0 on.
+/// A value for every offset from 0 on, as runs of equal values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bytes {
+pub struct Runs<T> {
     /// The first offset of each run; the first is 0.
-    runs: BTreeMap<u64, Content>,
+    runs: BTreeMap<u64, T>,
 }
 
-impl Bytes {
-    /// The same content everywhere.
-    pub fn all(content: Content) -> Bytes {
-        Bytes { runs: BTreeMap::from([(0, content)]) }
+/// The content of every offset.
+pub type Bytes = Runs<Content>;
+
+impl<T: Copy + PartialEq> Runs<T> {
+    /// The same everywhere.
+    pub fn all(value: T) -> Runs<T> {
+        Runs { runs: BTreeMap::from([(0, value)]) }
     }
 
-    /// The content at an offset.
-    pub fn at(&self, offset: u64) -> Content {
-        self.runs.range(..=offset).next_back().map_or(Content::Zero, |(_, content)| *content)
+    /// The value at an offset.
+    pub fn at(&self, offset: u64) -> T {
+        // The first run begins at 0.
+        let run = self.runs.range(..=offset).next_back().or(self.runs.iter().next());
+        *run.expect("there is a first run").1
     }
 
-    /// Puts the same content into a range.
-    pub fn fill(&mut self, range: Range<u64>, content: Content) {
+    /// Puts the same value into a range.
+    pub fn fill(&mut self, range: Range<u64>, value: T) {
         if range.is_empty() {
             return;
         }
@@ -68,7 +73,7 @@ impl Bytes {
         for start in inside {
             self.runs.remove(&start);
         }
-        self.runs.insert(range.start, content);
+        self.runs.insert(range.start, value);
         if range.end < u64::MAX {
             self.runs.insert(range.end, after);
         }
@@ -76,24 +81,44 @@ impl Bytes {
 
     /// The offsets within a range at which a run begins.
     pub fn starts(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
-        self.runs.range(range).map(|(start, _)| *start)
+        let whole = range.start..range.end.max(range.start);
+        self.runs.range(whole).map(|(start, _)| *start)
     }
 
-    /// Whether anything but zero stands in a range.
-    pub fn any_in(&self, range: Range<u64>) -> bool {
-        !range.is_empty()
-            && (self.at(range.start) != Content::Zero
-                || self.runs.range(range).any(|(_, content)| *content != Content::Zero))
+    /// Whether anything but this value stands in a range.
+    pub fn any_but(&self, value: T, range: Range<u64>) -> bool {
+        !range.is_empty() && self.runs(range).iter().any(|(_, own)| *own != value)
     }
 
-    /// The runs of a range: length and content.
-    pub fn runs(&self, range: Range<u64>) -> Vec<(u64, Content)> {
+    /// The runs of a range: length and value.
+    pub fn runs(&self, range: Range<u64>) -> Vec<(u64, T)> {
         let mut starts: Vec<u64> =
             self.starts(range.clone()).filter(|s| *s > range.start).collect();
         starts.insert(0, range.start);
         starts.push(range.end);
         let lengths = starts.windows(2).filter(|pair| pair[0] < pair[1]);
         lengths.map(|pair| (pair[1] - pair[0], self.at(pair[0]))).collect()
+    }
+
+    /// The parts of a range that have this value.
+    pub fn where_is(&self, value: T, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut start = range.start;
+        let runs = self.runs(range).into_iter().map(|(length, own)| {
+            start += length;
+            (start - length..start, own)
+        });
+        runs.filter(|(_, own)| *own == value).map(|(part, _)| part).collect()
+    }
+}
+
+impl Bytes {
+    /// Takes over what stands in a range of others.
+    pub fn copy(&mut self, from: &Bytes, range: Range<u64>) {
+        let mut start = range.start;
+        for (length, content) in from.runs(range) {
+            self.fill(start..start + length, content);
+            start += length;
+        }
     }
 
     /// Moves what stands in a range to another place; what it leaves behind is zero.
@@ -115,7 +140,7 @@ mod tests {
 
     #[test]
     fn filling_a_range_changes_that_range_alone() {
-        let mut bytes = Bytes::all(Content::Zero);
+        let mut bytes: Bytes = Runs::all(Content::Zero);
         bytes.fill(0..100, Content::Pattern(0));
         bytes.fill(10..20, Content::Byte(1));
         bytes.fill(15..30, Content::Byte(2));

@@ -3,7 +3,7 @@
 use nix::libc;
 
 use super::Unmodelled;
-use super::bytes::{Bytes, Content};
+use super::bytes::{Content, Runs};
 use super::rule::Rule;
 use super::steps::{Performance, Returned, Value};
 use super::world::{Descriptor, Kind, Object, Shows};
@@ -153,7 +153,7 @@ impl Performance<'_> {
     fn file(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let phase = pattern_phase(self.file_number());
         let size = self.number(args, 0) as u64;
-        let mut bytes = Bytes::all(Content::Zero);
+        let mut bytes = Runs::all(Content::Zero);
         bytes.fill(0..size, Content::Pattern(phase));
         let flags = Self::flags(args, 1) as i32;
         let (kind, seals) = match call {

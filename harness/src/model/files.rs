@@ -139,7 +139,8 @@ impl Performance<'_> {
         let last = self.world.round_up(size);
         let bytes = &self.world.objects[object].bytes;
         // What may be stored past the end is seen in the last page only.
-        let stale = range.end > size && range.start < last && bytes.any_in(size..last);
+        let stale =
+            range.end > size && range.start < last && bytes.any_but(Content::Zero, size..last);
         let end = match stale && self.world.on_for(Rule::PunchingEndsWithTheFile, object) {
             true if range.start >= size => range.start,
             true => last,
@@ -151,7 +152,7 @@ impl Performance<'_> {
         if !self.world.on(Rule::PunchingLeavesCopies) {
             for process in &mut self.processes {
                 let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-                own.for_each(|stretch| stretch.copies.retain(|at, _| !range.contains(at)));
+                own.for_each(|stretch| stretch.copied.fill(range.clone(), false));
             }
         }
     }
@@ -174,7 +175,7 @@ impl Performance<'_> {
         // truncate_pagecache)
         for process in &mut self.processes {
             let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-            own.for_each(|stretch| stretch.copies.retain(|at, _| *at < range.start));
+            own.for_each(|stretch| stretch.copied.fill(range.start..u64::MAX, false));
         }
         let own = &mut self.world.objects[object];
         own.bytes.fill(size..u64::MAX, Content::Zero);

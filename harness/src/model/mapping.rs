@@ -5,7 +5,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::Unmodelled;
-use super::bytes::{Bytes, Content};
+use super::bytes::{Content, Runs};
 use super::rule::Rule;
 use super::space::{EXEC, READ, Stretch, WRITE};
 use super::steps::{APART, Performance, Returned, Value};
@@ -218,7 +218,7 @@ impl Performance<'_> {
 
     /// Shared memory that is no file.
     pub(super) fn new_memory(&mut self, size: u64) -> usize {
-        let (bytes, kind) = (Bytes::all(Content::Zero), Kind::Memory);
+        let (bytes, kind) = (Runs::all(Content::Zero), Kind::Memory);
         self.world.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
         self.world.objects.len() - 1
     }
@@ -226,15 +226,17 @@ impl Performance<'_> {
     /// Brings pages in, as a store would where stores are allowed to a private map. Fails at the first
     /// page that cannot be had.
     pub(super) fn populate(&mut self, range: Range<u64>) -> Result<(), ()> {
-        let page = self.world.page();
         let Some(process) = self.processes.last_mut() else { return Ok(()) };
-        for address in range.step_by(page as usize) {
-            let Some(stretch) = process.space.at(address) else { continue };
-            let (copies, offset) =
-                (!stretch.shared && stretch.prot & WRITE != 0, stretch.offset_of(address));
-            self.world.load(process, address).map_err(|_| ())?;
+        for part in process.space.parts(&range) {
+            let Some(stretch) = process.space.at(part.start) else { continue };
+            let copies = !stretch.shared && stretch.prot & WRITE != 0;
+            let seams = self.world.seams(process, &part);
+            let bad = seams.into_iter().find(|at| self.world.load(process, *at).is_err());
             if copies && self.world.on(Rule::LockingMakesCopies) {
-                self.world.copy_page(process, address, offset);
+                self.world.copy_pages(process, part.start..bad.unwrap_or(part.end));
+            }
+            if bad.is_some() {
+                return Err(());
             }
         }
         Ok(())
@@ -242,13 +244,8 @@ impl Performance<'_> {
 
     /// What a private map would be if it were made of copies from the beginning.
     fn copy_all(&mut self, range: Range<u64>) {
-        let page = self.world.page();
         let Some(process) = self.processes.last_mut() else { return };
-        for address in range.step_by(page as usize) {
-            let Some(stretch) = process.space.at(address) else { continue };
-            let offset = stretch.offset_of(address);
-            self.world.copy_page(process, address, offset);
-        }
+        self.world.copy_pages(process, range);
     }
 
     pub(super) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {

@@ -198,10 +198,7 @@ impl Performance<'_> {
     fn move_all(&mut self, remap: &Remap) -> Result<Returned, Unmodelled> {
         let Some(to) = remap.to else { return Ok(Returned::Errno(libc::EFAULT)) };
         let space = &self.process().space;
-        let parts: Vec<Range<u64>> = space
-            .touching(&remap.was)
-            .map(|own| own.range.start.max(remap.was.start)..own.range.end.min(remap.was.end))
-            .collect();
+        let parts = space.parts(&remap.was);
         let covered = parts.len() == 1 && parts[0].end == remap.was.end;
         let several = parts.windows(2).any(|pair| {
             let (a, b) = (space.at(pair[0].start), space.at(pair[1].start));
@@ -254,7 +251,7 @@ impl Performance<'_> {
         if doubles {
             let Some(own) = self.process().space.at(was.start) else { return };
             moved = Stretch { offset: own.offset_of(was.start), ..own.clone() };
-            moved.guards.clear();
+            moved.drop_guards();
             if !self.world.on(Rule::RemapOfNothingDoubles) {
                 return;
             }
@@ -270,14 +267,14 @@ impl Performance<'_> {
             moved = Stretch { locked, ..own.clone() };
             if leaves {
                 let mut left = own;
-                left.copies.clear();
-                left.guards.clear();
+                left.drop_copies();
+                left.drop_guards();
                 self.process().space.insert(left);
             }
         }
         moved.range = to..to + length;
         if !moves {
-            moved.copies.clear();
+            moved.drop_copies();
             moved.prot = READ;
         }
         self.process().space.insert(moved);

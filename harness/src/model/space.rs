@@ -1,9 +1,8 @@
 //! A process's address space: which stretch of addresses shows what.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, Content, Runs};
 
 /// What may be done with memory, as the bits of PROT_READ and so on.
 pub const READ: i64 = nix::libc::PROT_READ as i64;
@@ -29,11 +28,12 @@ pub struct Stretch {
     pub open_file: Option<usize>,
     /// The offset in the object that its first byte shows.
     pub offset: u64,
-    /// Private copies of pages, by the offset in the object at which they begin. Their bytes are told
-    /// by offset in the object, too.
-    pub copies: BTreeMap<u64, Bytes>,
-    /// Pages that MADV_GUARD_INSTALL guards, by offset like the copies.
-    pub guards: BTreeSet<u64>,
+    /// Of which pages there are private copies, by offset in the object.
+    pub copied: Runs<bool>,
+    /// What stands in these, by offset in the object.
+    pub copies: Bytes,
+    /// Which pages MADV_GUARD_INSTALL guards, by offset in the object.
+    pub guarded: Runs<bool>,
     /// mlock.
     pub locked: bool,
     /// MADV_DONTFORK.
@@ -61,8 +61,9 @@ impl Stretch {
             object,
             open_file: None,
             offset: 0,
-            copies: BTreeMap::new(),
-            guards: BTreeSet::new(),
+            copied: Runs::all(false),
+            copies: Runs::all(Content::Zero),
+            guarded: Runs::all(false),
             locked: false,
             dont_fork: false,
             wiped: false,
@@ -100,12 +101,24 @@ impl Stretch {
 
     /// The part of it within these addresses.
     fn part(&self, range: Range<u64>) -> Stretch {
-        let offset = self.offset_of(range.start);
-        let end = offset + (range.end - range.start);
-        let copies =
-            self.copies.range(offset..end).map(|(at, bytes)| (*at, bytes.clone())).collect();
-        let guards = self.guards.range(offset..end).copied().collect();
-        Stretch { range, offset, copies, guards, ..self.clone() }
+        let shown = self.offset_of(range.start)..self.offset_of(range.end);
+        let mut part = Stretch { range, offset: shown.start, ..self.clone() };
+        // Should it grow later, what lay beside it is not its own.
+        for pages in [&mut part.copied, &mut part.guarded] {
+            pages.fill(0..shown.start, false);
+            pages.fill(shown.end..u64::MAX, false);
+        }
+        part
+    }
+
+    /// Drops its private copies.
+    pub fn drop_copies(&mut self) {
+        self.copied = Runs::all(false);
+    }
+
+    /// Drops its guards.
+    pub fn drop_guards(&mut self) {
+        self.guarded = Runs::all(false);
     }
 }
 
@@ -148,6 +161,12 @@ impl Space {
             .iter()
             .filter(move |own| own.range.start < range.end && range.start < own.range.end)
             .filter(move |_| !empty)
+    }
+
+    /// The parts of a range that are mapped, each within one stretch.
+    pub fn parts(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let within = |own: &Stretch| own.range.start.max(range.start)..own.range.end.min(range.end);
+        self.touching(range).map(within).collect()
     }
 
     /// Whether any of them shows this object.
@@ -220,18 +239,15 @@ impl Space {
         }
     }
 
-    /// Addresses at which something may change: ends of stretches, and runs of private copies.
-    pub fn seams(&self, page: u64) -> Vec<u64> {
+    /// Addresses at which something may change: ends of stretches, of private copies and of guards, and
+    /// runs of what stands in copies.
+    pub fn seams(&self) -> Vec<u64> {
         let mut seams = Vec::new();
         for own in &self.stretches {
             seams.extend([own.range.start, own.range.end]);
-            for (at, bytes) in &own.copies {
-                seams.extend([own.address_of(*at), own.address_of(*at) + page]);
-                seams.extend(bytes.starts(*at..at + page).map(|start| own.address_of(start)));
-            }
-            for at in &own.guards {
-                seams.extend([own.address_of(*at), own.address_of(*at) + page]);
-            }
+            let shown = own.offset..own.offset_of(own.range.end);
+            let starts = own.copied.starts(shown.clone()).chain(own.copies.starts(shown.clone()));
+            seams.extend(starts.chain(own.guarded.starts(shown)).map(|at| own.address_of(at)));
         }
         seams
     }

@@ -257,8 +257,8 @@ impl Performance<'_> {
         for stretch in child.space.iter_mut() {
             stretch.locked &= keeps_locks;
             if stretch.wiped && wipes {
-                stretch.copies.clear();
-                stretch.guards.clear();
+                stretch.drop_copies();
+                stretch.drop_guards();
             }
         }
         if kind == BlockKind::Fork && !inherits {

@@ -9,7 +9,7 @@ use super::Environment;
 use super::bytes::{Bytes, Content};
 use super::rule::Rule;
 use super::signals::Signals;
-use super::space::{Space, Stretch};
+use super::space::Space;
 use crate::case::{Fault, FaultAddress, Signal};
 
 /// Something that can be mapped shared: a file, shared anonymous memory, a segment.
@@ -159,30 +159,26 @@ impl World<'_> {
         let last = own.size / self.page() * self.page();
         let tail = own.size..self.round_up(own.size);
         let written = range.start < tail.end && last < range.end;
-        let stale = written && own.bytes.any_in(tail.clone());
+        let stale = written && own.bytes.any_but(Content::Zero, tail.clone());
         if stale && self.on_for(Rule::WritebackClearsTheTail, object) {
             self.objects[object].bytes.fill(tail, Content::Zero);
         }
     }
 
-    /// What a stretch shows from this offset on, as its private copy begins.
-    fn shown(&self, stretch: &Stretch) -> Bytes {
-        match stretch.object {
-            Some(object) => self.objects[object].bytes.clone(),
-            None => Bytes::all(Content::Zero),
-        }
-    }
-
-    /// Makes a private copy of the page of `address`, which shows `offset` on; nothing where there is
-    /// one already, or no page.
-    pub fn copy_page(&self, process: &mut Process, address: u64, offset: u64) {
-        let Some(stretch) = process.space.at(address) else { return };
-        if stretch.copies.contains_key(&offset) || self.content(stretch, offset).is_err() {
-            return;
-        }
-        let copy = self.shown(stretch);
-        if let Some(stretch) = process.space.at_mut(address) {
-            stretch.copies.insert(offset, copy);
+    /// Makes private copies of the pages at these addresses, which lie in one map; nothing where there is
+    /// a copy already, or no page.
+    pub fn copy_pages(&self, process: &mut Process, addresses: Range<u64>) {
+        let Some(stretch) = process.space.at_mut(addresses.start) else { return };
+        let end = stretch.offset_of(addresses.end.min(stretch.range.end));
+        let object = stretch.object.map(|object| &self.objects[object]);
+        let there = object.map_or(end, |object| end.min(self.round_up(object.size)));
+        let shown = stretch.offset_of(addresses.start)..there;
+        for part in stretch.copied.where_is(false, shown) {
+            match object {
+                Some(object) => stretch.copies.copy(&object.bytes, part.clone()),
+                None => stretch.copies.fill(part.clone(), Content::Zero),
+            }
+            stretch.copied.fill(part, true);
         }
     }
 
@@ -197,7 +193,7 @@ impl World<'_> {
     }
 
     fn shrink(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
-        let (unit, end) = (self.page(), self.round_up(size));
+        let end = self.round_up(size);
         let from = if self.on(Rule::TruncationZeroesTheTail) { size } else { end };
         self.objects[object].bytes.fill(from..u64::MAX, Content::Zero);
         let (takes, leaves) =
@@ -206,16 +202,18 @@ impl World<'_> {
             if stretch.object != Some(object) {
                 continue;
             }
-            stretch.copies.retain(|at, _| !takes || *at < end);
-            if let (false, Some(copy)) = (leaves, stretch.copies.get_mut(&(size / unit * unit))) {
-                copy.fill(size..u64::MAX, Content::Zero);
+            if takes {
+                stretch.copied.fill(end..u64::MAX, false);
+            }
+            if !leaves {
+                stretch.copies.fill(size..end, Content::Zero);
             }
         }
     }
 
     fn grow(&mut self, object: usize, size: u64) {
         let old = self.objects[object].size;
-        let stale = |world: &Self, range| world.objects[object].bytes.any_in(range);
+        let stale = |world: &Self, range| world.objects[object].bytes.any_but(Content::Zero, range);
         // What lies behind the new end in the same page, and what lies between the two ends.
         let end =
             match stale(self, size..u64::MAX) && self.on_for(Rule::GrowthClearsThePage, object) {
