@@ -9,7 +9,6 @@ use super::bytes::Content;
 use super::rule::Rule;
 use super::space::{READ, Stretch, WRITE};
 use super::steps::{Performance, Returned};
-use super::world::Kind;
 use crate::case::Arg;
 
 // Those that the C library does not name on every target. (<asm-generic/mman-common.h>)
@@ -62,7 +61,9 @@ impl Performance<'_> {
             if let Some(errno) = refused {
                 return Ok(Returned::Errno(errno));
             }
-            self.advise(&part, advice);
+            if let Err(errno) = self.advise(&part, advice) {
+                return Ok(Returned::Errno(errno));
+            }
         }
         let hole = self.process().space.hole_in(&range).is_some();
         Ok(match hole && self.world.on(Rule::HoleIsEnomem) {
@@ -96,24 +97,34 @@ impl Performance<'_> {
         refused.then_some(libc::EINVAL)
     }
 
-    /// What an advice does to a range within one map.
-    fn advise(&mut self, range: &Range<u64>, advice: i32) {
+    /// What an advice does to a range within one map. Fails with the errno of what it has to call.
+    fn advise(&mut self, range: &Range<u64>, advice: i32) -> Result<(), i32> {
         let change: fn(&mut Stretch) = match advice {
             libc::MADV_DONTFORK => |own| own.dont_fork = true,
             libc::MADV_DOFORK => |own| own.dont_fork = false,
             libc::MADV_WIPEONFORK => |own| own.wiped = true,
             libc::MADV_KEEPONFORK => |own| own.wiped = false,
             MADV_GUARD_REMOVE => Stretch::drop_guards,
-            libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => return self.drop_copies(range),
-            libc::MADV_FREE if !self.world.on(Rule::FreedPagesStay) => {
-                return self.drop_copies(range);
+            libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => {
+                self.drop_copies(range);
+                return Ok(());
+            }
+            libc::MADV_FREE => {
+                if !self.world.on(Rule::FreedPagesStay) {
+                    self.drop_copies(range);
+                }
+                return Ok(());
             }
             libc::MADV_REMOVE => return self.remove_pages(range),
-            MADV_GUARD_INSTALL => return self.guard(range),
+            MADV_GUARD_INSTALL => {
+                self.guard(range);
+                return Ok(());
+            }
             // Of the rest nothing can be seen but their speed.
-            _ => return,
+            _ => return Ok(()),
         };
         self.process().space.cut(range).for_each(change);
+        Ok(())
     }
 
     fn drop_copies(&mut self, range: &Range<u64>) {
@@ -133,17 +144,18 @@ impl Performance<'_> {
         }
     }
 
-    /// A hole in what a map shows there.
-    fn remove_pages(&mut self, range: &Range<u64>) {
-        let Some(own) = self.process().space.at(range.start) else { return };
-        let Some(object) = own.object else { return };
+    /// A hole in what a map shows there. (Linux: madvise_remove calls fallocate)
+    fn remove_pages(&mut self, range: &Range<u64>) -> Result<(), i32> {
+        let Some(own) = self.process().space.at(range.start) else { return Ok(()) };
+        let Some(object) = own.object else { return Ok(()) };
         let shown = own.offset_of(range.start)..own.offset_of(range.end);
-        let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
-        let sealed = matches!(self.world.objects[object].kind, Kind::Memfd(_))
-            && self.sealed(object, writes);
-        if !sealed && self.world.on(Rule::RemovePunches) {
+        if self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
+            return Err(libc::EPERM);
+        }
+        if self.world.on(Rule::RemovePunches) {
             self.punch(object, shown);
         }
+        Ok(())
     }
 
     /// Guards pages: whatever private copies there were are gone.

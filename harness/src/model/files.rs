@@ -229,7 +229,8 @@ impl Performance<'_> {
         let Some(descriptor) = self.descriptor(&args[0]) else {
             return Returned::Errno(libc::EBADF);
         };
-        if descriptor.shows == Shows::Pipe {
+        // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
+        if matches!(descriptor.shows, Shows::Pipe | Shows::Proc | Shows::ProcMaps) {
             return Returned::Errno(libc::ESPIPE);
         }
         let bytes = text.iter().map(|byte| match byte {

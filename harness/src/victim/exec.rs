@@ -13,8 +13,9 @@ use crate::sys::{Child, returns_at, scratch};
 /// Bytes read from /proc at once.
 const CHUNK: usize = 8 * 1024;
 
-/// Whether to jump to `address`. Fails where /proc does not tell.
-pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
+/// Whether to jump to `address`; `past_eof` says whether its page lies wholly past the end of a file.
+/// Fails where /proc does not tell.
+pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool, i32> {
     let (fetch, load) = allowed(child, address)?;
     if !fetch {
         return Ok(true); // the fetch faults
@@ -32,8 +33,8 @@ pub(super) fn runs(child: &Child, address: usize) -> Result<bool, i32> {
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,
-            // A page that may be loaded and cannot be, past EOF for instance: the fetch faults too.
-            _ if load => return Ok(true),
+            // A page that may be loaded and cannot be, or that no file has: the fetch faults too.
+            _ if load || past_eof => return Ok(true),
             // A kernel that looks at the protection here as well (proc_mem.force_override, Linux 6.12)
             // cannot say what lies in a page of PROT_EXEC alone: nothing is run blindly.
             _ => return Err(libc::EACCES),

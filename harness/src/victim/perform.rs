@@ -239,6 +239,7 @@ impl Victim<'_> {
             child: self.child,
             maps: &self.program.maps,
             fill: self.fill,
+            page: self.program.page as usize,
             files: &files,
         };
         if let Err(errno) = probe::make(&around, probe.access, address, slot) {

@@ -31,6 +31,8 @@ pub(super) struct Surroundings<'a> {
     pub child: &'a Child,
     pub maps: &'a Maps,
     pub fill: Fill,
+    /// Bytes of a page.
+    pub page: usize,
     /// The harness's descriptors of the files, by number.
     pub files: &'a dyn Fn(usize) -> Option<i32>,
 }
@@ -52,7 +54,7 @@ pub(super) fn make(
         child.call(libc::SYS_write, [pipe.write, child.address_of(&MARK), 1, 0, 0, 0])?;
     }
     let runs = match access {
-        Access::Exec => exec::runs(child, address)?,
+        Access::Exec => exec::runs(child, address, past_eof(around, address)?)?,
         _ => true,
     };
 
@@ -109,6 +111,16 @@ pub(super) fn make(
         slot.value.store(reached, Relaxed);
     }
     Ok(())
+}
+
+/// Whether the page of `address` shows nothing of its file: not even its first byte can be read.
+fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
+    let start = address - address % around.page;
+    let Some((file, offset)) = around.maps.file_at(start) else { return Ok(false) };
+    let descriptor = (around.files)(file).ok_or(libc::EBADF)? as usize;
+    let scratch = around.child.scratch_address();
+    let args = [descriptor, scratch, 1, offset as usize, 0, 0];
+    Ok(around.child.call(libc::SYS_pread64, args)? == 0)
 }
 
 struct Pipe {
