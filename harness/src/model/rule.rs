@@ -17,29 +17,38 @@ macro_rules! rules {
 }
 
 rules! {
-    /// A map has whole pages: its length is rounded up. (POSIX mmap: the range up to the end of the
-    /// last page; mmap(2), NOTES)
+    // What a map shows.
+
+    /// A map has whole pages: its length is rounded up, and what lies in its last page beyond the
+    /// length can be accessed. (POSIX mmap: partial pages are mapped whole; mmap(2), NOTES)
     WholePages,
-    /// The bytes of a map up to the end of the file are the file's. (POSIX mmap, DESCRIPTION)
+    /// The bytes of a map up to the end of the file are the bytes of the file from the offset on.
+    /// (POSIX mmap, DESCRIPTION)
     DataOfTheFile,
-    /// The rest of the file's last page reads as zero. (POSIX mmap: a partial page at the end of an
-    /// object is zero-filled)
+    /// The rest of the file's last page reads as zero until something is stored there. (POSIX mmap: the
+    /// partial page at the end of an object is zero-filled)
     TailIsZero,
-    /// What is stored in that rest stays in memory. (POSIX mmap: never written out)
+    /// What is stored in that rest does not become part of the file. (POSIX mmap: never written out)
     TailStaysInMemory,
-    /// In whole pages past the end of the file every access is SIGBUS, BUS_ADRERR. (POSIX mmap;
-    /// sigaction(2))
+    /// In whole pages past the end of the file every access is SIGBUS. (POSIX mmap) Its si_code is
+    /// BUS_ADRERR. (Linux; POSIX signal.h: nonexistent physical address)
     PastEofIsSigbus,
-    /// Where nothing is mapped every access is SIGSEGV, SEGV_MAPERR. (POSIX mmap; sigaction(2))
+    /// Where nothing is mapped every access is SIGSEGV, SEGV_MAPERR. (POSIX signal.h: address not
+    /// mapped to object)
     OutsideIsMaperr,
-    /// A store without PROT_WRITE is SIGSEGV, SEGV_ACCERR. (POSIX mmap; sigaction(2))
+
+    // What may be done with it.
+
+    /// A store without PROT_WRITE is SIGSEGV, SEGV_ACCERR. (POSIX mmap: no store where PROT_WRITE is
+    /// not set; signal.h: invalid permissions)
     StoresNeedProtWrite,
-    /// With PROT_NONE nothing can be loaded. (POSIX mmap)
+    /// With PROT_NONE nothing can be loaded: SEGV_ACCERR. (POSIX mmap: no access at all)
     LoadsNeedSomeProtection,
     /// With PROT_WRITE or PROT_EXEC alone loads go through. (mmap(2), NOTES; POSIX lets an
-    /// implementation do so)
+    /// implementation permit more than was asked for, save stores and PROT_NONE)
     AnyProtectionLetsLoadsThrough,
-    /// Instructions are fetched with PROT_EXEC only. (POSIX mmap)
+    /// Instructions are fetched with PROT_EXEC only. (Linux, where the CPU can tell; POSIX lets an
+    /// implementation permit more)
     FetchesNeedProtExec,
     /// The protection is looked at before the end of the file. (Linux: handle_mm_fault comes after the
     /// check of the map's flags)
@@ -50,6 +59,12 @@ rules! {
     /// The kernel's own accesses fail with EFAULT where the CPU's would raise a signal. (read(2),
     /// write(2): EFAULT)
     KernelAccessIsEfault,
+    /// A fault whose signal is blocked or ignored kills, and no handler runs. (signal(7);
+    /// sigprocmask(2): undefined by POSIX; Linux: force_sig_info)
+    BlockedFaultsKill,
+
+    // Shared and private.
+
     /// A store to a shared map is a store to the file. (POSIX mmap, MAP_SHARED)
     SharedStoresReachTheFile,
     /// A store to a private map is seen in that map alone. (POSIX mmap, MAP_PRIVATE)
@@ -60,6 +75,9 @@ rules! {
     /// A page of a private map that was not stored to shows what the file holds now. (Linux; POSIX
     /// leaves it open)
     UncopiedPagesFollowTheFile,
+
+    // The file becomes shorter or longer.
+
     /// When a file shrinks, private copies of the pages past its new end are gone. (Linux:
     /// unmap_mapping_range with even_cows)
     TruncationTakesCopies,
@@ -84,28 +102,48 @@ rules! {
     /// model expects of msync and fsync alone. (mmap(2), BUGS; Linux: a folio that spans the end of the
     /// file is zeroed behind it before it is written)
     WritebackClearsTheTail,
+
+    // Holes.
+
     /// Punching a hole zeroes the range, for every map of it that has no copy. (fallocate(2))
     PunchingZeroes,
     /// Punching a hole leaves private copies as they are. (Linux: unmap_mapping_range without
     /// even_cows)
     PunchingLeavesCopies,
-    /// MADV_DONTNEED drops private copies: the file shows again, or zero. (madvise(2))
-    DontneedDropsCopies,
-    /// MADV_DONTNEED of a shared map changes nothing that can be seen. (madvise(2))
-    DontneedKeepsShared,
-    /// MADV_DONTNEED of a locked page is EINVAL. (madvise(2), ERRORS)
-    DontneedOfLockedIsEinval,
+    /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end
+    /// of the page, and nothing where the hole begins past the end. Open: on tmpfs it is exactly the
+    /// hole. (fallocate(2) does not say)
+    PunchingEndsWithTheFile,
+    /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others.
+    /// (fallocate(2))
+    RangesCanBeChanged,
+
+    // Other processes.
+
     /// A child inherits the maps. (fork(2); POSIX mmap)
     ForkInheritsMaps,
-    /// After a fork private memory is separate. (fork(2))
+    /// After a fork the parent's stores to private memory are not seen by the child, nor the child's by
+    /// the parent. (POSIX mmap, MAP_PRIVATE; fork(2))
     ForkSeparatesPrivate,
     /// A child does not inherit the locks of mlock. (mlock(2))
     LocksAreNotInherited,
-    /// MAP_FIXED replaces what was mapped there. (POSIX mmap, MAP_FIXED)
+    /// MADV_WIPEONFORK: a child finds zero. (madvise(2))
+    WipeonforkIsZero,
+
+    // mmap.
+
+    /// MAP_FIXED replaces what was mapped there. (POSIX mmap: whole pages of the process in the range
+    /// are replaced)
     FixedReplaces,
     /// MAP_FIXED_NOREPLACE over any map is EEXIST. (mmap(2), ERRORS)
     NoreplaceIsEexist,
-    /// A length of 0 is EINVAL. (POSIX mmap, munmap: ERRORS)
+    /// A hint is taken where nothing is mapped. (mmap(2): the kernel takes it as a hint)
+    FreeHintIsTaken,
+    /// MAP_FIXED at an address of the last page fails with that address as its errno: at MAP_FAILED,
+    /// which is -1, with EPERM. (Linux: __get_unmapped_area; man pages do not say)
+    LastPageIsAnErrno,
+    /// A length of 0 is EINVAL for mmap and munmap, a new length of 0 for mremap. (POSIX mmap, munmap:
+    /// ERRORS; mremap(2), ERRORS)
     LengthZeroIsEinval,
     /// An offset inside a page is EINVAL. (mmap(2), ERRORS)
     OffsetInPageIsEinval,
@@ -113,99 +151,89 @@ rules! {
     AddressInPageIsEinval,
     /// Neither shared nor private is EINVAL. (POSIX mmap, ERRORS)
     NoTypeIsEinval,
-    /// No descriptor is EBADF. (POSIX mmap, ERRORS)
+    /// MAP_SHARED_VALIDATE refuses what it does not know with EOPNOTSUPP; MAP_SHARED ignores it.
+    /// (mmap(2))
+    ValidateKnowsItsFlags,
+    /// What is no open descriptor is EBADF. (POSIX mmap, ERRORS)
     NoDescriptorIsEbadf,
-    /// A descriptor that cannot be read is EACCES. (POSIX mmap, ERRORS)
+    /// A descriptor of O_PATH can be closed; every other call is EBADF. (open(2))
+    PathDescriptorIsEbadf,
+    /// A closed descriptor is EBADF; the map lives on. (POSIX mmap: a reference of its own; close)
+    ClosedIsEbadf,
+    /// A descriptor that cannot be read is EACCES, whatever the protection. (POSIX mmap, ERRORS)
     UnreadableIsEacces,
     /// A shared map for stores of a descriptor that cannot be written is EACCES. (POSIX mmap, ERRORS)
     UnwritableSharedIsEacces,
-    /// mprotect cannot give a shared map what its descriptor did not allow. (mprotect(2), EACCES)
-    MprotectKeepsTheMode,
-    /// What is no file and no memory device is ENODEV. (mmap(2), ERRORS)
+    /// What is neither a file nor memory cannot be mapped: ENODEV. (POSIX mmap, ERRORS)
     NoFileIsEnodev,
     /// More than the address space is ENOMEM. (POSIX mmap, ERRORS)
     TooLongIsEnomem,
     /// An offset that no file can have is EOVERFLOW. (POSIX mmap, ERRORS)
     TooFarIsEoverflow,
-    /// munmap removes whole pages, and what is not mapped is no error. (POSIX munmap)
+    /// More memory than RLIMIT_AS or RLIMIT_DATA is ENOMEM. (setrlimit(2))
+    BeyondLimitIsEnomem,
+    /// mmap with MAP_LOCKED or MAP_POPULATE succeeds although pages of it cannot be had. (mmap(2),
+    /// NOTES)
+    PopulatingCannotFail,
+
+    // munmap, mprotect, msync, mlock.
+
+    /// munmap removes the whole pages that hold any part of the range; what is not mapped is no error.
+    /// (POSIX munmap)
     MunmapRemovesPages,
     /// mprotect changes whole pages. (POSIX mprotect)
     MprotectChangesPages,
-    /// mprotect, msync, madvise, mlock and munlock over a hole are ENOMEM. (their ERRORS)
+    /// mprotect cannot give a shared map what its descriptor did not allow: EACCES. (POSIX mprotect,
+    /// ERRORS)
+    MprotectKeepsTheMode,
+    /// mprotect, msync, madvise, mlock and munlock over a hole are ENOMEM. (POSIX mprotect, msync,
+    /// mlock: ERRORS; madvise(2))
     HoleIsEnomem,
-    /// What came before the hole has been changed all the same. (POSIX mprotect)
+    /// What came before the hole has been changed all the same. (POSIX mprotect: it may have been, if
+    /// the call fails for another reason than EINVAL; Linux: page by page)
     ChangedBeforeTheHole,
-    /// mlock makes private copies of what may be stored to. (Linux: populate_vma_page_range)
+    /// mlock makes private copies where stores are allowed. (Linux: populate_vma_page_range asks for
+    /// write access)
     LockingMakesCopies,
-    /// mlock of a page that cannot be had is ENOMEM. (mlock(2), ERRORS)
+    /// mlock of a page that cannot be had is ENOMEM, and the range is locked all the same. (mlock(2),
+    /// ERRORS: some of the range is not mapped; Linux: __mlock_posix_error_return)
     LockPastEofIsEnomem,
-    /// MAP_LOCKED and MAP_POPULATE succeed all the same. (mmap(2), NOTES)
-    PopulatingCannotFail,
+    /// MS_INVALIDATE of locked memory is EBUSY. (POSIX msync, ERRORS)
+    InvalidatingLockedIsEbusy,
+
+    // mremap, remap_file_pages.
+
     /// mremap moves content and protection along. (mremap(2))
     RemapMoves,
     /// mremap that shrinks unmaps the end. (mremap(2))
     RemapShrinks,
     /// mremap of what is not one map is EFAULT. (mremap(2), ERRORS)
     RemapOfHoleIsEfault,
-    /// A negative or unwritable ftruncate is EINVAL. (ftruncate(2), ERRORS)
-    FtruncateIsEinval,
-    /// pread and read give what is there, and no more. (POSIX read)
-    ReadStopsAtEof,
-    /// pwrite and write past the end make the file longer. (POSIX write)
-    WriteGrows,
-    /// read and write go on where the last one ended, in whatever process. (POSIX read, write, fork)
-    PositionsAdvance,
-    /// A write that fails with EFAULT does not make the file longer. Open: where it began past the end,
-    /// Linux 6.18 makes the file as long as the offset at which it began. (POSIX write: does not say;
-    /// Linux: generic_perform_write calls write_end with nothing copied)
-    FailedWriteKeepsTheSize,
-    /// With O_APPEND every write goes to the end, that of pwrite too. (pwrite(2), BUGS)
-    AppendIgnoresTheOffset,
-    /// read into a map and write from one stop at the first byte that cannot be reached: that is
-    /// EFAULT only where no byte has been moved. (Linux: generic_perform_write, filemap_read)
-    TransfersStopAtTheFault,
-    /// A closed descriptor is EBADF; the map lives on. (POSIX mmap, close)
-    ClosedIsEbadf,
-    /// An attached segment has whole pages and is zero at first. (shmget(2), shmat(2))
-    SegmentsAreZeroPages,
-    /// SHM_RDONLY is PROT_READ. (shmat(2))
-    ShmRdonly,
-    /// A removed segment lives until its last shmdt. (shmctl(2))
-    RemovedSegmentLives,
-    /// shmat over a map is EINVAL without SHM_REMAP. (shmat(2))
-    ShmatOverMapIsEinval,
-    /// A descriptor of O_PATH can be closed; every other call is EBADF. (open(2))
-    PathDescriptorIsEbadf,
-    /// MAP_FIXED at an address of the last page fails with that address as its errno: at MAP_FAILED, which
-    /// is -1, with EPERM. (Linux: __get_unmapped_area; man pages do not say)
-    LastPageIsAnErrno,
-    /// A hint is taken where nothing is mapped. (mmap(2): the kernel takes it as a hint)
-    FreeHintIsTaken,
-    /// MAP_SHARED_VALIDATE refuses what it does not know with EOPNOTSUPP; MAP_SHARED ignores it.
-    /// (mmap(2))
-    ValidateKnowsItsFlags,
     /// MREMAP_FIXED unmaps what was there. (mremap(2))
     RemapFixedReplaces,
+    /// MREMAP_FIXED moves several maps at once where no length changes. Open: EFAULT before Linux 6.17.
+    /// (mremap(2))
+    RemapMovesSeveral,
     /// An old length of 0 doubles a shared map. (mremap(2))
     RemapOfNothingDoubles,
     /// MREMAP_DONTUNMAP takes what private copies there are, and leaves the map. (mremap(2))
     DontunmapLeavesTheMap,
-    /// MREMAP_FIXED moves several maps at once where no length changes. Open: EFAULT before Linux 6.17.
-    /// (mremap(2))
-    RemapMovesSeveral,
     /// remap_file_pages has a shared map show other pages of its file. (remap_file_pages(2))
     RemapFilePagesShowsOthers,
-    /// MADV_GUARD_INSTALL: an access is SIGSEGV, SEGV_MAPERR, whatever is mapped. (madvise(2), Linux
-    /// 6.13; for files 6.15)
-    GuardIsMaperr,
-    /// A guarded page has lost its private copy. (madvise(2))
-    GuardDropsCopies,
-    /// MADV_WIPEONFORK: a child finds zero. (madvise(2))
-    WipeonforkIsZero,
-    /// MADV_FREE and MADV_WIPEONFORK of anything but private anonymous memory are EINVAL. (madvise(2))
-    AdviceForAnonymousIsEinval,
+
+    // madvise.
+
+    /// MADV_DONTNEED drops private copies: the file shows again, or zero. (madvise(2))
+    DontneedDropsCopies,
+    /// MADV_DONTNEED of a shared map changes nothing that can be seen. (madvise(2))
+    DontneedKeepsShared,
+    /// MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT and MADV_GUARD_INSTALL of locked
+    /// memory are EINVAL. (madvise(2), ERRORS)
+    DontneedOfLockedIsEinval,
     /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. (madvise(2))
     FreedPagesStay,
+    /// MADV_FREE and MADV_WIPEONFORK of anything but private anonymous memory are EINVAL. (madvise(2))
+    AdviceForAnonymousIsEinval,
     /// MADV_REMOVE punches a hole into what a shared map shows. (madvise(2))
     RemovePunches,
     /// MADV_REMOVE of a map that is not shared and open for stores is EACCES. (madvise(2))
@@ -216,12 +244,18 @@ rules! {
     PopulateNeedsProtection,
     /// MADV_POPULATE_READ and _WRITE are EFAULT where an access would be a signal. (madvise(2), ERRORS)
     PopulatePastEofIsEfault,
+    /// MADV_GUARD_INSTALL: an access is SIGSEGV, SEGV_MAPERR, whatever is mapped. (madvise(2), Linux
+    /// 6.13; for files 6.15)
+    GuardIsMaperr,
+    /// A guarded page has lost its private copy. (madvise(2))
+    GuardDropsCopies,
     /// MADV_MERGEABLE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
     PagesCanBeMerged,
     /// MADV_HUGEPAGE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
     PagesCanBeHuge,
-    /// MS_INVALIDATE of locked memory is EBUSY. (POSIX msync, ERRORS)
-    InvalidatingLockedIsEbusy,
+
+    // Seals, of memory and of memfds.
+
     /// munmap, mprotect, mremap and MAP_FIXED of sealed memory are EPERM. (mseal(2))
     MsealIsEperm,
     /// Advice that discards private anonymous memory is EPERM where that is sealed and cannot be stored
@@ -234,17 +268,38 @@ rules! {
     /// A file that is no memfd has no seals: EINVAL. Open: files of a tmpfs have them, sealed from the
     /// beginning, which is EPERM. (fcntl(2), ERRORS)
     FilesHaveNoSeals,
-    /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end of
-    /// the page, and nothing where the hole begins past the end. Open: on tmpfs it is exactly the hole.
-    /// (fallocate(2) does not say)
-    PunchingEndsWithTheFile,
-    /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others. (fallocate(2))
-    RangesCanBeChanged,
-    /// A fault whose signal is blocked or ignored kills, and no handler runs. (signal(7);
-    /// sigprocmask(2): undefined by POSIX; Linux: force_sig_info)
-    BlockedFaultsKill,
-    /// More memory than RLIMIT_AS or RLIMIT_DATA is ENOMEM. (setrlimit(2))
-    BeyondLimitIsEnomem,
+
+    // Files beside their maps.
+
+    /// ftruncate to a negative size, or of a descriptor that cannot be written, is EINVAL. (POSIX
+    /// ftruncate, ERRORS: EBADF or EINVAL for the latter)
+    FtruncateIsEinval,
+    /// pread and read give what is there, and no more. (POSIX read)
+    ReadStopsAtEof,
+    /// pwrite and write past the end make the file longer. (POSIX write)
+    WriteGrows,
+    /// With O_APPEND every write goes to the end, that of pwrite too. (pwrite(2), BUGS)
+    AppendIgnoresTheOffset,
+    /// read and write go on where the last one ended, in whatever process. (POSIX read, write, fork)
+    PositionsAdvance,
+    /// read into a map and write from one stop at the first byte that cannot be reached: that is EFAULT
+    /// only where no byte has been moved. (Linux: generic_perform_write, filemap_read)
+    TransfersStopAtTheFault,
+    /// A write that fails with EFAULT does not make the file longer. Open: where it began past the end,
+    /// Linux 6.18 makes the file as long as the offset at which it began. (POSIX write: does not say;
+    /// Linux: generic_perform_write calls write_end with nothing copied)
+    FailedWriteKeepsTheSize,
+
+    // System V shared memory.
+
+    /// An attached segment has whole pages and is zero at first. (shmget(2), shmat(2))
+    SegmentsAreZeroPages,
+    /// SHM_RDONLY is PROT_READ. (shmat(2))
+    ShmRdonly,
+    /// shmat over a map is EINVAL without SHM_REMAP. (shmat(2))
+    ShmatOverMapIsEinval,
+    /// A removed segment lives until its last shmdt. (shmctl(2))
+    RemovedSegmentLives,
 }
 
 impl Rule {
