@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test review bench explore lint ci
+.PHONY: help cases test review bench fuzz explore lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -16,6 +16,9 @@ review: ## look at changed pictures one by one, and accept or reject them
 
 bench: ## what a probe costs, against a bare fork loop in C
 	cargo bench
+
+fuzz: ## a million inputs each for the parser and for what reads a victim's record
+	PROPTEST_CASES=1000000 cargo test --release --test text --test record
 
 explore: ## a minute of random programs, kernel against model
 	cargo run --release -- explore --for 60s

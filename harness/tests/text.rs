@@ -6,9 +6,12 @@ use proptest::prelude::*;
 
 /// The texts of all cases of the project.
 fn corpus() -> Vec<String> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cases/notes");
-    let files = std::fs::read_dir(root).expect("cases/notes").flatten();
-    files.map(|file| std::fs::read_to_string(file.path()).expect("a case file")).collect()
+    let read = |path: std::path::PathBuf| {
+        std::fs::read_dir(path).expect("a folder of cases").flatten().map(|entry| entry.path())
+    };
+    let families = read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cases"));
+    let files = families.flat_map(read);
+    files.map(|file| std::fs::read_to_string(file).expect("a case file")).collect()
 }
 
 /// Whatever the bytes, the parser answers; and where it refuses, it says where and what to do.
@@ -101,8 +104,21 @@ const WORDS: &[&str] = &[
     "NULL",
 ];
 
+/// PROPTEST_CASES inputs, or as many as take a second.
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => asked,
+        None => ProptestConfig { cases: 2000, ..asked },
+    }
+}
+
+thread_local! {
+    static CORPUS: Vec<String> = corpus();
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_bytes_are_answered(source in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -121,8 +137,7 @@ proptest! {
         length in 0usize..12,
         word in prop::sample::select(WORDS),
     ) {
-        let corpus = corpus();
-        let text = which.get(&corpus).as_bytes();
+        let text = CORPUS.with(|corpus| which.get(corpus).clone().into_bytes());
         let start = at.index(text.len());
         let end = (start + length).min(text.len());
         answers(&[&text[..start], word.as_bytes(), &text[end..]].concat());
