@@ -18,7 +18,7 @@ use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded, environment};
 use crate::backing::Backing;
 use crate::case::{Case, HarnessError, Measurement, SweepResult};
-use crate::model::{self, Judgement};
+use crate::model::{self, Judgement, Rule};
 use crate::picture;
 use crate::snapshot::Comparison;
 
@@ -293,6 +293,12 @@ impl<'a> Reporter<'a> {
 /// Why kernel and model must not part in this way, or not agree; `None` where all is as the case says.
 fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
     let known = model::known(case);
+    let is_rule = |name: &&str| Rule::ALL.iter().any(|rule| rule.name() == **name);
+    if let Some(name) = known.iter().find(|name| !is_rule(name) && **name != "none") {
+        return Some(format!(
+            "known: {name} is no rule of the model; see harness/src/model/rule.rs"
+        ));
+    }
     match judged {
         Judgement::Differs { rule, .. } => {
             let name = rule.map_or("none".to_owned(), |rule| rule.name());

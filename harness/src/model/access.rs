@@ -32,8 +32,13 @@ impl World<'_> {
     pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
         let stretch = self.mapped(process, address)?;
         let nothing_allowed = stretch.prot == 0 && self.on(Rule::LoadsNeedSomeProtection);
-        let alone = stretch.prot & READ == 0;
-        if nothing_allowed || (alone && !self.on(Rule::AnyProtectionLetsLoadsThrough)) {
+        let lets_through = match stretch.prot {
+            prot if prot & READ != 0 => true,
+            prot if prot & WRITE != 0 => self.on(Rule::WriteLetsLoadsThrough),
+            0 => true,
+            _ => self.on(Rule::ExecLetsLoadsThrough),
+        };
+        if nothing_allowed || !lets_through {
             return Err(self.refused(stretch, address));
         }
         self.content(stretch, stretch.offset_of(address))

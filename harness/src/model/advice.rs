@@ -53,9 +53,16 @@ impl Performance<'_> {
             }
             _ => {}
         }
-        // Unlike other calls, madvise goes on behind a hole, and ends at what is refused. (Linux:
-        // madvise_walk_vmas)
-        for part in self.process().space.parts(&range) {
+        // It ends at what is refused. (Linux: madvise_walk_vmas)
+        let end = match self.process().space.hole_in(&range) {
+            Some(hole) if !self.world.on(Rule::AdviceGoesOnBehindTheHole) => hole,
+            _ => range.end,
+        };
+        let pages_out = advice == libc::MADV_PAGEOUT || advice == libc::MADV_COLD;
+        if pages_out && self.process().space.touching(&range).any(|own| own.freed) {
+            return Err(Unmodelled::new("memory that was freed and is paged out"));
+        }
+        for part in self.process().space.parts(&(range.start..end)) {
             let own = self.process().space.at(part.start).cloned();
             let refused = own.and_then(|own| self.refuses_advice(&own, advice));
             if let Some(errno) = refused {
@@ -76,18 +83,20 @@ impl Performance<'_> {
     fn refuses_advice(&self, own: &Stretch, advice: i32) -> Option<i32> {
         let on = |rule| self.world.on(rule);
         let kept = own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice);
-        if own.sealed && kept && on(Rule::MsealKeepsReadOnly) {
+        if own.sealed && kept && on(Rule::DiscardOfSealedIsEperm) {
             return Some(libc::EPERM);
         }
-        let locked = own.locked && on(Rule::DontneedOfLockedIsEinval);
-        let anonymous_only = !own.is_anonymous() && on(Rule::AdviceForAnonymousIsEinval);
+        let locked = own.locked && on(Rule::AdviceOfLockedIsEinval);
+        // A private map of /dev/zero is memory, but has a file. (Linux: vma_is_anonymous, vm_file)
+        let has_file = own.object.is_some() || own.open_file.is_some();
+        let memory_only = on(Rule::AdviceForMemoryIsEinval);
         let refused = match advice {
             libc::MADV_DONTNEED | libc::MADV_COLD | libc::MADV_PAGEOUT | MADV_GUARD_INSTALL => {
                 locked
             }
-            libc::MADV_FREE => locked || anonymous_only,
-            libc::MADV_WIPEONFORK => anonymous_only,
-            libc::MADV_REMOVE if locked || own.object.is_none() => true,
+            libc::MADV_FREE => locked || (!own.is_anonymous() && memory_only),
+            libc::MADV_WIPEONFORK => has_file && memory_only,
+            libc::MADV_REMOVE if locked || !has_file => true,
             libc::MADV_REMOVE => {
                 let writable = own.shared && own.may & WRITE != 0;
                 return (!writable && on(Rule::RemoveNeedsSharedWritable)).then_some(libc::EACCES);
@@ -113,7 +122,7 @@ impl Performance<'_> {
                 if !self.world.on(Rule::FreedPagesStay) {
                     self.drop_copies(range);
                 }
-                return Ok(());
+                |own| own.freed = true
             }
             libc::MADV_REMOVE => return self.remove_pages(range),
             MADV_GUARD_INSTALL => {

@@ -242,7 +242,7 @@ impl Performance<'_> {
         let own = &self.world.objects[object];
         matches!(own.kind, Kind::Memfd(_))
             && own.seals & seals != 0
-            && self.world.on(Rule::SealsHold)
+            && self.world.on(Rule::SealedIsEperm)
     }
 
     fn add_seals(&mut self, args: &[Arg]) -> Returned {

@@ -57,6 +57,9 @@ impl Performance<'_> {
     /// (setrlimit(2))
     fn too_big(&mut self) -> Returned {
         match self.process().signals.send(libc::SIGXFSZ) {
+            Sent::Ends if !self.world.on(Rule::BeyondFileSizeIsSigxfsz) => {
+                Returned::Errno(libc::EFBIG)
+            }
             Sent::Ends => Returned::Killed(libc::SIGXFSZ),
             Sent::Ignored | Sent::Blocked => Returned::Errno(libc::EFBIG),
         }
@@ -93,13 +96,13 @@ impl Performance<'_> {
             return errno(libc::EFBIG);
         }
         let range = offset as u64..(offset + length) as u64;
-        if let (Some(limit), true) = (self.limit(libc::RLIMIT_FSIZE as i64), does == 0) {
-            if range.end > limit && range.end > self.world.objects[object].size {
-                return match keeps {
-                    true => Err(Unmodelled::new("room beyond RLIMIT_FSIZE that adds no size")),
-                    false => Ok(self.too_big()),
-                };
-            }
+        let grows = range.end > self.world.objects[object].size;
+        let beyond = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
+        if does == 0 && grows && beyond {
+            return match keeps {
+                true => Err(Unmodelled::new("room beyond RLIMIT_FSIZE that adds no size")),
+                false => Ok(self.too_big()),
+            };
         }
         let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
         let size = self.world.objects[object].size;
@@ -120,6 +123,8 @@ impl Performance<'_> {
             libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => {
                 self.shift(object, range, does == libc::FALLOC_FL_COLLAPSE_RANGE)
             }
+            // Neither KEEP_SIZE nor INSERT_RANGE is held to the limit. (Linux: ext4_zero_range)
+            libc::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => Ok(self.too_big()),
             libc::FALLOC_FL_ZERO_RANGE => {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
@@ -141,7 +146,7 @@ impl Performance<'_> {
         // What may be stored past the end is seen in the last page only.
         let stale =
             range.end > size && range.start < last && bytes.any_but(Content::Zero, size..last);
-        let end = match stale && self.world.on_for(Rule::PunchingEndsWithTheFile, object) {
+        let end = match stale && self.world.on_for(Rule::PunchingClearsTheTail, object) {
             true if range.start >= size => range.start,
             true => last,
             false => range.end,

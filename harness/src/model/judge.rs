@@ -40,11 +40,7 @@ pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> 
                 may.iter().any(|prediction| agrees(prediction, measured))
             };
             let rule = Rule::ALL.iter().copied().find(without);
-            let predicted = may.into_iter().next().map(|must| Box::new(must.measurement));
-            match predicted {
-                Some(predicted) => Judgement::Differs { predicted, rule },
-                None => Judgement::Agrees,
-            }
+            Judgement::Differs { predicted: Box::new(may[0].measurement.clone()), rule }
         }
     }
 }

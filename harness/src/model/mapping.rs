@@ -123,22 +123,22 @@ impl Performance<'_> {
         fixed: bool,
     ) -> Result<Result<u64, i32>, Unmodelled> {
         if fixed {
-            // The kernel takes an address of the last page for an error number: MAP_FAILED is EPERM.
-            // (Linux: IS_ERR_VALUE in __get_unmapped_area)
+            // The kernel takes the last addresses for error numbers: MAP_FAILED is EPERM. (Linux:
+            // IS_ERR_VALUE in __get_unmapped_area)
             const MAX_ERRNO: u64 = 4095;
-            if asked >= MAX_ERRNO.wrapping_neg() && self.world.on(Rule::LastPageIsAnErrno) {
+            if asked >= MAX_ERRNO.wrapping_neg() && self.world.on(Rule::LastAddressesAreErrnos) {
                 return Ok(Err(asked.wrapping_neg() as i32));
             }
-            if self.in_page(asked) {
+            if asked.saturating_add(pages) > ADDRESSES {
+                return Ok(Err(libc::ENOMEM));
+            }
+            if self.in_page(asked) && self.world.on(Rule::AddressInPageIsEinval) {
                 return Ok(Err(libc::EINVAL));
             }
-            if asked < APART / 2 && asked.saturating_add(pages) < ADDRESSES {
-                return Err(Unmodelled::new("MAP_FIXED at an address that is no map's"));
-            }
-            return Ok(match asked.saturating_add(pages) > ADDRESSES {
-                true => Err(libc::ENOMEM),
-                false => Ok(asked),
-            });
+            return match asked < APART / 2 {
+                true => Err(Unmodelled::new("MAP_FIXED at an address that is no map's")),
+                false => Ok(Ok(asked)),
+            };
         }
         if asked == 0 {
             return Ok(Ok(self.place()));
@@ -206,6 +206,7 @@ impl Performance<'_> {
                 }
             }
             Shows::DevZero => {}
+            // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
             Shows::Proc => return Ok(Err(libc::EIO)),
             _ if self.world.on(Rule::NoFileIsEnodev) => return Ok(Err(libc::ENODEV)),
             _ => {}

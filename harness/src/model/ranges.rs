@@ -112,7 +112,8 @@ impl Performance<'_> {
 
     pub(super) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
-        if flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0 {
+        let both = flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0;
+        if both && self.world.on(Rule::AsyncAndSyncIsEinval) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let range = match self.pages(args, 0, libc::ENOMEM)? {
@@ -155,8 +156,10 @@ impl Performance<'_> {
     pub(super) fn mlock(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let locks = call == Call::Mlock;
-        // Unlike the others, mlock rounds its address down. (mlock(2), NOTES)
         let page = self.world.page();
+        if self.in_page(start) && !self.world.on(Rule::LocksRoundTheAddress) {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
         let rounded = start / page * page;
         let Some(length) = length
             .checked_add(start - rounded)
@@ -189,7 +192,6 @@ impl Performance<'_> {
         Ok(if failed { Returned::Errno(libc::ENOMEM) } else { changed })
     }
 
-    /// Unlike the others, mseal changes nothing where there is a hole. (mseal(2))
     pub(super) fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         if self.number(args, 2) != 0 {
             return Ok(Returned::Errno(libc::EINVAL));
@@ -198,7 +200,8 @@ impl Performance<'_> {
             Err(errno) => return Ok(Returned::Errno(errno)),
             Ok(range) => range,
         };
-        if !range.is_empty() && self.process().space.hole_in(&range).is_some() {
+        let hole = !range.is_empty() && self.process().space.hole_in(&range).is_some();
+        if hole && self.world.on(Rule::MsealNeedsNoHole) {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
         Ok(self.change(&range, |stretch| stretch.sealed = true))

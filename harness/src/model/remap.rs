@@ -80,7 +80,7 @@ impl Performance<'_> {
             self.populate_locked(beyond);
             return Ok(Returned::Value(Value::Map(remap.was.start)));
         }
-        if !remap.has(libc::MREMAP_MAYMOVE) {
+        if !remap.has(libc::MREMAP_MAYMOVE) && self.world.on(Rule::RemapWithoutRoomIsEnomem) {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
         self.move_one(remap)
@@ -252,7 +252,7 @@ impl Performance<'_> {
             let Some(own) = self.process().space.at(was.start) else { return };
             moved = Stretch { offset: own.offset_of(was.start), ..own.clone() };
             moved.drop_guards();
-            if !self.world.on(Rule::RemapOfNothingDoubles) {
+            if !self.world.on(Rule::RemapOfLengthZeroMapsAgain) {
                 return;
             }
         } else {

@@ -33,8 +33,8 @@ rules! {
     /// In whole pages past the end of the file every access is SIGBUS. (POSIX mmap) Its si_code is
     /// BUS_ADRERR. (Linux; POSIX signal.h: nonexistent physical address)
     PastEofIsSigbus,
-    /// Where nothing is mapped every access is SIGSEGV, SEGV_MAPERR. (POSIX signal.h: address not
-    /// mapped to object)
+    /// Where nothing is mapped every access is SIGSEGV, SEGV_MAPERR. (POSIX munmap: further references
+    /// to these pages; signal.h: address not mapped to object)
     OutsideIsMaperr,
 
     // What may be done with it.
@@ -44,9 +44,12 @@ rules! {
     StoresNeedProtWrite,
     /// With PROT_NONE nothing can be loaded: SEGV_ACCERR. (POSIX mmap: no access at all)
     LoadsNeedSomeProtection,
-    /// With PROT_WRITE or PROT_EXEC alone loads go through. (mmap(2), NOTES; POSIX lets an
-    /// implementation permit more than was asked for, save stores and PROT_NONE)
-    AnyProtectionLetsLoadsThrough,
+    /// With PROT_WRITE alone loads go through. (mmap(2), NOTES; POSIX lets an implementation permit
+    /// more than was asked for, save stores and PROT_NONE)
+    WriteLetsLoadsThrough,
+    /// With PROT_EXEC alone loads go through. (Linux, where the CPU has no protection keys: with them
+    /// it is SEGV_PKUERR, of which the model says nothing; pkeys(7))
+    ExecLetsLoadsThrough,
     /// Instructions are fetched with PROT_EXEC only. (Linux, where the CPU can tell; POSIX lets an
     /// implementation permit more)
     FetchesNeedProtExec,
@@ -59,8 +62,8 @@ rules! {
     /// The kernel's own accesses fail with EFAULT where the CPU's would raise a signal. (read(2),
     /// write(2): EFAULT)
     KernelAccessIsEfault,
-    /// A fault whose signal is blocked or ignored kills, and no handler runs. (signal(7);
-    /// sigprocmask(2): undefined by POSIX; Linux: force_sig_info)
+    /// A fault whose signal is blocked or ignored kills, and no handler runs; where the case has set
+    /// the default there is none. (sigaction(2), NOTES; POSIX: undefined; Linux: force_sig_info)
     BlockedFaultsKill,
 
     // Shared and private.
@@ -78,11 +81,12 @@ rules! {
 
     // The file becomes shorter or longer.
 
-    /// When a file shrinks, private copies of the pages past its new end are gone. (Linux:
-    /// unmap_mapping_range with even_cows)
+    /// When a file shrinks, private copies of the pages past its new end are gone, and the map follows
+    /// the file. (POSIX ftruncate: whole pages past the new end are discarded; mmap: what references to
+    /// them do is unspecified; Linux: unmap_mapping_range with even_cows)
     TruncationTakesCopies,
-    /// When a file shrinks, the rest of its new last page becomes zero. (POSIX ftruncate; Linux:
-    /// truncate_pagecache)
+    /// When a file is made no longer than it is, the rest of its last page becomes zero. (POSIX
+    /// ftruncate; Linux: truncate_pagecache)
     TruncationZeroesTheTail,
     /// A private copy of the page in which the file now ends stays whole. (Linux: only the page cache
     /// is zeroed)
@@ -99,8 +103,8 @@ rules! {
     GrowthClearsThePage,
     /// When the last page is written out, what had been stored past the end becomes zero in memory,
     /// too. Open: tmpfs writes nothing out; and a disk file system may do so at any time, which the
-    /// model expects of msync and fsync alone. (mmap(2), BUGS; Linux: a folio that spans the end of the
-    /// file is zeroed behind it before it is written)
+    /// model expects of msync, fsync and writes through O_SYNC alone. (mmap(2), BUGS; Linux: a folio
+    /// that spans the end of the file is zeroed behind it before it is written)
     WritebackClearsTheTail,
 
     // Holes.
@@ -111,9 +115,9 @@ rules! {
     /// even_cows)
     PunchingLeavesCopies,
     /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end
-    /// of the page, and nothing where the hole begins past the end. Open: on tmpfs it is exactly the
+    /// of the page; where the hole begins past the end, nothing is. Open: on tmpfs it is exactly the
     /// hole. (fallocate(2) does not say)
-    PunchingEndsWithTheFile,
+    PunchingClearsTheTail,
     /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others.
     /// (fallocate(2))
     RangesCanBeChanged,
@@ -127,6 +131,8 @@ rules! {
     ForkSeparatesPrivate,
     /// A child does not inherit the locks of mlock. (mlock(2))
     LocksAreNotInherited,
+    /// A child does not inherit what MADV_DONTFORK was said of. (madvise(2))
+    DontforkIsNotInherited,
     /// MADV_WIPEONFORK: a child finds zero. (madvise(2))
     WipeonforkIsZero,
 
@@ -139,15 +145,17 @@ rules! {
     NoreplaceIsEexist,
     /// A hint is taken where nothing is mapped. (mmap(2): the kernel takes it as a hint)
     FreeHintIsTaken,
-    /// MAP_FIXED at an address of the last page fails with that address as its errno: at MAP_FAILED,
+    /// MAP_FIXED at one of the last 4095 addresses fails with that address as its errno: at MAP_FAILED,
     /// which is -1, with EPERM. (Linux: __get_unmapped_area; man pages do not say)
-    LastPageIsAnErrno,
-    /// A length of 0 is EINVAL for mmap and munmap, a new length of 0 for mremap. (POSIX mmap, munmap:
-    /// ERRORS; mremap(2), ERRORS)
+    LastAddressesAreErrnos,
+    /// A length of 0 is EINVAL for mmap and munmap, and so is a new length of 0 for mremap; to
+    /// mprotect, msync, madvise, mlock and mseal it is a range of nothing. (POSIX mmap, munmap: ERRORS;
+    /// mremap(2), ERRORS)
     LengthZeroIsEinval,
     /// An offset inside a page is EINVAL. (mmap(2), ERRORS)
     OffsetInPageIsEinval,
-    /// An address inside a page is EINVAL. (munmap(2), mprotect(2), msync(2), madvise(2): ERRORS)
+    /// An address inside a page is EINVAL for MAP_FIXED, munmap, mprotect, msync, madvise, mremap and
+    /// mseal. (mmap(2) and the others, ERRORS)
     AddressInPageIsEinval,
     /// Neither shared nor private is EINVAL. (POSIX mmap, ERRORS)
     NoTypeIsEinval,
@@ -156,7 +164,7 @@ rules! {
     ValidateKnowsItsFlags,
     /// What is no open descriptor is EBADF. (POSIX mmap, ERRORS)
     NoDescriptorIsEbadf,
-    /// A descriptor of O_PATH can be closed; every other call is EBADF. (open(2))
+    /// Of what a case can do with a descriptor of O_PATH, all but close is EBADF. (open(2))
     PathDescriptorIsEbadf,
     /// A closed descriptor is EBADF; the map lives on. (POSIX mmap: a reference of its own; close)
     ClosedIsEbadf,
@@ -164,16 +172,17 @@ rules! {
     UnreadableIsEacces,
     /// A shared map for stores of a descriptor that cannot be written is EACCES. (POSIX mmap, ERRORS)
     UnwritableSharedIsEacces,
-    /// What is neither a file nor memory cannot be mapped: ENODEV. (POSIX mmap, ERRORS)
+    /// A file of a kind that cannot be mapped, such as a directory or a pipe, is ENODEV. (POSIX mmap,
+    /// ERRORS; mmap(2) has EACCES for it)
     NoFileIsEnodev,
     /// More than the address space is ENOMEM. (POSIX mmap, ERRORS)
     TooLongIsEnomem,
-    /// An offset that no file can have is EOVERFLOW. (POSIX mmap, ERRORS)
+    /// An offset and length beyond what a file can have are EOVERFLOW. (POSIX mmap, ERRORS)
     TooFarIsEoverflow,
     /// More memory than RLIMIT_AS or RLIMIT_DATA is ENOMEM. (setrlimit(2))
     BeyondLimitIsEnomem,
     /// mmap with MAP_LOCKED or MAP_POPULATE succeeds although pages of it cannot be had. (mmap(2),
-    /// NOTES)
+    /// DESCRIPTION)
     PopulatingCannotFail,
 
     // munmap, mprotect, msync, mlock.
@@ -189,17 +198,21 @@ rules! {
     /// mprotect, msync, madvise, mlock and munlock over a hole are ENOMEM. (POSIX mprotect, msync,
     /// mlock: ERRORS; madvise(2))
     HoleIsEnomem,
-    /// What came before the hole has been changed all the same. (POSIX mprotect: it may have been, if
-    /// the call fails for another reason than EINVAL; Linux: page by page)
+    /// What came before the hole has been changed all the same. (Linux goes map by map; POSIX mprotect
+    /// leaves it open, POSIX mlock says otherwise)
     ChangedBeforeTheHole,
+    /// mlock and munlock round their address down to a page. (mlock(2), NOTES)
+    LocksRoundTheAddress,
     /// mlock makes private copies where stores are allowed. (Linux: populate_vma_page_range asks for
     /// write access)
     LockingMakesCopies,
-    /// mlock of a page that cannot be had is ENOMEM, and the range is locked all the same. (mlock(2),
-    /// ERRORS: some of the range is not mapped; Linux: __mlock_posix_error_return)
+    /// mlock of a page that cannot be had is ENOMEM, and the range is locked all the same. (Linux:
+    /// __mlock_posix_error_return; POSIX: EAGAIN)
     LockPastEofIsEnomem,
     /// MS_INVALIDATE of locked memory is EBUSY. (POSIX msync, ERRORS)
     InvalidatingLockedIsEbusy,
+    /// MS_ASYNC and MS_SYNC together are EINVAL. (POSIX msync, ERRORS)
+    AsyncAndSyncIsEinval,
 
     // mremap, remap_file_pages.
 
@@ -207,6 +220,8 @@ rules! {
     RemapMoves,
     /// mremap that shrinks unmaps the end. (mremap(2))
     RemapShrinks,
+    /// mremap that cannot grow a map where it lies, and may not move it, is ENOMEM. (mremap(2), ERRORS)
+    RemapWithoutRoomIsEnomem,
     /// mremap of what is not one map is EFAULT. (mremap(2), ERRORS)
     RemapOfHoleIsEfault,
     /// MREMAP_FIXED unmaps what was there. (mremap(2))
@@ -215,7 +230,7 @@ rules! {
     /// (mremap(2))
     RemapMovesSeveral,
     /// An old length of 0 doubles a shared map. (mremap(2))
-    RemapOfNothingDoubles,
+    RemapOfLengthZeroMapsAgain,
     /// MREMAP_DONTUNMAP takes what private copies there are, and leaves the map. (mremap(2))
     DontunmapLeavesTheMap,
     /// remap_file_pages has a shared map show other pages of its file. (remap_file_pages(2))
@@ -229,11 +244,15 @@ rules! {
     DontneedKeepsShared,
     /// MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT and MADV_GUARD_INSTALL of locked
     /// memory are EINVAL. (madvise(2), ERRORS)
-    DontneedOfLockedIsEinval,
-    /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. (madvise(2))
+    AdviceOfLockedIsEinval,
+    /// Unlike the others, madvise goes on behind a hole. (madvise(2), NOTES)
+    AdviceGoesOnBehindTheHole,
+    /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. The model
+    /// says the one or the other of the whole range. (madvise(2))
     FreedPagesStay,
-    /// MADV_FREE and MADV_WIPEONFORK of anything but private anonymous memory are EINVAL. (madvise(2))
-    AdviceForAnonymousIsEinval,
+    /// MADV_WIPEONFORK of what has a file, /dev/zero included, is EINVAL, and so is MADV_FREE of what
+    /// is not private memory. (madvise(2), ERRORS)
+    AdviceForMemoryIsEinval,
     /// MADV_REMOVE punches a hole into what a shared map shows. (madvise(2))
     RemovePunches,
     /// MADV_REMOVE of a map that is not shared and open for stores is EACCES. (madvise(2))
@@ -242,10 +261,11 @@ rules! {
     PopulateWriteMakesCopies,
     /// MADV_POPULATE_READ and _WRITE without that protection are EINVAL. (madvise(2), ERRORS)
     PopulateNeedsProtection,
-    /// MADV_POPULATE_READ and _WRITE are EFAULT where an access would be a signal. (madvise(2), ERRORS)
+    /// MADV_POPULATE_READ and _WRITE are EFAULT where an access would be SIGBUS, or meets a guard.
+    /// (madvise(2), ERRORS)
     PopulatePastEofIsEfault,
-    /// MADV_GUARD_INSTALL: an access is SIGSEGV, SEGV_MAPERR, whatever is mapped. (madvise(2), Linux
-    /// 6.13; for files 6.15)
+    /// MADV_GUARD_INSTALL: an access that the protection allows is SIGSEGV, SEGV_MAPERR. (madvise(2),
+    /// Linux 6.13; for files 6.15)
     GuardIsMaperr,
     /// A guarded page has lost its private copy. (madvise(2))
     GuardDropsCopies,
@@ -258,12 +278,15 @@ rules! {
 
     /// munmap, mprotect, mremap and MAP_FIXED of sealed memory are EPERM. (mseal(2))
     MsealIsEperm,
+    /// Unlike the others, mseal changes nothing where there is a hole. (mseal(2))
+    MsealNeedsNoHole,
     /// Advice that discards private anonymous memory is EPERM where that is sealed and cannot be stored
     /// to. (mseal(2))
-    MsealKeepsReadOnly,
+    DiscardOfSealedIsEperm,
     /// F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE: what they forbid is EPERM. (fcntl(2))
-    SealsHold,
-    /// F_SEAL_WRITE of a file that is mapped shared and may be stored to is EBUSY. (fcntl(2), ERRORS)
+    SealedIsEperm,
+    /// F_SEAL_WRITE of a file that is mapped shared, and whose map may be given PROT_WRITE, is EBUSY.
+    /// (fcntl(2), ERRORS)
     SealWriteOfMappedIsEbusy,
     /// A file that is no memfd has no seals: EINVAL. Open: files of a tmpfs have them, sealed from the
     /// beginning, which is EPERM. (fcntl(2), ERRORS)
@@ -278,6 +301,10 @@ rules! {
     ReadStopsAtEof,
     /// pwrite and write past the end make the file longer. (POSIX write)
     WriteGrows,
+    /// What begins at or goes beyond RLIMIT_FSIZE raises SIGXFSZ, and is EFBIG where that does not
+    /// kill; a write that begins below it is cut off there. (POSIX write, ftruncate: ERRORS;
+    /// setrlimit(2))
+    BeyondFileSizeIsSigxfsz,
     /// With O_APPEND every write goes to the end, that of pwrite too. (pwrite(2), BUGS)
     AppendIgnoresTheOffset,
     /// read and write go on where the last one ended, in whatever process. (POSIX read, write, fork)
@@ -308,7 +335,7 @@ impl Rule {
         Rule::GrowthClearsThePage,
         Rule::GrowthClearsTheTail,
         Rule::WritebackClearsTheTail,
-        Rule::PunchingEndsWithTheFile,
+        Rule::PunchingClearsTheTail,
         Rule::RangesCanBeChanged,
         Rule::FreedPagesStay,
         Rule::PagesCanBeMerged,

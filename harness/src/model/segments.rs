@@ -56,6 +56,9 @@ impl Performance<'_> {
         }
         let object = self.world.segments[number].object;
         let range = start..start.saturating_add(self.world.objects[object].size);
+        if range.end > super::mapping::ADDRESSES {
+            return Ok(Returned::Errno(libc::ENOMEM));
+        }
         let taken = self.process().space.any_in(&range);
         if taken && !has(libc::SHM_REMAP) && self.world.on(Rule::ShmatOverMapIsEinval) {
             return einval;

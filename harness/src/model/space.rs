@@ -42,6 +42,8 @@ pub struct Stretch {
     pub wiped: bool,
     /// mseal.
     pub sealed: bool,
+    /// MADV_FREE: its content may be dropped.
+    pub freed: bool,
 }
 
 impl Stretch {
@@ -68,6 +70,7 @@ impl Stretch {
             dont_fork: false,
             wiped: false,
             sealed: false,
+            freed: false,
         }
     }
 

@@ -253,7 +253,8 @@ impl Performance<'_> {
         };
         let (keeps_locks, wipes) =
             (!self.world.on(Rule::LocksAreNotInherited), self.world.on(Rule::WipeonforkIsZero));
-        child.space.retain(|stretch| !stretch.dont_fork);
+        let leaves_out = self.world.on(Rule::DontforkIsNotInherited);
+        child.space.retain(|stretch| !stretch.dont_fork || !leaves_out);
         for stretch in child.space.iter_mut() {
             stretch.locked &= keeps_locks;
             if stretch.wiped && wipes {
