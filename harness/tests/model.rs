@@ -274,15 +274,19 @@ fn a_page_that_is_no_power_of_two_is_refused_with_the_reason() {
     assert!(stderr.contains("a page is a power of two"), "{stderr}");
 }
 
-#[test]
-fn a_known_difference_that_has_gone_away_fails() {
-    let text = "// known: PastEofIsSigbus on some other kernel\nfd = file(100);\n\
-                map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, read);\n";
+#[rstest]
+#[case("PastEofIsSigbus", "known: PastEofIsSigbus no longer holds")]
+#[case("PastEofIsSigsegv", "known: PastEofIsSigsegv is no rule of the model")]
+fn a_known_difference_that_is_none_fails(#[case] rule: &str, #[case] told: &str) {
+    let text = format!(
+        "// known: {rule} on some other kernel\nfd = file(100);\n\
+         map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, read);\n"
+    );
     let (_dir, path) = command::case_file(text);
     let (code, stdout, _) = command::run(command::faultmap(&["run"]).arg(&path));
     assert_eq!(code, Some(1), "{stdout}");
     assert!(stdout.contains("1 split"), "{stdout}");
-    assert!(stdout.contains("known: PastEofIsSigbus no longer holds"), "{stdout}");
+    assert!(stdout.contains(told), "{stdout}");
 }
 
 #[rstest]
