@@ -1,6 +1,5 @@
 //! Where a case's files live, and what that place cannot do.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -12,7 +11,7 @@ use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use tempfile::TempPath;
 
 use crate::case::{Access, Call, Case, FILE_SYSTEMS, Requirement, Step};
-use crate::victim::{FileSpec, Fill, Handed};
+use crate::victim::{FileSpec, Fill, Handed, NAME_BYTES};
 
 /// A place for files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +26,24 @@ pub enum Backing {
 #[derive(Debug)]
 pub struct MadeFile {
     descriptor: OwnedFd,
-    name: Option<(CString, TempPath)>,
+    name: Option<Name>,
 }
 
 impl MadeFile {
     /// What the victim gets to know of it.
-    pub fn handed(&self) -> Handed<'_> {
-        Handed {
-            descriptor: self.descriptor.as_raw_fd(),
-            path: self.name.as_ref().map(|(path, _)| path),
-        }
+    pub fn handed(&self) -> Handed {
+        let name = self.name.as_ref().map(|name| (name.folder.as_raw_fd(), name.bytes));
+        Handed { descriptor: self.descriptor.as_raw_fd(), name }
     }
+}
+
+/// A file's name, as a victim can use it.
+#[derive(Debug)]
+struct Name {
+    folder: OwnedFd,
+    bytes: [u8; NAME_BYTES],
+    /// Removes it.
+    _path: TempPath,
 }
 
 impl Backing {
@@ -111,13 +117,17 @@ const PREFIX: &str = ".faultmap-";
 
 /// A file with a name. It is locked for as long as any process has it open, so that a file of a run
 /// that was killed is told from one that is in use, in another container too.
-fn named(dir: &Path) -> io::Result<(File, Option<(CString, TempPath)>)> {
+fn named(dir: &Path) -> io::Result<(File, Option<Name>)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(dir, flags, Mode::empty())?;
     loop {
         let (file, path) = tempfile::Builder::new().prefix(PREFIX).tempfile_in(dir)?.into_parts();
         // Somebody may have found it stale before it was locked.
         if locked(&file) && rustix::fs::fstat(&file)?.st_nlink > 0 {
-            let c_path = CString::new(path.as_os_str().as_bytes())?;
-            return Ok((file, Some((c_path, path))));
+            let mut bytes = [0; NAME_BYTES];
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            bytes[..name.len()].copy_from_slice(name); // PREFIX and six letters
+            return Ok((file, Some(Name { folder, bytes, _path: path })));
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::backing::{Backing, MadeFile};
+use crate::case::limits::FILES;
 use crate::case::{
     Access, Case, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
@@ -14,7 +15,8 @@ use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
 };
 use crate::sweep::Plan;
-use crate::victim::{Fill, Orders, Probe, Program};
+use crate::sys::Inheritance;
+use crate::victim::{Fill, Handed, Orders, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
 const CHILDREN: u64 = 20_000;
@@ -41,7 +43,8 @@ pub struct Measurer<'a> {
     supervisor: &'a Supervisor,
     backing: &'a Backing,
     case: &'a Case,
-    program: Program,
+    program: Program<'a>,
+    memory: &'a Inheritance,
     deadline: Duration,
     exhaustive: bool,
     /// The files' contents, by fill and by number; made when first needed.
@@ -55,6 +58,7 @@ impl<'a> Measurer<'a> {
     /// may take where the case does not say; `exhaustive` has every byte probed.
     pub fn new(
         supervisor: &'a Supervisor,
+        memory: &'a Inheritance,
         backing: &'a Backing,
         case: &'a Case,
         page: u64,
@@ -65,7 +69,8 @@ impl<'a> Measurer<'a> {
             supervisor,
             backing,
             case,
-            program: Program::of(case, page),
+            program: Program::of(case, page, memory),
+            memory,
             deadline: case.timeout.unwrap_or(deadline),
             exhaustive,
             contents: [None, None],
@@ -200,21 +205,28 @@ impl<'a> Measurer<'a> {
     fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
         let specs = &self.program.files;
         let contents = self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
-            specs.iter().enumerate().map(|(index, spec)| fill.content(index, spec.size)).collect()
+            let specs = specs.iter().enumerate();
+            let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
+            self.supervisor.keep_back(self.memory);
+            contents
         });
-        let mut files: Vec<MadeFile> = Vec::with_capacity(specs.len());
-        for (spec, content) in specs.iter().zip(contents) {
-            files.push(self.backing.make(spec, content).map_err(|error| {
+        let mut files: [Option<MadeFile>; FILES] = [const { None }; FILES];
+        let mut handed = [Handed { descriptor: -1, name: None }; FILES];
+        let places = files.iter_mut().zip(&mut handed);
+        for ((spec, content), (file, handed)) in specs.iter().zip(contents).zip(places) {
+            let made = self.backing.make(spec, content).map_err(|error| {
                 let (size, place) = (spec.size, self.backing.describe());
                 HarnessError::System(format!(
                     "cannot make a file of {size} bytes in {place}: {error}"
                 ))
-            })?);
+            })?;
+            *handed = made.handed();
+            *file = Some(made);
         }
-        let handed: Vec<_> = files.iter().map(MadeFile::handed).collect();
         self.children += 1;
         let (program, probe) = (&self.program, probe.copied());
-        let orders = Orders { program, probe, fill, files: &handed };
+        let handed = &handed[..specs.len().min(FILES)];
+        let orders = Orders { program, probe, fill, files: handed };
         let ran = self.supervisor.run(&orders, self.deadline);
         ran.map_err(|error| match error {
             NoWitness::Abandoned(Abandoned) => Failure::Abandoned,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use faultmap::case::{Access, HarnessError, Outcome};
 use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
-use faultmap::sys::{Child, SharedRecord, SlotState};
+use faultmap::sys::{Child, Inheritance, Record, SharedRecord, SlotState};
 use faultmap::victim::{Fill, Orders, Probe, Program};
 use nix::libc;
 
@@ -21,7 +21,8 @@ const SWEEP: usize = 1;
 
 struct Stage {
     supervisor: Supervisor,
-    record: &'static SharedRecord,
+    /// The record itself: victims do not have the heap in which its owner lies.
+    record: &'static Record,
 }
 
 type Test = (&'static str, fn(&Stage));
@@ -41,6 +42,7 @@ const TESTS: &[Test] = &[
     ("kills_its_own_group", kills_its_own_group),
     ("joins_the_group_of_its_supervisor", joins_the_group_of_its_supervisor),
     ("leaves_shared_memory_behind", leaves_shared_memory_behind),
+    ("reads_what_its_worker_has_in_memory", reads_what_its_worker_has_in_memory),
 ];
 
 fn main() {
@@ -48,6 +50,7 @@ fn main() {
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+    supervisor.keep_back(&Inheritance::new().expect("memory"));
     let stage = Stage { supervisor, record };
     for (name, test) in TESTS {
         if !filter.is_empty() && !filter.iter().any(|word| name.contains(word.as_str())) {
@@ -72,11 +75,16 @@ fn open_descriptors() -> usize {
 }
 
 /// A program with one access, to judge by.
-fn program() -> Program {
-    let text =
-        "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
+fn program() -> Program<'static> {
+    laid_out(
+        "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);",
+    )
+}
+
+fn laid_out(text: &str) -> Program<'static> {
+    let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
     let page = rustix::param::page_size() as u64;
-    Program::of(&faultmap::parse::case(text).expect("a case"), page)
+    Program::of(&faultmap::parse::case(text).expect("a case"), page, memory)
 }
 
 impl Stage {
@@ -272,12 +280,23 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let before = segments();
     let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
-    let page = rustix::param::page_size() as u64;
-    let program = Program::of(&faultmap::parse::case(&text).expect("a case"), page);
+    let program = laid_out(&text);
     let orders = Orders { program: &program, probe: None, fill: Fill::Pattern, files: &[] };
     let witness = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
     assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);
+}
+
+fn reads_what_its_worker_has_in_memory(stage: &Stage) {
+    // A block of 1 is in the heap, which is there already; the others are maps of their own.
+    for bytes in [1, 1 << 16, 1 << 24] {
+        let own = vec![1u8; bytes];
+        stage.supervisor.keep_back(&Inheritance::new().expect("memory"));
+        let address = own.as_ptr() as usize;
+        let witness = stage.run(|child| i32::from(child.load(address, 1)[0]));
+        assert_eq!(witness.ending, Ending::Killed(libc::SIGSEGV), "of {bytes} bytes");
+        assert_eq!(own[0], 1);
+    }
 }
 
 fn joins_the_group_of_its_supervisor(stage: &Stage) {

@@ -4,6 +4,7 @@ use faultmap::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
 };
 use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_results, unsteady};
+use faultmap::sys::Inheritance;
 use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::victim::{Probe, Program};
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV};
@@ -12,12 +13,13 @@ use rstest::rstest;
 const BASE: u64 = 0x7000_0000_0000;
 const AT: i64 = 4096;
 
-fn program(text: &str) -> Program {
-    Program::of(&faultmap::parse::case(text).expect("a case"), 4096)
+fn program(text: &str) -> Program<'static> {
+    let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+    Program::of(&faultmap::parse::case(text).expect("a case"), 4096, memory)
 }
 
 /// One step, then the sweep.
-fn swept() -> Program {
+fn swept() -> Program<'static> {
     program("map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);")
 }
 
@@ -170,4 +172,16 @@ fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
         Evidence { finished: true, slots: vec![failed, slot(NoMap)], ..Evidence::default() };
     let results = step_results(&program, Ending::Exited(0), &evidence, 100, false).expect("steps");
     assert_eq!(results, [StepResult::Errno(Errno(22)), StepResult::NoMap]);
+}
+
+#[test]
+fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
+    let judged = |text: &str| {
+        let program = program(text);
+        let slots = vec![fault(SIGSEGV, 1, 0x10)];
+        let evidence = Evidence { slots, ..Evidence::default() };
+        step_results(&program, Ending::Killed(SIGSEGV), &evidence, 100, false)
+    };
+    let error = judged("mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);");
+    assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use faultmap::case::{Access, Errno, Outcome, StepResult};
 use faultmap::supervise::{Ending, Evidence, probe_outcome, step_results, unsteady};
-use faultmap::sys::{Record, SharedRecord};
+use faultmap::sys::{Inheritance, Record, SharedRecord};
 use faultmap::victim::{Probe, Program};
 use proptest::prelude::*;
 
@@ -65,7 +65,10 @@ fn ending() -> impl Strategy<Value = Ending> {
 }
 
 thread_local! {
-    static PROGRAM: Program = Program::of(&faultmap::parse::case(STEPS).expect("a case"), 4096);
+    static PROGRAM: Program<'static> = {
+        let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+        Program::of(&faultmap::parse::case(STEPS).expect("a case"), 4096, memory)
+    };
     static RECORD: SharedRecord = SharedRecord::new().expect("memory");
 }
 

@@ -12,7 +12,7 @@ use crate::backing::Backing;
 use crate::case::{Access, Case, HarnessError, Measurement, Outcome};
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
-use crate::sys::{SharedRecord, own_ipc_namespace};
+use crate::sys::{Inheritance, SharedRecord, own_ipc_namespace};
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -93,14 +93,13 @@ pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
             return 1;
         }
     }
-    let supervisor = SharedRecord::new()
-        .map_err(std::io::Error::from)
-        .and_then(|record| Ok((record, orders.try_clone()?)))
-        .and_then(|(record, watched)| {
-            Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))
-        });
-    let supervisor = match supervisor {
-        Ok(supervisor) => supervisor,
+    let supervisor = SharedRecord::new().map_err(std::io::Error::from).and_then(|record| {
+        let watched = orders.try_clone()?;
+        let supervisor = Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))?;
+        Ok((supervisor, Inheritance::new()?))
+    });
+    let (supervisor, mut memory) = match supervisor {
+        Ok(both) => both,
         Err(error) => {
             send(&Message::Broken(error.to_string()));
             return 1;
@@ -109,7 +108,8 @@ pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
     let mut order = [0; size_of::<u64>()];
     while orders.read_exact(&mut order).is_ok() {
         let Some(loaded) = job.cases.get(u64::from_ne_bytes(order) as usize) else { return 1 };
-        let Some(report) = report(job, &supervisor, &loaded.case) else { return 1 };
+        memory.clear();
+        let Some(report) = report(job, &supervisor, &memory, &loaded.case) else { return 1 };
         if !send(&Message::Done(report)) {
             return 1;
         }
@@ -118,11 +118,17 @@ pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
 }
 
 /// Measures one case; `None` where the controller is gone.
-fn report(job: &Job<'_>, supervisor: &Supervisor, case: &Case) -> Option<CaseReport> {
+fn report(
+    job: &Job<'_>,
+    supervisor: &Supervisor,
+    memory: &Inheritance,
+    case: &Case,
+) -> Option<CaseReport> {
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
     let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
-    let mut measurer = Measurer::new(supervisor, job.backing, case, page, job.deadline, exhaustive);
+    let mut measurer =
+        Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive);
     let result = match crate::backing::missing(case, job.backing, page) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
         None => match job.task {

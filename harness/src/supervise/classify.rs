@@ -103,10 +103,12 @@ pub fn step_results(
                 Some((signal, code, address)),
                 Some(Ending::Killed(killed)),
             ) if killed == signal => {
-                let at = match op {
-                    Op::Touch { at, .. } => slot.base.wrapping_add_signed(*at),
-                    _ => 0,
+                let Op::Touch { at, .. } = op else {
+                    // The kernel answers a call with EFAULT: whoever faulted was the harness's own code.
+                    let error = HarnessError::Disagree("a fault outside of any access".to_owned());
+                    return Err(HarnessError::InStep { step: index, error: Box::new(error) });
                 };
+                let at = slot.base.wrapping_add_signed(*at);
                 let address = relative(address, at, slot.base);
                 StepResult::Fault(Fault { signal: Signal(signal), code: Some(code), address })
             }

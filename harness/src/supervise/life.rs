@@ -1,5 +1,6 @@
 //! From the fork to the last of its descendants.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::orphans;
-use crate::sys::{self, Arena, SharedRecord};
+use crate::sys::{self, Arena, Inheritance, SharedRecord};
 use crate::victim::{self, Orders};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
@@ -54,6 +55,10 @@ pub struct Supervisor {
     /// Becomes readable or hangs up when the controller is gone.
     controller: Option<OwnedFd>,
     own_pid: i32,
+    /// Victims need not be given all of this process's memory.
+    keeps_back: bool,
+    /// Bytes that this process had mapped when it last kept memory back.
+    mapped: Cell<u64>,
 }
 
 /// The controller is gone: everything has been killed, and the worker should end.
@@ -91,12 +96,23 @@ impl Supervisor {
         sys::prepare_worker(&sys::Limits::default())?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
-        Ok(Supervisor { record, arena, controller, own_pid })
+        let (keeps_back, mapped) = (sys::can_keep_back(), Cell::new(0));
+        Ok(Supervisor { record, arena, controller, own_pid, keeps_back, mapped })
+    }
+
+    /// From here on victims are given no more of this process's memory than they need, see
+    /// [`sys::keep_back`]; to be repeated where more may have been allocated.
+    pub fn keep_back(&self, inheritance: &Inheritance) {
+        let mapped = sys::mapped_bytes();
+        if self.keeps_back && self.mapped.replace(mapped) != mapped {
+            sys::keep_back(inheritance);
+        }
     }
 
     /// Runs one child through the program, up to the probe or to the end.
     pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
-        let (record, arena, own_pid) = (self.record, self.arena, self.own_pid);
+        let (arena, own_pid) = (self.arena, self.own_pid);
+        let record: &sys::Record = self.record; // the reference itself lies in memory that is kept back
         let program = orders.program;
         self.run_body(program.ops.len(), &program.segments, deadline, |child| {
             victim::run(child, orders, record, arena, own_pid)
@@ -119,8 +135,10 @@ impl Supervisor {
         let stopped = matches!(ended, Ok(None)) && is_stopped(child.pidfd.as_fd());
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
         let _ = kill_process_group(child.pid, Signal::KILL);
-        // And the child itself, should it have joined another group.
-        let _ = pidfd_send_signal(child.pidfd.as_fd(), Signal::KILL);
+        if !matches!(ended, Ok(Some(()))) {
+            // And the child itself: it may have joined another group.
+            let _ = pidfd_send_signal(child.pidfd.as_fd(), Signal::KILL);
+        }
         let ending = match ended {
             Ok(Some(())) => self.reap(child.pidfd.as_fd())?,
             Ok(None) => match self.await_end(child.pidfd.as_fd(), Instant::now() + GRACE) {

@@ -49,7 +49,7 @@ macro_rules! one_instruction {
 
         /// # Safety
         /// The process must be expendable: the load may kill it.
-        #[inline(never)]
+        #[inline(always)]
         unsafe fn $load(address: usize) -> $type {
             #[cfg(target_arch = "x86_64")]
             {
@@ -80,7 +80,7 @@ macro_rules! one_instruction {
 
         /// # Safety
         /// The process must be expendable: the store may kill it, or change any of its memory.
-        #[inline(never)]
+        #[inline(always)]
         unsafe fn $store(address: usize, value: $type) {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: one store; it writes memory or faults.

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use nix::libc;
 
+use super::system_call::{checked, system_call};
+
 /// Bytes of the buffer for pread.
 pub const SCRATCH_BYTES: usize = crate::case::limits::BUFFER_BYTES as usize;
 static SCRATCH: [AtomicU8; SCRATCH_BYTES] = [const { AtomicU8::new(0) }; SCRATCH_BYTES];
@@ -25,22 +27,15 @@ impl Child {
 
     /// Makes a system call with these arguments, whatever they are. Fails with the kernel's errno.
     pub fn call(&self, number: libc::c_long, args: [usize; 6]) -> Result<usize, i32> {
-        let [a, b, c, d, e, f] = args;
         // SAFETY: the call may well destroy this process's memory. That is what the process is for:
         // nothing of it is used afterwards but code and stack, and where those go too it dies and
         // its supervisor sees it.
-        let result = unsafe { libc::syscall(number, a, b, c, d, e, f) };
-        if result == -1 {
-            // SAFETY: errno of this thread; glibc and musl keep it in thread-local memory.
-            return Err(unsafe { *libc::__errno_location() });
-        }
-        Ok(result as usize)
+        unsafe { checked(number, args) }
     }
 
     /// Ends the process at once: no destructor, no atexit handler, no flush.
     pub fn exit(&self, code: i32) -> ! {
-        // SAFETY: `_exit` has no preconditions.
-        unsafe { libc::_exit(code) }
+        end(code)
     }
 
     /// Forks once more. The second process is as expendable as the first: 0 there, its pid here.
@@ -56,5 +51,13 @@ impl Child {
     /// Lets a system call read this value: its address, valid for as long as the reference.
     pub fn address_of<T>(&self, value: &T) -> usize {
         std::ptr::from_ref(value) as usize
+    }
+}
+
+/// `_exit`, without libc.
+pub(super) fn end(code: i32) -> ! {
+    loop {
+        // SAFETY: ends this process and does nothing else.
+        unsafe { system_call(libc::SYS_exit_group, [code as usize, 0, 0, 0, 0, 0]) };
     }
 }

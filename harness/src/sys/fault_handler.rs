@@ -8,7 +8,6 @@
 //! it is raised again. It is noted apart: it answers no probe.
 
 use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicPtr, AtomicUsize};
@@ -16,47 +15,104 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize};
 use nix::libc;
 
 use super::record::{Record, SharedRecord};
+use super::system_call::checked;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
-/// The step at hand. Private memory: each process of a victim has its own.
-static CURSOR: AtomicUsize = AtomicUsize::new(0);
 
-const STACK_BYTES: usize = 32 * 1024;
+const STACK_BYTES: usize = 32 * 1024 - 64;
 
-/// The stack on which the handler runs: a case may have unmapped or overrun the usual one.
-#[repr(align(64))]
-struct AlternateStack(UnsafeCell<[u8; STACK_BYTES]>);
-// SAFETY: only the kernel writes to it, on behalf of the one thread of a process.
-unsafe impl Sync for AlternateStack {}
-static STACK: AlternateStack = AlternateStack(UnsafeCell::new([0; STACK_BYTES]));
+/// What a victim writes while it runs: the stack of the handler, since a case may have unmapped or overrun the
+/// usual one, and right above it, on the same page, the step at hand. Private memory: each process
+/// of a victim has its own.
+#[repr(C, align(4096))]
+struct Scene {
+    stack: UnsafeCell<[u8; STACK_BYTES]>,
+    cursor: AtomicUsize,
+}
+// SAFETY: only the kernel writes to the stack, on behalf of the one thread of a process.
+unsafe impl Sync for Scene {}
+static SCENE: Scene =
+    Scene { stack: UnsafeCell::new([0; STACK_BYTES]), cursor: AtomicUsize::new(0) };
 
 /// Says which step the next fault belongs to.
 pub fn set_cursor(step: usize) {
-    CURSOR.store(step, Relaxed);
+    SCENE.cursor.store(step, Relaxed);
+}
+
+/// `struct sigaction` as the kernel has it, where it needs a restorer. (rt_sigaction in sigaction(2))
+#[cfg(target_arch = "x86_64")]
+#[repr(C)]
+struct KernelAction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+// Where a handler returns to: libc's own is in memory that victims do not have. Number 15 is
+// rt_sigreturn.
+#[cfg(target_arch = "x86_64")]
+std::arch::global_asm!(
+    ".pushsection faultmap_victim,\"ax\",@progbits",
+    ".globl faultmap_restorer",
+    ".hidden faultmap_restorer",
+    "faultmap_restorer:",
+    "mov eax, 15",
+    "syscall",
+    ".popsection",
+);
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" {
+    fn faultmap_restorer();
 }
 
 /// Installs the handler for this process and those forked from it, with `record` to write into.
 pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     RECORD.store(ptr::from_ref::<Record>(record).cast_mut(), Relaxed);
-    let stack = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
+    let stack =
+        libc::stack_t { ss_sp: SCENE.stack.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
     // SAFETY: the stack is static and used for nothing else.
     nix::errno::Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
-    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
-    // SAFETY: zero is a valid `sigaction`: no handler, no flags, an empty mask.
-    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
-    action.sa_sigaction = handler as libc::sighandler_t;
-    action.sa_flags = libc::SA_SIGINFO // si_code and si_addr are the point
+    let flags = libc::SA_SIGINFO // si_code and si_addr are the point
         | libc::SA_ONSTACK // the usual stack may be what faults
         | libc::SA_RESETHAND // the second time, the fault kills
         | libc::SA_NODEFER; // ... and is not held back while the handler returns
     for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
-        // SAFETY: `action` is fully initialised; the handler is async-signal-safe, see below.
-        nix::errno::Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
+        handle(signal, flags)?;
     }
     Ok(())
 }
 
-/// Async-signal-safe: atomics and two system calls.
+#[cfg(target_arch = "x86_64")]
+fn handle(signal: libc::c_int, flags: libc::c_int) -> Result<(), nix::errno::Errno> {
+    const SA_RESTORER: u64 = 0x0400_0000;
+    let action = KernelAction {
+        handler: on_fault as *const () as usize,
+        flags: flags as u64 | SA_RESTORER,
+        restorer: faultmap_restorer as *const () as usize,
+        mask: 0,
+    };
+    let args = [signal as usize, (&raw const action) as usize, 0, size_of::<u64>(), 0, 0];
+    // SAFETY: `action` is what the kernel reads; the handler is async-signal-safe, see below.
+    let done = unsafe { checked(libc::SYS_rt_sigaction, args) };
+    done.map(drop).map_err(nix::errno::Errno::from_raw)
+}
+
+/// Elsewhere the kernel itself maps what a handler returns to ([vdso]).
+#[cfg(not(target_arch = "x86_64"))]
+fn handle(signal: libc::c_int, flags: libc::c_int) -> Result<(), nix::errno::Errno> {
+    // SAFETY: zero is a valid `sigaction`: no handler, no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::MaybeUninit::zeroed().assume_init() };
+    action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
+    action.sa_flags = flags;
+    // SAFETY: `action` is fully initialised; the handler is async-signal-safe, see below.
+    nix::errno::Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
+    Ok(())
+}
+
+/// Async-signal-safe: atomics and system calls.
+// SAFETY: an ordinary function in a section of code.
+#[unsafe(link_section = "faultmap_victim")]
 extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
     // SAFETY: RECORD is null or points to a `'static` record.
     let Some(record) = (unsafe { RECORD.load(Relaxed).as_ref() }) else {
@@ -66,7 +122,7 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     let info = unsafe { &*info };
     let fault = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE].contains(&signal);
     if info.si_code > 0 && fault {
-        if let Some(slot) = record.slots.get(CURSOR.load(Relaxed)) {
+        if let Some(slot) = record.slots.get(SCENE.cursor.load(Relaxed)) {
             slot.code.store(info.si_code, Relaxed);
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.
             slot.address.store(unsafe { info.si_addr() } as u64, Relaxed);
@@ -79,11 +135,8 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     record.sent_signal.store(signal, Relaxed);
     // SAFETY: a signal to this very thread; the default disposition is in place, so it kills.
     unsafe {
-        libc::syscall(
-            libc::SYS_tgkill,
-            libc::syscall(libc::SYS_getpid),
-            libc::syscall(libc::SYS_gettid),
-            signal,
-        );
+        let own = |number| checked(number, [0; 6]).unwrap_or(0);
+        let (process, thread) = (own(libc::SYS_getpid), own(libc::SYS_gettid));
+        let _ = checked(libc::SYS_tgkill, [process, thread, signal as usize, 0, 0, 0]);
     }
 }

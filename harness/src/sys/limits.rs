@@ -50,7 +50,7 @@ fn lower(resource: Resource, limit: u64) -> Result<(), nix::errno::Errno> {
 }
 
 /// Bytes that this process has mapped; 0 where /proc does not tell.
-fn mapped_bytes() -> u64 {
+pub fn mapped_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
     pages * rustix::param::page_size() as u64

@@ -6,24 +6,27 @@
 //! on, and that ends with `_exit`; whatever it does to its own memory dies with it.
 //!
 //! Between the fork and `_exit` nothing here allocates, locks or panics, and no function of the C
-//! library is called that keeps state beyond `errno`.
+//! library is called: a victim does not even have its memory.
 
 mod access;
 mod arena;
 mod child;
 mod fault_handler;
+mod inheritance;
 mod inherited;
 mod limits;
 mod namespace;
 mod record;
 mod spawn;
+mod system_call;
 
 pub use access::{instruction_bytes, returns_at};
 pub use arena::Arena;
 pub use child::{Child, SCRATCH_BYTES, scratch};
 pub use fault_handler::{install as install_fault_handler, set_cursor};
+pub use inheritance::{Inheritance, can_keep_back, keep_back};
 pub use inherited::drop_inherited;
-pub use limits::{Limits, prepare_worker};
+pub use limits::{Limits, mapped_bytes, prepare_worker};
 pub use namespace::{forget_segment, own_ipc_namespace};
 pub use record::{Record, SharedRecord, Slot, SlotState};
 pub use spawn::{Spawned, fork_worker, spawn};

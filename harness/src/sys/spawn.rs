@@ -11,6 +11,8 @@ use nix::libc;
 use rustix::process::Pid;
 
 use super::Child;
+use super::child::end;
+use super::system_call::system_call;
 
 /// A child that runs.
 #[derive(Debug)]
@@ -25,30 +27,33 @@ pub struct Spawned {
 ///
 /// The calling process must be single-threaded: the child has no other thread, and whatever lock
 /// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
+// SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
+#[unsafe(link_section = "faultmap_victim")]
+#[inline(never)]
 pub fn spawn(body: impl FnOnce(Child) -> i32) -> Result<Spawned, nix::errno::Errno> {
     let mut pidfd: libc::c_int = -1;
-    let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as libc::c_ulong;
-    let none = std::ptr::null_mut::<libc::c_void>();
+    let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as usize;
+    let args = [flags, 0, (&raw mut pidfd) as usize, 0, 0, 0];
     // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
     // stack means that), exactly as after fork(2). CLONE_PIDFD stores through the third argument on
     // every architecture whose clone() takes it there (x86, arm64, riscv). The child does not return
     // from this function.
-    let clone =
-        || unsafe { libc::syscall(libc::SYS_clone, flags, none, &raw mut pidfd, none, none) };
+    let clone = || match unsafe { system_call(libc::SYS_clone, args) } {
+        error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
+        pid => Ok(pid as libc::c_long),
+    };
     match with_patience(clone)? {
         0 => {
-            // Both sides set the group: whoever comes first, no signal to the group can miss.
+            // Before anything that it may fork. A signal to the group that comes before this misses
+            // it, and the one by its descriptor does not.
             let _ = rustix::process::setpgid(None, None);
-            let code = body(Child::new());
-            // SAFETY: `_exit` has no preconditions.
-            unsafe { libc::_exit(code) }
+            end(body(Child::new()))
         }
         pid => {
             // SAFETY: the kernel has just opened this descriptor for us; nobody else knows it.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
             let pid =
                 i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)?;
-            let _ = rustix::process::setpgid(Some(pid), Some(pid));
             Ok(Spawned { pid, pidfd })
         }
     }
@@ -59,7 +64,8 @@ pub fn spawn(body: impl FnOnce(Child) -> i32) -> Result<Spawned, nix::errno::Err
 /// The calling process must be single-threaded. Fails as fork(2) does.
 pub fn fork_worker(body: impl FnOnce() -> i32) -> Result<nix::unistd::Pid, nix::errno::Errno> {
     // SAFETY: the process is single-threaded, so the child's memory is in order.
-    match with_patience(|| libc::c_long::from(unsafe { libc::fork() }))? {
+    let fork = || nix::errno::Errno::result(libc::c_long::from(unsafe { libc::fork() }));
+    match with_patience(fork)? {
         0 => {
             let code = body();
             // SAFETY: `_exit` has no preconditions; atexit handlers are the controller's.
@@ -71,13 +77,13 @@ pub fn fork_worker(body: impl FnOnce() -> i32) -> Result<nix::unistd::Pid, nix::
 
 /// A full process table is often a passing thing: tries again for a while.
 fn with_patience(
-    mut fork: impl FnMut() -> libc::c_long,
+    mut fork: impl FnMut() -> Result<libc::c_long, nix::errno::Errno>,
 ) -> Result<libc::c_long, nix::errno::Errno> {
     for pause in [1, 10, 50, 100, 200] {
-        match nix::errno::Errno::result(fork()) {
+        match fork() {
             Err(nix::errno::Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(pause)),
             result => return result,
         }
     }
-    nix::errno::Errno::result(fork())
+    fork()
 }

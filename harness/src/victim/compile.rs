@@ -1,13 +1,14 @@
 //! A case to a [`Program`]: names become variables by number, sizes become bytes, calls become system
 //! call numbers with their arguments in the kernel's order.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use nix::libc;
 
 use super::maps::Maps;
 use super::program::{FileSpec, Op, Operand, Program, Then};
 use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
+use crate::sys::Inheritance;
 
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,30 +20,45 @@ struct Variable {
 }
 
 /// Turns steps into ops.
-pub(super) struct Compiler {
-    program: Program,
+pub(super) struct Compiler<'m> {
+    memory: &'m Inheritance,
+    ops: Vec<Op<'m>>,
+    into: Vec<Option<usize>>,
+    files: Vec<FileSpec>,
+    processes: Vec<usize>,
+    segments: Vec<usize>,
+    alters_signals: bool,
+    page: u64,
     frames: Vec<Vec<(String, usize)>>,
     variables: Vec<Variable>,
 }
 
-impl Compiler {
-    pub fn compile(steps: &[Step], page: u64) -> Program {
+impl<'m> Compiler<'m> {
+    pub fn compile(steps: &[Step], page: u64, memory: &'m Inheritance) -> Program<'m> {
         let mut compiler = Compiler {
-            program: Program {
-                ops: Vec::new(),
-                into: Vec::new(),
-                files: Vec::new(),
-                processes: Vec::new(),
-                segments: Vec::new(),
-                alters_signals: false,
-                page,
-                maps: Maps::none(),
-            },
+            memory,
+            ops: Vec::new(),
+            into: Vec::new(),
+            files: Vec::new(),
+            processes: Vec::new(),
+            segments: Vec::new(),
+            alters_signals: false,
+            page,
             frames: vec![Vec::new()],
             variables: Vec::new(),
         };
         compiler.block(steps);
-        compiler.program
+        let Compiler { ops, into, files, processes, segments, alters_signals, .. } = compiler;
+        Program {
+            ops: memory.keep(&ops),
+            into: memory.keep(&into),
+            files,
+            processes: memory.keep(&processes),
+            segments,
+            alters_signals,
+            page,
+            maps: Maps::none(ops.len(), memory),
+        }
     }
 
     fn block(&mut self, steps: &[Step]) {
@@ -53,7 +69,7 @@ impl Compiler {
                     // After the arguments: `fd = open(fd)` in a block opens the outer `fd`.
                     let into = assign.as_deref().and_then(|name| self.define(name, known));
                     if call.signature().gives == Gives::Id {
-                        self.program.segments.push(self.program.ops.len());
+                        self.segments.push(self.ops.len());
                     }
                     self.push(op, into);
                 }
@@ -68,29 +84,29 @@ impl Compiler {
                     self.push(Op::Sweep { map }, None);
                 }
                 Step::Block { kind, steps } => {
-                    let index = self.program.ops.len();
-                    let process = self.program.processes.len();
+                    let index = self.ops.len();
+                    let process = self.processes.len();
                     self.push(Op::Block { kind: *kind, end: 0, process }, None);
                     if *kind == BlockKind::Process {
-                        self.program.processes.push(index);
+                        self.processes.push(index);
                     }
                     self.frames.push(Vec::new());
                     self.block(steps);
                     self.frames.pop();
-                    let end = self.program.ops.len();
-                    self.program.ops[index] = Op::Block { kind: *kind, end, process };
+                    let end = self.ops.len();
+                    self.ops[index] = Op::Block { kind: *kind, end, process };
                 }
             }
         }
     }
 
-    fn push(&mut self, op: Op, into: Option<usize>) {
-        self.program.ops.push(op);
-        self.program.into.push(into);
+    fn push(&mut self, op: Op<'m>, into: Option<usize>) {
+        self.ops.push(op);
+        self.into.push(into);
     }
 
     /// The op of a call, and what is known of the thing that it gives.
-    fn call(&mut self, call: Call, args: &[Arg]) -> (Op, Variable) {
+    fn call(&mut self, call: Call, args: &[Arg]) -> (Op<'m>, Variable) {
         let mut known = Variable::default();
         let op = match call {
             Call::File => {
@@ -106,18 +122,18 @@ impl Compiler {
             }
             Call::Open => match &args[0] {
                 // Without flags, as those who may not write can open it.
-                Arg::Text(path) => open_path(path, self.flags(args.get(1)) as i32),
+                Arg::Text(path) => self.open_path(path, self.flags(args.get(1)) as i32),
                 descriptor => {
                     known.file = self.file_of(descriptor);
                     self.open_file(known.file, Some(self.open_flags(args.get(1))))
                 }
             },
-            Call::Devzero => open_path(b"/dev/zero", self.open_flags(args.first())),
-            Call::Dir => open_path(b"/", libc::O_RDONLY | libc::O_DIRECTORY),
+            Call::Devzero => self.open_path(b"/dev/zero", self.open_flags(args.first())),
+            Call::Dir => self.open_path(b"/", libc::O_RDONLY | libc::O_DIRECTORY),
             Call::Pipe => Op::Pipe,
             Call::Unlink => {
                 let file = self.file_of(&args[0]).unwrap_or(0);
-                self.program.files[file].named = self.program.files[file].memfd.is_none();
+                self.files[file].named = self.files[file].memfd.is_none();
                 Op::Unlink { file }
             }
             Call::Pread => Op::Pread {
@@ -127,12 +143,12 @@ impl Compiler {
                 file: self.file_of(&args[0]),
             },
             Call::Sigaction => {
-                self.program.alters_signals = true;
+                self.alters_signals = true;
                 let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
                 Op::Sigaction { signal: self.flags(args.first()) as i32, ignore }
             }
             Call::Sigprocmask => {
-                self.program.alters_signals = true;
+                self.alters_signals = true;
                 let how = self.flags(args.first()) as i32;
                 Op::Sigprocmask { how, signal: self.flags(args.get(1)) as i32 }
             }
@@ -151,12 +167,18 @@ impl Compiler {
     /// Adds a file of the harness. Gives its number.
     fn new_file(&mut self, size: &Arg, memfd: Option<u32>) -> usize {
         let size = self.number(size) as u64;
-        self.program.files.push(FileSpec { size, memfd, named: false });
-        self.program.files.len() - 1
+        self.files.push(FileSpec { size, memfd, named: false });
+        self.files.len() - 1
     }
 
-    fn open_file(&self, file: Option<usize>, reopen: Option<i32>) -> Op {
+    fn open_file(&self, file: Option<usize>, reopen: Option<i32>) -> Op<'m> {
         Op::OpenFile { file: file.unwrap_or(0), reopen }
+    }
+
+    fn open_path(&self, path: &[u8], flags: i32) -> Op<'m> {
+        let path = CString::new(path).unwrap_or_default();
+        let path = CStr::from_bytes_with_nul(self.memory.keep(path.as_bytes_with_nul()));
+        Op::OpenPath { path: path.unwrap_or_default(), flags }
     }
 
     /// The flags of an open; a file is for reading and writing where the case does not say.
@@ -165,14 +187,14 @@ impl Compiler {
     }
 
     /// A call whose arguments go to the kernel as they stand.
-    fn system(&mut self, call: Call, args: &[Arg], known: &mut Variable) -> Op {
-        let mut operands: [Operand; 6] = std::array::from_fn(|index| match args.get(index) {
+    fn system(&mut self, call: Call, args: &[Arg], known: &mut Variable) -> Op<'m> {
+        let mut operands: [Operand<'m>; 6] = std::array::from_fn(|index| match args.get(index) {
             Some(arg) => self.operand(arg),
             None => Operand::Number(0),
         });
         let length = |index: usize| match operands.get(index) {
             Some(Operand::Number(length)) => {
-                length.checked_next_multiple_of(self.program.page as usize).unwrap_or(0)
+                length.checked_next_multiple_of(self.page as usize).unwrap_or(0)
             }
             _ => 0,
         };
@@ -232,7 +254,7 @@ impl Compiler {
             Call::Mseal => libc::SYS_mseal,
             Call::RemapFilePages => {
                 // Of a part of a page nothing is said. (remap_file_pages(2))
-                let page = self.program.page;
+                let page = self.page;
                 let offset = (self.number(&args[3]) as u64).wrapping_mul(page);
                 let whole = self.number(&args[1]) / page as usize * page as usize;
                 then = Then::Shows { offset, length: whole };
@@ -256,25 +278,25 @@ impl Compiler {
         Op::System { number, args: operands, then }
     }
 
-    fn operand(&self, arg: &Arg) -> Operand {
+    fn operand(&self, arg: &Arg) -> Operand<'m> {
         match arg {
             Arg::Size(_) | Arg::Flags(_) | Arg::BadDescriptor(_) => {
                 Operand::Number(self.number(arg))
             }
             Arg::Address { map: None, offset } => {
-                Operand::Number(offset.register(self.program.page).unwrap_or(0) as usize)
+                Operand::Number(offset.register(self.page).unwrap_or(0) as usize)
             }
             Arg::Address { map: Some(map), offset } => {
                 Operand::Variable(self.find(map), self.signed(offset) as isize)
             }
             Arg::Descriptor(name) | Arg::Id(name) => Operand::Variable(self.find(name), 0),
-            Arg::Text(bytes) => Operand::Bytes(bytes.clone()),
+            Arg::Text(bytes) => Operand::Bytes(self.memory.keep(bytes)),
         }
     }
 
     fn number(&self, arg: &Arg) -> usize {
         match arg {
-            Arg::Size(size) => size.register(self.program.page).unwrap_or(0) as usize,
+            Arg::Size(size) => size.register(self.page).unwrap_or(0) as usize,
             Arg::Flags(words) => {
                 words.iter().fold(0, |all, word| all | FlagWord::value(word)) as usize
             }
@@ -288,7 +310,7 @@ impl Compiler {
     }
 
     fn signed(&self, size: &Size) -> i64 {
-        size.eval(self.program.page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0)
+        size.eval(self.page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0)
     }
 
     fn file_of(&self, arg: &Arg) -> Option<usize> {
@@ -318,8 +340,4 @@ impl Compiler {
         self.variables[index] = known;
         Some(index)
     }
-}
-
-fn open_path(path: &[u8], flags: i32) -> Op {
-    Op::OpenPath { path: CString::new(path).unwrap_or_default(), flags }
 }

@@ -21,12 +21,14 @@ impl Victim<'_> {
     /// Removes the name of a file of the harness. A memfd never had one.
     pub(super) fn unlink(&self, file: usize) -> Result<usize, i32> {
         let handed = self.files.get(file).ok_or(libc::ENOENT)?;
-        let path = handed.path.ok_or(libc::ENOENT)?.as_ptr() as usize;
-        self.child.call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path, 0, 0, 0, 0])
+        let (folder, name) = handed.name.as_ref().ok_or(libc::ENOENT)?;
+        let name = name.as_ptr() as usize;
+        self.child.call(libc::SYS_unlinkat, [*folder as usize, name, 0, 0, 0, 0])
     }
 
     /// A descriptor for a file of the harness: a duplicate of the harness's own, or the file opened
     /// anew, as any process could that knows its path.
+    #[inline(always)]
     pub(super) fn open_file(&self, file: usize, reopen: Option<i32>) -> Result<usize, i32> {
         let Some(handed) = self.files.get(file) else {
             self.give_up(SetupFailure::File, libc::EBADF);
@@ -54,6 +56,7 @@ impl Victim<'_> {
         self.child.call(libc::SYS_openat, [at, path.as_ptr() as usize, flags as usize, 0, 0, 0])
     }
 
+    #[inline(always)]
     pub(super) fn pread(
         &self,
         slot: &Slot,

@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use crate::case::limits::STEPS;
+use crate::sys::Inheritance;
 
 /// A map that moves is noted anew, part by part.
-const NOTES: usize = 4 * STEPS;
+const NOTES_PER_STEP: usize = 4;
 
 /// One map as it was made; a later one that covers the same address hides it.
 #[derive(Debug, Clone, Copy)]
@@ -19,16 +19,17 @@ struct Map {
 /// The notes. They are laid out before the fork, so that a victim touches no more than the page that it
 /// writes to; each process has its own copy.
 #[derive(Debug)]
-pub struct Maps {
-    all: Box<[Cell<Map>]>,
-    count: Cell<usize>,
+pub struct Maps<'m> {
+    all: &'m [Cell<Map>],
+    count: &'m Cell<usize>,
 }
 
-impl Maps {
-    /// No map is noted.
-    pub fn none() -> Maps {
+impl<'m> Maps<'m> {
+    /// No map is noted; there is room for those of so many steps.
+    pub fn none(steps: usize, memory: &'m Inheritance) -> Maps<'m> {
         let empty = Map { start: 0, end: 0, file: None };
-        Maps { all: vec![Cell::new(empty); NOTES].into(), count: Cell::new(0) }
+        let count = &memory.cells(0, 1)[0];
+        Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count }
     }
 
     /// A map was made, of a file from an offset on, or of no file.

@@ -23,5 +23,5 @@ pub use fill::Fill;
 pub use maps::Maps;
 pub use perform::{Orders, run};
 pub use probe::{MARK, Probe};
-pub use program::{FileSpec, Handed, Op, Program};
+pub use program::{FileSpec, Handed, NAME_BYTES, Op, Program};
 pub use see::unpack as unpack_run;

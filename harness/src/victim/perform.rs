@@ -21,32 +21,40 @@ const FAILED: u64 = u64::MAX;
 /// A process that performs steps, and what it needs to know for it.
 pub(super) struct Victim<'a> {
     pub(super) child: &'a Child,
-    pub(super) program: &'a Program,
+    pub(super) program: &'a Program<'a>,
     pub(super) record: &'a Record,
-    pub(super) files: &'a [Handed<'a>],
+    pub(super) files: &'a [Handed],
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
     arena: Arena,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
+    /// Where the ops of this process end: those of the program, or of its block.
+    pub(super) end: usize,
+    /// It is the process of a block.
+    pub(super) in_block: bool,
 }
 
 /// What a victim is asked to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Orders<'a> {
     /// The steps.
-    pub program: &'a Program,
+    pub program: &'a Program<'a>,
     /// The access to make; none where the program is to be performed to its end.
     pub probe: Option<Probe>,
     /// What the files hold.
     pub fill: Fill,
     /// The files, by number.
-    pub files: &'a [Handed<'a>],
+    pub files: &'a [Handed],
 }
 
 /// Performs the program up to the probe, or to its end where there is none, and exits.
 ///
 /// `supervisor` is the pid of the parent as it knows itself.
+///
+/// All of a victim's own code is inlined into the function that forks, and so lies together: each stretch of
+/// 64 KiB of the program that a child touches is a page fault that maps sixteen pages.
+#[inline(always)]
 pub fn run(child: Child, orders: &Orders<'_>, record: &Record, arena: Arena, supervisor: i32) -> ! {
     let Orders { program, probe, fill, files } = *orders;
     let mut victim = Victim {
@@ -58,15 +66,32 @@ pub fn run(child: Child, orders: &Orders<'_>, record: &Record, arena: Arena, sup
         fill,
         arena,
         strangers: [0; BLOCKS],
+        end: program.ops.len(),
+        in_block: false,
     };
     victim.die_with(supervisor);
     // The worker ignores it, as it writes files; a case meets it as any process does.
     let _ = victim.sigaction(libc::SIGXFSZ, false);
+    let mut index = 0;
     for process in 0..program.processes.len().min(BLOCKS) {
-        victim.start_stranger(process);
+        if let Some(first) = victim.start_stranger(process) {
+            index = first;
+            break; // this is that process, and the others are not its children
+        }
     }
-    victim.steps(0, program.ops.len());
-    record.finished.store(1, Relaxed);
+    while index < victim.end {
+        let (Some(op), Some(slot)) = (program.ops.get(index), record.slots.get(index)) else {
+            break;
+        };
+        set_cursor(index);
+        if !matches!(op, Op::Sweep { .. }) {
+            slot.state.store(SlotState::Begun as u32, Relaxed);
+        }
+        index = victim.step(index, op, slot);
+    }
+    if !victim.in_block {
+        record.finished.store(1, Relaxed);
+    }
     child.exit(0)
 }
 
@@ -78,24 +103,8 @@ impl Victim<'_> {
         self.child.exit(SETUP_FAILED)
     }
 
-    /// Ops `from` up to, not including, `end`.
-    pub(super) fn steps(&mut self, from: usize, end: usize) {
-        let mut index = from;
-        while index < end {
-            let (Some(op), Some(slot)) =
-                (self.program.ops.get(index), self.record.slots.get(index))
-            else {
-                return;
-            };
-            set_cursor(index);
-            if !matches!(op, Op::Sweep { .. }) {
-                slot.state.store(SlotState::Begun as u32, Relaxed);
-            }
-            index = self.step(index, op, slot);
-        }
-    }
-
     /// One op. Gives the next one's index.
+    #[inline(always)]
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
         let result = match op {
@@ -125,7 +134,9 @@ impl Victim<'_> {
             Op::Exit { code } => self.child.exit(*code),
             Op::Block { kind, end, process } => {
                 next = *end;
-                self.block(index, *kind, *end, *process, slot);
+                if self.block(index, *kind, *end, *process, slot) {
+                    return index + 1; // this is the block's process
+                }
                 Ok(0)
             }
             Op::Sweep { map } => {
@@ -146,6 +157,7 @@ impl Victim<'_> {
     }
 
     /// A load or store that the case asks for.
+    #[inline(always)]
     fn touch(&self, slot: &Slot, address: usize, width: usize, store: Option<u8>) {
         if let Some(byte) = store {
             return self.child.store(address, width, byte);
@@ -173,6 +185,7 @@ impl Victim<'_> {
     }
 
     /// A system call, and what it means for the notes about maps.
+    #[inline(always)]
     fn system(
         &mut self,
         number: libc::c_long,
@@ -220,6 +233,7 @@ impl Victim<'_> {
         Ok(result)
     }
 
+    #[inline(always)]
     fn sweep(&mut self, index: usize, map: usize, slot: &Slot) {
         let base = self.value(map);
         slot.base.store(base, Relaxed);

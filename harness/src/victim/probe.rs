@@ -29,7 +29,7 @@ pub struct Probe {
 /// What the access needs beside the address.
 pub(super) struct Surroundings<'a> {
     pub child: &'a Child,
-    pub maps: &'a Maps,
+    pub maps: &'a Maps<'a>,
     pub fill: Fill,
     /// Bytes of a page.
     pub page: usize,
@@ -38,6 +38,7 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// Makes the access at `address` and notes what was seen. Fails with what could not be prepared.
+#[inline(always)]
 pub(super) fn make(
     around: &Surroundings<'_>,
     access: Access,

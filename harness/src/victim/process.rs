@@ -31,8 +31,9 @@ impl Victim<'_> {
     }
 
     /// The process of a `process` block: forked before the first step, it has none of the maps that
-    /// the steps make. It sleeps until its block is reached.
-    pub(super) fn start_stranger(&mut self, process: usize) {
+    /// the steps make. It sleeps until its block is reached, and is given the block's first op.
+    #[inline(always)]
+    pub(super) fn start_stranger(&mut self, process: usize) -> Option<usize> {
         let parent = self.own_pid();
         match self.child.fork() {
             Err(errno) => self.give_up(SetupFailure::Fork, errno),
@@ -46,20 +47,24 @@ impl Victim<'_> {
                         .call(libc::SYS_futex, [word.as_ptr() as usize, wait, 0, 0, 0, 0]);
                 }
                 let start = self.program.processes.get(process).copied().unwrap_or(0);
-                if let Some(Op::Block { end, .. }) = self.program.ops.get(start) {
-                    self.steps(start + 1, *end);
-                }
-                self.child.exit(0)
+                let Some(Op::Block { end, .. }) = self.program.ops.get(start) else {
+                    self.child.exit(0)
+                };
+                (self.end, self.in_block) = (*end, true);
+                Some(start + 1)
             }
             Ok(pid) => {
                 if let Some(place) = self.strangers.get_mut(process) {
                     *place = pid;
                 }
+                None
             }
         }
     }
 
-    /// Runs a block in its process and waits for it. A block that holds the probe ends the program.
+    /// Has a block run in its process and waits for it; true in that process itself, if it was forked
+    /// here. A block that holds the probe ends the program.
+    #[inline(always)]
     pub(super) fn block(
         &mut self,
         index: usize,
@@ -67,7 +72,7 @@ impl Victim<'_> {
         end: usize,
         process: usize,
         slot: &Slot,
-    ) {
+    ) -> bool {
         let pid = match kind {
             BlockKind::Fork => {
                 let parent = self.own_pid();
@@ -75,15 +80,15 @@ impl Victim<'_> {
                     Err(errno) => self.give_up(SetupFailure::Fork, errno),
                     Ok(0) => {
                         self.die_with(parent);
-                        self.steps(index + 1, end);
-                        self.child.exit(0)
+                        (self.end, self.in_block) = (end, true);
+                        return true;
                     }
                     Ok(pid) => pid,
                 }
             }
             BlockKind::Process => {
                 let Some(word) = self.record.go.get(process) else {
-                    return;
+                    return false;
                 };
                 word.store(1, Release);
                 let wake = libc::FUTEX_WAKE as usize;
@@ -102,5 +107,6 @@ impl Victim<'_> {
             self.record.finished.store(1, Relaxed);
             self.child.exit(0);
         }
+        false
     }
 }

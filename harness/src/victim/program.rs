@@ -1,27 +1,29 @@
 //! What a victim performs: a case with its names resolved, its sizes evaluated, its texts laid out.
 //!
-//! Everything that needs memory is made before the fork. Op number `n` is step number `n` of
-//! [`Case::walk`], and slot number `n` of the record.
+//! Everything that needs memory is made before the fork, and what a victim needs of it lies in the memory
+//! that it inherits. Op number `n` is step number `n` of [`Case::walk`], and slot number `n` of the
+//! record.
 
-use std::ffi::CString;
+use std::ffi::CStr;
 
 use nix::libc;
 
 use super::compile::Compiler;
 use super::maps::Maps;
 use crate::case::{BlockKind, Case};
+use crate::sys::Inheritance;
 
 /// What a victim performs.
 #[derive(Debug)]
-pub struct Program {
+pub struct Program<'m> {
     /// One for each step.
-    pub ops: Vec<Op>,
+    pub ops: &'m [Op<'m>],
     /// The variable that takes what each op gives.
-    pub into: Vec<Option<usize>>,
+    pub into: &'m [Option<usize>],
     /// The files that must be there before the first step.
     pub files: Vec<FileSpec>,
     /// The first op of each `process` block, in order.
-    pub processes: Vec<usize>,
+    pub processes: &'m [usize],
     /// The ops that give the id of a shared memory segment.
     pub segments: Vec<usize>,
     /// The case sets signal dispositions or masks: a signal may then kill without being recorded.
@@ -29,7 +31,7 @@ pub struct Program {
     /// The page size in bytes.
     pub page: u64,
     /// Where a victim notes its maps.
-    pub maps: Maps,
+    pub maps: Maps<'m>,
 }
 
 /// A file that is made afresh for each probe.
@@ -45,23 +47,26 @@ pub struct FileSpec {
 
 /// A file as it was made for one probe.
 #[derive(Debug, Clone, Copy)]
-pub struct Handed<'a> {
+pub struct Handed {
     /// The harness's own descriptor, open for reading and writing.
     pub descriptor: i32,
-    /// The name, where it has one.
-    pub path: Option<&'a CString>,
+    /// The folder and its name there, where it has one.
+    pub name: Option<(i32, [u8; NAME_BYTES])>,
 }
 
+/// Bytes of a file's name, the zero at its end included.
+pub const NAME_BYTES: usize = 24;
+
 /// One step, ready to be performed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "each variant's line tells its fields")]
-pub enum Op {
+pub enum Op<'m> {
     /// System call `number` with these arguments; `then` says what its success means for maps.
-    System { number: libc::c_long, args: [Operand; 6], then: Then },
+    System { number: libc::c_long, args: [Operand<'m>; 6], then: Then },
     /// A descriptor for a file of the harness: a duplicate, or opened anew with flags `reopen`.
     OpenFile { file: usize, reopen: Option<i32> },
     /// A descriptor for a path.
-    OpenPath { path: CString, flags: i32 },
+    OpenPath { path: &'m CStr, flags: i32 },
     /// The read end of a pipe.
     Pipe,
     /// The name of a file of the harness is removed.
@@ -69,7 +74,7 @@ pub enum Op {
     /// A load, or a `store` of that byte, `width` bytes wide, `at` bytes from the start of `map`.
     Touch { map: usize, at: i64, width: usize, store: Option<u8> },
     /// A pread into the scratch buffer; `file` is the one that the descriptor shows.
-    Pread { descriptor: Operand, offset: u64, length: usize, file: Option<usize> },
+    Pread { descriptor: Operand<'m>, offset: u64, length: usize, file: Option<usize> },
     /// A signal's disposition becomes SIG_IGN or SIG_DFL.
     Sigaction { signal: i32, ignore: bool },
     /// The mask is changed by one signal.
@@ -88,14 +93,14 @@ pub enum Op {
 }
 
 /// An argument of a system call.
-#[derive(Debug, Clone)]
-pub enum Operand {
+#[derive(Debug, Clone, Copy)]
+pub enum Operand<'m> {
     /// A number.
     Number(usize),
     /// What a variable holds, plus a number.
     Variable(usize, isize),
     /// The address of these bytes.
-    Bytes(Vec<u8>),
+    Bytes(&'m [u8]),
     /// An address of the arena, in place of the 0 of the case.
     Place,
 }
@@ -128,10 +133,10 @@ pub enum Then {
     },
 }
 
-impl Program {
-    /// The program of a case, on a machine with pages of `page` bytes. The case has passed the
-    /// parser, so that its names are defined and its numbers fit.
-    pub fn of(case: &Case, page: u64) -> Program {
-        Compiler::compile(&case.steps, page)
+impl<'m> Program<'m> {
+    /// The program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case has
+    /// passed the parser, so that its names are defined and its numbers fit.
+    pub fn of(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
+        Compiler::compile(&case.steps, page, memory)
     }
 }

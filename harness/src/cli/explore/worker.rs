@@ -12,7 +12,7 @@ use crate::case::{Case, HarnessError, Outcome, StepResult};
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::measure::{Failure, Measurer};
 use crate::supervise::Supervisor;
-use crate::sys::SharedRecord;
+use crate::sys::{Inheritance, SharedRecord};
 use crate::victim::{Fill, Probe};
 
 /// How long a child of a program may take.
@@ -70,6 +70,7 @@ pub struct Bounds {
 /// The kernel, asked through children.
 struct Kernel<'a> {
     supervisor: &'a Supervisor,
+    memory: Inheritance,
     backing: &'a Backing,
     /// What the steps come to while files hold return instructions.
     code_steps: Option<Vec<StepResult>>,
@@ -83,8 +84,10 @@ impl Kernel<'_> {
         question: impl FnOnce(&mut Measurer<'_>) -> Result<T, Failure>,
     ) -> Result<T, HarnessError> {
         let page = rustix::param::page_size() as u64;
+        self.memory.clear();
+        let (supervisor, memory) = (self.supervisor, &self.memory);
         let mut measurer =
-            Measurer::new(self.supervisor, self.backing, case, page, DEADLINE, false);
+            Measurer::new(supervisor, memory, self.backing, case, page, DEADLINE, false);
         question(&mut measurer).map_err(|failure| match failure {
             Failure::Harness(error) => error,
             Failure::Abandoned => {
@@ -137,11 +140,12 @@ pub fn work(
         answers.write_all(&line).is_ok()
     };
     let Ok(record) = SharedRecord::new() else { return 1 };
+    let Ok(memory) = Inheritance::new() else { return 1 };
     let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
         return 1;
     };
     let mut kernel =
-        Kernel { supervisor: &supervisor, backing, code_steps: None, abandoned: false };
+        Kernel { supervisor: &supervisor, memory, backing, code_steps: None, abandoned: false };
     let (mut counts, mut shown_open) = (Counts::default(), Vec::new());
     let mut told = Instant::now();
     for number in (first..bounds.count).step_by(step as usize) {

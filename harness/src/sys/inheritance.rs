@@ -1,0 +1,193 @@
+//! What a victim inherits of its worker's memory.
+//!
+//! Most of what a fork costs is memory: every map is noted anew, every page that was written is
+//! shared out, and whichever of the two writes to it first pays for a copy. A victim needs little of it: the code
+//! of this program, its data, a stack, the record, and the steps of its case. Those are laid into
+//! memory of their own, and the rest (heap, libraries, thread-local memory) is kept back from it
+//! (madvise(2), MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address that no step
+//! names, which is a harness error and no answer.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+use nix::libc;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+
+use super::system_call::{WITHOUT_LIBC, checked, thread_pointer};
+
+/// Bytes for the steps of a case: more than the longest case file can ask for.
+const BYTES: usize = 1 << 20;
+/// Bytes of stack that [`keep_back`] and what it calls may be using: far more than they do.
+const OWN_FRAME: usize = 8 * 1024;
+
+/// Memory that victims inherit, for plain values.
+#[derive(Debug)]
+pub struct Inheritance {
+    start: NonNull<u8>,
+    used: Cell<usize>,
+}
+
+impl Inheritance {
+    /// Reserves it. Fails as mmap(2) does.
+    pub fn new() -> Result<Inheritance, rustix::io::Errno> {
+        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let flags = flags | MapFlags::NORESERVE;
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+        let at = unsafe { mmap_anonymous(std::ptr::null_mut(), BYTES, protection, flags) }?;
+        let start = NonNull::new(at.cast()).ok_or(rustix::io::Errno::NOMEM)?;
+        Ok(Inheritance { start, used: Cell::new(0) })
+    }
+
+    /// Copies these values into it. Panics when it is full, which no case that has passed the parser
+    /// can bring about.
+    pub fn keep<T: Copy>(&self, values: &[T]) -> &[T] {
+        let place = self.room::<T>(values.len());
+        // SAFETY: the room is for so many values, and nobody else's. `T: Copy` has nothing to drop.
+        unsafe {
+            std::ptr::copy_nonoverlapping(values.as_ptr(), place.as_ptr(), values.len());
+            std::slice::from_raw_parts(place.as_ptr(), values.len())
+        }
+    }
+
+    /// So many copies of a value, for a victim to write to: each process has its own.
+    pub fn cells<T: Copy>(&self, value: T, count: usize) -> &[Cell<T>] {
+        let place = self.room::<Cell<T>>(count);
+        // SAFETY: as in `keep`.
+        unsafe {
+            (0..count).for_each(|index| place.add(index).write(Cell::new(value)));
+            std::slice::from_raw_parts(place.as_ptr(), count)
+        }
+    }
+
+    /// Aligned room, handed out once until `clear`, for which every reference must be gone.
+    fn room<T>(&self, count: usize) -> NonNull<T> {
+        let from = self.used.get().next_multiple_of(align_of::<T>());
+        let end = from + count * size_of::<T>();
+        assert!(end <= BYTES, "a case of more than {BYTES} bytes");
+        self.used.set(end);
+        // SAFETY: `from..end` lies in the mapping.
+        unsafe { self.start.add(from) }.cast()
+    }
+
+    /// Makes room for another case.
+    pub fn clear(&mut self) {
+        self.used.set(0);
+    }
+
+    fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+}
+
+impl Drop for Inheritance {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this size, and no reference outlives `self`.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), BYTES) };
+    }
+}
+
+/// Makes this process fit to keep memory back. False where its victims need all of it: where they
+/// call the kernel through libc, or where the kernel writes to their thread-local memory.
+pub fn can_keep_back() -> bool {
+    WITHOUT_LIBC && unregister_rseq()
+}
+
+/// Keeps all private memory of this process back from its victims, but for this program's own code and
+/// data, the stack, and `inheritance`. To be repeated after much has been allocated. Does nothing
+/// where /proc is not mounted.
+pub fn keep_back(inheritance: &Inheritance) {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    // The compiler may call memcpy for any move of a value: that page of libc stays.
+    let (code, memcpy) = (keep_back as *const () as usize, libc::memcpy as *const () as usize);
+    let page = rustix::param::page_size();
+    let here = 0u8;
+    let stack = (&raw const here) as usize;
+    let needed = [code, memcpy, stack, inheritance.address()];
+    let areas: Vec<Area<'_>> = maps.lines().filter_map(Area::of_line).collect();
+    let own = areas.iter().find(|area| area.holds(code)).map_or("", |area| area.name);
+    let mut end_of_own = 0;
+    for area in areas {
+        // What has no name and follows the program's own data is the rest of it (.bss).
+        let is_own = area.name == own || area.start == end_of_own && area.name.is_empty();
+        if is_own {
+            end_of_own = area.end;
+        }
+        // On other architectures the kernel returns from a handler through [vdso].
+        if area.holds(stack) {
+            // What lies below the frames in use was left by calls that have returned.
+            let end = (stack - OWN_FRAME) / page * page;
+            let length = end.saturating_sub(area.start);
+            // SAFETY: nothing of it is in use.
+            let _ = unsafe { madvise(pointer(area.start), length, Advice::LinuxDontNeed) };
+        }
+        let is_kernels = area.name.starts_with("[v") && !cfg!(target_arch = "x86_64");
+        if is_own || is_kernels || area.shared || needed.iter().any(|at| area.holds(*at)) {
+            continue;
+        }
+        // SAFETY: the advice changes nothing for this process. A child does not get this memory, and
+        // only victims are forked from here on, which need none of it.
+        let _ =
+            unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDontFork) };
+    }
+}
+
+fn pointer(address: usize) -> *mut libc::c_void {
+    std::ptr::with_exposed_provenance_mut(address)
+}
+
+/// A line of /proc/self/maps (proc(5)).
+struct Area<'a> {
+    start: usize,
+    end: usize,
+    shared: bool,
+    name: &'a str,
+}
+
+impl Area<'_> {
+    fn of_line(line: &str) -> Option<Area<'_>> {
+        let mut words = line.splitn(6, ' ');
+        let (start, end) = words.next()?.split_once('-')?;
+        let address = |hex| usize::from_str_radix(hex, 16).ok();
+        let shared = words.next()?.ends_with('s');
+        let name = words.nth(3).unwrap_or("").trim_start();
+        Some(Area { start: address(start)?, end: address(end)?, shared, name })
+    }
+
+    fn holds(&self, address: usize) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
+/// Ends the registration of glibc's restartable sequences (rseq(2)): the kernel writes to that place in
+/// thread-local memory whenever a process is resumed, and kills one that does not have it. True where
+/// there is none now.
+fn unregister_rseq() -> bool {
+    const UNREGISTER: usize = 1;
+    /// What every architecture's glibc calls RSEQ_SIG.
+    const SIGNATURE: usize = if cfg!(target_arch = "aarch64") {
+        0xd428_bc00
+    } else if cfg!(target_arch = "riscv64") {
+        0xf140_1073
+    } else {
+        0x5305_3053
+    };
+    // SAFETY: looks a symbol up by name; glibc has it since 2.35.
+    let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
+    let Some(offset) = NonNull::new(offset.cast::<isize>()) else {
+        return true; // no C library that registers any
+    };
+    // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
+    let at = thread_pointer().wrapping_add_signed(unsafe { offset.read() });
+    // The kernel takes exactly the length that was registered: 32, or what it said itself (AT_RSEQ_FEATURE_SIZE).
+    // SAFETY: no more than a lookup.
+    let told = unsafe { libc::getauxval(27) } as usize;
+    for length in [32, told.next_multiple_of(32), told] {
+        // SAFETY: ends a registration, after which the kernel writes there no more.
+        match unsafe { checked(libc::SYS_rseq, [at, length, UNREGISTER, SIGNATURE, 0, 0]) } {
+            Ok(_) => return true,
+            Err(libc::ENOSYS) => return true,
+            Err(_) => {}
+        }
+    }
+    false
+}
