@@ -31,7 +31,7 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::work::{CaseReport, Job, work};
 use crate::case::{HarnessError, Signal};
-use crate::supervise::{children, sweep_orphans};
+use crate::supervise::{Cores, children, sweep_orphans};
 use crate::sys::fork_worker;
 
 /// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
@@ -53,6 +53,8 @@ pub(super) enum Message {
 
 struct Worker {
     pid: Pid,
+    /// Counted from 0: which core is its own.
+    number: usize,
     /// Tells it the next case; closed when there is none.
     orders: Option<File>,
     results: File,
@@ -62,6 +64,7 @@ struct Worker {
 
 struct Pool<'a> {
     job: &'a Job<'a>,
+    cores: Cores,
     workers: Vec<Worker>,
     waiting: VecDeque<usize>,
     /// How many workers each case has cost.
@@ -86,7 +89,8 @@ pub fn run(
         .map_err(|error| format!("cannot start: {error}"))?;
     let waiting = (0..job.cases.len()).collect();
     let lives = vec![0; job.cases.len()];
-    let mut pool = Pool { job, workers: Vec::new(), waiting, lives, foreign, interrupt };
+    let (cores, workers) = (Cores::own(), Vec::new());
+    let mut pool = Pool { job, cores, workers, waiting, lives, foreign, interrupt };
     for _ in 0..jobs.min(job.cases.len()) {
         match pool.start() {
             Ok(()) => {}
@@ -116,7 +120,12 @@ impl Pool<'_> {
         };
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
         let mut ends = Some((orders, results, told, answers));
+        let taken = |number: &usize| {
+            self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
+        };
+        let number = (0..).find(|number| !taken(number)).unwrap_or(0);
         let forked = fork_worker(|| {
+            self.cores.pin(number);
             // Other workers' pipes must hang up when the controller goes, whoever else lives on.
             self.workers.clear();
             self.interrupt = None;
@@ -130,7 +139,7 @@ impl Pool<'_> {
         })?;
         let Some((orders, results, ..)) = ends else { return Err("cannot start".to_owned()) };
         let (orders, results) = (Some(File::from(orders)), File::from(results));
-        let mut worker = Worker { pid, orders, results, unread: Vec::new(), at: None };
+        let mut worker = Worker { pid, number, orders, results, unread: Vec::new(), at: None };
         worker.order(self.waiting.pop_front());
         self.workers.push(worker);
         Ok(())

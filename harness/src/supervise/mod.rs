@@ -5,11 +5,13 @@
 //! the wait status bears it out.
 
 mod classify;
+mod cores;
 mod evidence;
 mod life;
 mod orphans;
 
 pub use classify::{probe_outcome, step_results, unsteady};
+pub use cores::Cores;
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};

@@ -25,7 +25,7 @@ use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::{Failed, environment};
 use crate::explore::Search;
-use crate::supervise::sweep_orphans;
+use crate::supervise::{Cores, sweep_orphans};
 use crate::sys::fork_worker;
 
 /// Searches, and prints what was found.
@@ -51,10 +51,12 @@ pub fn run(
     let mut interrupt = Some(Interrupt::watch().map_err(failed)?);
     let mut readers: Vec<Option<BufReader<File>>> = Vec::new();
     let workers = place.jobs() as u64;
+    let cores = Cores::own();
     for first in 0..workers {
         let (results, answers) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
         let mut ends = Some((results, answers));
         fork_worker(|| {
+            cores.pin(first as usize);
             held = None; // only the controller's death may hang it up
             interrupt = None;
             readers.clear();

@@ -1,0 +1,40 @@
+//! Each worker on a core of its own.
+//!
+//! A worker and its child take turns: the one waits while the other runs. Left to itself, the
+//! scheduler starts each child on another core that happens to be idle, with cold caches and an
+//! interrupt to wake the worker again; on the same core a probe takes two thirds of the time. Children inherit
+//! the core.
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+
+/// The cores that this process may use, the one that it runs on first: whoever started it beside other
+/// programs has been given a core that is free.
+#[derive(Debug)]
+pub struct Cores(Vec<usize>);
+
+impl Cores {
+    /// Those of this process; none where the kernel does not tell.
+    pub fn own() -> Cores {
+        let Ok(set) = sched_getaffinity(None) else { return Cores(Vec::new()) };
+        let mut cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect();
+        let here = cores.iter().position(|core| *core == sched_getcpu()).unwrap_or(0);
+        cores.rotate_left(here);
+        Cores(cores)
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Keeps this process, worker number `worker`, and those forked from it on one of them. That is for speed
+    /// alone: where it fails they run wherever they are put.
+    pub fn pin(&self, worker: usize) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut set = CpuSet::new();
+        set.set(self.0[worker % self.0.len()]);
+        let _ = sched_setaffinity(None, &set);
+    }
+}
