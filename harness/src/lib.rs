@@ -13,6 +13,7 @@
 //! - [`explore`]: the search for a program on which kernel and model part.
 //! - [`picture`]: a measurement to text.
 //! - [`backing`]: where a case's files live, and what that place cannot do.
+//! - [`confine`]: how far a worker reaches, where it is to be strictly isolated.
 //! - [`measure`]: a whole case on a backing.
 //! - [`snapshot`]: the text that is kept, and whether it still holds.
 //! - [`cli`]: arguments, workers, progress, colours, exit codes.
@@ -20,6 +21,7 @@
 pub mod backing;
 pub mod case;
 pub mod cli;
+pub mod confine;
 pub mod explore;
 pub mod measure;
 pub mod model;

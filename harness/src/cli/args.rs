@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::backing::Backing;
@@ -18,6 +18,7 @@ Examples:
   faultmap show my.case                          any case file, without comparing
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
+  faultmap run --isolation strict                children that reach nothing but the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
 /// What does a memory map do at its edges?
@@ -83,6 +84,16 @@ pub enum Command {
     List,
 }
 
+/// How far the children of a case reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    /// What works everywhere, in containers too
+    #[default]
+    Default,
+    /// Workers in namespaces of their own, behind a seccomp filter; cases are skipped where the kernel refuses
+    Strict,
+}
+
 /// Where files live, and how many workers there are.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -92,6 +103,9 @@ pub struct Place {
     /// Use memfds for the files, in no folder at all
     #[arg(long)]
     memfd: bool,
+    /// How far the children reach
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    isolation: Isolation,
     /// Workers that measure cases at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -131,13 +145,18 @@ impl Place {
         }
     }
 
-    /// The part of a command line that names this backing again.
+    /// The part of a command line that says all this again.
     pub fn backing_again(&self) -> String {
-        match (&self.dir, self.memfd) {
+        let place = match (&self.dir, self.memfd) {
             (_, true) => " --memfd".to_owned(),
             (Some(dir), _) => format!(" --dir '{}'", dir.display()),
             (None, _) => String::new(),
-        }
+        };
+        place + if self.strict() { " --isolation strict" } else { "" }
+    }
+
+    pub fn strict(&self) -> bool {
+        self.isolation == Isolation::Strict
     }
 
     pub fn jobs(&self) -> usize {

@@ -123,7 +123,8 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     }
     let mut reporter = Reporter::new(all, options, &backing, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
-    let job = Job { cases: &all.cases, backing: &backing, deadline: options.deadline(), task };
+    let (deadline, strict) = (options.deadline(), options.place.strict());
+    let job = Job { cases: &all.cases, backing: &backing, deadline, strict, task };
     let take = |index, report| reporter.take(index, report);
     let interrupted = pool::run(&job, options.place.jobs(), take)
         .map_err(|message| (Exit::Harness, output::error(&message)))?;

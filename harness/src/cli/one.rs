@@ -32,7 +32,8 @@ pub fn run(
         }
     }
     let task = Task::OneProbe { access, at, sweep };
-    let job = Job { cases: &all.cases, backing, deadline: options.deadline(), task };
+    let (deadline, strict) = (options.deadline(), options.place.strict());
+    let job = Job { cases: &all.cases, backing, deadline, strict, task };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, |index, report| {

@@ -31,8 +31,8 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::work::{CaseReport, Job, work};
 use crate::case::{HarnessError, Signal};
+use crate::confine;
 use crate::supervise::{Cores, children, sweep_orphans};
-use crate::sys::fork_worker;
 
 /// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
 /// gone.
@@ -83,6 +83,11 @@ pub fn run(
     jobs: usize,
     mut take: impl FnMut(usize, CaseReport),
 ) -> Result<Option<Exit>, String> {
+    if let Some(reason) = job.strict.then(|| confine::check(job.backing).err()).flatten() {
+        let reason = format!("isolation strict: {reason}");
+        (0..job.cases.len()).for_each(|case| take(case, CaseReport::skipped(reason.clone())));
+        return Ok(None);
+    }
     let foreign = children();
     let interrupt = Some(Interrupt::watch()?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
@@ -124,14 +129,14 @@ impl Pool<'_> {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
         };
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
-        let forked = fork_worker(|| {
+        let forked = confine::fork_worker(self.job.strict, |apart| {
             self.cores.pin(number);
             // Other workers' pipes must hang up when the controller goes, whoever else lives on.
             self.workers.clear();
             self.interrupt = None;
             let Some((orders, results, told, answers)) = ends.take() else { return 1 };
             drop((orders, results));
-            work(self.job, File::from(told), File::from(answers))
+            work(self.job, apart, File::from(told), File::from(answers))
         });
         let pid = forked.map_err(|errno| {
             let error = std::io::Error::from(errno);

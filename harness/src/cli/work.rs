@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::pool::Message;
 use super::select::Loaded;
 use crate::backing::Backing;
-use crate::case::{Access, Case, HarnessError, Measurement, Outcome};
+use crate::case::{Access, Case, HarnessError, Measurement, Outcome, Requirement};
+use crate::confine::Apart;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
 use crate::sys::{Inheritance, SharedRecord, own_ipc_namespace};
@@ -23,6 +24,8 @@ pub struct Job<'a> {
     pub backing: &'a Backing,
     /// How long a child may take, where its case does not say.
     pub deadline: Duration,
+    /// Whether workers are to be shut in, see [`crate::confine`].
+    pub strict: bool,
     /// How much of each case.
     pub task: Task,
 }
@@ -67,14 +70,24 @@ pub enum CaseResult {
 }
 
 impl CaseReport {
+    /// The report of a case that is not measured, and why.
+    pub fn skipped(reason: String) -> CaseReport {
+        CaseReport { result: CaseResult::Skipped(reason), probes: 0, elapsed_us: 0 }
+    }
+
     /// The report of a case for which nothing was measured.
     pub fn failed(error: HarnessError) -> CaseReport {
         CaseReport { result: CaseResult::Failed(error), probes: 0, elapsed_us: 0 }
     }
 }
 
-/// A worker's whole life. Gives its exit status.
-pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
+/// A worker's whole life. Gives its exit status. One that is `apart` is shut in first.
+pub(super) fn work(
+    job: &Job<'_>,
+    apart: Option<Apart>,
+    mut orders: File,
+    mut results: File,
+) -> i32 {
     // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
     let _ = rustix::process::setpgid(None, None);
     let mut send = |message: &Message| {
@@ -85,7 +98,12 @@ pub(super) fn work(job: &Job<'_>, mut orders: File, mut results: File) -> i32 {
     let user = rustix::process::geteuid();
     // The first to go when memory runs out: a case can be measured again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
+    if let Some(apart) = apart {
+        if let Err(why) = apart.enter(job.backing) {
+            send(&Message::Broken(why));
+            return 1;
+        }
+    } else if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
         // Without it, each segment is removed by hand.
         let _ = own_ipc_namespace();
         if rustix::process::geteuid() != user {
@@ -129,7 +147,8 @@ fn report(
     let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
     let mut measurer =
         Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive);
-    let result = match crate::backing::missing(case, job.backing, page) {
+    let missing = crate::backing::missing(case, job.backing, page);
+    let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
         None => match job.task {
             Task::Whole { .. } => measurer.measure().map(CaseResult::Measured),
@@ -145,6 +164,12 @@ fn report(
     };
     let elapsed_us = started.elapsed().as_micros() as u64;
     Some(CaseReport { result, probes: measurer.children(), elapsed_us })
+}
+
+/// Who is root in a user namespace alone may do no more than anyone (user_namespaces(7)).
+fn lost_by_isolation(job: &Job<'_>, case: &Case) -> Option<String> {
+    (job.strict && case.requires.contains(&Requirement::Root))
+        .then(|| "requires root; isolation strict leaves root in name only".to_owned())
 }
 
 fn uses_shared_segments(case: &Case) -> bool {

@@ -9,6 +9,7 @@
 //! library is called: a victim does not even have its memory.
 
 mod access;
+mod apart;
 mod arena;
 mod child;
 mod fault_handler;
@@ -21,6 +22,7 @@ mod spawn;
 mod system_call;
 
 pub use access::{instruction_bytes, returns_at};
+pub use apart::{fork_worker_apart, install_call_filter};
 pub use arena::Arena;
 pub use child::{Child, SCRATCH_BYTES, scratch};
 pub use fault_handler::{install as install_fault_handler, set_cursor};

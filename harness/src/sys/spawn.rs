@@ -76,7 +76,7 @@ pub fn fork_worker(body: impl FnOnce() -> i32) -> Result<nix::unistd::Pid, nix::
 }
 
 /// A full process table is often a passing thing: tries again for a while.
-fn with_patience(
+pub(super) fn with_patience(
     mut fork: impl FnMut() -> Result<libc::c_long, nix::errno::Errno>,
 ) -> Result<libc::c_long, nix::errno::Errno> {
     for pause in [1, 10, 50, 100, 200] {

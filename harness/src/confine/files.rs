@@ -1,0 +1,110 @@
+//! A root of its own: what is not there cannot be opened, listed or looked at.
+//!
+//! A new tmpfs becomes the root (pivot_root(2)). The directory of the files is bound to the path by
+//! which the worker was told of it, so that every message names it as the user did. /proc is mounted
+//! anew: it shows the processes of the inside under their numbers there, and cannot be written to, as
+//! root's own files in it otherwise could be, kernel settings among them. Containers that hide parts of
+//! /proc may refuse that mount (mount_namespaces(7)); the reason is told.
+//!
+//! Everything in the directory of the files can be reached, as in any other run. A directory with
+//! nothing else in it, or `--memfd`, leaves a child nothing to find.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
+    mount_change, mount_remount, unmount,
+};
+use rustix::process::{chdir, pivot_root};
+
+use super::because;
+use crate::backing::Backing;
+
+/// What there is of /dev, where the machine has it: what a case may open.
+const DEVICES: [&str; 3] = ["dev/full", "dev/null", "dev/zero"];
+/// Where the root of before is for as long as it is needed.
+const BEFORE: &str = "/before";
+
+/// Leaves everything behind but this. The process must be in a mount namespace of its own, with all
+/// capabilities over it.
+pub(super) fn enter(backing: &Backing) -> Result<(), String> {
+    let directory = match backing {
+        Backing::Directory(given) => Some((given, real(given)?)),
+        Backing::Memfd => None,
+    };
+    let here = std::env::current_dir().unwrap_or(PathBuf::from("/"));
+    new_root()?;
+    let make = |path: &Path| {
+        std::fs::create_dir_all(path).map_err(because(&format!("make {}", path.display())))
+    };
+    // Relative paths mean the same as before.
+    make(&here)?;
+    chdir(&here).map_err(because("enter the new root"))?;
+    own_proc(&make)?;
+    devices(&make)?;
+    if let Some((given, real)) = directory {
+        make(given)?;
+        let source = Path::new(BEFORE).join(real.strip_prefix("/").unwrap_or(&real));
+        mount_bind_recursive(source, given)
+            .map_err(because(&format!("bind {}", given.display())))?;
+    }
+    unmount(BEFORE, UnmountFlags::DETACH).map_err(because("let go of the root of before"))?;
+    std::fs::remove_dir(BEFORE).map_err(because("let go of the root of before"))?;
+    read_only("/", MountFlags::empty())?;
+    no_terminal()
+}
+
+fn real(directory: &Path) -> Result<PathBuf, String> {
+    directory.canonicalize().map_err(because(&format!("find {}", directory.display())))
+}
+
+/// An empty root, with the one of before in [`BEFORE`].
+fn new_root() -> Result<(), String> {
+    // Any directory that is there will do: it is covered for a moment only.
+    const PLACE: &str = "/proc";
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).map_err(because("keep mounts to itself"))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("tmpfs", PLACE, "tmpfs", flags, c"mode=0755,size=1m")
+        .map_err(because("mount a new root"))?;
+    let before = format!("{PLACE}{BEFORE}");
+    std::fs::create_dir(&before).map_err(because("make a directory in the new root"))?;
+    pivot_root(PLACE, &before).map_err(because("change the root"))?;
+    chdir("/").map_err(because("enter the new root"))
+}
+
+fn own_proc(make: &impl Fn(&Path) -> Result<(), String>) -> Result<(), String> {
+    make(Path::new("/proc"))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", "/proc", "proc", flags, None).map_err(because("mount a /proc of its own"))?;
+    read_only("/proc", MountFlags::NOEXEC)
+}
+
+fn devices(make: &impl Fn(&Path) -> Result<(), String>) -> Result<(), String> {
+    make(Path::new("/dev"))?;
+    for device in DEVICES {
+        let (source, target) = (Path::new(BEFORE).join(device), Path::new("/").join(device));
+        if source.exists() {
+            std::fs::write(&target, "").map_err(because(&format!("make /{device}")))?;
+            mount_bind(source, &target).map_err(because(&format!("bind /{device}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// The mount alone, not its file system: others may have that mounted as well.
+fn read_only(path: &str, further: MountFlags) -> Result<(), String> {
+    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    mount_remount(path, flags | further, c"").map_err(because(&format!("make {path} read-only")))
+}
+
+/// What a child printed would pass for the command's own.
+fn no_terminal() -> Result<(), String> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let Ok(null) = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) else {
+        return Err("cannot open /dev/null".to_owned());
+    };
+    rustix::stdio::dup2_stdin(&null).map_err(because("close standard input"))?;
+    rustix::stdio::dup2_stdout(&null).map_err(because("close standard output"))
+}

@@ -1,0 +1,141 @@
+//! How far a worker reaches under `--isolation strict`.
+//!
+//! A case can ask for nothing that does harm, and a victim performs nothing else. But a victim runs
+//! loads, stores and jumps that are meant to be wrong; should one ever get out of the vocabulary, what
+//! its user may do it may do as well. Where the kernel allows it without root, a worker is therefore
+//! shut in before its first child, once, so that a probe pays next to nothing for it:
+//!
+//! - user and pid namespaces: no process outside has a number in there, and the kernel kills all that
+//!   is inside when the worker ends, however it ends. The worker stays who it was, by name;
+//! - a mount namespace with a root of its own: the directory of the files, /proc of the inside, and
+//!   the few files of /dev that a case may open are all that there is ([`files`]);
+//! - an IPC namespace: shared memory segments end with the worker;
+//! - no capabilities, and a seccomp filter that lets through the calls of the vocabulary and of the
+//!   worker, and kills whoever makes another ([`calls`]).
+//!
+//! Left out, because something here does the same already: a network namespace, which would cost more
+//! than the others together (no socket can be made); a UTS namespace (no name can be set); Landlock,
+//! which many kernels have not switched on, walks the path of each file that is opened, and shows
+//! names and sizes where an own root shows nothing.
+//!
+//! All of it or nothing: where a part is refused, nothing is measured, and the reason is told. No case
+//! is ever run with less than was asked for.
+
+mod calls;
+mod files;
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+
+use nix::errno::Errno;
+use nix::sys::wait::{WaitStatus, waitpid};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+
+use crate::backing::Backing;
+use crate::sys;
+
+/// A process in namespaces of its own that still has to be shut in: see [`Apart::enter`].
+#[derive(Debug)]
+pub struct Apart {
+    /// Who forked it. In its user namespace it is nobody yet, and could not tell.
+    user: u32,
+    group: u32,
+}
+
+/// Forks a worker, in namespaces of its own where it is to be `strict`. The calling process must be
+/// single-threaded. Fails as [`sys::fork_worker`] and [`sys::fork_worker_apart`] do.
+pub fn fork_worker(
+    strict: bool,
+    body: impl FnOnce(Option<Apart>) -> i32,
+) -> Result<nix::unistd::Pid, Errno> {
+    if !strict {
+        return sys::fork_worker(|| body(None));
+    }
+    let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    sys::fork_worker_apart(|| body(Some(Apart { user, group })))
+}
+
+/// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason.
+pub fn check(backing: &Backing) -> Result<(), String> {
+    let (reasons, reason) =
+        pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot make a pipe: {error}"))?;
+    let mut ends = Some((File::from(reasons), File::from(reason)));
+    let forked = fork_worker(true, |apart| {
+        let (Some((_, mut reason)), Some(apart)) = (ends.take(), apart) else { return 1 };
+        match apart.enter(backing) {
+            Ok(()) => 0,
+            Err(why) => i32::from(reason.write_all(why.as_bytes()).is_err()),
+        }
+    });
+    let pid = forked.map_err(refused)?;
+    let Some((mut reasons, reason)) = ends else { return Err("cannot start".to_owned()) };
+    drop(reason);
+    let mut why = String::new();
+    let read = reasons.read_to_string(&mut why);
+    match (waitpid(pid, None), read) {
+        (Ok(WaitStatus::Exited(_, 0)), Ok(0)) => Ok(()),
+        (Ok(WaitStatus::Exited(_, 0)), Ok(_)) => Err(why),
+        (end, _) => Err(format!("a worker that was shut in for a trial: {end:?}")),
+    }
+}
+
+/// Why there are no namespaces to be had.
+fn refused(errno: Errno) -> String {
+    let hint = match errno {
+        Errno::EPERM => {
+            "; the seccomp profile of a container, a chroot or a sysctl such as \
+             kernel.unprivileged_userns_clone forbids it"
+        }
+        Errno::ENOSPC | Errno::EUSERS => "; see the limits in /proc/sys/user",
+        Errno::EINVAL | Errno::ENOSYS => "; this kernel was built without",
+        _ => "",
+    };
+    let error = std::io::Error::from(errno);
+    format!("user, pid, mount and IPC namespaces cannot be made: {error}{hint}")
+}
+
+impl Apart {
+    /// Shuts this process in, and with it all that it forks. It keeps what it has open, but for
+    /// standard input and output. Fails with the reason, and must then end.
+    pub fn enter(self, backing: &Backing) -> Result<(), String> {
+        self.be_who_one_was()?;
+        files::enter(backing)?;
+        give_up_capabilities()?;
+        let filter = calls::filter().ok_or_else(|| {
+            let here = std::env::consts::ARCH;
+            format!("the seccomp filter is not made for {here}")
+        })?;
+        sys::install_call_filter(&filter).map_err(because("install a seccomp filter"))?;
+        backing.check().map_err(|error| {
+            let place = backing.describe();
+            format!("cannot make a file in {place} from a user namespace: {error}")
+        })
+    }
+
+    /// user_namespaces(7): an ordinary user may map themselves, and a group once setgroups is denied.
+    fn be_who_one_was(&self) -> Result<(), String> {
+        let Apart { user, group } = self;
+        let write = |name: &str, text: String| {
+            let path = format!("/proc/self/{name}");
+            std::fs::write(&path, text).map_err(|error| format!("cannot write {path}: {error}"))
+        };
+        write("setgroups", "deny".to_owned())?;
+        write("uid_map", format!("{user} {user} 1"))?;
+        write("gid_map", format!("{group} {group} 1"))
+    }
+}
+
+/// A user namespace gives all capabilities over itself (user_namespaces(7)), and the mounts need them.
+/// No victim does.
+fn give_up_capabilities() -> Result<(), String> {
+    let none = CapabilitySet::empty();
+    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    set_capabilities(None, sets).map_err(because("give up capabilities"))?;
+    set_no_new_privs(true).map_err(because("set PR_SET_NO_NEW_PRIVS"))
+}
+
+/// The words for an error of a system call.
+fn because<E: Into<std::io::Error>>(what: &str) -> impl FnOnce(E) -> String {
+    move |error| format!("cannot {what}: {}", error.into())
+}
