@@ -155,6 +155,11 @@ impl Place {
         place + if self.strict() { " --isolation strict" } else { "" }
     }
 
+    /// The word for it.
+    pub fn isolation(&self) -> &'static str {
+        if self.strict() { "strict" } else { "default" }
+    }
+
     pub fn strict(&self) -> bool {
         self.isolation == Isolation::Strict
     }

@@ -28,6 +28,8 @@ pub struct CaseLine<'a> {
     /// The file system that the files were on.
     file_system: &'a str,
     page_size: u64,
+    /// `default` or `strict`, as it was asked for.
+    isolation: &'static str,
     probes: u64,
     elapsed_us: u64,
 }
@@ -63,6 +65,7 @@ pub struct Context<'a> {
     pub picture: Option<&'a str>,
     pub file_system: &'a str,
     pub page: u64,
+    pub isolation: &'static str,
 }
 
 impl<'a> CaseLine<'a> {
@@ -82,6 +85,7 @@ impl<'a> CaseLine<'a> {
             picture: context.picture,
             file_system: context.file_system,
             page_size: context.page,
+            isolation: context.isolation,
             probes: report.probes,
             elapsed_us: report.elapsed_us,
         }

@@ -159,8 +159,10 @@ impl<'a> Reporter<'a> {
             };
             self.out.print(&format!(
                 "{cases}: {missing}{counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s, files on \
-                 {} in {}\n",
-                self.file_system, self.place
+                 {} in {}{}\n",
+                self.file_system,
+                self.place,
+                if self.options.place.strict() { ", strictly isolated" } else { "" }
             ));
         }
         let exit = interrupted.unwrap_or(self.totals.exit());
@@ -205,6 +207,7 @@ impl<'a> Reporter<'a> {
                 picture: picture.as_deref(),
                 file_system: &self.file_system,
                 page: self.page,
+                isolation: self.options.place.isolation(),
             };
             return CaseLine::new(&loaded.case, measurement, report, context).text() + "\n";
         }

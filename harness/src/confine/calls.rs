@@ -89,11 +89,14 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_uname,
 ];
 
+/// linux/prctl.h, since Linux 6.4: how rustix learns the size of a page.
+const PR_GET_AUXV: i32 = 0x4155_5856;
+
 /// Calls that may be made with these values of the lower half of one argument alone.
 const WITH: &[(libc::c_long, u32, &[i32])] = &[
     // A process, not a thread, and none in further namespaces.
     (libc::SYS_clone, 0, &[libc::SIGCHLD, libc::SIGCHLD | libc::CLONE_PIDFD]),
-    (libc::SYS_prctl, 0, &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER]),
+    (libc::SYS_prctl, 0, &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, PR_GET_AUXV]),
     // The C library's registration may be ended (linux/rseq.h: RSEQ_FLAG_UNREGISTER), none begun.
     (libc::SYS_rseq, 2, &[1]),
     // The process's own limits, and the core that it is to run on.

@@ -24,9 +24,9 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::{Failed, environment};
+use crate::confine;
 use crate::explore::Search;
 use crate::supervise::{Cores, sweep_orphans};
-use crate::sys::fork_worker;
 
 /// Searches, and prints what was found.
 pub fn run(
@@ -38,6 +38,9 @@ pub fn run(
 ) -> Result<Exit, Failed> {
     let backing = place.backing();
     backing.check().map_err(|error| output::unusable(&backing, &error))?;
+    if let Some(reason) = place.strict().then(|| confine::check(&backing).err()).flatten() {
+        return Err((Exit::Nothing, output::error(&format!("isolation strict: {reason}"))));
+    }
     let system = |error: rustix::io::Errno| (Exit::Harness, output::error(&error.to_string()));
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(system)?;
     let started = Instant::now();
@@ -55,7 +58,7 @@ pub fn run(
     for first in 0..workers {
         let (results, answers) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
         let mut ends = Some((results, answers));
-        fork_worker(|| {
+        confine::fork_worker(place.strict(), |apart| {
             cores.pin(first as usize);
             held = None; // only the controller's death may hang it up
             interrupt = None;
@@ -63,6 +66,10 @@ pub fn run(
             let (Some((_, answers)), Ok(watched)) = (ends.take(), watched.try_clone()) else {
                 return 1;
             };
+            if let Some(Err(why)) = apart.map(|apart| apart.enter(&backing)) {
+                eprintln!("{why}");
+                return 1;
+            }
             work(&search, &backing, (first, workers), bounds, watched, File::from(answers))
         })
         .map_err(|errno| failed(format!("cannot fork: {errno}")))?;

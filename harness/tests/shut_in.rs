@@ -1,0 +1,333 @@
+//! Children that got out of the vocabulary, below a worker that is strictly isolated: what they cannot
+//! reach, and that nothing of them outlives the worker.
+//!
+//! Like hostile.rs, this is a program of one thread with its own `main`: nothing may be forked from a
+//! thread of libtest. Each test forks a worker of its own, whose children call the kernel through the
+//! same [`Child`] that a victim has. Where this machine refuses such a worker, it says so and passes.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use faultmap::backing::Backing;
+use faultmap::confine;
+use faultmap::supervise::{Ending, Supervisor};
+use faultmap::sys::{Child, SharedRecord, fork_worker};
+use nix::libc;
+use nix::sys::signal::{SIGKILL, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+const DEADLINE: Duration = Duration::from_secs(5);
+/// What a worker exits with for a child that a signal has killed: this, and the signal.
+const KILLED: i32 = 64;
+/// ... and for one of which there is no witness, or that was never forked.
+const NO_WITNESS: i32 = 63;
+/// ... and one that could not be shut in.
+const NOT_SHUT_IN: i32 = 62;
+
+type Test = (&'static str, fn(&Path));
+
+const TESTS: &[Test] = &[
+    ("makes_a_file_of_its_own", makes_a_file_of_its_own),
+    ("is_who_it_was", is_who_it_was),
+    ("signals_a_process_outside", signals_a_process_outside),
+    ("looks_for_processes_outside", looks_for_processes_outside),
+    ("opens_files_outside", opens_files_outside),
+    ("changes_a_setting_of_the_kernel", changes_a_setting_of_the_kernel),
+    ("writes_into_its_supervisor", writes_into_its_supervisor),
+    ("kills_its_supervisor", kills_its_supervisor),
+    ("prints_for_the_command", prints_for_the_command),
+    ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
+    ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
+    ("outlives_its_worker", outlives_its_worker),
+];
+
+fn main() {
+    let filter: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let files = dir.path().join("files");
+    std::fs::create_dir(&files).expect("a folder in it");
+    std::fs::write(dir.path().join("secret"), "secret").expect("a file in it");
+    if let Err(reason) = confine::check(&Backing::Directory(files.clone())) {
+        println!("skipped: strict isolation: {reason}");
+        return;
+    }
+    for (name, test) in TESTS {
+        if filter.is_empty() || filter.iter().any(|word| name.contains(word.as_str())) {
+            test(&files);
+            println!("test {name} ... ok");
+        }
+    }
+}
+
+/// Forks a worker that is shut in, with this as the rest of its life.
+fn worker(files: &Path, body: impl FnOnce(&Supervisor) -> i32) -> Pid {
+    let forked = confine::fork_worker(true, |apart| {
+        let backing = Backing::Directory(files.to_owned());
+        if apart.is_none_or(|apart| apart.enter(&backing).is_err()) {
+            return NOT_SHUT_IN;
+        }
+        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+        body(&supervisor)
+    });
+    forked.expect("it could be forked before")
+}
+
+fn exit_code(pid: Pid) -> i32 {
+    match waitpid(pid, None) {
+        Ok(WaitStatus::Exited(_, code)) => code,
+        other => panic!("the worker: {other:?}"),
+    }
+}
+
+/// What a child below such a worker exits with, or [`KILLED`] and the signal.
+fn child(files: &Path, body: impl FnOnce(&Child) -> i32) -> i32 {
+    exit_code(worker(files, |supervisor| {
+        match supervisor.run_body(1, &[], DEADLINE, |child| body(&child)).map(|ran| ran.ending) {
+            Ok(Ending::Exited(code)) => code,
+            Ok(Ending::Killed(signal)) => KILLED + signal,
+            _ => NO_WITNESS,
+        }
+    }))
+}
+
+fn pause(child: &Child) -> ! {
+    loop {
+        let _ = child.call(libc::SYS_ppoll, [0; 6]);
+    }
+}
+
+/// The errno with which the child may not open the path, or 0 where it may.
+fn open(child: &Child, path: &CString, flags: i32) -> i32 {
+    let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
+    child.call(libc::SYS_openat, args).map_or_else(|errno| errno, |_| 0)
+}
+
+fn path(path: impl AsRef<Path>) -> CString {
+    CString::new(path.as_ref().as_os_str().as_encoded_bytes()).expect("no NUL in it")
+}
+
+/// What all others would be worth nothing without: the child runs, and opens what it may.
+fn makes_a_file_of_its_own(files: &Path) {
+    let (own, zero, maps) = (path(files), path("/dev/zero"), path("/proc/self/maps"));
+    let temporary = libc::O_TMPFILE | libc::O_RDWR;
+    let opened = child(files, |child| {
+        open(child, &own, temporary) | open(child, &zero, libc::O_RDWR) | open(child, &maps, 0)
+    });
+    assert_eq!(opened, 0);
+}
+
+fn is_who_it_was(files: &Path) {
+    let ids = || {
+        let fields = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+        let ids =
+            fields.lines().filter(|line| line.starts_with("Uid:") || line.starts_with("Gid:"));
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = ids();
+    let worker = worker(files, |_| {
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+        let powers = |set: &str| status.contains(&format!("{set}:\t0000000000000000\n"));
+        let powerless = ["CapInh", "CapPrm", "CapEff", "CapAmb"].iter().all(|set| powers(set));
+        let first = std::process::id() == 1;
+        i32::from(!(ids() == before && powerless && first && status.contains("NoNewPrivs:\t1\n")))
+    });
+    assert_eq!(exit_code(worker), 0);
+}
+
+fn signals_a_process_outside(files: &Path) {
+    let outsider = fork_worker(|| {
+        loop {
+            nix::unistd::pause();
+        }
+    })
+    .expect("it was forked");
+    let own = std::process::id() as usize;
+    for pid in [outsider.as_raw() as usize, own] {
+        let sent = |number, group: bool| {
+            let target = if group { pid.wrapping_neg() } else { pid };
+            child(files, |child| {
+                child.call(number, [target, 9, 9, 0, 0, 0]).map_or_else(|errno| errno, |_| 0)
+            })
+        };
+        assert_eq!(sent(libc::SYS_kill, false), libc::ESRCH);
+        assert_eq!(sent(libc::SYS_kill, true), libc::ESRCH);
+        let thread = child(files, |child| {
+            let args = [pid, pid, libc::SIGKILL as usize, 0, 0, 0];
+            child.call(libc::SYS_tgkill, args).map_or_else(|errno| errno, |_| 0)
+        });
+        assert_eq!(thread, libc::ESRCH);
+    }
+    // All that it may signal: nobody but itself and its kind.
+    child(files, |child| {
+        let _ = child.call(libc::SYS_kill, [usize::MAX, libc::SIGKILL as usize, 0, 0, 0, 0]);
+        0
+    });
+    assert_eq!(waitpid(outsider, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive));
+    kill(outsider, SIGKILL).expect("it lives");
+    waitpid(outsider, None).expect("it is a child");
+}
+
+fn looks_for_processes_outside(files: &Path) {
+    let own = path(format!("/proc/{}/status", std::process::id()));
+    assert_eq!(child(files, |child| open(child, &own, 0)), libc::ENOENT);
+    let worker = worker(files, |_| {
+        let listed = std::fs::read_dir("/proc").expect("a /proc of its own").flatten();
+        let names = listed.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).count() as i32
+    });
+    assert_eq!(exit_code(worker), 1, "the worker itself, and nobody else");
+}
+
+fn opens_files_outside(files: &Path) {
+    let beside = files.with_file_name("secret");
+    let command = env!("CARGO_BIN_EXE_faultmap");
+    for outside in [Path::new("/etc/passwd"), &beside, Path::new(command), Path::new("/sys")] {
+        std::fs::metadata(outside).expect("it is there");
+        let text = outside.to_str().expect("text");
+        for around in [
+            text.to_owned(),
+            format!("{}/../../../../../../../..{text}", files.display()),
+            format!("/..{text}"),
+            format!("/before{text}"),
+            format!("/proc/1/root{text}"),
+            format!("/proc/self/cwd/../../../../../../..{text}"),
+        ] {
+            let name = path(&around);
+            let opened = child(files, |child| open(child, &name, libc::O_RDONLY));
+            assert_eq!(opened, libc::ENOENT, "{around}");
+        }
+    }
+    // Nor can anything be made anywhere else.
+    let new = path("/proc/../new");
+    let made = child(files, |child| open(child, &new, libc::O_CREAT | libc::O_RDWR));
+    assert_eq!(made, libc::EROFS);
+}
+
+fn changes_a_setting_of_the_kernel(files: &Path) {
+    // Root's own files, and root stays user 0.
+    for name in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory"] {
+        let name = path(name);
+        let opened = child(files, |child| open(child, &name, libc::O_WRONLY));
+        assert!([libc::EROFS, libc::EACCES].contains(&opened), "{name:?}: {opened}");
+    }
+}
+
+fn writes_into_its_supervisor(files: &Path) {
+    let name = path("/proc/1/mem");
+    let opened = child(files, |child| open(child, &name, libc::O_RDWR));
+    assert!([libc::EROFS, libc::EACCES].contains(&opened), "{opened}");
+}
+
+fn kills_its_supervisor(files: &Path) {
+    let sent = child(files, |child| {
+        for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGSEGV] {
+            let _ = child.call(libc::SYS_kill, [1, signal as usize, 0, 0, 0, 0]);
+        }
+        7
+    });
+    assert_eq!(sent, 7, "the supervisor has lived to tell");
+}
+
+fn prints_for_the_command(files: &Path) {
+    let worker = worker(files, |_| {
+        let null = std::fs::metadata("/dev/null").expect("it is bound");
+        let is_null = |fd: u32| {
+            use std::os::unix::fs::MetadataExt as _;
+            let own = std::fs::metadata(format!("/proc/self/fd/{fd}")).expect("it is open");
+            own.rdev() == null.rdev()
+        };
+        i32::from(!(is_null(0) && is_null(1)))
+    });
+    assert_eq!(exit_code(worker), 0);
+}
+
+fn is_killed_for(files: &Path, what: &str, number: libc::c_long, args: [usize; 6]) {
+    let ended = child(files, |child| {
+        let _ = child.call(number, args);
+        0
+    });
+    assert_eq!(ended, KILLED + libc::SIGSYS, "{what}");
+}
+
+fn makes_calls_that_no_case_can(files: &Path) {
+    // All would fail, or do no harm: if the filter let one through, the child would exit with 0.
+    let (unix, stream) = (libc::AF_UNIX as usize, libc::SOCK_STREAM as usize);
+    is_killed_for(files, "socket", libc::SYS_socket, [unix, stream, 0, 0, 0, 0]);
+    is_killed_for(files, "socketpair", libc::SYS_socketpair, [unix, stream, 0, 0, 0, 0]);
+    for (what, number) in [
+        ("execve", libc::SYS_execve),
+        ("execveat", libc::SYS_execveat),
+        ("ptrace", libc::SYS_ptrace),
+        ("process_vm_writev", libc::SYS_process_vm_writev),
+        ("pidfd_open", libc::SYS_pidfd_open),
+        ("pidfd_getfd", libc::SYS_pidfd_getfd),
+        ("mount", libc::SYS_mount),
+        ("umount2", libc::SYS_umount2),
+        ("chroot", libc::SYS_chroot),
+        ("pivot_root", libc::SYS_pivot_root),
+        ("unshare", libc::SYS_unshare),
+        ("setns", libc::SYS_setns),
+        ("clone3", libc::SYS_clone3),
+        ("capset", libc::SYS_capset),
+        ("setuid", libc::SYS_setuid),
+        ("open_by_handle_at", libc::SYS_open_by_handle_at),
+        ("openat2", libc::SYS_openat2),
+        ("bpf", libc::SYS_bpf),
+        ("keyctl", libc::SYS_keyctl),
+        ("userfaultfd", libc::SYS_userfaultfd),
+        ("perf_event_open", libc::SYS_perf_event_open),
+        ("io_uring_setup", libc::SYS_io_uring_setup),
+        ("ioctl", libc::SYS_ioctl),
+        ("seccomp", libc::SYS_seccomp),
+        ("a number that no kernel has", 100_000),
+        ("one of x32", 0x4000_0000 + libc::SYS_socket),
+    ] {
+        is_killed_for(files, what, number, [usize::MAX; 6]);
+    }
+}
+
+fn makes_calls_with_other_arguments(files: &Path) {
+    let (user, child) = (libc::CLONE_NEWUSER as usize, libc::SIGCHLD as usize);
+    is_killed_for(files, "a user namespace", libc::SYS_clone, [user | child, 0, 0, 0, 0, 0]);
+    let limit = libc::RLIMIT_CPU as usize;
+    is_killed_for(files, "a limit of process 1", libc::SYS_prlimit64, [1, limit, 0, 0, 0, 0]);
+    let dumpable = libc::PR_SET_DUMPABLE as usize;
+    is_killed_for(files, "dumpable", libc::SYS_prctl, [dumpable, 1, 0, 0, 0, 0]);
+}
+
+/// What the child forks is in sessions of its own, and nobody sweeps: the kernel alone sees to it.
+fn outlives_its_worker(files: &Path) {
+    let (alive, held) = nix::unistd::pipe().expect("a pipe");
+    let (mut alive, mut held) = (File::from(alive), Some(File::from(held)));
+    let worker = worker(files, |supervisor| {
+        let held = held.take();
+        let _ = supervisor.run_body(1, &[], DEADLINE * 12, |child| {
+            for _ in 0..3 {
+                // The first of each pair ends: the second is an orphan, and process 1 adopts it.
+                if child.fork() == Ok(0) {
+                    if child.fork() == Ok(0) {
+                        let _ = child.call(libc::SYS_setpgid, [0; 6]);
+                        let _ = held.as_ref().map(|mut held| held.write_all(b"x"));
+                        pause(&child)
+                    }
+                    child.exit(0)
+                }
+            }
+            pause(&child)
+        });
+        1
+    });
+    drop(held);
+    alive.read_exact(&mut [0; 3]).expect("three of them live");
+    kill(worker, SIGKILL).expect("it lives");
+    // The end of file: nobody who held the other end is left.
+    assert_eq!(alive.read(&mut [0]).expect("a pipe"), 0);
+    assert_eq!(waitpid(worker, None), Ok(WaitStatus::Signaled(worker, SIGKILL, false)));
+}
