@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use command::{case_file, faultmap, run};
+use command::{allows_strict, case_file, faultmap, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rstest::rstest;
@@ -94,6 +94,16 @@ fn parent(process: &Path) -> i32 {
     fields.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
+/// Whether this machine does not isolate so far; said, so that no test passes in silence.
+fn refused(level: &str) -> bool {
+    use std::io::Write as _;
+    let refused = level == "strict" && !allows_strict();
+    if refused {
+        let _ = writeln!(std::io::stderr(), "skipped: this machine refuses strict isolation");
+    }
+    refused
+}
+
 const MAP: &str = "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
 const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);\n";
 
@@ -119,10 +129,18 @@ const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED
 #[case::sends_itself_sigbus("raise(SIGBUS);", "SIGBUS killed the child, and no access")]
 #[case::kills_itself("raise(SIGKILL);", "SIGKILL killed the child, and no access")]
 #[case::sends_itself_sigtrap("raise(SIGTRAP);", "SIGTRAP killed the child, and no access")]
-fn a_case_that_misbehaves(#[case] steps: &str, #[case] says: &str) {
+fn a_case_that_misbehaves(
+    #[case] steps: &str,
+    #[case] says: &str,
+    #[values("default", "strict")] level: &str,
+) {
+    if refused(level) {
+        return;
+    }
     let marked = Marked::new(&format!("{MAP}{steps}\nsweep(map, read);"));
     let started = Instant::now();
-    let (code, stdout, stderr) = run(&mut marked.command(&["--timeout", "300"]));
+    let (code, stdout, stderr) =
+        run(&mut marked.command(&["--timeout", "300", "--isolation", level]));
     let expected = if says.is_empty() { 0 } else { 3 };
     assert_eq!(code, Some(expected), "{stdout}{stderr}");
     assert!(stdout.contains(says), "{stdout}{stderr}");
@@ -215,14 +233,22 @@ fn the_runner_ended_in_the_middle_leaves_nothing(
     #[case] signal: Signal,
     #[case] code: Option<i32>,
     #[case] told: &str,
+    #[values("default", "strict")] level: &str,
 ) {
+    if refused(level) {
+        return;
+    }
     if signal == Signal::SIGINT && is_ignored(signal) {
         println!("skipped: whoever started the tests has them ignore {signal}");
         return;
     }
     let marked = Marked::new(HANGING);
     let before = segments();
-    let child = marked.command(&["--timeout", "60000"]).stdout(Stdio::piped()).spawn().unwrap();
+    let child = marked
+        .command(&["--timeout", "60000", "--isolation", level])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     marked.worker_and_victim(&child);
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -255,10 +281,13 @@ fn an_ignored_interrupt_stays_ignored() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("never returned"));
 }
 
-#[test]
-fn a_worker_that_is_stopped_is_replaced() {
+#[rstest]
+fn a_worker_that_is_stopped_is_replaced(#[values("default", "strict")] level: &str) {
+    if refused(level) {
+        return;
+    }
     let marked = Marked::new(&format!("{MAP}timeout(2s);\npause();"));
-    let child = marked.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
+    let child = marked.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
     let (worker, _) = marked.worker_and_victim(&child);
     kill(worker, Signal::SIGSTOP).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -281,10 +310,15 @@ fn one_probe_killed_in_the_middle_leaves_nothing() {
     assert_eq!(segments(), before);
 }
 
-#[test]
-fn a_worker_killed_once_is_replaced_and_killed_twice_is_a_harness_error() {
+#[rstest]
+fn a_worker_killed_once_is_replaced_and_killed_twice_is_a_harness_error(
+    #[values("default", "strict")] level: &str,
+) {
+    if refused(level) {
+        return;
+    }
     let marked = Marked::new(&format!("{MAP}timeout(2s);\npause();"));
-    let mut child = marked.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = marked.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
     let (first, _) = marked.worker_and_victim(&child);
     kill(first, Signal::SIGKILL).unwrap();
     let second = loop {

@@ -5,6 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+/// Where the command is.
+pub const BIN: &str = env!("CARGO_BIN_EXE_faultmap");
+
 /// The command with these arguments, in the project's folder.
 pub fn faultmap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
@@ -22,6 +25,21 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the command can be started");
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     (status.code(), text(&stdout), text(&stderr))
+}
+
+/// Whether this machine allows what `--isolation strict` is made of, as another program finds.
+pub fn allows_strict() -> bool {
+    let mut command = Command::new("unshare");
+    command.args([
+        "--user",
+        "--map-current-user",
+        "--pid",
+        "--fork",
+        "--ipc",
+        "--mount-proc",
+        "true",
+    ]);
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 /// A folder with this text in `it.case`, and the path of that file.
