@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use faultmap::backing::Backing;
 use faultmap::case::{Access, Case};
+use faultmap::journal::{self, Journal};
 use faultmap::measure::Measurer;
 use faultmap::supervise::Supervisor;
 use faultmap::sys::{Inheritance, SharedRecord, fork_worker};
@@ -150,7 +151,9 @@ fn probes(
     case: &Case,
 ) -> Duration {
     let deadline = Duration::from_secs(5);
-    let mut measurer = Measurer::new(supervisor, memory, backing, case, PAGE, deadline, true);
+    let answers = journal::file().expect("a memfd");
+    let mut measurer = Measurer::new(supervisor, memory, backing, case, PAGE, deadline, true)
+        .resume(Journal::resume(&answers).expect("it can be read"));
     let steps = measurer.steps(Fill::Pattern).expect("it can be measured");
     let probe = Probe { sweep: 2, access: Access::Read, at: PAGE as i64 };
     let started = Instant::now();

@@ -14,6 +14,7 @@
 //! - [`picture`]: a measurement to text.
 //! - [`backing`]: where a case's files live, and what that place cannot do.
 //! - [`confine`]: how far a worker reaches, where it is to be strictly isolated.
+//! - [`journal`]: the answers of a case so far, where they outlive the worker that asked.
 //! - [`measure`]: a whole case on a backing.
 //! - [`snapshot`]: the text that is kept, and whether it still holds.
 //! - [`cli`]: arguments, workers, progress, colours, exit codes.
@@ -23,6 +24,7 @@ pub mod case;
 pub mod cli;
 pub mod confine;
 pub mod explore;
+pub mod journal;
 pub mod measure;
 pub mod model;
 pub mod parse;

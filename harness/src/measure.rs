@@ -2,7 +2,8 @@
 //!
 //! Two children go through all steps, and must agree on what each came to. Then each byte that a
 //! sweep asks about gets a child of its own, which performs the same steps again, on files of its own;
-//! if they came out any differently, that child's answer does not count.
+//! if they came out any differently, that child's answer does not count. What a worker that is gone
+//! has been answered is read in its journal, not asked again.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::case::limits::FILES;
 use crate::case::{
     Access, Case, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
+use crate::journal::Journal;
 use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
 };
@@ -50,6 +52,7 @@ pub struct Measurer<'a> {
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; 2],
     children: u64,
+    journal: Journal<'a>,
     started: Instant,
 }
 
@@ -75,11 +78,17 @@ impl<'a> Measurer<'a> {
             exhaustive,
             contents: [None, None],
             children: 0,
+            journal: Journal::none(),
             started: Instant::now(),
         }
     }
 
-    /// How many children have been forked.
+    /// Goes on where the worker that wrote this journal has left off.
+    pub fn resume(self, journal: Journal<'a>) -> Measurer<'a> {
+        Measurer { children: journal.answers(), journal, ..self }
+    }
+
+    /// How many children have been forked, those of earlier workers included that gave an answer.
     pub fn children(&self) -> u64 {
         self.children
     }
@@ -107,11 +116,15 @@ impl<'a> Measurer<'a> {
 
     /// What each step comes to, in a child that goes through to the end, with its files filled so.
     pub fn steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
+        if let Some(known) = self.journal.steps() {
+            return Ok(known?);
+        }
         let witness = self.child(None, fill)?;
         let (ending, evidence) = (witness.ending, &witness.evidence);
         let results =
-            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever());
-        Ok(results?)
+            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever())?;
+        self.journal.keep_steps(&results);
+        Ok(results)
     }
 
     fn sweep(
@@ -167,6 +180,9 @@ impl<'a> Measurer<'a> {
             return Err(Failure::Harness(error));
         };
         let probe = Probe { sweep, access, at };
+        if let Some(Err(lost)) = self.journal.outcome(&probe) {
+            return Err(lost.into());
+        }
         let witness = self.child(Some(&probe), Fill::of(access))?;
         let outcome = self.judge(&probe, &witness);
         Ok((outcome, witness))
@@ -174,6 +190,9 @@ impl<'a> Measurer<'a> {
 
     /// What one byte comes to, in a child whose steps must come out as these did.
     pub fn probe(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
+        if let Some(known) = self.journal.outcome(probe) {
+            return Ok(known?);
+        }
         if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
             let (most, seconds) = (CHILDREN, TIME.as_secs());
             let error = format!("the case takes more than {most} children, or {seconds} s");
@@ -183,7 +202,10 @@ impl<'a> Measurer<'a> {
         let outcome = self.judge(probe, &witness)?;
         match unsteady(&self.program, probe, steps, &witness.evidence) {
             Some(error) => Err(error.into()),
-            None => Ok(outcome),
+            None => {
+                self.journal.keep_outcome(probe, outcome);
+                Ok(outcome)
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod output;
 mod pool;
 mod report;
 mod select;
+mod verdict;
 mod work;
 
 use std::process::ExitCode;

@@ -9,10 +9,16 @@ use super::exit::Exit;
 use crate::backing::Backing;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// A message for stderr.
 pub fn error(message: &str) -> String {
     format!("{BAD}error{BAD:#}: {message}")
+}
+
+/// Something that changes no result, for stderr.
+pub fn note(message: &str) -> String {
+    format!("{NOTE}note{NOTE:#}: {message}")
 }
 
 /// Why files cannot live there, and with which exit code to end.

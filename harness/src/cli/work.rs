@@ -11,6 +11,7 @@ use super::select::Loaded;
 use crate::backing::Backing;
 use crate::case::{Access, Case, HarnessError, Measurement, Outcome, Requirement};
 use crate::confine::Apart;
+use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
 use crate::sys::{Inheritance, SharedRecord, own_ipc_namespace};
@@ -87,6 +88,7 @@ pub(super) fn work(
     apart: Option<Apart>,
     mut orders: File,
     mut results: File,
+    journal: &File,
 ) -> i32 {
     // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
     let _ = rustix::process::setpgid(None, None);
@@ -127,7 +129,10 @@ pub(super) fn work(
     while orders.read_exact(&mut order).is_ok() {
         let Some(loaded) = job.cases.get(u64::from_ne_bytes(order) as usize) else { return 1 };
         memory.clear();
-        let Some(report) = report(job, &supervisor, &memory, &loaded.case) else { return 1 };
+        let Ok(journal) = Journal::resume(journal) else { return 1 };
+        let Some(report) = report(job, &supervisor, &memory, &loaded.case, journal) else {
+            return 1;
+        };
         if !send(&Message::Done(report)) {
             return 1;
         }
@@ -141,12 +146,14 @@ fn report(
     supervisor: &Supervisor,
     memory: &Inheritance,
     case: &Case,
+    journal: Journal<'_>,
 ) -> Option<CaseReport> {
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
     let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
     let mut measurer =
-        Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive);
+        Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive)
+            .resume(journal);
     let missing = crate::backing::missing(case, job.backing, page);
     let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),

@@ -23,13 +23,15 @@ pub fn fork_worker_apart(
         | libc::CLONE_NEWIPC
         | libc::SIGCHLD;
     let none = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: as in `spawn()`: without CLONE_VM and with a null stack this is a fork(2), of a process
-    // with one thread, so that the child's memory is in order. The C library's own fork cannot ask for
-    // namespaces; what it does beside the call is to let go of locks, which one thread does not hold.
     let clone = || {
-        nix::errno::Errno::result(unsafe {
+        // SAFETY: as in `spawn()`: without CLONE_VM and with a null stack this is a fork(2), of a
+        // process with one thread, so that the child's memory is in order. The C library's own fork
+        // cannot ask for namespaces; what it does beside the call is to let go of locks, which one
+        // thread does not hold.
+        let pid = unsafe {
             libc::syscall(libc::SYS_clone, libc::c_long::from(flags), none, none, none, none)
-        })
+        };
+        nix::errno::Errno::result(pid)
     };
     match with_patience(clone)? {
         0 => {

@@ -16,7 +16,7 @@ use crate::sys::{Child, Slot, SlotState};
 pub const MARK: u8 = 0x7f;
 
 /// Which byte to touch, how, and at which point of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Probe {
     /// The op of the sweep.
     pub sweep: usize,

@@ -7,16 +7,21 @@
 //!
 //! Nobody is left behind: a worker whose pipe hangs up knows that the controller is gone, kills its
 //! child and ends; a worker that is killed takes its child along (PR_SET_PDEATHSIG), and what the
-//! child had forked becomes the controller's, which is a subreaper too and kills it. The case that the
-//! worker was at is measured again by a new one; a case that costs two workers their lives is a
-//! harness error. A worker that somebody stops does no more work, and is killed.
+//! child had forked becomes the controller's, which is a subreaper too and kills it. A new worker goes
+//! on with the case from its [`journal`]: only the probe that was under way is made again. A probe that
+//! costs two workers their lives is a harness error. A worker that somebody stops does no more work,
+//! and is killed.
 //!
 //! Ctrl-C and SIGTERM end it all at once: workers see their pipes hang up.
 
-use std::collections::VecDeque;
+mod interrupted;
+mod worker;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SIGKILL, kill};
@@ -24,14 +29,18 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
 use serde::{Deserialize, Serialize};
+
+use interrupted::Interrupted;
+use worker::Worker;
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
+use super::output;
 use super::work::{CaseReport, Job, work};
 use crate::case::{HarnessError, Signal};
 use crate::confine;
+use crate::journal;
 use crate::supervise::{Cores, children, sweep_orphans};
 
 /// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
@@ -39,9 +48,6 @@ use crate::supervise::{Cores, children, sweep_orphans};
 const GRACE: Duration = Duration::from_secs(5);
 /// How often workers are looked at that send nothing.
 const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-/// A case is given up when it has cost this many workers their lives.
-const WORKERS_PER_CASE: u32 = 2;
-
 /// What a worker sends, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Message {
@@ -51,26 +57,21 @@ pub(super) enum Message {
     Broken(String),
 }
 
-struct Worker {
-    pid: Pid,
-    /// Counted from 0: which core is its own.
-    number: usize,
-    /// Tells it the next case; closed when there is none.
-    orders: Option<File>,
-    results: File,
-    unread: Vec<u8>,
-    at: Option<usize>,
-}
-
 struct Pool<'a> {
     job: &'a Job<'a>,
     cores: Cores,
+    /// How many there are to be.
+    jobs: usize,
     workers: Vec<Worker>,
     waiting: VecDeque<usize>,
-    /// How many workers each case has cost.
-    lives: Vec<u32>,
+    /// By the number of the case.
+    interrupted: BTreeMap<usize, Interrupted>,
+    /// How many workers were.
+    lost: usize,
     /// Children that this process had when it began: whoever started it had forked them.
     foreign: Vec<rustix::process::Pid>,
+    /// When workers were last looked at.
+    looked: Instant,
     /// None in a worker.
     interrupt: Option<Interrupt>,
 }
@@ -93,37 +94,71 @@ pub fn run(
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
     let waiting = (0..job.cases.len()).collect();
-    let lives = vec![0; job.cases.len()];
-    let (cores, workers) = (Cores::own(), Vec::new());
-    let mut pool = Pool { job, cores, workers, waiting, lives, foreign, interrupt };
-    for _ in 0..jobs.min(job.cases.len()) {
-        match pool.start() {
-            Ok(()) => {}
-            Err(error) if pool.workers.is_empty() => return Err(error),
-            Err(_) => break, // fewer workers do the same work
-        }
-    }
+    let (cores, workers, interrupted) = (Cores::own(), Vec::new(), BTreeMap::new());
+    let mut pool = Pool {
+        job,
+        cores,
+        jobs,
+        workers,
+        waiting,
+        interrupted,
+        lost: 0,
+        foreign,
+        looked: Instant::now(),
+        interrupt,
+    };
+    pool.fill()?;
     while !pool.workers.is_empty() {
         for index in pool.ready() {
-            pool.receive(index, &mut take)?;
+            if let Err(error) = pool.receive(index, &mut take) {
+                pool.end();
+                return Err(error);
+            }
         }
         pool.workers.retain(|worker| worker.pid.as_raw() != 0);
+        if let Err(error) = pool.fill() {
+            for case in std::mem::take(&mut pool.waiting) {
+                take(case, CaseReport::failed(HarnessError::System(error.clone())));
+            }
+        }
         if let Some(exit) = pool.interrupt.as_ref().and_then(Interrupt::caught) {
             pool.end();
             return Ok(Some(exit));
         }
     }
     pool.bury_orphans();
+    if pool.lost > 0 {
+        let lost = output::count(pool.lost, "worker");
+        anstream::eprintln!("{}", output::note(&format!("{lost} lost, and replaced")));
+    }
     Ok(None)
 }
 
 impl Pool<'_> {
+    /// Starts as many workers as there are to be and to do. Fails where there is none to do the rest.
+    fn fill(&mut self) -> Result<(), String> {
+        let busy = |worker: &&Worker| worker.at.is_some();
+        while !self.waiting.is_empty() {
+            let busy = self.workers.iter().filter(busy).count();
+            if busy >= self.jobs {
+                break;
+            }
+            match self.start() {
+                Ok(()) => {}
+                Err(error) if busy == 0 => return Err(error),
+                Err(_) => self.jobs = busy, // fewer do the same work
+            }
+        }
+        Ok(())
+    }
+
     /// Forks a worker and tells it its first case.
     fn start(&mut self) -> Result<(), String> {
         let pipe = || {
             pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot start a worker: {error}"))
         };
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
+        let journal = journal::file().map_err(|error| format!("cannot start a worker: {error}"))?;
         let mut ends = Some((orders, results, told, answers));
         let taken = |number: &usize| {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
@@ -136,7 +171,7 @@ impl Pool<'_> {
             self.interrupt = None;
             let Some((orders, results, told, answers)) = ends.take() else { return 1 };
             drop((orders, results));
-            work(self.job, apart, File::from(told), File::from(answers))
+            work(self.job, apart, File::from(told), File::from(answers), &journal)
         });
         let pid = forked.map_err(|errno| {
             let error = std::io::Error::from(errno);
@@ -144,23 +179,52 @@ impl Pool<'_> {
         })?;
         let Some((orders, results, ..)) = ends else { return Err("cannot start".to_owned()) };
         let (orders, results) = (Some(File::from(orders)), File::from(results));
-        let mut worker = Worker { pid, number, orders, results, unread: Vec::new(), at: None };
-        worker.order(self.waiting.pop_front());
-        self.workers.push(worker);
+        let unread = Vec::new();
+        self.workers.push(Worker { pid, number, orders, results, journal, unread, at: None });
+        self.order(self.workers.len() - 1);
         Ok(())
     }
 
+    /// Tells a worker the next case, with the answers that there are, or that there is none left. One
+    /// that is gone is found out when it is read.
+    fn order(&mut self, index: usize) {
+        let worker = &mut self.workers[index];
+        worker.at = self.waiting.pop_front();
+        let (Some(case), Some(orders)) = (worker.at, &mut worker.orders) else {
+            worker.orders = None;
+            return;
+        };
+        let known = self.interrupted.get(&case).map_or(&[][..], |known| &known.journal);
+        let told = worker.journal.set_len(0).and_then(|()| worker.journal.write_all_at(known, 0));
+        match told.and_then(|()| orders.write_all(&(case as u64).to_ne_bytes())) {
+            Ok(()) => {}
+            Err(_) => worker.orders = None, // it ends
+        }
+    }
+
     /// Waits for workers and signals. Gives the workers from which there is something to read.
-    fn ready(&self) -> Vec<usize> {
+    fn ready(&mut self) -> Vec<usize> {
+        self.look();
         let results = self.workers.iter().map(|worker| worker.results.as_fd());
         let signals = self.interrupt.iter().map(Interrupt::as_fd);
         let mut fds: Vec<PollFd<'_>> =
             results.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        if poll(&mut fds, Some(&LOOKS)) == Ok(0) {
-            self.workers.iter().for_each(Worker::kill_if_stopped);
-        }
+        let _ = poll(&mut fds, Some(&LOOKS));
         let has = |(index, fd): (usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(index);
         fds.iter().take(self.workers.len()).enumerate().filter_map(has).collect()
+    }
+
+    /// Looks at workers that may have nothing to send for ever.
+    fn look(&mut self) {
+        if self.looked.elapsed() < Duration::from_nanos(LOOKS.tv_nsec as u64) {
+            return;
+        }
+        self.looked = Instant::now();
+        self.workers.iter().for_each(Worker::kill_if_stopped);
+        if self.workers.iter().any(Worker::is_dead) {
+            // Somebody of its offspring holds its pipe open.
+            self.bury_orphans();
+        }
     }
 
     /// Ends all workers: their pipes hang up, and they kill what they were at.
@@ -194,12 +258,12 @@ impl Pool<'_> {
             count => count.unwrap_or(0),
         };
         worker.unread.extend_from_slice(&buffer[..count]);
-        while let Some(end) = worker.unread.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = worker.unread.drain(..=end).collect();
-            match (serde_json::from_slice(&line), worker.at.take()) {
+        while let Some(line) = self.workers[index].next_line() {
+            match (serde_json::from_slice(&line), self.workers[index].at.take()) {
                 (Ok(Message::Done(report)), Some(case)) => {
                     take(case, report);
-                    worker.order(self.waiting.pop_front());
+                    self.interrupted.remove(&case);
+                    self.order(index);
                 }
                 (Ok(Message::Broken(why)), _) => {
                     return Err(format!("a worker cannot work: {why}"));
@@ -210,45 +274,32 @@ impl Pool<'_> {
                 }
             }
         }
-        if count == 0 { self.bury(index, take) } else { Ok(()) }
+        if count == 0 {
+            self.bury(index, take);
+        }
+        Ok(())
     }
 
-    /// Waits for a worker that has closed its pipe, and replaces it where it had not finished.
-    fn bury(
-        &mut self,
-        index: usize,
-        take: &mut impl FnMut(usize, CaseReport),
-    ) -> Result<(), String> {
+    /// Waits for a worker that has closed its pipe. A case that it had not finished waits for another.
+    fn bury(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
         let worker = &mut self.workers[index];
         let end = waitpid(worker.pid, None);
         worker.pid = Pid::from_raw(0); // no longer ours
-        let Some(case) = worker.at.take() else { return Ok(()) };
+        let Some(case) = worker.at.take() else { return };
+        let journal = journal::bytes(&worker.journal).unwrap_or_default();
         self.bury_orphans();
         self.job.backing.remove_stale();
-        self.lives[case] += 1;
-        if self.lives[case] < WORKERS_PER_CASE {
-            self.waiting.push_front(case);
-        } else {
-            let how = match end {
-                Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    format!("killed by {}", Signal(signal as i32))
-                }
-                Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
-                other => format!("{other:?}"),
-            };
-            take(case, CaseReport::failed(HarnessError::WorkerDied(how)));
-        }
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        match self.start() {
-            Err(error) if self.workers.iter().all(|worker| worker.pid.as_raw() == 0) => {
-                for case in std::mem::take(&mut self.waiting) {
-                    take(case, CaseReport::failed(HarnessError::System(error.clone())));
-                }
-                Ok(())
+        let how = match end {
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                format!("killed by {}", Signal(signal as i32))
             }
-            _ => Ok(()), // the others do its work
+            Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
+            other => format!("{other:?}"),
+        };
+        self.lost += 1;
+        match self.interrupted.entry(case).or_default().died(journal, &how) {
+            true => self.waiting.push_front(case),
+            false => take(case, CaseReport::failed(HarnessError::WorkerDied(how))),
         }
     }
 
@@ -258,27 +309,5 @@ impl Pool<'_> {
         let mut keep: Vec<_> = workers.filter_map(rustix::process::Pid::from_raw).collect();
         keep.extend(&self.foreign);
         sweep_orphans(&keep, GRACE);
-    }
-}
-
-impl Worker {
-    /// Nobody but a stranger stops a worker.
-    fn kill_if_stopped(&self) {
-        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let Some(pid) = rustix::process::Pid::from_raw(self.pid.as_raw()) else { return };
-        if matches!(waitid(WaitId::Pid(pid), options), Ok(Some(status)) if status.stopped()) {
-            let _ = kill(self.pid, SIGKILL);
-        }
-    }
-
-    /// Tells it a case, or that there is none left. One that is gone is found out when it is read.
-    fn order(&mut self, case: Option<usize>) {
-        self.at = case;
-        match (case, &mut self.orders) {
-            (Some(case), Some(orders)) => {
-                let _ = orders.write_all(&(case as u64).to_ne_bytes());
-            }
-            _ => self.orders = None,
-        }
     }
 }
