@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test review bench fuzz explore lint ci
+.PHONY: help cases test review bench fuzz soak explore lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -19,6 +19,9 @@ bench: ## what a probe costs, against a bare fork loop in C
 
 fuzz: ## a million inputs each for the parser and for what reads a victim's record
 	PROPTEST_CASES=1000000 cargo test --release --test text --test record
+
+soak: ## a million probes while workers are killed, disks are full, memory is short, ...
+	FAULTMAP_SOAK_PROBES=1000000 cargo test --release --test soak
 
 explore: ## a minute of random programs, kernel against model
 	cargo run --release -- explore --for 60s

@@ -31,8 +31,8 @@ enum Entry {
     Steps(Vec<StepResult>),
     /// The probes of so many bytes, the first of them this one, came to this.
     Probes { first: Probe, count: u64, outcome: Outcome },
-    /// The next question is not to be asked again, and why.
-    Lost(String),
+    /// The next question has no answer, and is not to be asked again.
+    Failed(HarnessError),
 }
 
 /// The answers to a case, old ones to be read and new ones to be written.
@@ -56,22 +56,28 @@ pub fn file() -> io::Result<File> {
     Ok(File::from(fd))
 }
 
-/// All whole lines of a file. Fails as read(2) does.
+/// All that was written to a file. Fails as read(2) does.
 pub fn bytes(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// All answers in a file, and nothing that was cut off. Fails as read(2) does.
+pub fn answers(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = bytes(file)?;
     bytes.truncate(entries(&bytes).1);
     Ok(bytes)
 }
 
 /// The line that has the next question not asked any more.
 pub fn lost(how: &str) -> Vec<u8> {
-    line(&Entry::Lost(how.to_owned()))
+    line(&Entry::Failed(HarnessError::WorkerDied(how.to_owned())))
 }
 
 /// Whether the last line says that a question is lost.
 pub fn ends_with_lost(bytes: &[u8]) -> bool {
-    matches!(entries(bytes).0.last(), Some(Entry::Lost(_)))
+    matches!(entries(bytes).0.last(), Some(Entry::Failed(HarnessError::WorkerDied(_))))
 }
 
 impl<'a> Journal<'a> {
@@ -100,7 +106,8 @@ impl<'a> Journal<'a> {
         let count = |entry: &Entry| match entry {
             Entry::Steps(_) => 1,
             Entry::Probes { count, .. } => *count,
-            Entry::Lost(_) => 0,
+            Entry::Failed(HarnessError::WorkerDied(_)) => 0,
+            Entry::Failed(_) => 1,
         };
         self.earlier.clone().map(|entry| count(&entry)).sum::<u64>() - self.read
     }
@@ -109,7 +116,7 @@ impl<'a> Journal<'a> {
     pub fn steps(&mut self) -> Option<Result<Vec<StepResult>, HarnessError>> {
         Some(match self.earlier.next()? {
             Entry::Steps(steps) => Ok(steps),
-            Entry::Lost(how) => Err(HarnessError::WorkerDied(how)),
+            Entry::Failed(error) => Err(error),
             entry @ Entry::Probes { .. } => Err(other(&entry)),
         })
     }
@@ -128,8 +135,8 @@ impl<'a> Journal<'a> {
                 }
                 Ok(outcome)
             }
-            Entry::Lost(_) | Entry::Steps(_) => match self.earlier.next()? {
-                Entry::Lost(how) => Err(HarnessError::WorkerDied(how)),
+            Entry::Failed(_) | Entry::Steps(_) => match self.earlier.next()? {
+                Entry::Failed(error) => Err(error),
                 entry => Err(other(&entry)),
             },
         })
@@ -155,6 +162,13 @@ impl<'a> Journal<'a> {
                 self.write();
             }
             _ => self.append(Entry::Probes { first: *probe, count: 1, outcome }),
+        }
+    }
+
+    /// Writes down that the question was asked and has no answer.
+    pub fn keep_error(&mut self, error: &HarnessError) {
+        if self.file.is_some() {
+            self.append(Entry::Failed(error.clone()));
         }
     }
 
@@ -184,7 +198,8 @@ fn other(entry: &Entry) -> HarnessError {
     HarnessError::System(format!("an earlier worker has asked something else: {entry:?}"))
 }
 
-fn line(entry: &Entry) -> Vec<u8> {
+/// A line that is written in one go, where it begins at a multiple of its width.
+pub fn line(entry: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(entry).unwrap_or_default();
     line.resize((line.len() + 1).next_multiple_of(WIDTH) - 1, b' ');
     line.push(b'\n');
@@ -251,17 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_question_is_not_asked_and_the_next_one_is() {
+    fn a_question_without_an_answer_is_not_asked_and_the_next_one_is() {
         let file = file().unwrap();
         Journal::resume(&file).unwrap().keep_outcome(&probe(0), ZERO);
-        file.write_all_at(&lost("killed"), WIDTH as u64).unwrap();
+        let mut journal = Journal::resume(&file).unwrap();
+        journal.keep_error(&HarnessError::ExitedEarly);
+        let end = bytes(&file).unwrap().len() as u64;
+        file.write_all_at(&lost("killed"), end).unwrap();
         assert!(ends_with_lost(&bytes(&file).unwrap()));
         let mut journal = Journal::resume(&file).unwrap();
-        assert_eq!(journal.answers(), 1);
+        assert_eq!(journal.answers(), 2, "whoever asks the last did not live to tell");
         assert_eq!(journal.outcome(&probe(0)), Some(Ok(ZERO)));
+        assert_eq!(journal.outcome(&probe(1)), Some(Err(HarnessError::ExitedEarly)));
         let died = HarnessError::WorkerDied("killed".to_owned());
-        assert_eq!(journal.outcome(&probe(1)), Some(Err(died)));
-        assert_eq!(journal.outcome(&probe(2)), None);
+        assert_eq!(journal.outcome(&probe(2)), Some(Err(died)));
+        assert_eq!(journal.outcome(&probe(3)), None);
     }
 
     #[test]

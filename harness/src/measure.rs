@@ -119,12 +119,21 @@ impl<'a> Measurer<'a> {
         if let Some(known) = self.journal.steps() {
             return Ok(known?);
         }
+        let results = self.ask_steps(fill);
+        match &results {
+            Ok(results) => self.journal.keep_steps(results),
+            Err(Failure::Harness(error)) => self.journal.keep_error(error),
+            Err(Failure::Abandoned) => {}
+        }
+        results
+    }
+
+    fn ask_steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
         let witness = self.child(None, fill)?;
         let (ending, evidence) = (witness.ending, &witness.evidence);
         let results =
-            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever())?;
-        self.journal.keep_steps(&results);
-        Ok(results)
+            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever());
+        Ok(results?)
     }
 
     fn sweep(
@@ -193,6 +202,16 @@ impl<'a> Measurer<'a> {
         if let Some(known) = self.journal.outcome(probe) {
             return Ok(known?);
         }
+        let outcome = self.ask(probe, steps);
+        match &outcome {
+            Ok(outcome) => self.journal.keep_outcome(probe, *outcome),
+            Err(Failure::Harness(error)) => self.journal.keep_error(error),
+            Err(Failure::Abandoned) => {}
+        }
+        outcome
+    }
+
+    fn ask(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
         if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
             let (most, seconds) = (CHILDREN, TIME.as_secs());
             let error = format!("the case takes more than {most} children, or {seconds} s");
@@ -202,10 +221,7 @@ impl<'a> Measurer<'a> {
         let outcome = self.judge(probe, &witness)?;
         match unsteady(&self.program, probe, steps, &witness.evidence) {
             Some(error) => Err(error.into()),
-            None => {
-                self.journal.keep_outcome(probe, outcome);
-                Ok(outcome)
-            }
+            None => Ok(outcome),
         }
     }
 

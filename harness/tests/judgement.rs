@@ -100,7 +100,7 @@ fn an_errno_of_the_access_is_an_answer() {
 }
 
 #[test]
-fn a_signal_without_siginfo_counts_only_where_the_case_alters_signals() {
+fn a_signal_without_siginfo_counts_only_where_the_case_alters_it() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                 sigprocmask(SIG_BLOCK, SIGBUS); sweep(map, read);";
     let probe = Probe { sweep: 2, access: Access::Read, at: AT };
@@ -111,6 +111,7 @@ fn a_signal_without_siginfo_counts_only_where_the_case_alters_signals() {
     let outcome = judge(Ending::Killed(SIGBUS), &evidence).expect("an answer");
     assert_eq!(outcome.to_string(), "SIGBUS (no siginfo)");
     assert!(judge(Ending::Killed(SIGKILL), &evidence).is_err(), "no access raises SIGKILL");
+    assert!(judge(Ending::Killed(SIGSEGV), &evidence).is_err(), "it is handled as ever");
     let sent = Evidence { sent: Some((SIGBUS, 1)), ..evidence.clone() };
     assert!(judge(Ending::Killed(SIGBUS), &sent).is_err(), "somebody sent it");
 }

@@ -6,6 +6,7 @@ mod exit;
 mod explore;
 mod interrupt;
 mod json;
+mod lines;
 mod one;
 mod output;
 mod pool;

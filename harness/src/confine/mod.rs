@@ -28,6 +28,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
@@ -56,7 +57,8 @@ pub fn fork_worker(
     sys::fork_worker_apart(|| body(Some(Apart { user, group })))
 }
 
-/// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason.
+/// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason for which
+/// it cannot; that there is no room for one more process now, or that somebody kills it, is none.
 pub fn check(backing: &Backing) -> Result<(), String> {
     let (reasons, reason) =
         pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot make a pipe: {error}"))?;
@@ -68,7 +70,10 @@ pub fn check(backing: &Backing) -> Result<(), String> {
             Err(why) => i32::from(reason.write_all(why.as_bytes()).is_err()),
         }
     });
-    let pid = forked.map_err(refused)?;
+    let pid = match forked {
+        Err(Errno::EAGAIN | Errno::ENOMEM) => return Ok(()),
+        forked => forked.map_err(refused)?,
+    };
     let Some((mut reasons, reason)) = ends else { return Err("cannot start".to_owned()) };
     drop(reason);
     let mut why = String::new();
@@ -76,6 +81,7 @@ pub fn check(backing: &Backing) -> Result<(), String> {
     match (waitpid(pid, None), read) {
         (Ok(WaitStatus::Exited(_, 0)), Ok(0)) => Ok(()),
         (Ok(WaitStatus::Exited(_, 0)), Ok(_)) => Err(why),
+        (Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _)), _) => Ok(()),
         (end, _) => Err(format!("a worker that was shut in for a trial: {end:?}")),
     }
 }

@@ -54,7 +54,7 @@ pub fn probe_outcome(
         }
         // Blocked or ignored by the case, a fault kills without running a handler (signal(7)).
         (Ending::Killed(signal), Some(SlotState::Begun), None)
-            if program.alters_signals && is_fault(signal) && evidence.sent.is_none() =>
+            if program.alters(signal) && is_fault(signal) && evidence.sent.is_none() =>
         {
             Ok(Outcome::Fault(Fault {
                 signal: Signal(signal),
@@ -281,7 +281,7 @@ fn is_fault(signal: i32) -> bool {
 /// blocked or ignored, or a limit that a system call ran into.
 fn by_the_kernel(program: &Program, op: &Op, signal: i32, evidence: &Evidence) -> bool {
     match op {
-        Op::Touch { .. } => program.alters_signals && is_fault(signal) && evidence.sent.is_none(),
+        Op::Touch { .. } => program.alters(signal) && is_fault(signal) && evidence.sent.is_none(),
         Op::Raise { .. } => false,
         _ => [libc::SIGXFSZ, libc::SIGSYS].contains(&signal),
     }

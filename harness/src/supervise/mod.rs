@@ -9,9 +9,11 @@ mod cores;
 mod evidence;
 mod life;
 mod orphans;
+mod watch;
 
 pub use classify::{probe_outcome, step_results, unsteady};
 pub use cores::Cores;
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};
+pub use watch::{bury, is_dead, kill_if_stopped};

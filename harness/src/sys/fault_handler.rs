@@ -138,5 +138,10 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
         let own = |number| checked(number, [0; 6]).unwrap_or(0);
         let (process, thread) = (own(libc::SYS_getpid), own(libc::SYS_gettid));
         let _ = checked(libc::SYS_tgkill, [process, thread, signal as usize, 0, 0, 0]);
+        // But not the first process of a pid namespace, as a strictly isolated worker is: without a
+        // handler it is sent nothing (pid_namespaces(7)), and would go on without one.
+        if process == 1 {
+            super::child::end(128 + signal);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! same call, so that no reused pid can ever be waited for or killed in its place.
 
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use nix::libc;
@@ -75,15 +76,24 @@ pub fn fork_worker(body: impl FnOnce() -> i32) -> Result<nix::unistd::Pid, nix::
     }
 }
 
-/// A full process table is often a passing thing: tries again for a while.
+/// A full process table is often a passing thing: tries again for a while. Where that was in vain it is
+/// not waited for again until a fork has succeeded.
 pub(super) fn with_patience(
     mut fork: impl FnMut() -> Result<libc::c_long, nix::errno::Errno>,
 ) -> Result<libc::c_long, nix::errno::Errno> {
-    for pause in [1, 10, 50, 100, 200] {
-        match fork() {
-            Err(nix::errno::Errno::EAGAIN) => std::thread::sleep(Duration::from_millis(pause)),
-            result => return result,
+    static IN_VAIN: AtomicBool = AtomicBool::new(false);
+    let pauses: &[u64] = if IN_VAIN.load(Relaxed) { &[1] } else { &[1, 10, 50, 100, 200] };
+    let mut forked = fork();
+    for pause in pauses {
+        if forked != Err(nix::errno::Errno::EAGAIN) {
+            break;
         }
+        std::thread::sleep(Duration::from_millis(*pause));
+        forked = fork();
     }
-    fork()
+    // Only where it changes: a page that is written to after a fork is copied.
+    if forked != Ok(0) && IN_VAIN.load(Relaxed) != forked.is_err() {
+        IN_VAIN.store(forked.is_err(), Relaxed);
+    }
+    forked
 }

@@ -27,7 +27,6 @@ pub(super) struct Compiler<'m> {
     files: Vec<FileSpec>,
     processes: Vec<usize>,
     segments: Vec<usize>,
-    alters_signals: bool,
     page: u64,
     frames: Vec<Vec<(String, usize)>>,
     variables: Vec<Variable>,
@@ -42,20 +41,18 @@ impl<'m> Compiler<'m> {
             files: Vec::new(),
             processes: Vec::new(),
             segments: Vec::new(),
-            alters_signals: false,
             page,
             frames: vec![Vec::new()],
             variables: Vec::new(),
         };
         compiler.block(steps);
-        let Compiler { ops, into, files, processes, segments, alters_signals, .. } = compiler;
+        let Compiler { ops, into, files, processes, segments, .. } = compiler;
         Program {
             ops: memory.keep(&ops),
             into: memory.keep(&into),
             files,
             processes: memory.keep(&processes),
             segments,
-            alters_signals,
             page,
             maps: Maps::none(ops.len(), memory),
         }
@@ -143,12 +140,10 @@ impl<'m> Compiler<'m> {
                 file: self.file_of(&args[0]),
             },
             Call::Sigaction => {
-                self.alters_signals = true;
                 let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
                 Op::Sigaction { signal: self.flags(args.first()) as i32, ignore }
             }
             Call::Sigprocmask => {
-                self.alters_signals = true;
                 let how = self.flags(args.first()) as i32;
                 Op::Sigprocmask { how, signal: self.flags(args.get(1)) as i32 }
             }

@@ -26,8 +26,6 @@ pub struct Program<'m> {
     pub processes: &'m [usize],
     /// The ops that give the id of a shared memory segment.
     pub segments: Vec<usize>,
-    /// The case sets signal dispositions or masks: a signal may then kill without being recorded.
-    pub alters_signals: bool,
     /// The page size in bytes.
     pub page: u64,
     /// Where a victim notes its maps.
@@ -138,5 +136,16 @@ impl<'m> Program<'m> {
     /// passed the parser, so that its names are defined and its numbers fit.
     pub fn of(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
         Compiler::compile(&case.steps, page, memory)
+    }
+
+    /// Whether the case sets the disposition of this signal, or blocks it: a fault may then kill without
+    /// being recorded.
+    pub fn alters(&self, signal: i32) -> bool {
+        self.ops.iter().any(|op| match op {
+            Op::Sigaction { signal: altered, .. } | Op::Sigprocmask { signal: altered, .. } => {
+                *altered == signal
+            }
+            _ => false,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! What a search has come to: counted, printed, and kept as cases.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,21 +15,30 @@ use crate::explore::Split;
 pub struct Totals<'a> {
     pub out: &'a Path,
     pub seed: u64,
-    pub counts: Counts,
+    /// The programs that were told of: one that is tried again, because its worker was killed, is not
+    /// counted twice.
+    pub told: BTreeSet<u64>,
     /// One program for each open rule that did not hold: the others are like it.
     pub shown_open: Vec<String>,
     pub splits: u64,
     pub errors: u64,
 }
 
-impl Totals<'_> {
+impl<'a> Totals<'a> {
+    /// Nothing yet.
+    pub fn of(out: &'a Path, seed: u64) -> Totals<'a> {
+        let (told, shown_open) = (BTreeSet::new(), Vec::new());
+        Totals { out, seed, told, shown_open, splits: 0, errors: 0 }
+    }
+
     /// Takes what a worker sent.
     pub fn take(&mut self, message: Message, output: &mut Output) {
         match message {
-            Message::Tried(counts) => self.counts.add(counts),
             Message::Split(split) => {
-                self.splits += 1;
-                self.keep("split", &split, output);
+                if self.told.insert(split.number) {
+                    self.splits += 1;
+                    self.keep("split", &split, output);
+                }
             }
             Message::Open(split) => {
                 if !self.shown_open.contains(&split.difference) {
@@ -37,8 +47,10 @@ impl Totals<'_> {
                 }
             }
             Message::Failed { number, error } => {
-                self.errors += 1;
-                output.print(&format!("program {number}: {error}\n"));
+                if self.told.insert(number) {
+                    self.errors += 1;
+                    output.print(&format!("program {number}: {error}\n"));
+                }
             }
             Message::Done => {}
         }
@@ -60,11 +72,12 @@ impl Totals<'_> {
     /// Prints the last line. Gives the exit code.
     pub fn end(
         self,
+        counts: Counts,
         backing: &Backing,
         elapsed: Duration,
         mut output: Output,
     ) -> Result<Exit, Failed> {
-        let Counts { programs, bytes, unmodelled, open } = self.counts;
+        let Counts { programs, bytes, unmodelled, open } = counts;
         let seed = self.seed;
         let (splits, errors) = (
             output::count(self.splits as usize, "split"),

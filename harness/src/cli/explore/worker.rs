@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::backing::Backing;
 use crate::case::{Case, HarnessError, Outcome, StepResult};
 use crate::explore::{Answer, Search, Split, Tried};
+use crate::journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::Supervisor;
 use crate::sys::{Inheritance, SharedRecord};
@@ -17,14 +19,10 @@ use crate::victim::{Fill, Probe};
 
 /// How long a child of a program may take.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-/// How often a worker tells how far it is.
-const TELLS: Duration = Duration::from_millis(100);
 
 /// What a worker sends.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// Since the last time.
-    Tried(Counts),
     /// A program on which kernel and model part.
     Split(Split),
     /// The first program of which an open rule did not hold.
@@ -55,6 +53,29 @@ impl Counts {
         self.bytes += other.bytes;
         self.unmodelled += other.unmodelled;
         self.open += other.open;
+    }
+}
+
+/// How far a worker is, kept where it outlives the worker (see [`crate::journal`]).
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Progress {
+    /// The program that it is at.
+    pub next: u64,
+    /// What it has tried.
+    pub counts: Counts,
+}
+
+impl Progress {
+    /// What is kept, or that of a worker which has yet to begin.
+    pub fn read(file: &File, first: u64) -> Progress {
+        let bytes = journal::bytes(file).unwrap_or_default();
+        let none = Progress { next: first, counts: Counts::default() };
+        serde_json::from_slice(&bytes).unwrap_or(none)
+    }
+
+    /// Keeps it. Gives whether it could.
+    pub fn write(&self, file: &File) -> bool {
+        file.write_all_at(&journal::line(self), 0).is_ok()
     }
 }
 
@@ -128,9 +149,10 @@ impl Answer for Kernel<'_> {
 pub fn work(
     search: &Search,
     backing: &Backing,
-    (first, step): (u64, u64),
+    (number, workers): (u64, u64),
     bounds: Bounds,
     watched: OwnedFd,
+    progress: &File,
     mut answers: File,
 ) -> i32 {
     let _ = rustix::process::setpgid(None, None);
@@ -146,9 +168,9 @@ pub fn work(
     };
     let mut kernel =
         Kernel { supervisor: &supervisor, memory, backing, code_steps: None, abandoned: false };
-    let (mut counts, mut shown_open) = (Counts::default(), Vec::new());
-    let mut told = Instant::now();
-    for number in (first..bounds.count).step_by(step as usize) {
+    let mut done = Progress::read(progress, number);
+    let mut shown_open = Vec::new();
+    for number in (done.next..bounds.count).step_by(workers as usize) {
         if bounds.until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
@@ -156,6 +178,7 @@ pub fn work(
         if kernel.abandoned {
             return 1;
         }
+        let counts = &mut done.counts;
         counts.programs += 1;
         let sent = match tried {
             Ok(Tried::Agree(bytes)) => {
@@ -180,13 +203,10 @@ pub fn work(
         if !sent {
             return 1;
         }
-        if told.elapsed() >= TELLS {
-            if !send(&Message::Tried(std::mem::take(&mut counts))) {
-                return 1;
-            }
-            told = Instant::now();
+        done.next = number + workers;
+        if !done.write(progress) {
+            return 1;
         }
     }
-    let all = send(&Message::Tried(counts)) && send(&Message::Done);
-    i32::from(!all)
+    i32::from(!send(&Message::Done))
 }

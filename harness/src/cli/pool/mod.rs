@@ -19,7 +19,7 @@ mod worker;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
@@ -36,12 +36,13 @@ use worker::Worker;
 
 use super::exit::Exit;
 use super::interrupt::Interrupt;
+use super::lines::Lines;
 use super::output;
 use super::work::{CaseReport, Job, work};
-use crate::case::{HarnessError, Signal};
+use crate::case::HarnessError;
 use crate::confine;
 use crate::journal;
-use crate::supervise::{Cores, children, sweep_orphans};
+use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
 
 /// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
 /// gone.
@@ -178,9 +179,8 @@ impl Pool<'_> {
             format!("cannot fork: {error}\n  see `ulimit -u` and the limits of this container")
         })?;
         let Some((orders, results, ..)) = ends else { return Err("cannot start".to_owned()) };
-        let (orders, results) = (Some(File::from(orders)), File::from(results));
-        let unread = Vec::new();
-        self.workers.push(Worker { pid, number, orders, results, journal, unread, at: None });
+        let (orders, results) = (Some(File::from(orders)), Lines::of(File::from(results)));
+        self.workers.push(Worker { pid, number, orders, results, journal, at: None });
         self.order(self.workers.len() - 1);
         Ok(())
     }
@@ -220,8 +220,8 @@ impl Pool<'_> {
             return;
         }
         self.looked = Instant::now();
-        self.workers.iter().for_each(Worker::kill_if_stopped);
-        if self.workers.iter().any(Worker::is_dead) {
+        self.workers.iter().for_each(|worker| kill_if_stopped(worker.pid));
+        if self.workers.iter().any(|worker| is_dead(worker.pid)) {
             // Somebody of its offspring holds its pipe open.
             self.bury_orphans();
         }
@@ -251,14 +251,8 @@ impl Pool<'_> {
         index: usize,
         take: &mut impl FnMut(usize, CaseReport),
     ) -> Result<(), String> {
-        let worker = &mut self.workers[index];
-        let mut buffer = [0; 16 * 1024];
-        let count = match worker.results.read(&mut buffer) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-            count => count.unwrap_or(0),
-        };
-        worker.unread.extend_from_slice(&buffer[..count]);
-        while let Some(line) = self.workers[index].next_line() {
+        let goes_on = self.workers[index].results.receive();
+        while let Some(line) = self.workers[index].results.take() {
             match (serde_json::from_slice(&line), self.workers[index].at.take()) {
                 (Ok(Message::Done(report)), Some(case)) => {
                     take(case, report);
@@ -274,7 +268,7 @@ impl Pool<'_> {
                 }
             }
         }
-        if count == 0 {
+        if !goes_on {
             self.bury(index, take);
         }
         Ok(())
@@ -283,19 +277,12 @@ impl Pool<'_> {
     /// Waits for a worker that has closed its pipe. A case that it had not finished waits for another.
     fn bury(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
         let worker = &mut self.workers[index];
-        let end = waitpid(worker.pid, None);
+        let how = bury(worker.pid);
         worker.pid = Pid::from_raw(0); // no longer ours
         let Some(case) = worker.at.take() else { return };
-        let journal = journal::bytes(&worker.journal).unwrap_or_default();
+        let journal = journal::answers(&worker.journal).unwrap_or_default();
         self.bury_orphans();
         self.job.backing.remove_stale();
-        let how = match end {
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                format!("killed by {}", Signal(signal as i32))
-            }
-            Ok(WaitStatus::Exited(_, code)) => format!("exited with {code}"),
-            other => format!("{other:?}"),
-        };
         self.lost += 1;
         match self.interrupted.entry(case).or_default().died(journal, &how) {
             true => self.waiting.push_front(case),

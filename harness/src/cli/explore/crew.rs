@@ -1,0 +1,233 @@
+//! The workers of a search, each with its share of the programs, and whoever takes over from it.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::worker::{Bounds, Counts, DEADLINE, Message, Progress, work};
+use crate::backing::Backing;
+use crate::case::HarnessError;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::lines::Lines;
+use crate::explore::Search;
+use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
+use crate::{confine, journal};
+
+/// How often workers are looked at.
+const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// A share of the programs, and the worker that tries them.
+struct Share {
+    /// None when all of it is tried.
+    worker: Option<(Pid, Lines)>,
+    /// Where the worker is, see [`Progress`].
+    progress: File,
+    /// The program that has cost a worker its life.
+    died_at: Option<u64>,
+}
+
+/// Everybody who searches.
+pub struct Crew<'a> {
+    search: &'a Search,
+    backing: &'a Backing,
+    bounds: Bounds,
+    strict: bool,
+    cores: Cores,
+    shares: Vec<Share>,
+    size: u64,
+    /// Workers watch the one end; that the other is closed tells them to end.
+    watched: OwnedFd,
+    held: Option<OwnedFd>,
+    foreign: Vec<rustix::process::Pid>,
+    looked: Instant,
+}
+
+impl<'a> Crew<'a> {
+    /// Starts so many workers. Fails with the reason where one cannot be had.
+    pub fn start(
+        search: &'a Search,
+        backing: &'a Backing,
+        bounds: Bounds,
+        (size, strict): (u64, bool),
+        interrupt: &mut Option<Interrupt>,
+    ) -> Result<Crew<'a>, String> {
+        let system = |error: rustix::io::Errno| format!("cannot start: {error}");
+        let foreign = children();
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(system)?;
+        let (watched, held) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+        let (cores, shares, held) = (Cores::own(), Vec::new(), Some(held));
+        let looked = Instant::now();
+        let mut crew = Crew {
+            search,
+            backing,
+            bounds,
+            strict,
+            cores,
+            shares,
+            size,
+            watched,
+            held,
+            foreign,
+            looked,
+        };
+        for number in 0..size {
+            let progress = journal::file().map_err(|error| format!("cannot start: {error}"))?;
+            let worker = Some(crew.worker(number, &progress, interrupt)?);
+            crew.shares.push(Share { worker, progress, died_at: None });
+        }
+        Ok(crew)
+    }
+
+    /// Whether anybody is at work.
+    pub fn is_at_work(&self) -> bool {
+        self.shares.iter().any(|share| share.worker.is_some())
+    }
+
+    /// What has been tried.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        let each = self.shares.iter().map(|share| Progress::read(&share.progress, 0).counts);
+        each.for_each(|own| counts.add(own));
+        counts
+    }
+
+    /// Forks one that goes on where the share's progress says.
+    fn worker(
+        &mut self,
+        number: u64,
+        progress: &File,
+        interrupt: &mut Option<Interrupt>,
+    ) -> Result<(Pid, Lines), String> {
+        let (results, answers) = pipe_with(PipeFlags::CLOEXEC)
+            .map_err(|error| format!("cannot start a worker: {error}"))?;
+        let mut ends = Some((results, answers));
+        let forked = confine::fork_worker(self.strict, |apart| {
+            self.cores.pin(number as usize);
+            // Only the controller's death may hang these up.
+            self.held = None;
+            self.shares.clear();
+            *interrupt = None;
+            let (Some((_, answers)), Ok(watched)) = (ends.take(), self.watched.try_clone()) else {
+                return 1;
+            };
+            if let Some(Err(why)) = apart.map(|apart| apart.enter(self.backing)) {
+                anstream::eprintln!("{why}");
+                return 1;
+            }
+            let (share, answers) = ((number, self.size), File::from(answers));
+            work(self.search, self.backing, share, self.bounds, watched, progress, answers)
+        });
+        let pid = forked.map_err(|errno| format!("cannot fork: {errno}"))?;
+        let Some((results, _)) = ends else { return Err("cannot start".to_owned()) };
+        Ok((pid, Lines::of(File::from(results))))
+    }
+
+    /// Waits for workers and signals, for a moment, and hands over what workers send.
+    pub fn receive(&mut self, interrupt: &mut Option<Interrupt>, mut take: impl FnMut(Message)) {
+        self.look();
+        let lines = self.shares.iter().filter_map(|share| Some(share.worker.as_ref()?.1.as_fd()));
+        let signals = interrupt.iter().map(|interrupt| interrupt.as_fd());
+        let mut fds: Vec<PollFd<'_>> =
+            lines.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let _ = poll(&mut fds, Some(&LOOKS));
+        let mut has = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
+        for number in 0..self.shares.len() {
+            let share = &mut self.shares[number];
+            let Some((_, lines)) = &mut share.worker else { continue };
+            if !has.next().unwrap_or(false) {
+                continue;
+            }
+            let goes_on = lines.receive();
+            let mut done = false;
+            while let Some(line) = lines.take() {
+                match serde_json::from_slice(&line) {
+                    Ok(Message::Done) => done = true,
+                    Ok(message) => take(message),
+                    Err(error) => {
+                        let error = format!("a worker sent what is no message: {error}");
+                        let number = Progress::read(&share.progress, number as u64).next;
+                        take(Message::Failed { number, error: HarnessError::System(error) });
+                    }
+                }
+            }
+            if done {
+                self.bury(number);
+            } else if !goes_on {
+                self.replace(number, interrupt, &mut take);
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        if self.looked.elapsed() < Duration::from_nanos(LOOKS.tv_nsec as u64) {
+            return;
+        }
+        self.looked = Instant::now();
+        self.pids().into_iter().for_each(kill_if_stopped);
+        if self.pids().into_iter().any(is_dead) {
+            // Somebody of its offspring may hold its pipe open.
+            self.bury_orphans();
+        }
+    }
+
+    /// One has died: another one goes on with the program that it was at, or behind it.
+    fn replace(
+        &mut self,
+        number: usize,
+        interrupt: &mut Option<Interrupt>,
+        take: &mut impl FnMut(Message),
+    ) {
+        let ended = self.bury(number);
+        self.bury_orphans();
+        self.backing.remove_stale();
+        let share = &mut self.shares[number];
+        let mut progress = Progress::read(&share.progress, number as u64);
+        if share.died_at == Some(progress.next) {
+            let error = HarnessError::WorkerDied(ended);
+            take(Message::Failed { number: progress.next, error });
+            progress.next += self.size;
+            progress.counts.programs += 1;
+            progress.write(&share.progress);
+        } else {
+            share.died_at = Some(progress.next);
+        }
+        let Ok(file) = share.progress.try_clone() else { return };
+        match self.worker(number as u64, &file, interrupt) {
+            Ok(worker) => self.shares[number].worker = Some(worker),
+            Err(error) => {
+                take(Message::Failed { number: progress.next, error: HarnessError::System(error) });
+            }
+        }
+    }
+
+    /// Waits for one that has ended, or is about to. Gives how.
+    fn bury(&mut self, number: usize) -> String {
+        let Some((pid, lines)) = self.shares[number].worker.take() else { return String::new() };
+        drop(lines);
+        bury(pid)
+    }
+
+    fn pids(&self) -> Vec<Pid> {
+        self.shares.iter().filter_map(|share| Some(share.worker.as_ref()?.0)).collect()
+    }
+
+    /// What a dead worker's children had forked has become this process's.
+    fn bury_orphans(&self) {
+        let pids = self.pids().into_iter().map(Pid::as_raw);
+        let mut keep: Vec<_> = pids.filter_map(rustix::process::Pid::from_raw).collect();
+        keep.extend(&self.foreign);
+        sweep_orphans(&keep, DEADLINE);
+    }
+
+    /// Ends whoever is still at work.
+    pub fn end(mut self) {
+        self.held = None;
+        self.shares.clear();
+        sweep_orphans(&self.foreign, DEADLINE);
+        self.backing.remove_stale();
+    }
+}

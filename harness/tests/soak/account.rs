@@ -1,0 +1,167 @@
+//! Every case of every run is accounted for: answered as in a quiet run, told to be lost, or cut off
+//! with the whole run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::trouble::Trouble;
+
+/// What a run has told of a case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    pub verdict: String,
+    pub probes: u64,
+    reason: String,
+    /// All of it but the time that it took.
+    rest: Value,
+}
+
+/// By the id of the case.
+pub type Lines = BTreeMap<String, Line>;
+
+/// The lines of a run. One that was killed may have been cut off in the middle of the last.
+pub fn lines(stdout: &str, killed: bool) -> Lines {
+    let mut lines = Lines::new();
+    for text in stdout.split_inclusive('\n') {
+        if killed && !text.ends_with('\n') {
+            break;
+        }
+        let mut rest: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        rest.as_object_mut().expect("an object").remove("elapsed_us");
+        let word = |key: &str| rest[key].as_str().unwrap_or_default().to_owned();
+        let line = Line {
+            verdict: word("verdict"),
+            probes: rest["probes"].as_u64().unwrap_or(0),
+            reason: word("reason"),
+            rest: rest.clone(),
+        };
+        let twice = lines.insert(word("case"), line);
+        assert_eq!(twice, None, "told twice: {text}");
+    }
+    lines
+}
+
+/// One for each trouble.
+#[derive(Debug, Default)]
+struct Row {
+    rounds: u64,
+    kills: u64,
+    probes: u64,
+    cases: u64,
+    /// Cases in which a probe, or all of it, was lost.
+    lost: u64,
+    /// Cases whose answer the trouble itself has changed.
+    other: u64,
+    /// Cases of which nothing was told, because the whole run was ended or could not go on.
+    cut_off: u64,
+}
+
+/// What it all comes to.
+#[derive(Debug, Default)]
+pub struct Account {
+    rows: BTreeMap<Trouble, Row>,
+    /// Why cases were lost, how often.
+    reasons: BTreeMap<String, u64>,
+}
+
+impl Account {
+    /// Probes that were answered.
+    pub fn probes(&self) -> u64 {
+        self.rows.values().map(|row| row.probes).sum()
+    }
+
+    /// Holds what a run has told against what a quiet one tells. Panics where a case is missing without
+    /// a reason, or has another answer than the trouble can have made.
+    pub fn add(
+        &mut self,
+        trouble: Trouble,
+        kills: u64,
+        quiet: &Lines,
+        (stdout, stderr): &(String, String),
+        killed: bool,
+        what: &str,
+    ) {
+        let told = lines(stdout, killed);
+        let row = self.rows.entry(trouble).or_default();
+        row.rounds += 1;
+        row.kills += kills;
+        for (case, line) in &told {
+            let Some(expected) = quiet.get(case) else { panic!("{what}: there is no case {case}") };
+            row.cases += 1;
+            row.probes += line.probes;
+            if line.rest == expected.rest {
+                continue;
+            }
+            if line.verdict == "harness error" {
+                assert!(!line.reason.is_empty(), "{what}: lost without a reason: {line:?}");
+                assert!(
+                    line.probes <= expected.probes + 1 || expected.verdict == "harness error",
+                    "{what}: {case}: {} probes, of {}",
+                    line.probes,
+                    expected.probes
+                );
+                row.lost += 1;
+                *self.reasons.entry(without_numbers(&line.reason)).or_default() += 1;
+            } else if trouble.changes_answers() {
+                row.other += 1;
+            } else {
+                panic!("{what}: {case}: another answer\n{}\nquiet:\n{}", line.rest, expected.rest);
+            }
+        }
+        let missing = quiet.len() - told.len();
+        if missing > 0 {
+            assert!(
+                killed || stderr.contains("error: "),
+                "{what}: {missing} cases are missing: {stderr}"
+            );
+            row.cut_off += missing as u64;
+            let why = if killed { "killed with the whole run" } else { stderr.trim() };
+            *self.reasons.entry(without_numbers(why)).or_default() += missing as u64;
+        }
+    }
+}
+
+/// Reasons that differ in a place or a number are one.
+fn without_numbers(reason: &str) -> String {
+    let reason = reason.rsplit_once("`: ").map_or(reason, |(_, reason)| reason);
+    let reason = reason
+        .split_once(": ")
+        .filter(|(probe, _)| probe.contains(" at "))
+        .map_or(reason, |(_, reason)| reason);
+    let mut text = String::new();
+    for char in reason.lines().next().unwrap_or_default().chars() {
+        match (char.is_ascii_digit(), text.ends_with('N')) {
+            (true, true) => {}
+            (true, false) => text.push('N'),
+            _ => text.push(char),
+        }
+    }
+    text
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = ["rounds", "kills", "probes", "cases", "lost", "changed", "cut off"];
+        write!(f, "{:24}", "")?;
+        columns.iter().try_for_each(|name| write!(f, "{name:>9}"))?;
+        writeln!(f)?;
+        let mut totals = [0; 7];
+        for (trouble, row) in &self.rows {
+            let Row { rounds, kills, probes, cases, lost, other, cut_off } = row;
+            let numbers = [rounds, kills, probes, cases, lost, other, cut_off];
+            write!(f, "{:24}", trouble.name())?;
+            numbers.iter().try_for_each(|number| write!(f, "{number:>9}"))?;
+            writeln!(f)?;
+            totals.iter_mut().zip(numbers).for_each(|(total, number)| *total += number);
+        }
+        write!(f, "{:24}", "all")?;
+        totals.iter().try_for_each(|number| write!(f, "{number:>9}"))?;
+        writeln!(f, "\n\nwhy cases were lost or cut off:")?;
+        let mut reasons: Vec<_> = self.reasons.iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        reasons.iter().try_for_each(|(reason, count)| writeln!(f, "{count:>9}  {reason}"))
+    }
+}

@@ -1,0 +1,73 @@
+//! What a run may leave behind, and must not.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use faultmap::supervise::children;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use super::mix::Mix;
+
+/// Orphans of any run become children of this process.
+pub fn adopt_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux 3.4");
+}
+
+/// Afterwards nobody of the run may be there. One that was ended in the middle has a while for it.
+pub fn bury_adopted(killed: bool, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(if killed { 10 } else { 0 });
+    loop {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        while killed && matches!(waitid(WaitId::All, options), Ok(Some(_))) {}
+        let left = children();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{what}: processes are left: {left:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All else that there may be too much of.
+#[derive(Debug, PartialEq)]
+pub struct Leftovers {
+    descriptors: Vec<String>,
+    mounts: String,
+    /// One a line (proc_sysvipc(5)); the columns behind the fifth change as others use theirs.
+    segments: Vec<String>,
+    shared_memory: Vec<String>,
+    files: Vec<String>,
+}
+
+impl Leftovers {
+    /// What there is now.
+    pub fn now(mix: &Mix) -> Leftovers {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let segments = read("/proc/sysvipc/shm");
+        let columns = |line: &str| line.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+        Leftovers {
+            descriptors: names(Path::new("/proc/self/fd")),
+            mounts: read("/proc/self/mountinfo"),
+            segments: segments.lines().map(columns).collect(),
+            shared_memory: names(Path::new("/dev/shm")),
+            files: names(&mix.files()),
+        }
+    }
+
+    /// Fails where there is anything else by now.
+    pub fn are_all(&self, mix: &Mix, what: &str) {
+        assert_eq!(
+            *self,
+            Leftovers::now(mix),
+            "{what}: left behind (below), beside what was there (above)"
+        );
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,184 @@
+//! What is run: all cases of the project and hostile ones, on several places.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::account::{Lines, lines};
+use super::command::{self, allows_strict};
+use super::random::Random;
+use super::trouble::Limits;
+
+/// An ordinary user, where root runs the tests.
+pub const NOBODY: u32 = 65534;
+/// How long a child may take, in milliseconds: one that hangs costs as much in each run.
+const TIMEOUT: &str = "500";
+
+/// Cases that have no answer, each in its own way, and one that has an answer at the end of much.
+const HOSTILE: [(&str, &str); 8] = [
+    ("kills_itself", "raise(SIGKILL);"),
+    ("stops_itself", "raise(SIGSTOP);"),
+    ("hangs_in_a_grandchild", "fork { fork { pause(); } }"),
+    ("sends_itself_a_fault", "fork { raise(SIGSEGV); }\nraise(SIGBUS);\nsweep(map, read);"),
+    ("exits_before_its_end", "_exit(0);\nsweep(map, read);"),
+    ("exits_with_another_status", "_exit(7);"),
+    (
+        "leaves_a_segment_and_a_name",
+        "fd = file(PAGE);\nid = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);\nunlink(fd);\nraise(SIGKILL);",
+    ),
+    (
+        "forks_much",
+        "fork { map[0] = 'a'; fork { map[1] = 'b'; } }\nfork { map[2] = 'c'; }\nsweep(map, read, write);",
+    ),
+];
+
+/// Where a run takes place, and as whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    Folder,
+    Memfd,
+    Strict,
+    /// Another user, who is held to limits that root is not.
+    Nobody,
+    /// A tmpfs of so many bytes.
+    Tmpfs(u64),
+}
+
+impl Setting {
+    /// Why there is none; `None` where there is.
+    pub fn refused(self) -> Option<&'static str> {
+        let root = nix::unistd::geteuid().is_root();
+        match self {
+            Setting::Folder | Setting::Memfd => None,
+            Setting::Strict => (!allows_strict()).then_some("strict isolation is refused"),
+            Setting::Nobody => (!root).then_some("only root can be another user"),
+            Setting::Tmpfs(_) => {
+                let options = ["--user", "--map-root-user", "--mount", "true"];
+                let made = Command::new("unshare").args(options).output();
+                let made = made.is_ok_and(|output| output.status.success());
+                (!made).then_some("no tmpfs can be mounted in a user namespace")
+            }
+        }
+    }
+}
+
+/// The cases in a folder of their own, with what runs them, open to all users.
+pub struct Mix {
+    dir: tempfile::TempDir,
+    quiet: RefCell<BTreeMap<Setting, Lines>>,
+}
+
+/// A file that a run prints to: unlike a pipe it is never full.
+pub struct Output(PathBuf);
+
+impl Mix {
+    pub fn new() -> Mix {
+        let dir = tempfile::tempdir().expect("a folder for temporary files");
+        let open = |path: &str, mode| {
+            let path = dir.path().join(path);
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is our own");
+        };
+        // By another process, see places.rs.
+        let mut copy = Command::new("cp");
+        copy.args(["-r", command::BIN, "cases", "snapshots"]).arg(dir.path());
+        assert!(copy.current_dir(command::root()).status().expect("cp(1)").success());
+        let hostile = dir.path().join("cases/hostile");
+        std::fs::create_dir(&hostile).expect("it is new");
+        for (name, steps) in HOSTILE {
+            let map =
+                "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);";
+            let text = format!("// {name}\n{map}\n{steps}\n");
+            std::fs::write(hostile.join(format!("{name}.case")), text).expect("it can be written");
+        }
+        std::fs::create_dir(dir.path().join("files")).expect("it is new");
+        open("", 0o755);
+        open("files", 0o777);
+        Mix { dir, quiet: RefCell::default() }
+    }
+
+    /// Where the files of the cases live.
+    pub fn files(&self) -> PathBuf {
+        self.dir.path().join("files")
+    }
+
+    pub fn output(&self, name: &str) -> Output {
+        Output(self.dir.path().join(name))
+    }
+
+    /// What a run in no trouble tells of each case there.
+    pub fn quiet(&self, setting: Setting) -> Lines {
+        // How large it is only counts where it is too small.
+        let setting = match setting {
+            Setting::Tmpfs(_) => Setting::Tmpfs(1 << 30),
+            other => other,
+        };
+        if let Some(known) = self.quiet.borrow().get(&setting) {
+            return known.clone();
+        }
+        let lines = self.quiet_again(setting);
+        self.quiet.borrow_mut().insert(setting, lines.clone());
+        lines
+    }
+
+    pub fn quiet_again(&self, setting: Setting) -> Lines {
+        let output = self
+            .command(setting, &Limits::default(), &mut Random::new(0))
+            .output()
+            .expect("it can be started");
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(3), "{setting:?}, quiet: {stdout}{stderr}");
+        let lines = lines(&stdout, false);
+        for (case, line) in &lines {
+            let hostile = case.starts_with("hostile/") && case != "hostile/forks_much";
+            let failed = line.verdict == "harness error";
+            assert!(
+                failed == hostile || line.verdict == "skipped",
+                "{setting:?}, quiet: {case}: {line:?}"
+            );
+        }
+        lines
+    }
+
+    /// The command that runs them there within these limits, on one to three workers.
+    pub fn command(&self, setting: Setting, limits: &Limits, random: &mut Random) -> Command {
+        let path = |name: &str| self.dir.path().join(name).to_string_lossy().into_owned();
+        let (files, jobs) = (path("files"), random.within(1, 4).to_string());
+        let mut words: Vec<String> = Vec::new();
+        if let Setting::Tmpfs(bytes) = setting {
+            let mount = "mount -t tmpfs -o size=$0 none $1 && shift && exec \"$@\"";
+            words.extend(["unshare", "--user", "--map-root-user", "--mount"].map(String::from));
+            words.extend(["sh", "-c", mount, &bytes.to_string(), &files].map(String::from));
+        }
+        words.extend(limits.words());
+        words.push(path("faultmap"));
+        words.extend(["run", "--json", "--timeout", TIMEOUT, "--jobs", &jobs].map(String::from));
+        match setting {
+            Setting::Memfd => words.push("--memfd".to_owned()),
+            _ => words.extend(["--dir".to_owned(), files]),
+        }
+        if setting == Setting::Strict {
+            words.extend(["--isolation", "strict"].map(String::from));
+        }
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(self.dir.path());
+        if setting == Setting::Nobody {
+            command.gid(NOBODY).uid(NOBODY);
+        }
+        command
+    }
+}
+
+impl Output {
+    pub fn create(&self) -> File {
+        File::create(&self.0).expect("it can be made")
+    }
+
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap_or_default()
+    }
+}
