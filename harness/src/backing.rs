@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use tempfile::TempPath;
 
-use crate::case::{Access, Call, Case, FILE_SYSTEMS, Requirement, Step};
+use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Requirement, Step};
 use crate::victim::{FileSpec, Fill, Handed, NAME_BYTES};
 
 /// A place for files.
@@ -145,7 +145,7 @@ fn memfd(flags: u32) -> io::Result<File> {
 /// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
 pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
     let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
-    named.or_else(|| exec_needs_proc(case)).or_else(|| {
+    named.or_else(|| exec_needs_proc(case)).or_else(|| path_not_there(case)).or_else(|| {
         (needs_a_name(case) && *backing == Backing::Memfd)
             .then(|| "a memfd has no name to unlink".to_owned())
     })
@@ -212,6 +212,23 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
         .iter()
         .all(|path| File::open(Path::new(path)).is_ok());
     (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
+}
+
+/// What a case opens by a path is on every usual machine: where it is not, that is no answer of mmap's.
+fn path_not_there(case: &Case) -> Option<String> {
+    let path = |(_, _, step): (usize, usize, &Step)| match step {
+        Step::Call { call: Call::Devzero, .. } => Some("/dev/zero".to_owned()),
+        Step::Call { call: Call::Open, args, .. } => match args.first() {
+            Some(Arg::Text(path)) => Some(String::from_utf8_lossy(path).into_owned()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let paths = case.walk().filter_map(path);
+    paths
+        .into_iter()
+        .find(|path| !Path::new(path).exists())
+        .map(|path| format!("there is no {path} here"))
 }
 
 /// Whether a step unlinks a file, which must then have a name.

@@ -20,6 +20,9 @@ use crate::victim::{self, Orders};
 /// stuck on its behalf.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Descriptors that any case gets, so that none of its steps fails for what the caller has set.
+const DESCRIPTORS: u64 = 64;
+
 /// How a child ended, as the kernel tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -93,6 +96,11 @@ impl Supervisor {
                 "no room for maps to stand alone (see `ulimit -v`): {error}"
             ))
         })?;
+        if sys::allowed_descriptors() < DESCRIPTORS {
+            return Err(std::io::Error::other(format!(
+                "no room for the descriptors of a case (see `ulimit -n`): {DESCRIPTORS} are needed"
+            )));
+        }
         sys::prepare_worker(&sys::Limits::default())?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();

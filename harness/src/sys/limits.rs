@@ -49,6 +49,11 @@ fn lower(resource: Resource, limit: u64) -> Result<(), nix::errno::Errno> {
     setrlimit(resource, limit.min(hard), limit.min(hard))
 }
 
+/// Descriptors that this process may have open; 0 where the kernel does not tell.
+pub fn allowed_descriptors() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
+}
+
 /// Bytes that this process has mapped; 0 where /proc does not tell.
 pub fn mapped_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();

@@ -28,7 +28,7 @@ pub use child::{Child, SCRATCH_BYTES, scratch};
 pub use fault_handler::{install as install_fault_handler, set_cursor};
 pub use inheritance::{Inheritance, can_keep_back, keep_back};
 pub use inherited::drop_inherited;
-pub use limits::{Limits, mapped_bytes, prepare_worker};
+pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use namespace::{forget_segment, own_ipc_namespace};
 pub use record::{Record, SharedRecord, Slot, SlotState};
 pub use spawn::{Spawned, fork_worker, spawn};

@@ -118,7 +118,7 @@ impl Trouble {
             (1 << power) + random.within(0, 1 << power)
         };
         match self {
-            FewDescriptors => limits.resource = Some(format!("--nofile={}", size(2, 6))),
+            FewDescriptors => limits.resource = Some(format!("--nofile={}", size(2, 8))),
             FewProcesses => limits.resource = Some(format!("--nproc={}", size(0, 3))),
             LittleAddressSpace => limits.resource = Some(format!("--as={}", size(25, 38))),
             LittleMemory => {
