@@ -225,14 +225,22 @@ fn writes_into_its_supervisor(files: &Path) {
     assert!([libc::EROFS, libc::EACCES].contains(&opened), "{opened}");
 }
 
+/// Nor may a signal take from the next child the handler that it inherits.
 fn kills_its_supervisor(files: &Path) {
-    let sent = child(files, |child| {
-        for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGSEGV] {
-            let _ = child.call(libc::SYS_kill, [1, signal as usize, 0, 0, 0, 0]);
-        }
-        7
+    let worker = worker(files, |supervisor| {
+        let sent = supervisor.run_body(1, &[], DEADLINE, |child| {
+            for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGSEGV] {
+                let _ = child.call(libc::SYS_kill, [1, signal as usize, 0, 0, 0, 0]);
+            }
+            7
+        });
+        let sent = sent.is_ok_and(|sent| sent.ending == Ending::Exited(7));
+        let next = supervisor.run_body(1, &[], DEADLINE, |child| i32::from(child.load(16, 1)[0]));
+        let fault = next.ok().and_then(|next| next.evidence.slots[0].fault);
+        let fault = fault.map(|(signal, _, address)| (signal, address));
+        i32::from(!sent) + 2 * i32::from(fault != Some((libc::SIGSEGV, 16)))
     });
-    assert_eq!(sent, 7, "the supervisor has lived to tell");
+    assert_eq!(exit_code(worker), 0, "the supervisor has lived to tell");
 }
 
 fn prints_for_the_command(files: &Path) {

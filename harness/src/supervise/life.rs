@@ -1,6 +1,7 @@
 //! From the fork to the last of its descendants.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::orphans;
-use crate::sys::{self, Arena, Inheritance, SharedRecord};
-use crate::victim::{self, Orders};
+use crate::sys::{
+    self, ANY_KIND, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord, Spawned,
+};
+use crate::victim::{self, Orders, Program, Question};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
@@ -62,6 +65,8 @@ pub struct Supervisor {
     keeps_back: bool,
     /// Bytes that this process had mapped when it last kept memory back.
     mapped: Cell<u64>,
+    /// The kernel's list of this process's children.
+    children: Option<File>,
 }
 
 /// The controller is gone: everything has been killed, and the worker should end.
@@ -73,6 +78,8 @@ pub struct Abandoned;
 pub enum NoWitness {
     /// The child could not be forked.
     Fork(nix::errno::Errno),
+    /// Somebody has killed or stopped the nest. It is gone, and so is the child if it had forked it.
+    NestGone,
     /// See [`Abandoned`].
     Abandoned(Abandoned),
     /// A system call on the child's descriptor failed.
@@ -105,7 +112,8 @@ impl Supervisor {
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
         let (keeps_back, mapped) = (sys::can_keep_back(), Cell::new(0));
-        Ok(Supervisor { record, arena, controller, own_pid, keeps_back, mapped })
+        let children = orphans::open_children();
+        Ok(Supervisor { record, arena, controller, own_pid, keeps_back, mapped, children })
     }
 
     /// From here on victims are given no more of this process's memory than they need, see
@@ -127,6 +135,59 @@ impl Supervisor {
         })
     }
 
+    /// A process that forks the victims of a program at less cost, see [`Nest`]. `None` where it cannot be
+    /// had, or would not help.
+    pub fn nest(&self, program: &Program<'_>) -> Option<Nest<Question>> {
+        let (arena, own_pid) = (self.arena, self.own_pid);
+        let record: &sys::Record = self.record;
+        self.nest_of(|child, question: &Question| {
+            victim::run(child, &question.orders(program), record, arena, own_pid)
+        })
+    }
+
+    /// A nest for any body, as [`Supervisor::run_body`] is for one child.
+    pub fn nest_of<T: Copy>(&self, body: impl Fn(Child, &T) -> i32) -> Option<Nest<T>> {
+        let helps = self.keeps_back && self.children.is_some();
+        helps.then(|| Nest::start(body).ok()).flatten()
+    }
+
+    /// Runs one child of a nest that was made for this program.
+    pub fn run_in(
+        &self,
+        nest: &Nest<Question>,
+        orders: &Orders<'_>,
+        deadline: Duration,
+    ) -> Result<Witness, NoWitness> {
+        let Program { ops, segments, .. } = orders.program;
+        self.run_question_in(nest, orders.question(), ops.len(), segments, deadline)
+    }
+
+    /// Runs one child of any nest. Where that turns out to be gone, so is everything that it forked.
+    pub fn run_question_in<T: Copy>(
+        &self,
+        nest: &Nest<T>,
+        question: T,
+        steps: usize,
+        segments: &[usize],
+        deadline: Duration,
+    ) -> Result<Witness, NoWitness> {
+        let started = Instant::now();
+        self.record.clear(steps);
+        let child = match nest.spawn(question, deadline + GRACE) {
+            Ok(child) => child,
+            Err(NoVictim::Fork(errno)) => return Err(NoWitness::Fork(errno)),
+            Err(NoVictim::Gone) => {
+                let left = orphans::sweep_orphans(&[], GRACE);
+                return Err(if left > 0 { NoWitness::Left(left) } else { NoWitness::NestGone });
+            }
+        };
+        let sweep = || match &self.children {
+            Some(list) => orphans::sweep_orphans_beside(nest.pid(), list, GRACE),
+            None => orphans::sweep_orphans(&[nest.pid()], GRACE),
+        };
+        self.watch(child, started, steps, segments, deadline, sweep)
+    }
+
     /// Runs one child through any body, with the same care: for children more hostile than any case.
     /// `segments` are the steps that give the id of a shared memory segment.
     pub fn run_body(
@@ -134,11 +195,25 @@ impl Supervisor {
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-        body: impl FnOnce(sys::Child) -> i32,
+        body: impl FnOnce(Child) -> i32,
     ) -> Result<Witness, NoWitness> {
         let started = Instant::now();
         self.record.clear(steps);
         let child = sys::spawn(body).map_err(NoWitness::Fork)?;
+        let sweep = || orphans::sweep_orphans(&[], GRACE);
+        self.watch(child, started, steps, segments, deadline, sweep)
+    }
+
+    /// From a child's first moment to the last of its descendants, whom `sweep` kills and counts.
+    fn watch(
+        &self,
+        child: Spawned,
+        started: Instant,
+        steps: usize,
+        segments: &[usize],
+        deadline: Duration,
+        sweep: impl Fn() -> usize,
+    ) -> Result<Witness, NoWitness> {
         let ended = self.await_end(child.pidfd.as_fd(), started + deadline);
         let stopped = matches!(ended, Ok(None)) && is_stopped(child.pidfd.as_fd());
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
@@ -158,11 +233,11 @@ impl Supervisor {
             },
             Err(error) => {
                 let _ = self.reap(child.pidfd.as_fd());
-                orphans::sweep_orphans(&[], GRACE);
+                sweep();
                 return Err(error);
             }
         };
-        let left = orphans::sweep_orphans(&[], GRACE);
+        let left = sweep();
         if left > 0 {
             return Err(NoWitness::Left(left));
         }
@@ -200,7 +275,7 @@ impl Supervisor {
 
     /// How the child ended. It is a zombie before this and nothing after.
     fn reap(&self, pidfd: BorrowedFd<'_>) -> Result<Ending, NoWitness> {
-        let status = retry(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED))
+        let status = retry(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | ANY_KIND))
             .map_err(NoWitness::Wait)?
             .ok_or(NoWitness::Wait(rustix::io::Errno::CHILD))?;
         Ok(ending(&status))
@@ -216,7 +291,7 @@ fn ending(status: &WaitIdStatus) -> Ending {
 }
 
 fn is_stopped(pidfd: BorrowedFd<'_>) -> bool {
-    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | ANY_KIND;
     matches!(waitid(WaitId::PidFd(pidfd), options), Ok(Some(status)) if status.stopped())
 }
 

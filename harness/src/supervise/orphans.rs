@@ -5,9 +5,13 @@
 //! made a session or group of its own has to be found and killed, and so have those that it forks
 //! meanwhile.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::sys::ANY_KIND;
 
 /// Kills and reaps every child of this process but those in `keep`. Gives how many were not gone
 /// after `grace`.
@@ -23,7 +27,8 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
         for pid in &left {
             let _ = kill_process(*pid, Signal::KILL);
             if !keep.is_empty() {
-                let _ = waitid(WaitId::Pid(*pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | ANY_KIND;
+                let _ = waitid(WaitId::Pid(*pid), options);
             }
         }
         let done = !keep.is_empty() && left.is_empty();
@@ -35,10 +40,30 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
     }
 }
 
+/// The same, of a worker that has a nest and has this list of its children open. Not by a wait, which cannot
+/// leave out the nest alone: whatever a victim forks with CLONE_PARENT is a child of the same kind.
+pub fn sweep_orphans_beside(nest: Pid, list: &File, grace: Duration) -> usize {
+    if is_only_child(nest, list) { 0 } else { sweep_orphans(&[nest], grace) }
+}
+
+fn is_only_child(pid: Pid, list: &File) -> bool {
+    let mut text = [0; 32];
+    let read = list.read_at(&mut text, 0).unwrap_or(0);
+    let mut words = text[..read].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let first = words.next().and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    first == Some(pid.as_raw_nonzero().get()) && words.next().is_none()
+}
+
+/// The list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.
+pub fn open_children() -> Option<File> {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    File::open(format!("/proc/self/task/{own}/children")).ok()
+}
+
 /// Reaps every child that has ended; true when none at all is left.
 fn reap_all() -> bool {
     loop {
-        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | ANY_KIND) {
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return false,
             Err(_) => return true, // ECHILD
@@ -46,17 +71,17 @@ fn reap_all() -> bool {
     }
 }
 
-/// The children of this process, zombies included: from /proc/self/task/TID/children where the kernel has it
-/// (CONFIG_PROC_CHILDREN), otherwise from the parents of all processes.
+/// The children of this process: from the kernel's list where it has one, otherwise from the parents of
+/// all processes.
 pub fn children() -> Vec<Pid> {
     let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
-    let own = rustix::process::getpid().as_raw_nonzero().get();
-    if let Ok(list) = std::fs::read_to_string(format!("/proc/self/task/{own}/children")) {
+    if let Some(Ok(list)) = open_children().map(std::io::read_to_string) {
         return list.split_whitespace().filter_map(pid).collect();
     }
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };
+    let own = rustix::process::getpid().as_raw_nonzero().get();
     processes
         .flatten()
         .filter_map(|entry| {

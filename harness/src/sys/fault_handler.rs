@@ -7,37 +7,17 @@
 //! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it, so
 //! it is raised again. It is noted apart: it answers no probe.
 
-use std::cell::UnsafeCell;
 use std::ptr;
+use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicPtr, AtomicUsize};
 
 use nix::libc;
 
 use super::record::{Record, SharedRecord};
+use super::scene;
 use super::system_call::checked;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
-
-const STACK_BYTES: usize = 32 * 1024 - 64;
-
-/// What a victim writes while it runs: the stack of the handler, since a case may have unmapped or overrun the
-/// usual one, and right above it, on the same page, the step at hand. Private memory: each process
-/// of a victim has its own.
-#[repr(C, align(4096))]
-struct Scene {
-    stack: UnsafeCell<[u8; STACK_BYTES]>,
-    cursor: AtomicUsize,
-}
-// SAFETY: only the kernel writes to the stack, on behalf of the one thread of a process.
-unsafe impl Sync for Scene {}
-static SCENE: Scene =
-    Scene { stack: UnsafeCell::new([0; STACK_BYTES]), cursor: AtomicUsize::new(0) };
-
-/// Says which step the next fault belongs to.
-pub fn set_cursor(step: usize) {
-    SCENE.cursor.store(step, Relaxed);
-}
 
 /// `struct sigaction` as the kernel has it, where it needs a restorer. (rt_sigaction in sigaction(2))
 #[cfg(target_arch = "x86_64")]
@@ -66,29 +46,29 @@ unsafe extern "C" {
     fn faultmap_restorer();
 }
 
+const FLAGS: libc::c_int = libc::SA_SIGINFO // si_code and si_addr are the point
+    | libc::SA_ONSTACK // the usual stack may be what faults
+    | libc::SA_RESETHAND // the second time, the fault kills
+    | libc::SA_NODEFER; // ... and is not held back while the handler returns
+
 /// Installs the handler for this process and those forked from it, with `record` to write into.
 pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     RECORD.store(ptr::from_ref::<Record>(record).cast_mut(), Relaxed);
-    let stack =
-        libc::stack_t { ss_sp: SCENE.stack.get().cast(), ss_flags: 0, ss_size: STACK_BYTES };
+    let (start, bytes) = scene::handler_stack();
+    let stack = libc::stack_t { ss_sp: start.cast(), ss_flags: 0, ss_size: bytes };
     // SAFETY: the stack is static and used for nothing else.
     nix::errno::Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
-    let flags = libc::SA_SIGINFO // si_code and si_addr are the point
-        | libc::SA_ONSTACK // the usual stack may be what faults
-        | libc::SA_RESETHAND // the second time, the fault kills
-        | libc::SA_NODEFER; // ... and is not held back while the handler returns
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
-        handle(signal, flags)?;
-    }
-    Ok(())
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP]
+        .into_iter()
+        .try_for_each(handle)
 }
 
 #[cfg(target_arch = "x86_64")]
-fn handle(signal: libc::c_int, flags: libc::c_int) -> Result<(), nix::errno::Errno> {
+fn handle(signal: libc::c_int) -> Result<(), nix::errno::Errno> {
     const SA_RESTORER: u64 = 0x0400_0000;
     let action = KernelAction {
         handler: on_fault as *const () as usize,
-        flags: flags as u64 | SA_RESTORER,
+        flags: FLAGS as u64 | SA_RESTORER,
         restorer: faultmap_restorer as *const () as usize,
         mask: 0,
     };
@@ -100,11 +80,11 @@ fn handle(signal: libc::c_int, flags: libc::c_int) -> Result<(), nix::errno::Err
 
 /// Elsewhere the kernel itself maps what a handler returns to ([vdso]).
 #[cfg(not(target_arch = "x86_64"))]
-fn handle(signal: libc::c_int, flags: libc::c_int) -> Result<(), nix::errno::Errno> {
+fn handle(signal: libc::c_int) -> Result<(), nix::errno::Errno> {
     // SAFETY: zero is a valid `sigaction`: no handler, no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
-    action.sa_flags = flags;
+    action.sa_flags = FLAGS;
     // SAFETY: `action` is fully initialised; the handler is async-signal-safe, see below.
     nix::errno::Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
     Ok(())
@@ -122,7 +102,7 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     let info = unsafe { &*info };
     let fault = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE].contains(&signal);
     if info.si_code > 0 && fault {
-        if let Some(slot) = record.slots.get(SCENE.cursor.load(Relaxed)) {
+        if let Some(slot) = record.slots.get(scene::cursor()) {
             slot.code.store(info.si_code, Relaxed);
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.
             slot.address.store(unsafe { info.si_addr() } as u64, Relaxed);
@@ -130,18 +110,18 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
         }
         return;
     }
+    // SAFETY: they only tell who this is.
+    let own = |number| unsafe { checked(number, [0; 6]) }.unwrap_or(0);
+    let (process, thread) = (own(libc::SYS_getpid), own(libc::SYS_gettid));
+    // The first process of a pid namespace, as a strictly isolated worker is, is sent no signal that it has
+    // no handler for (pid_namespaces(7)): it could not die of this, and its victims need the handler.
+    if process == 1 {
+        let _ = handle(signal);
+        return;
+    }
     // SAFETY: a sent signal's siginfo holds the sender; for others the number means nothing.
     record.sent_by.store(unsafe { info.si_pid() }, Relaxed);
     record.sent_signal.store(signal, Relaxed);
     // SAFETY: a signal to this very thread; the default disposition is in place, so it kills.
-    unsafe {
-        let own = |number| checked(number, [0; 6]).unwrap_or(0);
-        let (process, thread) = (own(libc::SYS_getpid), own(libc::SYS_gettid));
-        let _ = checked(libc::SYS_tgkill, [process, thread, signal as usize, 0, 0, 0]);
-        // But not the first process of a pid namespace, as a strictly isolated worker is: without a
-        // handler it is sent nothing (pid_namespaces(7)), and would go on without one.
-        if process == 1 {
-            super::child::end(128 + signal);
-        }
-    }
+    let _ = unsafe { checked(libc::SYS_tgkill, [process, thread, signal as usize, 0, 0, 0]) };
 }

@@ -13,65 +13,74 @@ use std::ptr::NonNull;
 use nix::libc;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
+use super::scene::{self, ROOM_BYTES as BYTES};
 use super::system_call::{WITHOUT_LIBC, checked, thread_pointer};
 
-/// Bytes for the steps of a case: more than the longest case file can ask for.
-const BYTES: usize = 1 << 20;
 /// Bytes of stack that [`keep_back`] and what it calls may be using: far more than they do.
 const OWN_FRAME: usize = 8 * 1024;
 
-/// Memory that victims inherit, for plain values.
+/// Memory that victims inherit, for plain values: what they write to at its beginning, which lies on a
+/// page that they write to anyway, and what they only read at its end.
 #[derive(Debug)]
 pub struct Inheritance {
     start: NonNull<u8>,
-    used: Cell<usize>,
+    /// Bytes from its beginning that are in use, and from where on those at its end are.
+    written: Cell<usize>,
+    read: Cell<usize>,
 }
 
 impl Inheritance {
-    /// Reserves it. Fails as mmap(2) does.
+    /// Reserves it: the room of the scene, or other memory where this process has another already. Fails
+    /// as mmap(2) does.
     pub fn new() -> Result<Inheritance, rustix::io::Errno> {
-        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        let flags = flags | MapFlags::NORESERVE;
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
-        let at = unsafe { mmap_anonymous(std::ptr::null_mut(), BYTES, protection, flags) }?;
-        let start = NonNull::new(at.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(Inheritance { start, used: Cell::new(0) })
+        let start = match scene::take_room() {
+            Some(room) => room,
+            None => {
+                let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+                let flags = flags | MapFlags::NORESERVE;
+                // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+                let at = unsafe { mmap_anonymous(std::ptr::null_mut(), BYTES, protection, flags) }?;
+                NonNull::new(at.cast()).ok_or(rustix::io::Errno::NOMEM)?
+            }
+        };
+        Ok(Inheritance { start, written: Cell::new(0), read: Cell::new(BYTES) })
     }
 
     /// Copies these values into it. Panics when it is full, which no case that has passed the parser
     /// can bring about.
     pub fn keep<T: Copy>(&self, values: &[T]) -> &[T] {
-        let place = self.room::<T>(values.len());
-        // SAFETY: the room is for so many values, and nobody else's. `T: Copy` has nothing to drop.
+        let bytes = size_of_val(values);
+        let from = self.read.get().saturating_sub(bytes) / align_of::<T>() * align_of::<T>();
+        let fits = bytes <= self.read.get() && self.written.get() <= from;
+        assert!(fits, "a case of more than {BYTES} bytes");
+        self.read.set(from);
+        // SAFETY: there is room for so many values, and from here on it is nobody else's. `T: Copy` has
+        // nothing to drop.
         unsafe {
+            let place = self.start.add(from).cast::<T>();
             std::ptr::copy_nonoverlapping(values.as_ptr(), place.as_ptr(), values.len());
             std::slice::from_raw_parts(place.as_ptr(), values.len())
         }
     }
 
-    /// So many copies of a value, for a victim to write to: each process has its own.
+    /// So many copies of a value, for a victim to write to: each process has its own. Panics as `keep` does.
     pub fn cells<T: Copy>(&self, value: T, count: usize) -> &[Cell<T>] {
-        let place = self.room::<Cell<T>>(count);
+        let from = self.written.get().next_multiple_of(align_of::<T>());
+        let end = from + count * size_of::<T>();
+        assert!(end <= self.read.get(), "a case of more than {BYTES} bytes");
+        self.written.set(end);
         // SAFETY: as in `keep`.
         unsafe {
+            let place = self.start.add(from).cast::<Cell<T>>();
             (0..count).for_each(|index| place.add(index).write(Cell::new(value)));
             std::slice::from_raw_parts(place.as_ptr(), count)
         }
     }
 
-    /// Aligned room, handed out once until `clear`, for which every reference must be gone.
-    fn room<T>(&self, count: usize) -> NonNull<T> {
-        let from = self.used.get().next_multiple_of(align_of::<T>());
-        let end = from + count * size_of::<T>();
-        assert!(end <= BYTES, "a case of more than {BYTES} bytes");
-        self.used.set(end);
-        // SAFETY: `from..end` lies in the mapping.
-        unsafe { self.start.add(from) }.cast()
-    }
-
     /// Makes room for another case.
     pub fn clear(&mut self) {
-        self.used.set(0);
+        self.written.set(0);
+        self.read.set(BYTES);
     }
 
     fn address(&self) -> usize {
@@ -81,8 +90,10 @@ impl Inheritance {
 
 impl Drop for Inheritance {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this size, and no reference outlives `self`.
-        let _ = unsafe { munmap(self.start.as_ptr().cast(), BYTES) };
+        if !scene::give_room_back(self.start) {
+            // SAFETY: the mapping was made by `new` with this size, and no reference outlives `self`.
+            let _ = unsafe { munmap(self.start.as_ptr().cast(), BYTES) };
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
+use super::scene;
 use crate::case::RUNS;
 use crate::case::limits::{BLOCKS, STEPS, VARIABLES};
 
@@ -110,20 +111,25 @@ impl Record {
 
 /// Memory of type `T`, all zero at first, shared with every process forked from here.
 #[derive(Debug)]
-struct SharedMemory<T>(NonNull<T>);
+pub(super) struct SharedMemory<T>(NonNull<T>);
 
 impl<T> SharedMemory<T> {
-    fn new() -> Result<SharedMemory<T>, rustix::io::Errno> {
-        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    pub(super) fn new() -> Result<SharedMemory<T>, rustix::io::Errno> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use; without
+        // MAP_FIXED the address is no more than a wish.
         let at = unsafe {
             mmap_anonymous(
-                std::ptr::null_mut(),
+                scene::after_own_data(),
                 size_of::<T>(),
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED,
             )
         }?;
         NonNull::new(at.cast()).map(SharedMemory).ok_or(rustix::io::Errno::NOMEM)
+    }
+
+    pub(super) fn at(&self) -> NonNull<T> {
+        self.0
     }
 }
 

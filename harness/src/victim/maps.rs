@@ -72,6 +72,7 @@ impl<'m> Maps<'m> {
     }
 
     /// The file and offset that this address shows.
+    #[inline(always)]
     pub fn file_at(&self, address: usize) -> Option<(usize, u64)> {
         let all = self.all.get(..self.count.get())?;
         let maps = all.iter().rev().map(Cell::get);

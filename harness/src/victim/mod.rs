@@ -21,7 +21,7 @@ mod signal;
 pub use failure::SetupFailure;
 pub use fill::Fill;
 pub use maps::Maps;
-pub use perform::{Orders, run};
+pub use perform::{Orders, Question, run};
 pub use probe::{MARK, Probe};
 pub use program::{FileSpec, Handed, NAME_BYTES, Op, Program};
 pub use see::unpack as unpack_run;

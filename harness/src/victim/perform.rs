@@ -10,7 +10,7 @@ use super::probe::{self, Probe, Surroundings};
 use super::program::{Handed, Op, Operand, Program, Then};
 use super::see;
 use crate::case::Access;
-use crate::case::limits::BLOCKS;
+use crate::case::limits::{BLOCKS, FILES};
 use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_bytes, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
@@ -46,6 +46,34 @@ pub struct Orders<'a> {
     pub fill: Fill,
     /// The files, by number.
     pub files: &'a [Handed],
+}
+
+/// The same without the program, as plain values: for a process that has the program already.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    probe: Option<Probe>,
+    fill: Fill,
+    files: [Handed; FILES],
+    count: usize,
+}
+
+impl Orders<'_> {
+    /// What is asked of the program.
+    pub fn question(&self) -> Question {
+        let mut files = [Handed { descriptor: -1, name: None }; FILES];
+        let count = self.files.len().min(FILES);
+        files[..count].copy_from_slice(&self.files[..count]);
+        Question { probe: self.probe, fill: self.fill, files, count }
+    }
+}
+
+impl Question {
+    /// Asked of this program.
+    #[inline(always)]
+    pub fn orders<'a>(&'a self, program: &'a Program<'a>) -> Orders<'a> {
+        let files = self.files.get(..self.count).unwrap_or_default();
+        Orders { program, probe: self.probe, fill: self.fill, files }
+    }
 }
 
 /// Performs the program up to the probe, or to its end where there is none, and exits.

@@ -1,0 +1,78 @@
+//! What a victim writes to of its own: one page, where that is enough.
+//!
+//! After a fork every page of private memory that the child writes to is copied, which costs more than most
+//! system calls. So what a victim writes lies together: the stack of the fault handler, since a case
+//! may have unmapped or overrun the usual one; right above it the step at hand; and above that the
+//! room for what [`super::Inheritance`] lays out. Private memory: each process of a victim has its own.
+
+use std::cell::UnsafeCell;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use nix::libc;
+
+/// Bytes for the steps of a case: more than the longest case file can ask for.
+pub(super) const ROOM_BYTES: usize = 1 << 20;
+/// What is left of the last page of the stack holds the first notes of a case, about twenty maps.
+const STACK_BYTES: usize = 32 * 1024 - 1024;
+
+#[repr(C, align(4096))]
+struct Scene {
+    stack: UnsafeCell<[u8; STACK_BYTES]>,
+    cursor: AtomicUsize,
+    room: UnsafeCell<[usize; ROOM_BYTES / size_of::<usize>()]>,
+}
+
+// SAFETY: only the kernel writes to the stack, on behalf of the one thread of a process, and only who has
+// taken the room writes there.
+unsafe impl Sync for Scene {}
+
+static SCENE: Scene = Scene {
+    stack: UnsafeCell::new([0; STACK_BYTES]),
+    cursor: AtomicUsize::new(0),
+    room: UnsafeCell::new([0; ROOM_BYTES / size_of::<usize>()]),
+};
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Says which step the next fault belongs to.
+pub fn set_cursor(step: usize) {
+    SCENE.cursor.store(step, Relaxed);
+}
+
+/// The step at hand.
+pub(super) fn cursor() -> usize {
+    SCENE.cursor.load(Relaxed)
+}
+
+/// The handler's stack, for sigaltstack(2): where it begins, and its bytes.
+pub(super) fn handler_stack() -> (*mut u8, usize) {
+    (SCENE.stack.get().cast(), STACK_BYTES)
+}
+
+/// The room, for one at a time; `None` where somebody has it.
+pub(super) fn take_room() -> Option<NonNull<u8>> {
+    let taken = TAKEN.compare_exchange(false, true, Acquire, Relaxed);
+    taken.ok().and_then(|_| NonNull::new(SCENE.room.get().cast()))
+}
+
+/// Gives the room back, where this is it.
+pub(super) fn give_room_back(place: NonNull<u8>) -> bool {
+    let is_room = std::ptr::eq(place.as_ptr(), SCENE.room.get().cast());
+    if is_room {
+        TAKEN.store(false, Release);
+    }
+    is_room
+}
+
+/// Where the program's own data ends (end(3)). What is mapped there shares their page tables, which a fork
+/// would otherwise make anew.
+pub(super) fn after_own_data() -> *mut libc::c_void {
+    // Every linker for ELF defines it.
+    unsafe extern "C" {
+        #[link_name = "_end"]
+        static END: u8;
+    }
+    let page = rustix::param::page_size();
+    std::ptr::without_provenance_mut((&raw const END).addr().next_multiple_of(page))
+}

@@ -1,0 +1,227 @@
+//! Victims of a nest, and nests to which somebody does harm: whoever forks a victim, its supervisor gets
+//! it, and has nothing left of it.
+//!
+//! This is a program of one thread with its own `main`, because nothing may be forked from a thread of
+//! libtest.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use faultmap::supervise::{Ending, NoWitness, Supervisor, Witness};
+use faultmap::sys::{Child, Inheritance, Nest, SharedRecord, fork_worker};
+use nix::libc;
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+
+const DEADLINE: Duration = Duration::from_millis(300);
+
+type Test = (&'static str, fn(&Supervisor));
+
+const TESTS: &[Test] = &[
+    // First: it forks a worker, which needs all memory.
+    ("a_nest_ends_with_its_worker", a_nest_ends_with_its_worker),
+    ("each_child_has_its_own_question", each_child_has_its_own_question),
+    ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
+    ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
+    ("what_a_child_leaves_is_swept", what_a_child_leaves_is_swept),
+    ("a_child_has_no_memory_of_its_nest", a_child_has_no_memory_of_its_nest),
+    ("a_child_may_kill_its_nest", a_child_may_kill_its_nest),
+    ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
+    ("a_nest_may_die_with_a_child_just_forked", a_nest_may_die_with_a_child_just_forked),
+    ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
+];
+
+fn main() {
+    let filter: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+    let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+    if supervisor.nest_of(|_, _: &usize| 0).is_none() {
+        println!("skipped: there are no nests on this machine");
+        return;
+    }
+    for (index, (name, test)) in TESTS.iter().enumerate() {
+        if index == 1 {
+            supervisor.keep_back(&Inheritance::new().expect("memory"));
+        }
+        if !filter.is_empty() && !filter.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
+        let descriptors = open_descriptors();
+        test(&supervisor);
+        assert_eq!(children(), "", "{name}: children are left");
+        assert_eq!(open_descriptors(), descriptors, "{name}: descriptors are left");
+        println!("test {name} ... ok");
+    }
+}
+
+/// Live children and zombies of this process; orphans become its own.
+fn children() -> String {
+    let own = std::process::id();
+    std::fs::read_to_string(format!("/proc/self/task/{own}/children")).expect("there are nests")
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+}
+
+fn ask<T: Copy>(
+    supervisor: &Supervisor,
+    nest: &Nest<T>,
+    question: T,
+) -> Result<Witness, NoWitness> {
+    supervisor.run_question_in(nest, question, 0, &[], DEADLINE)
+}
+
+/// Asks, and nothing but the nest may be left.
+fn answered<T: Copy>(supervisor: &Supervisor, nest: &Nest<T>, question: T) -> Ending {
+    let ending = ask(supervisor, nest, question).expect("it was forked").ending;
+    assert_eq!(children().trim(), nest.pid().as_raw_nonzero().to_string());
+    ending
+}
+
+fn each_child_has_its_own_question(supervisor: &Supervisor) {
+    let nest = supervisor.nest_of(|_, code: &usize| *code as i32).expect("a nest");
+    for code in 0..200 {
+        assert_eq!(answered(supervisor, &nest, code), Ending::Exited(code as i32));
+    }
+}
+
+fn a_child_belongs_to_the_worker(supervisor: &Supervisor) {
+    let own = std::process::id() as usize;
+    let body = |child: Child, own: &usize| {
+        let [parent, group, id] = [libc::SYS_getppid, libc::SYS_getpgid, libc::SYS_getpid]
+            .map(|number| child.call(number, [0; 6]));
+        i32::from(parent == Ok(*own)) + 2 * i32::from(group == id)
+    };
+    let nest = supervisor.nest_of(body).expect("a nest");
+    assert_eq!(answered(supervisor, &nest, own), Ending::Exited(3), "its parent is who supervises");
+}
+
+fn a_child_that_hangs_is_killed(supervisor: &Supervisor) {
+    let nest = supervisor.nest_of(|child, _: &usize| pause(&child)).expect("a nest");
+    assert_eq!(answered(supervisor, &nest, 0), Ending::TimedOut { stopped: false });
+    let stop = |child: Child, _: &usize| {
+        let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
+        let _ = child.call(libc::SYS_kill, [own, libc::SIGSTOP as usize, 0, 0, 0, 0]);
+        0
+    };
+    drop(nest);
+    let nest = supervisor.nest_of(stop).expect("a nest");
+    assert_eq!(answered(supervisor, &nest, 0), Ending::TimedOut { stopped: true });
+}
+
+fn what_a_child_leaves_is_swept(supervisor: &Supervisor) {
+    // Flags of clone(2), and whether it makes a session of its own, out of reach of a signal to the group.
+    let body = |child: Child, (flags, session): &(i32, usize)| {
+        if child.call(libc::SYS_clone, [*flags as usize, 0, 0, 0, 0, 0]) == Ok(0) {
+            if *session == 1 {
+                let _ = child.call(libc::SYS_setsid, [0; 6]);
+            }
+            pause(&child)
+        }
+        0
+    };
+    let nest = supervisor.nest_of(|child, both: &(i32, usize)| body(child, both)).expect("a nest");
+    for flags in [libc::SIGCHLD, 0, libc::CLONE_PARENT] {
+        for session in [0, 1] {
+            assert_eq!(answered(supervisor, &nest, (flags, session)), Ending::Exited(0));
+        }
+    }
+}
+
+/// What a nest and its worker talk through would let a child answer in its place.
+fn a_child_has_no_memory_of_its_nest(supervisor: &Supervisor) {
+    let shared = || -> Vec<usize> {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc is mounted");
+        let shared = maps.lines().filter(|line| line.split(' ').nth(1) == Some("rw-s"));
+        let start = |line: &str| usize::from_str_radix(line.split('-').next()?, 16).ok();
+        shared.filter_map(start).collect()
+    };
+    let record = shared();
+    let body = |child: Child, address: &usize| i32::from(child.load(*address, 1).is_empty());
+    let nest = supervisor.nest_of(body).expect("a nest");
+    let new: Vec<usize> = shared().into_iter().filter(|at| !record.contains(at)).collect();
+    assert_eq!((record.len(), new.len()), (1, 1), "the record, and what they talk through");
+    assert_eq!(answered(supervisor, &nest, record[0]), Ending::Exited(0));
+    assert_eq!(answered(supervisor, &nest, new[0]), Ending::Killed(libc::SIGSEGV));
+}
+
+fn a_child_may_kill_its_nest(supervisor: &Supervisor) {
+    a_child_signals_its_nest(supervisor, libc::SIGKILL);
+}
+
+fn a_child_may_stop_its_nest(supervisor: &Supervisor) {
+    a_child_signals_its_nest(supervisor, libc::SIGSTOP);
+}
+
+fn a_child_signals_its_nest(supervisor: &Supervisor, signal: i32) {
+    let body = |child: Child, (nest, signal): &(usize, usize)| {
+        i32::from(child.call(libc::SYS_kill, [*nest, *signal, 0, 0, 0, 0]).is_err())
+    };
+    let nest = supervisor.nest_of(|child, both: &(usize, usize)| body(child, both));
+    let nest = nest.expect("a nest");
+    let pid = nest.pid().as_raw_nonzero().get() as usize;
+    assert_eq!(answered(supervisor, &nest, (pid, signal as usize)), Ending::Exited(0));
+    is_gone(supervisor, &nest, (pid, 0));
+}
+
+fn a_nest_that_is_killed_is_gone(supervisor: &Supervisor) {
+    for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGSTOP] {
+        let nest = supervisor.nest_of(|_, _: &usize| 0).expect("a nest");
+        kill(nix::unistd::Pid::from_raw(nest.pid().as_raw_nonzero().get()), signal)
+            .expect("it is there");
+        is_gone(supervisor, &nest, 0);
+    }
+}
+
+/// Between a fork and its answer: there a tracer has it stop, and that is as good as gone.
+fn a_nest_may_die_with_a_child_just_forked(supervisor: &Supervisor) {
+    let nest = supervisor.nest_of(|child, _: &usize| pause(&child)).expect("a nest");
+    let pid = nix::unistd::Pid::from_raw(nest.pid().as_raw_nonzero().get());
+    match ptrace::seize(pid, ptrace::Options::PTRACE_O_TRACECLONE) {
+        Ok(()) => is_gone(supervisor, &nest, 0),
+        Err(errno) => println!("skipped: a nest cannot be traced: {errno}"),
+    }
+}
+
+/// Says so soon, and at each further question.
+fn is_gone<T: Copy>(supervisor: &Supervisor, nest: &Nest<T>, question: T) {
+    for _ in 0..2 {
+        let asked = Instant::now();
+        let gone = ask(supervisor, nest, question);
+        assert!(matches!(gone, Err(NoWitness::NestGone)), "{gone:?}");
+        assert!(asked.elapsed() < Duration::from_secs(5), "it was waited for");
+        assert_eq!(children(), "");
+    }
+}
+
+fn a_nest_ends_with_its_worker(supervisor: &Supervisor) {
+    let (told, tells) = rustix::pipe::pipe().expect("a pipe");
+    let worker = fork_worker(|| {
+        let nest = supervisor.nest_of(|_, _: &usize| 0).expect("a nest");
+        rustix::io::write(&tells, &[1]).expect("a pipe");
+        loop {
+            std::thread::sleep(DEADLINE);
+            std::hint::black_box(&nest);
+        }
+    });
+    let worker = worker.expect("a worker");
+    drop(tells);
+    assert_eq!(rustix::io::read(&told, &mut [0]), Ok(1));
+    kill(worker, Signal::SIGKILL).expect("it is there");
+    waitpid(worker, None).expect("it ends");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !children().is_empty() {
+        assert!(Instant::now() < deadline, "the nest of a dead worker: {}", children());
+        let _ = waitpid(None, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn pause(child: &Child) -> ! {
+    loop {
+        let _ = child.call(libc::SYS_ppoll, [0; 6]);
+    }
+}
