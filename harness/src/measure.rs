@@ -278,7 +278,11 @@ impl<'a> Measurer<'a> {
             self.nest = self.supervisor.nest(program);
         }
         let ran = match &self.nest {
-            Some(nest) => self.supervisor.run_in(nest, &orders, self.deadline),
+            Some(nest) => match self.supervisor.run_in(nest, &orders, self.deadline) {
+                // A worker has more patience with a full process table.
+                Err(NoWitness::Fork(_)) => self.supervisor.run(&orders, self.deadline),
+                ran => ran,
+            },
             None => self.supervisor.run(&orders, self.deadline),
         };
         if let Err(NoWitness::NestGone) = ran {

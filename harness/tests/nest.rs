@@ -7,10 +7,12 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use faultmap::backing::{Backing, MadeFile};
+use faultmap::case::limits::FILES;
 use faultmap::supervise::{Ending, NoWitness, Supervisor, Witness};
 use faultmap::sys::{Child, Inheritance, Nest, SharedRecord, fork_worker};
+use faultmap::victim::{Fill, Handed, Orders, Program};
 use nix::libc;
-use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 
@@ -21,6 +23,7 @@ type Test = (&'static str, fn(&Supervisor));
 const TESTS: &[Test] = &[
     // First: it forks a worker, which needs all memory.
     ("a_nest_ends_with_its_worker", a_nest_ends_with_its_worker),
+    ("a_nest_forks_the_victims_of_a_case", a_nest_forks_the_victims_of_a_case),
     ("each_child_has_its_own_question", each_child_has_its_own_question),
     ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
     ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
@@ -28,7 +31,6 @@ const TESTS: &[Test] = &[
     ("a_child_has_no_memory_of_its_nest", a_child_has_no_memory_of_its_nest),
     ("a_child_may_kill_its_nest", a_child_may_kill_its_nest),
     ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
-    ("a_nest_may_die_with_a_child_just_forked", a_nest_may_die_with_a_child_just_forked),
     ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
 ];
 
@@ -79,6 +81,33 @@ fn answered<T: Copy>(supervisor: &Supervisor, nest: &Nest<T>, question: T) -> En
     let ending = ask(supervisor, nest, question).expect("it was forked").ending;
     assert_eq!(children().trim(), nest.pid().as_raw_nonzero().to_string());
     ending
+}
+
+/// With as many files and steps as a victim can have: it must not need more memory than there is in a nest.
+fn a_nest_forks_the_victims_of_a_case(supervisor: &Supervisor) {
+    let files: String = (0..FILES).map(|n| format!("f{n} = file(PAGE);\n")).collect();
+    let text = format!(
+        "// All files.\n{files}map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f0, 0);
+        map[0]; fork {{ map[1] = 'x'; }} pread(f0, 0, PAGE); unlink(f0); sweep(map, read);"
+    );
+    let case = faultmap::parse::case(&text).expect("a case");
+    let memory = Inheritance::new().expect("memory");
+    let program = Program::of(&case, rustix::param::page_size() as u64, &memory);
+    supervisor.keep_back(&memory);
+    let nest = supervisor.nest(&program).expect("a nest");
+    for _ in 0..3 {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let backing = Backing::Directory(folder.path().to_owned());
+        let specs = program.files.iter();
+        let make = |spec| backing.make(spec, b"!").expect("a file");
+        let files: Vec<MadeFile> = specs.map(make).collect();
+        let handed: Vec<Handed> = files.iter().map(MadeFile::handed).collect();
+        let (probe, fill) = (None, Fill::Pattern);
+        let orders = Orders { program: &program, probe, fill, files: &handed };
+        let ran = supervisor.run_in(&nest, &orders, DEADLINE).expect("it was forked");
+        assert_eq!(ran.ending, Ending::Exited(0), "{ran:?}");
+        assert!(ran.evidence.finished, "{ran:?}");
+    }
 }
 
 fn each_child_has_its_own_question(supervisor: &Supervisor) {
@@ -173,16 +202,6 @@ fn a_nest_that_is_killed_is_gone(supervisor: &Supervisor) {
         kill(nix::unistd::Pid::from_raw(nest.pid().as_raw_nonzero().get()), signal)
             .expect("it is there");
         is_gone(supervisor, &nest, 0);
-    }
-}
-
-/// Between a fork and its answer: there a tracer has it stop, and that is as good as gone.
-fn a_nest_may_die_with_a_child_just_forked(supervisor: &Supervisor) {
-    let nest = supervisor.nest_of(|child, _: &usize| pause(&child)).expect("a nest");
-    let pid = nix::unistd::Pid::from_raw(nest.pid().as_raw_nonzero().get());
-    match ptrace::seize(pid, ptrace::Options::PTRACE_O_TRACECLONE) {
-        Ok(()) => is_gone(supervisor, &nest, 0),
-        Err(errno) => println!("skipped: a nest cannot be traced: {errno}"),
     }
 }
 

@@ -70,11 +70,11 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_gettid,
     libc::SYS_getuid,
     libc::SYS_kill,
-    libc::SYS_pidfd_send_signal,
     libc::SYS_restart_syscall,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
+    libc::SYS_rt_sigtimedwait,
     libc::SYS_sched_yield,
     libc::SYS_setpgid,
     libc::SYS_sigaltstack,
@@ -93,13 +93,13 @@ const ALLOWED: &[libc::c_long] = &[
 const PR_GET_AUXV: i32 = 0x4155_5856;
 
 /// The flags with which a nest is forked, and those with which it forks (sys/nest.rs).
-const NEST: i32 = libc::CLONE_FILES | libc::CLONE_PIDFD;
-const NESTLING: i32 = libc::CLONE_PARENT | libc::CLONE_PIDFD;
+const NEST: i32 = libc::CLONE_FILES | libc::SIGCHLD;
+const NESTLING: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 
 /// Calls that may be made with these values of the lower half of one argument alone.
 const WITH: &[(libc::c_long, u32, &[i32])] = &[
     // A process, not a thread, and none in further namespaces: a victim, a nest, and what that forks.
-    (libc::SYS_clone, 0, &[libc::SIGCHLD, libc::SIGCHLD | libc::CLONE_PIDFD, NEST, NESTLING]),
+    (libc::SYS_clone, 0, &[libc::SIGCHLD, NEST, NESTLING]),
     (libc::SYS_prctl, 0, &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, PR_GET_AUXV]),
     // The C library's registration may be ended (linux/rseq.h: RSEQ_FLAG_UNREGISTER), none begun.
     (libc::SYS_rseq, 2, &[1]),

@@ -2,26 +2,27 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, kill_process_group, waitid,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::evidence::Evidence;
 use super::orphans;
-use crate::sys::{
-    self, ANY_KIND, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord, Spawned,
-};
+use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord};
 use crate::victim::{self, Orders, Program, Question};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the controller is still there, and a nest that says nothing.
+const LOOKS: Duration = Duration::from_millis(50);
 
 /// Descriptors that any case gets, so that none of its steps fails for what the caller has set.
 const DESCRIPTORS: u64 = 64;
@@ -82,7 +83,7 @@ pub enum NoWitness {
     NestGone,
     /// See [`Abandoned`].
     Abandoned(Abandoned),
-    /// A system call on the child's descriptor failed.
+    /// The child could not be waited for.
     Wait(rustix::io::Errno),
     /// So many processes that the child left behind could not be killed.
     Left(usize),
@@ -109,6 +110,7 @@ impl Supervisor {
             )));
         }
         sys::prepare_worker(&sys::Limits::default())?;
+        sys::sigchld::hold()?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
         let (keeps_back, mapped) = (sys::can_keep_back(), Cell::new(0));
@@ -173,19 +175,18 @@ impl Supervisor {
     ) -> Result<Witness, NoWitness> {
         let started = Instant::now();
         self.record.clear(steps);
-        let child = match nest.spawn(question, deadline + GRACE) {
-            Ok(child) => child,
-            Err(NoVictim::Fork(errno)) => return Err(NoWitness::Fork(errno)),
-            Err(NoVictim::Gone) => {
-                let left = orphans::sweep_orphans(&[], GRACE);
-                return Err(if left > 0 { NoWitness::Left(left) } else { NoWitness::NestGone });
-            }
-        };
+        nest.ask(question);
         let sweep = || match &self.children {
             Some(list) => orphans::sweep_orphans_beside(nest.pid(), list, GRACE),
             None => orphans::sweep_orphans(&[nest.pid()], GRACE),
         };
-        self.watch(child, started, steps, segments, deadline, sweep)
+        let watched = self.watch(|| nest.victim(), started, steps, segments, deadline, sweep);
+        if let Err(NoWitness::NestGone) = watched {
+            nest.end();
+            let left = orphans::sweep_orphans(&[], GRACE);
+            return Err(if left > 0 { NoWitness::Left(left) } else { NoWitness::NestGone });
+        }
+        watched
     }
 
     /// Runs one child through any body, with the same care: for children more hostile than any case.
@@ -201,41 +202,46 @@ impl Supervisor {
         self.record.clear(steps);
         let child = sys::spawn(body).map_err(NoWitness::Fork)?;
         let sweep = || orphans::sweep_orphans(&[], GRACE);
-        self.watch(child, started, steps, segments, deadline, sweep)
+        self.watch(|| Ok(Some(child)), started, steps, segments, deadline, sweep)
     }
 
-    /// From a child's first moment to the last of its descendants, whom `sweep` kills and counts.
+    /// From a child's first moment to the last of its descendants, whom `sweep` kills and counts. Which
+    /// child it is need not be known before it runs.
     fn watch(
         &self,
-        child: Spawned,
+        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
         started: Instant,
         steps: usize,
         segments: &[usize],
         deadline: Duration,
         sweep: impl Fn() -> usize,
     ) -> Result<Witness, NoWitness> {
-        let ended = self.await_end(child.pidfd.as_fd(), started + deadline);
-        let stopped = matches!(ended, Ok(None)) && is_stopped(child.pidfd.as_fd());
+        let ended = self.await_end(child, started + deadline);
+        let (child, ended) = match ended {
+            Ok(pair) => pair,
+            Err(error) => {
+                if !matches!(error, NoWitness::NestGone) {
+                    sweep();
+                }
+                return Err(error);
+            }
+        };
+        let stopped = !ended && is_stopped(child);
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
-        let _ = kill_process_group(child.pid, Signal::KILL);
-        if !matches!(ended, Ok(Some(()))) {
+        let _ = kill_process_group(child, Signal::KILL);
+        if !ended {
             // And the child itself: it may have joined another group.
-            let _ = pidfd_send_signal(child.pidfd.as_fd(), Signal::KILL);
+            let _ = kill_process(child, Signal::KILL);
         }
         let ending = match ended {
-            Ok(Some(())) => self.reap(child.pidfd.as_fd())?,
-            Ok(None) => match self.await_end(child.pidfd.as_fd(), Instant::now() + GRACE) {
-                Ok(Some(())) => {
-                    self.reap(child.pidfd.as_fd())?;
+            true => reap(child)?,
+            false => match self.await_end(|| Ok(Some(child)), Instant::now() + GRACE) {
+                Ok((_, true)) => {
+                    reap(child)?;
                     Ending::TimedOut { stopped }
                 }
                 _ => Ending::Stuck,
             },
-            Err(error) => {
-                let _ = self.reap(child.pidfd.as_fd());
-                sweep();
-                return Err(error);
-            }
         };
         let left = sweep();
         if left > 0 {
@@ -251,35 +257,54 @@ impl Supervisor {
         Ok(Witness { ending, evidence, elapsed: started.elapsed() })
     }
 
-    /// Waits until the child has ended (`Some`) or the deadline has passed (`None`).
-    fn await_end(&self, pidfd: BorrowedFd<'_>, deadline: Instant) -> Result<Option<()>, NoWitness> {
+    /// Waits until the child has ended (`true`) or the deadline has passed.
+    fn await_end(
+        &self,
+        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
+        deadline: Instant,
+    ) -> Result<(Pid, bool), NoWitness> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = rustix::event::Timespec::try_from(left).ok();
-            let mut fds = [
-                PollFd::from_borrowed_fd(pidfd, PollFlags::IN),
-                PollFd::from_borrowed_fd(
-                    self.controller.as_ref().map_or(pidfd, |controller| controller.as_fd()),
-                    PollFlags::empty(), // only the hang-up, which is always reported
-                ),
-            ];
-            match poll(&mut fds, timeout.as_ref()) {
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(errno) => return Err(NoWitness::Wait(errno)),
-                Ok(0) => return Ok(None),
-                Ok(_) if fds[0].revents().contains(PollFlags::IN) => return Ok(Some(())),
-                Ok(_) => return Err(NoWitness::Abandoned(Abandoned)),
+            let ended = sys::sigchld::await_child(left.min(LOOKS));
+            let child = child().map_err(NoWitness::of)?;
+            match child {
+                Some(child) if ended == Some(child) || has_ended(child) => {
+                    return Ok((child, true));
+                }
+                Some(child) if left.is_zero() => return Ok((child, false)),
+                None if left.is_zero() => return Err(NoWitness::NestGone),
+                _ => {}
+            }
+            if ended.is_none() && self.is_abandoned() {
+                return Err(NoWitness::Abandoned(Abandoned));
             }
         }
     }
 
-    /// How the child ended. It is a zombie before this and nothing after.
-    fn reap(&self, pidfd: BorrowedFd<'_>) -> Result<Ending, NoWitness> {
-        let status = retry(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | ANY_KIND))
-            .map_err(NoWitness::Wait)?
-            .ok_or(NoWitness::Wait(rustix::io::Errno::CHILD))?;
-        Ok(ending(&status))
+    /// Whether the controller is gone.
+    fn is_abandoned(&self) -> bool {
+        let Some(controller) = &self.controller else { return false };
+        // No events: only the hang-up, which is always reported.
+        let mut fds = [PollFd::from_borrowed_fd(controller.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
     }
+}
+
+impl NoWitness {
+    fn of(none: NoVictim) -> NoWitness {
+        match none {
+            NoVictim::Fork(errno) => NoWitness::Fork(errno),
+            NoVictim::Gone => NoWitness::NestGone,
+        }
+    }
+}
+
+/// How the child ended. It is a zombie before this and nothing after.
+fn reap(child: Pid) -> Result<Ending, NoWitness> {
+    let status = retry(|| waitid(WaitId::Pid(child), WaitIdOptions::EXITED))
+        .map_err(NoWitness::Wait)?
+        .ok_or(NoWitness::Wait(rustix::io::Errno::CHILD))?;
+    Ok(ending(&status))
 }
 
 fn ending(status: &WaitIdStatus) -> Ending {
@@ -290,9 +315,17 @@ fn ending(status: &WaitIdStatus) -> Ending {
     }
 }
 
-fn is_stopped(pidfd: BorrowedFd<'_>) -> bool {
-    let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT | ANY_KIND;
-    matches!(waitid(WaitId::PidFd(pidfd), options), Ok(Some(status)) if status.stopped())
+fn has_ended(child: Pid) -> bool {
+    is(child, WaitIdOptions::EXITED).is_some()
+}
+
+fn is_stopped(child: Pid) -> bool {
+    is(child, WaitIdOptions::STOPPED).is_some_and(|status| status.stopped())
+}
+
+fn is(child: Pid, state: WaitIdOptions) -> Option<WaitIdStatus> {
+    let options = state | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(child), options).ok().flatten()
 }
 
 fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {

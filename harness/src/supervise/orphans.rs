@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::sys::ANY_KIND;
-
 /// Kills and reaps every child of this process but those in `keep`. Gives how many were not gone
 /// after `grace`.
 pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
@@ -27,8 +25,7 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
         for pid in &left {
             let _ = kill_process(*pid, Signal::KILL);
             if !keep.is_empty() {
-                let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | ANY_KIND;
-                let _ = waitid(WaitId::Pid(*pid), options);
+                let _ = waitid(WaitId::Pid(*pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
             }
         }
         let done = !keep.is_empty() && left.is_empty();
@@ -40,8 +37,8 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
     }
 }
 
-/// The same, of a worker that has a nest and has this list of its children open. Not by a wait, which cannot
-/// leave out the nest alone: whatever a victim forks with CLONE_PARENT is a child of the same kind.
+/// The same, of a worker that has a nest and has this list of its children open: a wait could not leave out
+/// the nest alone.
 pub fn sweep_orphans_beside(nest: Pid, list: &File, grace: Duration) -> usize {
     if is_only_child(nest, list) { 0 } else { sweep_orphans(&[nest], grace) }
 }
@@ -63,7 +60,7 @@ pub fn open_children() -> Option<File> {
 /// Reaps every child that has ended; true when none at all is left.
 fn reap_all() -> bool {
     loop {
-        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | ANY_KIND) {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return false,
             Err(_) => return true, // ECHILD

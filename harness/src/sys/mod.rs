@@ -20,6 +20,7 @@ mod namespace;
 mod nest;
 mod record;
 mod scene;
+pub mod sigchld;
 mod spawn;
 mod system_call;
 
@@ -32,7 +33,7 @@ pub use inheritance::{Inheritance, can_keep_back, keep_back};
 pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use namespace::{forget_segment, own_ipc_namespace};
-pub use nest::{ANY_KIND, Nest, NoVictim};
+pub use nest::{Nest, NoVictim};
 pub use record::{Record, SharedRecord, Slot, SlotState};
 pub use scene::set_cursor;
-pub use spawn::{Spawned, fork_worker, spawn};
+pub use spawn::{fork_worker, spawn};

@@ -1,11 +1,10 @@
 //! The fork.
 //!
 //! A victim is made by a bare clone(2), not by the C library's fork: nothing of the library's runs
-//! on either side of it, and CLONE_PIDFD (Linux 5.2) gives a descriptor for exactly this child in the
-//! same call, so that no reused pid can ever be waited for or killed in its place.
+//! on either side of it. Its process id is its own for as long as it has not been reaped, so that none
+//! can be waited for or killed in its place.
 
-use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 use nix::libc;
@@ -13,51 +12,50 @@ use rustix::process::Pid;
 
 use super::Child;
 use super::child::end;
+use super::sigchld;
 use super::system_call::system_call;
 
-/// A child that runs.
-#[derive(Debug)]
-pub struct Spawned {
-    /// Its process id, and that of the group which it leads.
-    pub pid: Pid,
-    /// A descriptor that becomes readable when it ends.
-    pub pidfd: OwnedFd,
-}
-
 /// Forks a child that runs `body`, in a process group of its own, and exits with what it gives.
+/// Gives its process id, which is the group's as well.
 ///
 /// The calling process must be single-threaded: the child has no other thread, and whatever lock
 /// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
 // SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
-pub fn spawn(body: impl FnOnce(Child) -> i32) -> Result<Spawned, nix::errno::Errno> {
-    let mut pidfd: libc::c_int = -1;
-    let flags = (libc::CLONE_PIDFD | libc::SIGCHLD) as usize;
-    let args = [flags, 0, (&raw mut pidfd) as usize, 0, 0, 0];
+pub fn spawn(body: impl FnOnce(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
+    match with_patience(|| clone(libc::SIGCHLD, None))? {
+        0 => end(body(begin())),
+        pid => i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH),
+    }
+}
+
+/// A fork with these flags; 0 in the child. Where `tid` is given, the kernel writes the child's process id
+/// there before the child runs (CLONE_PARENT_SETTID).
+#[inline(always)]
+pub(super) fn clone(
+    flags: i32,
+    tid: Option<&AtomicI32>,
+) -> Result<libc::c_long, nix::errno::Errno> {
+    let tid = tid.map_or(0, |tid| tid.as_ptr() as usize);
+    let args = [flags as usize, 0, tid, 0, 0, 0];
     // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
-    // stack means that), exactly as after fork(2). CLONE_PIDFD stores through the third argument on
-    // every architecture whose clone() takes it there (x86, arm64, riscv). The child does not return
-    // from this function.
-    let clone = || match unsafe { system_call(libc::SYS_clone, args) } {
+    // stack means that), exactly as after fork(2). The third argument is the place for the process id
+    // on every architecture whose clone() takes it there (x86, arm64, riscv).
+    match unsafe { system_call(libc::SYS_clone, args) } {
         error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
         pid => Ok(pid as libc::c_long),
-    };
-    match with_patience(clone)? {
-        0 => {
-            // Before anything that it may fork. A signal to the group that comes before this misses
-            // it, and the one by its descriptor does not.
-            let _ = rustix::process::setpgid(None, None);
-            end(body(Child::new()))
-        }
-        pid => {
-            // SAFETY: the kernel has just opened this descriptor for us; nobody else knows it.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            let pid =
-                i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)?;
-            Ok(Spawned { pid, pidfd })
-        }
     }
+}
+
+/// What a victim does first, before anything that it may fork. A signal to its group that comes before
+/// this misses it, and the one to itself does not.
+#[inline(always)]
+pub(super) fn begin() -> Child {
+    let child = Child::new();
+    let _ = child.call(libc::SYS_setpgid, [0; 6]);
+    sigchld::release(&child);
+    child
 }
 
 /// Forks a worker, which goes on as an ordinary Rust program: `body` and then exit.
