@@ -11,7 +11,8 @@ use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use tempfile::TempPath;
 
 use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Requirement, Step};
-use crate::victim::{FileSpec, Fill, Handed, NAME_BYTES};
+use crate::sys::NAME_BYTES;
+use crate::victim::{FileSpec, Fill, Handed};
 
 /// A place for files.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::supervise::{
 };
 use crate::sweep::Plan;
 use crate::sys::{Inheritance, Nest};
-use crate::victim::{Fill, Handed, Orders, Probe, Program, Question};
+use crate::victim::{Fill, Handed, Orders, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
 const CHILDREN: u64 = 20_000;
@@ -57,7 +57,7 @@ pub struct Measurer<'a> {
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; 2],
     /// What forks the children, once it pays; and how many such have been killed by somebody.
-    nest: Option<Nest<Question>>,
+    nest: Option<Nest>,
     lost_nests: u32,
     children: u64,
     journal: Journal<'a>,
@@ -251,7 +251,7 @@ impl<'a> Measurer<'a> {
 
     /// One child, on fresh files.
     fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
-        let specs = &self.program.files;
+        let specs = self.program.files;
         let contents = self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
             let specs = specs.iter().enumerate();
             let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
@@ -271,7 +271,7 @@ impl<'a> Measurer<'a> {
             *handed = made.handed();
             *file = Some(made);
         }
-        let (program, probe) = (&self.program, probe.copied());
+        let (program, probe) = (self.program, probe.copied());
         let handed = &handed[..specs.len().min(FILES)];
         let orders = Orders { program, probe, fill, files: handed };
         if self.nest.is_none() && self.children >= NEST_PAYS && self.lost_nests < NESTS {

@@ -88,7 +88,7 @@ fn laid_out(text: &str) -> Program<'static> {
 }
 
 impl Stage {
-    fn run(&self, body: impl FnOnce(Child) -> i32) -> Witness {
+    fn run(&self, body: impl Fn(Child) -> i32) -> Witness {
         let started = Instant::now();
         let steps = program().ops.len();
         let witness = self.supervisor.run_body(steps, &[], DEADLINE, body).expect("it was forked");
@@ -281,7 +281,7 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
     let program = laid_out(&text);
-    let orders = Orders { program: &program, probe: None, fill: Fill::Pattern, files: &[] };
+    let orders = Orders { program, probe: None, fill: Fill::Pattern, files: &[] };
     let witness = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
     assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);

@@ -46,7 +46,14 @@ impl Marked {
                 continue;
             };
             let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environment.split(|byte| *byte == 0).any(|word| word == self.mark.as_bytes()) {
+            let is_marked = match environment.is_empty() {
+                false => {
+                    environment.split(|byte| *byte == 0).any(|word| word == self.mark.as_bytes())
+                }
+                // The victims of a nest have none. Of whatever run they are, none may be an orphan for long.
+                true => is_faultmap(pid) && !is_faultmap(parent(&entry.path())),
+            };
+            if is_marked {
                 found.insert(pid, parent(&entry.path()));
             }
         }
@@ -92,6 +99,10 @@ fn parent(process: &Path) -> i32 {
     let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     fields.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
+fn is_faultmap(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "faultmap\n")
 }
 
 /// Whether this machine does not isolate so far; said, so that no test passes in silence.

@@ -87,7 +87,7 @@ fn exit_code(pid: Pid) -> i32 {
 }
 
 /// What a child below such a worker exits with, or [`KILLED`] and the signal.
-fn child(files: &Path, body: impl FnOnce(&Child) -> i32) -> i32 {
+fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
     exit_code(worker(files, |supervisor| {
         match supervisor.run_body(1, &[], DEADLINE, |child| body(&child)).map(|ran| ran.ending) {
             Ok(Ending::Exited(code)) => code,

@@ -5,8 +5,8 @@
 
 use nix::libc;
 
+use super::ending::Ending;
 use super::evidence::{Evidence, SlotEvidence};
-use super::life::Ending;
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };

@@ -6,16 +6,15 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use serde::{Deserialize, Serialize};
 
+use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::evidence::Evidence;
 use super::orphans;
 use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord};
-use crate::victim::{self, Orders, Program, Question};
+use crate::victim::{self, Orders, Program};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
@@ -26,22 +25,6 @@ const LOOKS: Duration = Duration::from_millis(50);
 
 /// Descriptors that any case gets, so that none of its steps fails for what the caller has set.
 const DESCRIPTORS: u64 = 64;
-
-/// How a child ended, as the kernel tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
-    /// It called `_exit` with this status.
-    Exited(i32),
-    /// This signal killed it.
-    Killed(i32),
-    /// It was still there at the deadline, and was killed.
-    TimedOut {
-        /// It was stopped then.
-        stopped: bool,
-    },
-    /// It was killed, and is still there: the kernel does not let it go.
-    Stuck,
-}
 
 /// Everything that is known of one child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,13 +42,15 @@ pub struct Witness {
 pub struct Supervisor {
     record: &'static SharedRecord,
     arena: Arena,
-    /// Becomes readable or hangs up when the controller is gone.
+    /// Becomes readable or hangs up when the controller is gone, and when that was last looked at.
     controller: Option<OwnedFd>,
+    looked: Cell<Instant>,
     own_pid: i32,
     /// Victims need not be given all of this process's memory.
-    keeps_back: bool,
-    /// Bytes that this process had mapped when it last kept memory back.
+    keeps_back: Cell<bool>,
+    /// Bytes that this process had mapped when it last kept memory back, and where its stack was.
     mapped: Cell<u64>,
+    stack: Cell<(usize, usize)>,
     /// The kernel's list of this process's children.
     children: Option<File>,
 }
@@ -113,74 +98,96 @@ impl Supervisor {
         sys::sigchld::hold()?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
-        let (keeps_back, mapped) = (sys::can_keep_back(), Cell::new(0));
-        let children = orphans::open_children();
-        Ok(Supervisor { record, arena, controller, own_pid, keeps_back, mapped, children })
+        Ok(Supervisor {
+            record,
+            arena,
+            controller,
+            looked: Cell::new(Instant::now()),
+            own_pid,
+            keeps_back: Cell::new(sys::can_keep_back()),
+            mapped: Cell::new(0),
+            stack: Cell::new((0, 0)),
+            children: orphans::open_children(),
+        })
     }
 
     /// From here on victims are given no more of this process's memory than they need, see
-    /// [`sys::keep_back`]; to be repeated where more may have been allocated.
+    /// [`sys::keep_back`]; to be repeated where more may have been allocated. Where a child cannot live so,
+    /// because of a C library that wants more than those that are known, they are given all of it.
     pub fn keep_back(&self, inheritance: &Inheritance) {
         let mapped = sys::mapped_bytes();
-        if self.keeps_back && self.mapped.replace(mapped) != mapped {
-            sys::keep_back(inheritance);
+        if !self.keeps_back.get() || self.mapped.get() == mapped {
+            return;
         }
+        let is_first = self.mapped.replace(mapped) == 0;
+        let stack = sys::keep_back(inheritance);
+        self.stack.set((stack.start, stack.end));
+        if is_first && !self.child_lives() {
+            sys::give_back();
+            self.keeps_back.set(false);
+        }
+    }
+
+    fn child_lives(&self) -> bool {
+        const ALIVE: i32 = 42;
+        let ran = self.run_body(0, &[], GRACE, |_| ALIVE);
+        ran.is_ok_and(|ran| ran.ending == Ending::Exited(ALIVE))
     }
 
     /// Runs one child through the program, up to the probe or to the end.
     pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
-        let (arena, own_pid) = (self.arena, self.own_pid);
-        let record: &sys::Record = self.record; // the reference itself lies in memory that is kept back
+        victim::ask(self.record, orders);
         let program = orders.program;
-        self.run_body(program.ops.len(), &program.segments, deadline, |child| {
-            victim::run(child, orders, record, arena, own_pid)
-        })
+        let (record, arena, own_pid) = self.what_victims_need();
+        // A function of its own here and in a nest: so it is inlined where it starts, see `victim::run`.
+        let body = move |child| victim::run(child, program, record, arena, own_pid);
+        self.run_body(program.ops.len(), program.segments, deadline, body)
     }
 
     /// A process that forks the victims of a program at less cost, see [`Nest`]. `None` where it cannot be
     /// had, or would not help.
-    pub fn nest(&self, program: &Program<'_>) -> Option<Nest<Question>> {
-        let (arena, own_pid) = (self.arena, self.own_pid);
-        let record: &sys::Record = self.record;
-        self.nest_of(|child, question: &Question| {
-            victim::run(child, &question.orders(program), record, arena, own_pid)
-        })
+    pub fn nest(&self, program: Program<'_>) -> Option<Nest> {
+        let (record, arena, own_pid) = self.what_victims_need();
+        self.nest_of(move |child| victim::run(child, program, record, arena, own_pid))
+    }
+
+    /// By value, since this supervisor lies in memory that is kept back.
+    fn what_victims_need(&self) -> (&'static sys::Record, Arena, i32) {
+        (self.record, self.arena, self.own_pid)
     }
 
     /// A nest for any body, as [`Supervisor::run_body`] is for one child.
-    pub fn nest_of<T: Copy>(&self, body: impl Fn(Child, &T) -> i32) -> Option<Nest<T>> {
-        let helps = self.keeps_back && self.children.is_some();
-        helps.then(|| Nest::start(body).ok()).flatten()
+    pub fn nest_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<Nest> {
+        let helps = self.keeps_back.get() && self.children.is_some();
+        let (start, end) = self.stack.get();
+        helps.then(|| Nest::start(start..end, body).ok()).flatten()
     }
 
     /// Runs one child of a nest that was made for this program.
     pub fn run_in(
         &self,
-        nest: &Nest<Question>,
+        nest: &Nest,
         orders: &Orders<'_>,
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
+        victim::ask(self.record, orders);
         let Program { ops, segments, .. } = orders.program;
-        self.run_question_in(nest, orders.question(), ops.len(), segments, deadline)
+        self.run_body_in(nest, ops.len(), segments, deadline)
     }
 
     /// Runs one child of any nest. Where that turns out to be gone, so is everything that it forked.
-    pub fn run_question_in<T: Copy>(
+    pub fn run_body_in(
         &self,
-        nest: &Nest<T>,
-        question: T,
+        nest: &Nest,
         steps: usize,
         segments: &[usize],
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
         let started = Instant::now();
         self.record.clear(steps);
-        nest.ask(question);
-        let sweep = || match &self.children {
-            Some(list) => orphans::sweep_orphans_beside(nest.pid(), list, GRACE),
-            None => orphans::sweep_orphans(&[nest.pid()], GRACE),
-        };
-        let watched = self.watch(|| nest.victim(), started, steps, segments, deadline, sweep);
+        nest.ask();
+        let beside = [nest.pid()];
+        let watched = self.watch(|| nest.victim(), &beside, started, steps, segments, deadline);
         if let Err(NoWitness::NestGone) = watched {
             nest.end();
             let left = orphans::sweep_orphans(&[], GRACE);
@@ -196,36 +203,37 @@ impl Supervisor {
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-        body: impl FnOnce(Child) -> i32,
+        body: impl Fn(Child) -> i32,
     ) -> Result<Witness, NoWitness> {
         let started = Instant::now();
         self.record.clear(steps);
         let child = sys::spawn(body).map_err(NoWitness::Fork)?;
-        let sweep = || orphans::sweep_orphans(&[], GRACE);
-        self.watch(|| Ok(Some(child)), started, steps, segments, deadline, sweep)
+        self.watch(|| Ok(Some(child)), &[], started, steps, segments, deadline)
     }
 
-    /// From a child's first moment to the last of its descendants, whom `sweep` kills and counts. Which
-    /// child it is need not be known before it runs.
+    /// From a child's first moment to the last of its descendants: afterwards nobody is left but those
+    /// `beside` it. Which child it is need not be known before it runs.
     fn watch(
         &self,
         child: impl Fn() -> Result<Option<Pid>, NoVictim>,
+        beside: &[Pid],
         started: Instant,
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-        sweep: impl Fn() -> usize,
     ) -> Result<Witness, NoWitness> {
-        let ended = self.await_end(child, started + deadline);
-        let (child, ended) = match ended {
+        let (child, ended) = match self.await_end(child, started + deadline) {
             Ok(pair) => pair,
+            Err(NoWitness::NestGone) => return Err(NoWitness::NestGone),
             Err(error) => {
-                if !matches!(error, NoWitness::NestGone) {
-                    sweep();
-                }
+                orphans::sweep_orphans(beside, GRACE);
                 return Err(error);
             }
         };
+        if ended && self.left_nobody(child, beside) {
+            let ending = reap(child).map_err(NoWitness::Wait)?;
+            return Ok(self.witness(ending, started, steps, segments));
+        }
         let stopped = !ended && is_stopped(child);
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
         let _ = kill_process_group(child, Signal::KILL);
@@ -234,19 +242,35 @@ impl Supervisor {
             let _ = kill_process(child, Signal::KILL);
         }
         let ending = match ended {
-            true => reap(child)?,
+            true => reap(child).map_err(NoWitness::Wait)?,
             false => match self.await_end(|| Ok(Some(child)), Instant::now() + GRACE) {
                 Ok((_, true)) => {
-                    reap(child)?;
+                    reap(child).map_err(NoWitness::Wait)?;
                     Ending::TimedOut { stopped }
                 }
                 _ => Ending::Stuck,
             },
         };
-        let left = sweep();
+        let left = orphans::sweep_orphans(beside, GRACE);
         if left > 0 {
             return Err(NoWitness::Left(left));
         }
+        Ok(self.witness(ending, started, steps, segments))
+    }
+
+    /// Whether this child, which has ended, has left nobody behind: as nearly always, and told by one read.
+    fn left_nobody(&self, child: Pid, beside: &[Pid]) -> bool {
+        self.children.as_ref().is_some_and(|list| orphans::are_all(child, beside, list))
+    }
+
+    /// What is known of a child when nobody is left of it. Its shared memory segments go, too.
+    fn witness(
+        &self,
+        ending: Ending,
+        started: Instant,
+        steps: usize,
+        segments: &[usize],
+    ) -> Witness {
         let evidence = Evidence::read(self.record, steps);
         let made = segments.iter().filter_map(|step| evidence.slots.get(*step));
         for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {
@@ -254,7 +278,7 @@ impl Supervisor {
                 sys::forget_segment(id);
             }
         }
-        Ok(Witness { ending, evidence, elapsed: started.elapsed() })
+        Witness { ending, evidence, elapsed: started.elapsed() }
     }
 
     /// Waits until the child has ended (`true`) or the deadline has passed.
@@ -264,10 +288,12 @@ impl Supervisor {
         deadline: Instant,
     ) -> Result<(Pid, bool), NoWitness> {
         loop {
+            if self.is_abandoned() {
+                return Err(NoWitness::Abandoned(Abandoned));
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             let ended = sys::sigchld::await_child(left.min(LOOKS));
-            let child = child().map_err(NoWitness::of)?;
-            match child {
+            match child().map_err(NoWitness::of)? {
                 Some(child) if ended == Some(child) || has_ended(child) => {
                     return Ok((child, true));
                 }
@@ -275,15 +301,16 @@ impl Supervisor {
                 None if left.is_zero() => return Err(NoWitness::NestGone),
                 _ => {}
             }
-            if ended.is_none() && self.is_abandoned() {
-                return Err(NoWitness::Abandoned(Abandoned));
-            }
         }
     }
 
-    /// Whether the controller is gone.
+    /// Whether the controller is gone, by a look that is taken now and then.
     fn is_abandoned(&self) -> bool {
         let Some(controller) = &self.controller else { return false };
+        if self.looked.get().elapsed() < LOOKS {
+            return false;
+        }
+        self.looked.set(Instant::now());
         // No events: only the hang-up, which is always reported.
         let mut fds = [PollFd::from_borrowed_fd(controller.as_fd(), PollFlags::empty())];
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
@@ -295,44 +322,6 @@ impl NoWitness {
         match none {
             NoVictim::Fork(errno) => NoWitness::Fork(errno),
             NoVictim::Gone => NoWitness::NestGone,
-        }
-    }
-}
-
-/// How the child ended. It is a zombie before this and nothing after.
-fn reap(child: Pid) -> Result<Ending, NoWitness> {
-    let status = retry(|| waitid(WaitId::Pid(child), WaitIdOptions::EXITED))
-        .map_err(NoWitness::Wait)?
-        .ok_or(NoWitness::Wait(rustix::io::Errno::CHILD))?;
-    Ok(ending(&status))
-}
-
-fn ending(status: &WaitIdStatus) -> Ending {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Ending::Exited(code),
-        (None, Some(signal)) => Ending::Killed(signal),
-        (None, None) => Ending::Stuck,
-    }
-}
-
-fn has_ended(child: Pid) -> bool {
-    is(child, WaitIdOptions::EXITED).is_some()
-}
-
-fn is_stopped(child: Pid) -> bool {
-    is(child, WaitIdOptions::STOPPED).is_some_and(|status| status.stopped())
-}
-
-fn is(child: Pid, state: WaitIdOptions) -> Option<WaitIdStatus> {
-    let options = state | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(child), options).ok().flatten()
-}
-
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            result => return result,
         }
     }
 }

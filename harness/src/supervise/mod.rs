@@ -6,6 +6,7 @@
 
 mod classify;
 mod cores;
+mod ending;
 mod evidence;
 mod life;
 mod orphans;
@@ -13,7 +14,8 @@ mod watch;
 
 pub use classify::{probe_outcome, step_results, unsteady};
 pub use cores::Cores;
+pub use ending::Ending;
 pub use evidence::{Evidence, SlotEvidence};
-pub use life::{Abandoned, Ending, NoWitness, Supervisor, Witness};
+pub use life::{Abandoned, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};
 pub use watch::{bury, is_dead, kill_if_stopped};

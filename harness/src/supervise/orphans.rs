@@ -37,18 +37,19 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
     }
 }
 
-/// The same, of a worker that has a nest and has this list of its children open: a wait could not leave out
-/// the nest alone.
-pub fn sweep_orphans_beside(nest: Pid, list: &File, grace: Duration) -> usize {
-    if is_only_child(nest, list) { 0 } else { sweep_orphans(&[nest], grace) }
-}
-
-fn is_only_child(pid: Pid, list: &File) -> bool {
-    let mut text = [0; 32];
+/// Whether this one and those beside it are all the children of this process, by this list of the kernel's.
+/// Then one that has ended has left nobody behind that could still be running: what it had forked has
+/// become this process's, and would stand here too.
+pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
+    let mut text = [0; 64];
     let read = list.read_at(&mut text, 0).unwrap_or(0);
-    let mut words = text[..read].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let first = words.next().and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
-    first == Some(pid.as_raw_nonzero().get()) && words.next().is_none()
+    let Some(Ok(text)) = text.get(..read).map(std::str::from_utf8) else { return false };
+    let is_known = |word: &str| {
+        let pid = word.parse().ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| pid == child || beside.contains(&pid))
+    };
+    let mut listed = text.split_whitespace();
+    listed.clone().count() == 1 + beside.len() && listed.all(is_known)
 }
 
 /// The list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.

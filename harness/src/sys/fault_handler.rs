@@ -68,7 +68,7 @@ fn handle(signal: libc::c_int) -> Result<(), nix::errno::Errno> {
     const SA_RESTORER: u64 = 0x0400_0000;
     let action = KernelAction {
         handler: on_fault as *const () as usize,
-        flags: FLAGS as u64 | SA_RESTORER,
+        flags: u64::from(FLAGS as u32) | SA_RESTORER,
         restorer: faultmap_restorer as *const () as usize,
         mask: 0,
     };

@@ -8,6 +8,7 @@
 //! names, which is a harness error and no answer.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::ptr::NonNull;
 
 use nix::libc;
@@ -105,8 +106,8 @@ pub fn can_keep_back() -> bool {
 
 /// Keeps all private memory of this process back from its victims, but for this program's own code and
 /// data, the stack, and `inheritance`. To be repeated after much has been allocated. Does nothing
-/// where /proc is not mounted.
-pub fn keep_back(inheritance: &Inheritance) {
+/// where /proc is not mounted. Gives the addresses of the stack.
+pub fn keep_back(inheritance: &Inheritance) -> Range<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     // The compiler may call memcpy for any move of a value: that page of libc stays.
     let (code, memcpy) = (keep_back as *const () as usize, libc::memcpy as *const () as usize);
@@ -117,6 +118,7 @@ pub fn keep_back(inheritance: &Inheritance) {
     let areas: Vec<Area<'_>> = maps.lines().filter_map(Area::of_line).collect();
     let own = areas.iter().find(|area| area.holds(code)).map_or("", |area| area.name);
     let mut end_of_own = 0;
+    let mut own_stack = 0..0;
     for area in areas {
         // What has no name and follows the program's own data is the rest of it (.bss).
         let is_own = area.name == own || area.start == end_of_own && area.name.is_empty();
@@ -125,6 +127,7 @@ pub fn keep_back(inheritance: &Inheritance) {
         }
         // On other architectures the kernel returns from a handler through [vdso].
         if area.holds(stack) {
+            own_stack = area.start..area.end;
             // What lies below the frames in use was left by calls that have returned.
             let end = (stack - OWN_FRAME) / page * page;
             let length = end.saturating_sub(area.start);
@@ -139,6 +142,16 @@ pub fn keep_back(inheritance: &Inheritance) {
         // only victims are forked from here on, which need none of it.
         let _ =
             unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDontFork) };
+    }
+    own_stack
+}
+
+/// Undoes [`keep_back`]: victims are given everything.
+pub fn give_back() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for area in maps.lines().filter_map(Area::of_line) {
+        // SAFETY: the advice changes nothing for this process.
+        let _ = unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDoFork) };
     }
 }
 

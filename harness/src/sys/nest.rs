@@ -11,11 +11,12 @@
 //!
 //! Worker and nest talk through memory that no victim has. The worker wakes its nest (futex(2)) and
 //! sleeps until a child has ended: a nest that has forked says nothing, the kernel has written the
-//! victim's process id down before the victim ran (CLONE_PARENT_SETTID). Whatever becomes of a nest, the
-//! worker finds it gone and goes on without.
+//! victim's process id down before the victim ran (CLONE_PARENT_SETTID). All victims of a nest start with
+//! the same memory; what one is to do stands in the record. Whatever becomes of a nest, the worker finds
+//! it gone and goes on without.
 
-use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicU32};
 
@@ -23,28 +24,26 @@ use nix::libc;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Child;
-use super::child::end;
 use super::record::SharedMemory;
+use super::scene::lay_on_stack;
 use super::sigchld;
-use super::spawn::{begin, clone, with_patience};
-use super::system_call::checked;
+use super::spawn::{fork_victim, with_patience};
+use super::system_call::{checked, system_call};
 
 /// What lies between worker and nest.
 #[derive(Debug)]
 #[repr(C)]
-struct Desk<T> {
+struct Desk {
     /// How many victims have been asked for.
     asked: AtomicU32,
     /// The process id of the last one, or -errno; 0 for as long as there is neither.
     pid: AtomicI32,
-    /// What the victim is to do.
-    question: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// Forks victims, each with a question of its own, for as long as it lives.
+/// Forks victims, one after the other, for as long as it lives.
 #[derive(Debug)]
-pub struct Nest<T> {
-    desk: SharedMemory<Desk<T>>,
+pub struct Nest {
+    desk: SharedMemory<Desk>,
     pid: Pid,
     asked: Cell<u32>,
     reaped: Cell<bool>,
@@ -59,16 +58,19 @@ pub enum NoVictim {
     Gone,
 }
 
-impl<T: Copy> Nest<T> {
-    /// Forks a nest whose victims run `body` with their question, and exit with what it gives. What
-    /// `body` needs must lie where victims have it, see [`super::keep_back`].
+impl Nest {
+    /// Forks a nest whose victims run `body`, and exit with what it gives. What `body` needs must lie where
+    /// victims have it, see [`super::keep_back`]; they do not have `stack`, which is that of this process.
     ///
     /// The calling process must be single-threaded. Fails as clone(2) and mmap(2) do.
-    pub fn start(body: impl Fn(Child, &T) -> i32) -> Result<Nest<T>, nix::errno::Errno> {
+    pub fn start<F: Fn(Child) -> i32 + Copy>(
+        stack: Range<usize>,
+        body: F,
+    ) -> Result<Nest, nix::errno::Errno> {
         let desk = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let pid = fork_nest(&desk, own, body)?;
+        let pid = fork_nest(&desk, own, &stack, lay_on_stack(&body))?;
         Ok(Nest { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
@@ -77,14 +79,12 @@ impl<T: Copy> Nest<T> {
         self.pid
     }
 
-    /// Has a victim forked, with this question. The last one must have been reaped.
-    pub fn ask(&self, question: T) {
+    /// Has a victim forked. The last one must have been reaped.
+    pub fn ask(&self) {
         let number = self.asked.get().wrapping_add(1);
         self.asked.set(number);
         let desk = self.desk();
         desk.pid.store(0, Relaxed);
-        // SAFETY: the nest reads it after `asked` has changed, and once.
-        unsafe { (*desk.question.get()).write(question) };
         desk.asked.store(number, Release);
         wake(&desk.asked);
     }
@@ -108,14 +108,11 @@ impl<T: Copy> Nest<T> {
         !matches!(waitid(WaitId::Pid(self.pid), options), Ok(None))
     }
 
-    fn desk(&self) -> &Desk<T> {
-        // SAFETY: zero is a valid value of every field, and all but the question are atomics; who may
-        // touch that when is told by them.
+    fn desk(&self) -> &Desk {
+        // SAFETY: zero is a valid value of every field, and all are atomics.
         unsafe { self.desk.at().as_ref() }
     }
-}
 
-impl<T> Nest<T> {
     /// Kills it, and has nothing left of it but what it forked.
     pub fn end(&self) {
         if self.reaped.replace(true) {
@@ -127,27 +124,38 @@ impl<T> Nest<T> {
     }
 }
 
-impl<T> Drop for Nest<T> {
+impl Drop for Nest {
     fn drop(&mut self) {
         self.end();
     }
 }
 
 /// The nest's own code, which lies with that of its victims.
+///
+/// Nothing large is moved about in there, or in a victim: a memcpy of some length looks up in the C
+/// library's data how long it is worth while to be clever, and neither has those.
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
-fn fork_nest<T: Copy>(
-    desk: &SharedMemory<Desk<T>>,
+fn fork_nest<F: Fn(Child) -> i32>(
+    desk: &SharedMemory<Desk>,
     worker: i32,
-    body: impl Fn(Child, &T) -> i32,
+    stack: &Range<usize>,
+    body: *const F,
 ) -> Result<Pid, nix::errno::Errno> {
     let address = desk.at();
-    match with_patience(|| clone(libc::CLONE_FILES | libc::SIGCHLD, None))? {
+    let flags = (libc::CLONE_FILES | libc::SIGCHLD) as usize;
+    // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
+    // stack means that), exactly as after fork(2), but for the table of descriptors.
+    let fork = || match unsafe { system_call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) } {
+        error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
+        pid => Ok(pid as libc::c_long),
+    };
+    match with_patience(fork)? {
         0 => {
             // SAFETY: the worker has mapped it for at least as long as this process lives.
-            let desk: &Desk<T> = unsafe { address.as_ref() };
-            live(desk, worker, body)
+            let desk: &Desk = unsafe { address.as_ref() };
+            live(desk, worker, stack, body)
         }
         pid => i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH),
     }
@@ -155,53 +163,33 @@ fn fork_nest<T: Copy>(
 
 /// A nest's whole life.
 #[inline(always)]
-fn live<T: Copy>(desk: &Desk<T>, worker: i32, body: impl Fn(Child, &T) -> i32) -> ! {
+fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, body: *const F) -> ! {
     let nest = Child::new();
     let kill = libc::SIGKILL as usize;
     let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
     sigchld::release(&nest);
-    let at = std::ptr::from_ref(desk) as usize;
-    let bytes = size_of::<Desk<T>>();
-    let kept = nest.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0]);
+    let keep_back = |at: usize, bytes: usize| {
+        nest.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0])
+    };
+    // The stack for speed alone: what this process writes there it would have to copy after each fork.
+    let _ = keep_back(stack.start, stack.len());
+    let kept = keep_back(std::ptr::from_ref(desk) as usize, size_of::<Desk>());
     if kept.is_err() || nest.call(libc::SYS_getppid, [0; 6]) != Ok(worker as usize) {
         nest.exit(1);
     }
     let mut done = 0;
-    let mut question = MaybeUninit::uninit();
     loop {
         while desk.asked.load(Acquire) == done {
             wait(&desk.asked, done);
         }
         done = desk.asked.load(Acquire);
-        let question = take(&desk.question, &mut question);
-        match clone(libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID, Some(&desk.pid)) {
-            Ok(0) => end(body(begin(), question)),
-            Ok(_) => {}
-            Err(errno) => {
-                desk.pid.store(-(errno as i32), Release);
-                let told = [worker as usize, libc::SIGCHLD as usize, 0, 0, 0, 0];
-                let _ = nest.call(libc::SYS_kill, told);
-            }
+        let flags = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
+        if let Err(errno) = fork_victim(flags, Some(&desk.pid), body) {
+            desk.pid.store(-(errno as i32), Release);
+            let told = [worker as usize, libc::SIGCHLD as usize, 0, 0, 0, 0];
+            let _ = nest.call(libc::SYS_kill, told);
         }
     }
-}
-
-/// The question, in memory that victims have.
-///
-/// Word by word, and not moved from there: a memcpy of this length looks up in the C library's data how
-/// long it is worth while to be clever, and a nest does not have those.
-#[inline(always)]
-fn take<'a, T: Copy>(place: &UnsafeCell<MaybeUninit<T>>, taken: &'a mut MaybeUninit<T>) -> &'a T {
-    const { assert!(align_of::<T>() == align_of::<usize>()) };
-    let to: *mut MaybeUninit<usize> = taken.as_mut_ptr().cast();
-    let from: *const MaybeUninit<usize> = place.get().cast();
-    for word in 0..size_of::<T>() / size_of::<usize>() {
-        // SAFETY: both hold so many words, see the assertion. The worker has written before it asked, and
-        // a copy of plain values is as good as they are.
-        unsafe { to.add(word).write(from.add(word).read_volatile()) };
-    }
-    // SAFETY: every word of it has been written.
-    unsafe { taken.assume_init_ref() }
 }
 
 /// futex(2): sleeps while the word holds this value. Returns early now and then.

@@ -7,15 +7,15 @@
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::scene;
 use crate::case::RUNS;
-use crate::case::limits::{BLOCKS, STEPS, VARIABLES};
+use crate::case::limits::{BLOCKS, FILES, STEPS, VARIABLES};
 
-/// What the victim tells of itself.
+/// What a victim is asked, and what it tells of itself.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Record {
@@ -31,11 +31,44 @@ pub struct Record {
     pub sent_by: AtomicI32,
     /// One futex word for each `process` block: 0 wait, 1 go.
     pub go: [AtomicU32; BLOCKS],
+    /// What it is asked.
+    pub question: Question,
     /// What the variables hold: descriptors, addresses, ids.
     pub values: [AtomicU64; VARIABLES],
     /// One for each step.
     pub slots: [Slot; STEPS],
 }
+
+/// What a victim is asked: one access, and the files to make it with.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Question {
+    /// The op of the sweep; `u64::MAX` where there is no access to make.
+    pub sweep: AtomicU64,
+    /// Which byte, relative to the map.
+    pub at: AtomicI64,
+    /// How it is touched, by number.
+    pub access: AtomicU32,
+    /// 1 where the files hold return instructions.
+    pub code: AtomicU32,
+    /// By number.
+    pub files: [QuestionFile; FILES],
+}
+
+/// A file as it was made for one probe.
+#[repr(C)]
+#[derive(Debug)]
+pub struct QuestionFile {
+    /// The harness's own descriptor.
+    pub descriptor: AtomicI32,
+    /// The folder in which it has a name; -1 where it has none.
+    pub folder: AtomicI32,
+    /// That name, with a zero at its end.
+    pub name: [AtomicU8; NAME_BYTES],
+}
+
+/// Bytes of a file's name, the zero at its end included.
+pub const NAME_BYTES: usize = 24;
 
 /// What the victim tells of one step.
 #[repr(C)]

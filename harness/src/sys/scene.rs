@@ -1,9 +1,10 @@
-//! What a victim writes to of its own: one page, where that is enough.
+//! What a victim writes to of its own: two pages, where that is enough.
 //!
 //! After a fork every page of private memory that the child writes to is copied, which costs more than most
-//! system calls. So what a victim writes lies together: the stack of the fault handler, since a case
-//! may have unmapped or overrun the usual one; right above it the step at hand; and above that the
-//! room for what [`super::Inheritance`] lays out. Private memory: each process of a victim has its own.
+//! system calls. So what a victim writes lies together: its stack, right above that the step at hand,
+//! and above that the room for what [`super::Inheritance`] lays out; and below, the stack of the fault
+//! handler, since a case may have overrun the usual one. Private memory: each process of a victim has
+//! its own.
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
@@ -14,21 +15,24 @@ use nix::libc;
 
 /// Bytes for the steps of a case: more than the longest case file can ask for.
 pub(super) const ROOM_BYTES: usize = 1 << 20;
-/// What is left of the last page of the stack holds the first notes of a case, about twenty maps.
-const STACK_BYTES: usize = 32 * 1024 - 1024;
+const HANDLER_STACK_BYTES: usize = 32 * 1024;
+/// What is left of the last page holds the first notes of a case, about twenty maps.
+const STACK_BYTES: usize = 64 * 1024 + 3 * 1024;
 
 #[repr(C, align(4096))]
 struct Scene {
+    handler_stack: UnsafeCell<[u8; HANDLER_STACK_BYTES]>,
     stack: UnsafeCell<[u8; STACK_BYTES]>,
     cursor: AtomicUsize,
     room: UnsafeCell<[usize; ROOM_BYTES / size_of::<usize>()]>,
 }
 
-// SAFETY: only the kernel writes to the stack, on behalf of the one thread of a process, and only who has
-// taken the room writes there.
+// SAFETY: only the one thread of a victim, the kernel on its behalf, and who is about to fork one write to
+// the stacks, and only who has taken the room writes there.
 unsafe impl Sync for Scene {}
 
 static SCENE: Scene = Scene {
+    handler_stack: UnsafeCell::new([0; HANDLER_STACK_BYTES]),
     stack: UnsafeCell::new([0; STACK_BYTES]),
     cursor: AtomicUsize::new(0),
     room: UnsafeCell::new([0; ROOM_BYTES / size_of::<usize>()]),
@@ -47,7 +51,23 @@ pub(super) fn cursor() -> usize {
 
 /// The handler's stack, for sigaltstack(2): where it begins, and its bytes.
 pub(super) fn handler_stack() -> (*mut u8, usize) {
-    (SCENE.stack.get().cast(), STACK_BYTES)
+    (SCENE.handler_stack.get().cast(), HANDLER_STACK_BYTES)
+}
+
+/// Lays a copy of a value at the upper end of a victim's stack, which grows down from there. The value is
+/// to outlive what is made of the copy.
+pub(super) fn lay_on_stack<T>(value: &T) -> *const T {
+    /// What every ABI is content with.
+    const ALIGNMENT: usize = 16;
+    const { assert!(align_of::<T>() <= ALIGNMENT && size_of::<T>() <= STACK_BYTES / 4) };
+    let room = size_of::<T>().next_multiple_of(ALIGNMENT);
+    // SAFETY: it lies within the stack, which nobody is on in this process; STACK_BYTES is a multiple of
+    // the alignment, and so is where the stack begins.
+    unsafe {
+        let place: *mut T = SCENE.stack.get().cast::<u8>().add(STACK_BYTES - room).cast();
+        std::ptr::copy_nonoverlapping(value, place, 1);
+        place
+    }
 }
 
 /// The room, for one at a time; `None` where somebody has it.

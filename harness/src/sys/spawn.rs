@@ -12,50 +12,101 @@ use rustix::process::Pid;
 
 use super::Child;
 use super::child::end;
+use super::scene::lay_on_stack;
 use super::sigchld;
-use super::system_call::system_call;
 
 /// Forks a child that runs `body`, in a process group of its own, and exits with what it gives.
 /// Gives its process id, which is the group's as well.
 ///
 /// The calling process must be single-threaded: the child has no other thread, and whatever lock
 /// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
-// SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
-#[unsafe(link_section = "faultmap_victim")]
-#[inline(never)]
-pub fn spawn(body: impl FnOnce(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
-    match with_patience(|| clone(libc::SIGCHLD, None))? {
-        0 => end(body(begin())),
-        pid => i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH),
-    }
+pub fn spawn(body: impl Fn(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
+    let body = move |child: Child| {
+        sigchld::release(&child);
+        body(child)
+    };
+    let body = lay_on_stack(&body);
+    let pid = with_patience(|| fork_victim(libc::SIGCHLD, None, body))?;
+    i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
 }
 
-/// A fork with these flags; 0 in the child. Where `tid` is given, the kernel writes the child's process id
-/// there before the child runs (CLONE_PARENT_SETTID).
+/// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right below), and gives its process
+/// id. Where `tid` is given, the kernel writes it there before the victim runs (CLONE_PARENT_SETTID).
 #[inline(always)]
-pub(super) fn clone(
+pub(super) fn fork_victim<F: Fn(Child) -> i32>(
     flags: i32,
     tid: Option<&AtomicI32>,
+    body: *const F,
 ) -> Result<libc::c_long, nix::errno::Errno> {
     let tid = tid.map_or(0, |tid| tid.as_ptr() as usize);
-    let args = [flags as usize, 0, tid, 0, 0, 0];
-    // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
-    // stack means that), exactly as after fork(2). The third argument is the place for the process id
-    // on every architecture whose clone() takes it there (x86, arm64, riscv).
-    match unsafe { system_call(libc::SYS_clone, args) } {
+    // SAFETY: without CLONE_VM the child has a copy of the memory, as after fork(2). The body lies where
+    // it starts, and it does not come back.
+    match unsafe { clone_onto(flags as usize, tid, body as usize, start::<F>) } {
         error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
         pid => Ok(pid as libc::c_long),
     }
 }
 
-/// What a victim does first, before anything that it may fork. A signal to its group that comes before
-/// this misses it, and the one to itself does not.
-#[inline(always)]
-pub(super) fn begin() -> Child {
+/// A victim from its first instruction to its last.
+// SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
+#[unsafe(link_section = "faultmap_victim")]
+extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
     let child = Child::new();
+    // Before anything that it may fork. A signal to the group that comes before this misses it, and the
+    // one to the child itself does not.
     let _ = child.call(libc::SYS_setpgid, [0; 6]);
-    sigchld::release(&child);
-    child
+    // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
+    // not moved from there, see `super::nest`.
+    let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };
+    end(body(child))
+}
+
+/// clone(2), whose child calls `start` on a stack that begins below `stack`, with that address.
+///
+/// # Safety
+/// The flags must not let the child share memory, and `stack` must be aligned as a stack is.
+#[inline(always)]
+unsafe fn clone_onto(
+    flags: usize,
+    tid: usize,
+    stack: usize,
+    start: extern "C" fn(usize) -> !,
+) -> isize {
+    // Where the kernel takes the place for the process id: x86, arm64 and riscv take it third. Those that
+    // do not have all their registers named keep them (syscall(2)).
+    let result: isize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as the caller promises. The child gets no further than the call.
+    unsafe {
+        std::arch::asm!("syscall", "test rax, rax", "jnz 2f",
+            "xor ebp, ebp", "mov rdi, rsp", "call r9", "2:",
+            inlateout("rax") libc::SYS_clone as isize => result,
+            in("rdi") flags, in("rsi") stack, in("rdx") tid, in("r10") 0, in("r8") 0, in("r9") start,
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as the caller promises. The child gets no further than the call.
+    unsafe {
+        std::arch::asm!("svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x0, sp", "blr x9", "2:",
+            in("x8") libc::SYS_clone, inlateout("x0") flags as isize => result,
+            in("x1") stack, in("x2") tid, in("x3") 0, in("x4") 0, in("x9") start, options(nostack));
+    }
+    #[cfg(target_arch = "riscv64")]
+    // SAFETY: as the caller promises. The child gets no further than the call.
+    unsafe {
+        std::arch::asm!("ecall", "bnez a0, 2f", "li s0, 0", "mv a0, sp", "jalr t0", "2:",
+            in("a7") libc::SYS_clone, inlateout("a0") flags as isize => result,
+            in("a1") stack, in("a2") tid, in("a3") 0, in("a4") 0, in("t0") start, options(nostack));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+    {
+        // SAFETY: as the caller promises. The child goes on with a copy of this stack.
+        result = unsafe { system_call(libc::SYS_clone, [flags, 0, tid, 0, 0, 0]) };
+        if result == 0 {
+            start(stack)
+        }
+    }
+    result
 }
 
 /// Forks a worker, which goes on as an ordinary Rust program: `body` and then exit.

@@ -50,9 +50,9 @@ impl<'m> Compiler<'m> {
         Program {
             ops: memory.keep(&ops),
             into: memory.keep(&into),
-            files,
+            files: memory.keep(&files),
             processes: memory.keep(&processes),
-            segments,
+            segments: memory.keep(&segments),
             page,
             maps: Maps::none(ops.len(), memory),
         }

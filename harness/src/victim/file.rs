@@ -7,6 +7,7 @@ use nix::libc;
 use super::failure::SetupFailure;
 use super::perform::Victim;
 use super::program::Operand;
+use super::question;
 use super::see;
 use crate::sys::Slot;
 
@@ -20,20 +21,18 @@ impl Victim<'_> {
 
     /// Removes the name of a file of the harness. A memfd never had one.
     pub(super) fn unlink(&self, file: usize) -> Result<usize, i32> {
-        let handed = self.files.get(file).ok_or(libc::ENOENT)?;
-        let (folder, name) = handed.name.as_ref().ok_or(libc::ENOENT)?;
-        let name = name.as_ptr() as usize;
-        self.child.call(libc::SYS_unlinkat, [*folder as usize, name, 0, 0, 0, 0])
+        let (folder, name) = question::name(self.record, file).ok_or(libc::ENOENT)?;
+        self.child.call(libc::SYS_unlinkat, [folder as usize, name, 0, 0, 0, 0])
     }
 
     /// A descriptor for a file of the harness: a duplicate of the harness's own, or the file opened
     /// anew, as any process could that knows its path.
     #[inline(always)]
     pub(super) fn open_file(&self, file: usize, reopen: Option<i32>) -> Result<usize, i32> {
-        let Some(handed) = self.files.get(file) else {
+        let Some(descriptor) = question::descriptor(self.record, file) else {
             self.give_up(SetupFailure::File, libc::EBADF);
         };
-        let descriptor = handed.descriptor as usize;
+        let descriptor = descriptor as usize;
         let Some(flags) = reopen else {
             let dup = self.child.call(libc::SYS_dup, [descriptor, 0, 0, 0, 0, 0]);
             return dup.or_else(|errno| self.give_up(SetupFailure::File, errno));

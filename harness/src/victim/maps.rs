@@ -18,7 +18,7 @@ struct Map {
 
 /// The notes. They are laid out before the fork, so that a victim touches no more than the page that it
 /// writes to; each process has its own copy.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Maps<'m> {
     all: &'m [Cell<Map>],
     count: &'m Cell<usize>,

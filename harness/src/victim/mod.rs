@@ -15,13 +15,15 @@ mod perform;
 mod probe;
 mod process;
 mod program;
+mod question;
 mod see;
 mod signal;
 
 pub use failure::SetupFailure;
 pub use fill::Fill;
 pub use maps::Maps;
-pub use perform::{Orders, Question, run};
+pub use perform::run;
 pub use probe::{MARK, Probe};
-pub use program::{FileSpec, Handed, NAME_BYTES, Op, Program};
+pub use program::{FileSpec, Handed, Op, Program};
+pub use question::{Orders, ask};
 pub use see::unpack as unpack_run;

@@ -7,10 +7,11 @@ use nix::libc;
 use super::failure::SetupFailure;
 use super::fill::Fill;
 use super::probe::{self, Probe, Surroundings};
-use super::program::{Handed, Op, Operand, Program, Then};
+use super::program::{Op, Operand, Program, Then};
+use super::question;
 use super::see;
 use crate::case::Access;
-use crate::case::limits::{BLOCKS, FILES};
+use crate::case::limits::BLOCKS;
 use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_bytes, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
@@ -21,9 +22,8 @@ const FAILED: u64 = u64::MAX;
 /// A process that performs steps, and what it needs to know for it.
 pub(super) struct Victim<'a> {
     pub(super) child: &'a Child,
-    pub(super) program: &'a Program<'a>,
+    pub(super) program: Program<'a>,
     pub(super) record: &'a Record,
-    pub(super) files: &'a [Handed],
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
     arena: Arena,
@@ -35,47 +35,6 @@ pub(super) struct Victim<'a> {
     pub(super) in_block: bool,
 }
 
-/// What a victim is asked to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Orders<'a> {
-    /// The steps.
-    pub program: &'a Program<'a>,
-    /// The access to make; none where the program is to be performed to its end.
-    pub probe: Option<Probe>,
-    /// What the files hold.
-    pub fill: Fill,
-    /// The files, by number.
-    pub files: &'a [Handed],
-}
-
-/// The same without the program, as plain values: for a process that has the program already.
-#[derive(Debug, Clone, Copy)]
-pub struct Question {
-    probe: Option<Probe>,
-    fill: Fill,
-    files: [Handed; FILES],
-    count: usize,
-}
-
-impl Orders<'_> {
-    /// What is asked of the program.
-    pub fn question(&self) -> Question {
-        let mut files = [Handed { descriptor: -1, name: None }; FILES];
-        let count = self.files.len().min(FILES);
-        files[..count].copy_from_slice(&self.files[..count]);
-        Question { probe: self.probe, fill: self.fill, files, count }
-    }
-}
-
-impl Question {
-    /// Asked of this program.
-    #[inline(always)]
-    pub fn orders<'a>(&'a self, program: &'a Program<'a>) -> Orders<'a> {
-        let files = self.files.get(..self.count).unwrap_or_default();
-        Orders { program, probe: self.probe, fill: self.fill, files }
-    }
-}
-
 /// Performs the program up to the probe, or to its end where there is none, and exits.
 ///
 /// `supervisor` is the pid of the parent as it knows itself.
@@ -83,15 +42,19 @@ impl Question {
 /// All of a victim's own code is inlined into the function that forks, and so lies together: each stretch of
 /// 64 KiB of the program that a child touches is a page fault that maps sixteen pages.
 #[inline(always)]
-pub fn run(child: Child, orders: &Orders<'_>, record: &Record, arena: Arena, supervisor: i32) -> ! {
-    let Orders { program, probe, fill, files } = *orders;
+pub fn run(
+    child: Child,
+    program: Program<'_>,
+    record: &Record,
+    arena: Arena,
+    supervisor: i32,
+) -> ! {
     let mut victim = Victim {
         child: &child,
         program,
         record,
-        files,
-        probe,
-        fill,
+        probe: question::probe(record),
+        fill: question::fill(record),
         arena,
         strangers: [0; BLOCKS],
         end: program.ops.len(),
@@ -276,13 +239,12 @@ impl Victim<'_> {
             // The byte's instruction: where all have the same length, it begins at a multiple of it.
             address -= address % instruction_bytes();
         }
-        let files = |file: usize| self.files.get(file).map(|handed| handed.descriptor);
         let around = Surroundings {
             child: self.child,
             maps: &self.program.maps,
             fill: self.fill,
             page: self.program.page as usize,
-            files: &files,
+            record: self.record,
         };
         if let Err(errno) = probe::make(&around, probe.access, address, slot) {
             self.give_up(SetupFailure::Access, errno);

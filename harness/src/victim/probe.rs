@@ -7,9 +7,10 @@ use nix::libc;
 use super::exec;
 use super::fill::Fill;
 use super::maps::Maps;
+use super::question;
 use super::see;
 use crate::case::{Access, Clean};
-use crate::sys::{Child, Slot, SlotState};
+use crate::sys::{Child, Record, Slot, SlotState};
 
 /// The byte that a probe stores. No file's pattern has it and no step may store it, so that it can
 /// only have come from the probe.
@@ -33,8 +34,8 @@ pub(super) struct Surroundings<'a> {
     pub fill: Fill,
     /// Bytes of a page.
     pub page: usize,
-    /// The harness's descriptors of the files, by number.
-    pub files: &'a dyn Fn(usize) -> Option<i32>,
+    /// Tells the harness's descriptors of the files.
+    pub record: &'a Record,
 }
 
 /// Makes the access at `address` and notes what was seen. Fails with what could not be prepared.
@@ -101,7 +102,8 @@ pub(super) fn make(
         let reached = match shows {
             None => 0,
             Some((file, offset)) => {
-                let descriptor = (around.files)(file).ok_or(libc::EBADF)? as usize;
+                let descriptor =
+                    question::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
                 let there = child.call(
                     libc::SYS_pread64,
                     [descriptor, child.scratch_address(), 1, offset as usize, 0, 0],
@@ -118,7 +120,7 @@ pub(super) fn make(
 fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
     let start = address - address % around.page;
     let Some((file, offset)) = around.maps.file_at(start) else { return Ok(false) };
-    let descriptor = (around.files)(file).ok_or(libc::EBADF)? as usize;
+    let descriptor = question::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
     let scratch = around.child.scratch_address();
     let args = [descriptor, scratch, 1, offset as usize, 0, 0];
     Ok(around.child.call(libc::SYS_pread64, args)? == 0)

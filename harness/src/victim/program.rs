@@ -11,21 +11,21 @@ use nix::libc;
 use super::compile::Compiler;
 use super::maps::Maps;
 use crate::case::{BlockKind, Case};
-use crate::sys::Inheritance;
+use crate::sys::{Inheritance, NAME_BYTES};
 
-/// What a victim performs.
-#[derive(Debug)]
+/// What a victim performs: references into the memory that it inherits, and nothing else.
+#[derive(Debug, Clone, Copy)]
 pub struct Program<'m> {
     /// One for each step.
     pub ops: &'m [Op<'m>],
     /// The variable that takes what each op gives.
     pub into: &'m [Option<usize>],
     /// The files that must be there before the first step.
-    pub files: Vec<FileSpec>,
+    pub files: &'m [FileSpec],
     /// The first op of each `process` block, in order.
     pub processes: &'m [usize],
     /// The ops that give the id of a shared memory segment.
-    pub segments: Vec<usize>,
+    pub segments: &'m [usize],
     /// The page size in bytes.
     pub page: u64,
     /// Where a victim notes its maps.
@@ -33,7 +33,7 @@ pub struct Program<'m> {
 }
 
 /// A file that is made afresh for each probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSpec {
     /// Bytes that it is filled with.
     pub size: u64,
@@ -51,9 +51,6 @@ pub struct Handed {
     /// The folder and its name there, where it has one.
     pub name: Option<(i32, [u8; NAME_BYTES])>,
 }
-
-/// Bytes of a file's name, the zero at its end included.
-pub const NAME_BYTES: usize = 24;
 
 /// One step, ready to be performed.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,81 @@
+//! What a victim is asked: laid into the record by its supervisor, before it is forked.
+//!
+//! All victims of a case are forked with the same memory; what differs from one to the next stands in the
+//! one place that their supervisor can still write to. What a victim makes of wrong numbers there hurts
+//! nobody but itself.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::fill::Fill;
+use super::probe::Probe;
+use super::program::{Handed, Program};
+use crate::case::Access;
+use crate::sys::Record;
+
+/// What a victim is asked to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Orders<'a> {
+    /// The steps.
+    pub program: Program<'a>,
+    /// The access to make; none where the program is to be performed to its end.
+    pub probe: Option<Probe>,
+    /// What the files hold.
+    pub fill: Fill,
+    /// The files, by number.
+    pub files: &'a [Handed],
+}
+
+/// In the place of a sweep: there is no probe.
+const NO_SWEEP: u64 = u64::MAX;
+/// In the place of a folder: the file has no name.
+const NO_FOLDER: i32 = -1;
+
+/// Writes down what is asked, all but the program.
+pub fn ask(record: &Record, orders: &Orders<'_>) {
+    let question = &record.question;
+    let (sweep, access, at) = match orders.probe {
+        Some(probe) => (probe.sweep as u64, probe.access as u32, probe.at),
+        None => (NO_SWEEP, 0, 0),
+    };
+    question.sweep.store(sweep, Relaxed);
+    question.access.store(access, Relaxed);
+    question.at.store(at, Relaxed);
+    question.code.store(u32::from(orders.fill == Fill::Code), Relaxed);
+    for (place, file) in question.files.iter().zip(orders.files) {
+        place.descriptor.store(file.descriptor, Relaxed);
+        place.folder.store(file.name.map_or(NO_FOLDER, |(folder, _)| folder), Relaxed);
+        if let Some((_, name)) = file.name {
+            place.name.iter().zip(name).for_each(|(place, byte)| place.store(byte, Relaxed));
+        }
+    }
+}
+
+/// The access to make.
+#[inline(always)]
+pub(super) fn probe(record: &Record) -> Option<Probe> {
+    let question = &record.question;
+    let sweep = question.sweep.load(Relaxed);
+    let access = Access::ALL.get(question.access.load(Relaxed) as usize).copied()?;
+    let at = question.at.load(Relaxed);
+    (sweep != NO_SWEEP).then_some(Probe { sweep: sweep as usize, access, at })
+}
+
+/// What the files hold.
+#[inline(always)]
+pub(super) fn fill(record: &Record) -> Fill {
+    if record.question.code.load(Relaxed) == 1 { Fill::Code } else { Fill::Pattern }
+}
+
+/// The harness's own descriptor of a file.
+#[inline(always)]
+pub(super) fn descriptor(record: &Record, file: usize) -> Option<i32> {
+    Some(record.question.files.get(file)?.descriptor.load(Relaxed))
+}
+
+/// The descriptor of the folder in which a file has its name, and the address of the name.
+#[inline(always)]
+pub(super) fn name(record: &Record, file: usize) -> Option<(i32, usize)> {
+    let file = record.question.files.get(file)?;
+    let folder = file.folder.load(Relaxed);
+    (folder != NO_FOLDER).then_some((folder, file.name.as_ptr() as usize))
+}
