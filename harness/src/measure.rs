@@ -25,8 +25,8 @@ const CHILDREN: u64 = 20_000;
 /// Nor one that takes longer than this.
 const TIME: Duration = Duration::from_secs(120);
 
-/// After so many children a nest is made: it costs about two, and saves a tenth of each.
-const NEST_PAYS: u64 = 16;
+/// After so many children a nest is made: it costs about two, and saves a quarter of each.
+const NEST_PAYS: u64 = 4;
 /// Nests of one case that may be killed; then its children are forked without.
 const NESTS: u32 = 3;
 

@@ -3,9 +3,12 @@
 //! Setting them before the fork costs a victim nothing. They lie above what the parser lets a case ask
 //! for, and bound what a hostile child can take.
 
-use crate::case::limits::FILE_OFFSET;
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+
+use super::{Child, sigchld};
+use crate::case::limits::FILE_OFFSET;
 
 /// What a victim may take, beside what its case is bounded to anyway.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,17 @@ pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
     lower(Resource::RLIMIT_AS, mapped_bytes() + limits.address_space)?;
     lower(Resource::RLIMIT_FSIZE, limits.file_size)?;
     lower(Resource::RLIMIT_NPROC, running_tasks() + limits.processes)
+}
+
+/// Takes back what a worker has set for itself alone, in a child: SIGCHLD that it waits for, and SIGXFSZ that
+/// it ignores as it writes files. A case meets both as any process does.
+#[inline(always)]
+pub(super) fn release(child: &Child) {
+    sigchld::release(child);
+    // The kernel's own structure: handler, flags, restorer, mask.
+    let default = [libc::SIG_DFL as u64, 0, 0, 0];
+    let args = [libc::SIGXFSZ as usize, child.address_of(&default), 0, 8, 0, 0];
+    let _ = child.call(libc::SYS_rt_sigaction, args);
 }
 
 /// Sets the soft and the hard limit: a case may lower it further.

@@ -24,9 +24,9 @@ use nix::libc;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Child;
+use super::limits;
 use super::record::SharedMemory;
 use super::scene::lay_on_stack;
-use super::sigchld;
 use super::spawn::{fork_victim, with_patience};
 use super::system_call::{checked, system_call};
 
@@ -167,7 +167,7 @@ fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, bod
     let nest = Child::new();
     let kill = libc::SIGKILL as usize;
     let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
-    sigchld::release(&nest);
+    limits::release(&nest);
     let keep_back = |at: usize, bytes: usize| {
         nest.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0])
     };

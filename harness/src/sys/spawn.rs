@@ -12,8 +12,8 @@ use rustix::process::Pid;
 
 use super::Child;
 use super::child::end;
+use super::limits;
 use super::scene::lay_on_stack;
-use super::sigchld;
 
 /// Forks a child that runs `body`, in a process group of its own, and exits with what it gives.
 /// Gives its process id, which is the group's as well.
@@ -22,7 +22,7 @@ use super::sigchld;
 /// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
 pub fn spawn(body: impl Fn(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
     let body = move |child: Child| {
-        sigchld::release(&child);
+        limits::release(&child);
         body(child)
     };
     let body = lay_on_stack(&body);

@@ -61,8 +61,6 @@ pub fn run(
         in_block: false,
     };
     victim.die_with(supervisor);
-    // The worker ignores it, as it writes files; a case meets it as any process does.
-    let _ = victim.sigaction(libc::SIGXFSZ, false);
     let mut index = 0;
     for process in 0..program.processes.len().min(BLOCKS) {
         if let Some(first) = victim.start_stranger(process) {

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -24,8 +23,8 @@
 enum {
     OWN_FILE = 1,        /* a file of its own, made without a name */
     HANDLER = 2,         /* siginfo recorded on an alternate stack, in shared memory */
-    PIDFD = 4,           /* CLONE_PIDFD, and a poll with a deadline before the wait */
-    GROUP = 8,           /* a process group of its own, killed before the wait */
+    DEADLINE = 4,        /* SIGCHLD is held back, and waited for until a deadline */
+    LEFT = 8,            /* a process group of its own, and a look at who else is left */
     DEATH_SIGNAL = 16,   /* PR_SET_PDEATHSIG, and the look at the parent */
     NO_CORE = 32,        /* RLIMIT_CORE, set once */
     USER_NAMESPACE = 64, /* user and pid namespaces, a new pair for each child */
@@ -35,6 +34,8 @@ enum { SIZE = 2200, PAGE = 4096 };
 
 static volatile uint64_t *record;
 static char content[SIZE];
+static sigset_t chld;
+static int child_list;
 
 static void fail(const char *what)
 {
@@ -61,20 +62,20 @@ static int own_file(const char *dir)
 static void one(int layers, int shared_fd, const char *dir)
 {
     int fd = layers & OWN_FILE ? own_file(dir) : shared_fd;
-    int pidfd = -1, status;
-    long flags = SIGCHLD;
+    int status;
     pid_t parent = getpid(), pid;
 
-    if (layers & PIDFD)
-        flags |= CLONE_PIDFD;
     if (layers & USER_NAMESPACE)
-        flags |= CLONE_NEWUSER | CLONE_NEWPID;
-    pid = layers & (PIDFD | USER_NAMESPACE) ? syscall(SYS_clone, flags, 0, &pidfd, 0, 0) : fork();
+        pid = syscall(SYS_clone, SIGCHLD | CLONE_NEWUSER | CLONE_NEWPID, 0, 0, 0, 0);
+    else
+        pid = fork();
     if (pid < 0)
         fail("fork");
     if (pid == 0) {
-        if (layers & GROUP)
+        if (layers & LEFT)
             setpgid(0, 0);
+        if (layers & DEADLINE)
+            sigprocmask(SIG_UNBLOCK, &chld, 0);
         if (layers & DEATH_SIGNAL) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             if (getppid() != parent)
@@ -83,19 +84,19 @@ static void one(int layers, int shared_fd, const char *dir)
         char *map = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         _exit(((volatile char *)map)[PAGE]);
     }
-    if (layers & GROUP)
-        setpgid(pid, pid);
-    if (layers & PIDFD) {
-        struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-        if (poll(&ended, 1, 5000) != 1)
-            fail("poll");
-        close(pidfd);
-    }
-    if (layers & GROUP) {
+    if (layers & DEADLINE) {
+        struct timespec limit = { .tv_sec = 5 };
         siginfo_t ended;
-        if (!(layers & PIDFD) && waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) != 0)
+        if (sigtimedwait(&chld, &ended, &limit) != SIGCHLD || ended.si_pid != pid)
+            fail("sigtimedwait");
+    }
+    if (layers & LEFT) {
+        char list[64];
+        siginfo_t ended;
+        if (!(layers & DEADLINE) && waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT) != 0)
             fail("waitid");
-        kill(-pid, SIGKILL);
+        if (pread(child_list, list, sizeof list, 0) <= 0)
+            fail("/proc/self/task/.../children");
     }
     if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) || WTERMSIG(status) != SIGBUS) {
         fprintf(stderr, "the child did not die of SIGBUS: status %#x\n", status);
@@ -115,6 +116,15 @@ int main(int argc, char **argv)
     int shared_fd = own_file(argv[4]);
 
     record = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    if (layers & DEADLINE)
+        sigprocmask(SIG_BLOCK, &chld, 0);
+    if (layers & LEFT) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+        child_list = open(path, O_RDONLY | O_CLOEXEC);
+    }
     if (layers & NO_CORE) {
         struct rlimit none = { 1, 1 };
         setrlimit(RLIMIT_CORE, &none);

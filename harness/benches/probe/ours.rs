@@ -1,0 +1,81 @@
+//! A probe as a worker of the command makes it, steps and file and judgement and journal included.
+
+use std::time::{Duration, Instant};
+
+use faultmap::backing::Backing;
+use faultmap::case::{Access, Case};
+use faultmap::confine;
+use faultmap::journal::{self, Journal};
+use faultmap::measure::Measurer;
+use faultmap::supervise::Supervisor;
+use faultmap::sys::{Inheritance, SharedRecord};
+use faultmap::victim::{Fill, Probe};
+use nix::sys::wait::waitpid;
+
+use crate::cores::pin;
+
+/// The case of the yardstick: one load at 4096 is SIGBUS.
+pub const CASE: &str = "fd = file(2200);
+map = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+sweep(map, read);";
+const PAGE: u64 = 4096;
+
+/// Microseconds a probe, over as many workers as there are cores, each pinned to its own. As with the loop
+/// in C, each tells the time itself, from its first probe to its last. `None` where workers cannot be
+/// isolated so far.
+pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f64> {
+    let (told, tells) = rustix::pipe::pipe().expect("a pipe");
+    let backing = Backing::Directory(dir.into());
+    let mut workers = Vec::new();
+    for core in cores {
+        let worker = confine::fork_worker(strict, |apart| {
+            pin(&[*core]);
+            let elapsed = match apart.map(|apart| apart.enter(&backing)) {
+                None | Some(Ok(())) => time(&backing, probes).as_secs_f64(),
+                Some(Err(_)) => f64::NAN,
+            };
+            rustix::io::write(&tells, &elapsed.to_ne_bytes()).expect("a pipe");
+            0
+        });
+        workers.push(worker.ok()?);
+    }
+    for worker in &workers {
+        waitpid(*worker, None).expect("it ends");
+    }
+    let slowest = workers.iter().map(|_| {
+        let mut seconds = [0; size_of::<f64>()];
+        rustix::io::read(&told, &mut seconds).expect("a pipe");
+        f64::from_ne_bytes(seconds)
+    });
+    let slowest = slowest.reduce(f64::max).filter(|seconds| !seconds.is_nan())?;
+    Some(slowest * 1e6 / f64::from(probes) / cores.len() as f64)
+}
+
+fn time(backing: &Backing, probes: u32) -> Duration {
+    let case = faultmap::parse::case(CASE).expect("a case");
+    let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+    let supervisor = Supervisor::new(record, None).expect("a supervisor");
+    let memory = Inheritance::new().expect("memory");
+    measure(&supervisor, &memory, backing, &case, probes)
+}
+
+fn measure(
+    supervisor: &Supervisor,
+    memory: &Inheritance,
+    backing: &Backing,
+    case: &Case,
+    probes: u32,
+) -> Duration {
+    let deadline = Duration::from_secs(5);
+    let answers = journal::file().expect("a memfd");
+    let mut measurer = Measurer::new(supervisor, memory, backing, case, PAGE, deadline, true)
+        .resume(Journal::resume(&answers).expect("it can be read"));
+    let steps = measurer.steps(Fill::Pattern).expect("it can be measured");
+    let probe = Probe { sweep: 2, access: Access::Read, at: PAGE as i64 };
+    let started = Instant::now();
+    for _ in 0..probes {
+        let outcome = measurer.probe(&probe, &steps).expect("an answer");
+        assert_eq!(outcome.to_string(), "SIGBUS ADRERR");
+    }
+    started.elapsed()
+}
