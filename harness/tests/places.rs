@@ -148,8 +148,12 @@ fn output_that_is_lost() {
 
 #[test]
 fn too_few_descriptors() {
-    // None for a worker; and for a worker, but not for whatever a case may open.
-    for (most, says) in [(7, "Too many open files"), (63, "see `ulimit -n`): 64 are needed")] {
+    // None to read the cases; none for a worker; and for a worker, but not for whatever a case may open.
+    for (most, says) in [
+        (4, "cannot read cases/eof: Too many open files"),
+        (7, "cannot start a worker: Too many open files"),
+        (63, "see `ulimit -n`): 64 are needed"),
+    ] {
         let bin = env!("CARGO_BIN_EXE_faultmap");
         let line = format!("ulimit -n {most}; exec {bin} run --jobs 2");
         let mut command = Command::new("sh");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use nix::libc;
+
 use super::exit::Exit;
 use super::{Failed, output};
 use crate::case::{Case, limits};
@@ -116,9 +118,9 @@ fn ids_below(root: &Path) -> Vec<String> {
 
 /// Every case file below a folder, in order.
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
-    let unreadable = |error| usage(&format!("cannot read {}: {error}", dir.display()), "");
-    let mut entries: Vec<_> =
-        std::fs::read_dir(dir).and_then(Iterator::collect::<Result<_, _>>).map_err(unreadable)?;
+    let mut entries: Vec<_> = std::fs::read_dir(dir)
+        .and_then(Iterator::collect::<Result<_, _>>)
+        .map_err(|error| unreadable(dir, &error))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -132,8 +134,7 @@ fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
 }
 
 fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
-    let source = read_bounded(path)
-        .map_err(|error| usage(&format!("cannot read {}: {error}", path.display()), ""))?;
+    let source = read_bounded(path).map_err(|error| unreadable(path, &error))?;
     let case = parse::bytes(&source).map_err(|error| {
         let colour = output::coloured_stderr();
         (Exit::Usage, error.render(&path.display().to_string(), &source, colour))
@@ -170,6 +171,14 @@ fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
         return (id, Some(Snapshots::below(above.join("snapshots"))));
     }
     (stem.file_name().and_then(|name| name.to_str()).map(str::to_owned), None)
+}
+
+/// A machine that has run out of something is not a wrong argument.
+fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
+    let (exit, message) = usage(&format!("cannot read {}: {error}", path.display()), "");
+    let exhausted = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO];
+    let is_exhausted = error.raw_os_error().is_some_and(|errno| exhausted.contains(&errno));
+    (if is_exhausted { Exit::Harness } else { exit }, message)
 }
 
 fn usage(message: &str, hint: &str) -> Failed {
