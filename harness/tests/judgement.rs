@@ -145,6 +145,36 @@ fn a_probe_whose_steps_came_out_differently_does_not_count() {
     assert_eq!(differs(StepResult::Errno(Errno(11))), Some(expected));
 }
 
+/// As when somebody kills the process of a block, in the child of one probe alone.
+#[test]
+fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
+    let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                fork { map[0]; _exit(5); }
+                sweep(map, read);";
+    let program = program(text);
+    let probe = Probe { sweep: 4, access: Access::Read, at: AT };
+    let zero = StepResult::Saw(saw(Clean::Zero).expect("some"));
+    let earlier = [StepResult::Done, StepResult::Done, zero, StepResult::Done, StepResult::Done];
+    let judge = |wait_status, touch: SlotEvidence, exit: SlotEvidence| {
+        let block = SlotEvidence { wait_status, ..slot(Done) };
+        let slots = vec![slot(Done), block, touch, exit, slot(Done)];
+        let evidence = Evidence { finished: true, slots, ..Evidence::default() };
+        unsteady(&program, &probe, &earlier, &evidence)
+    };
+    let zero = || SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) };
+    assert_eq!(judge(5 << 8, zero(), slot(Begun)), None);
+    let killed = Box::new(HarnessError::KilledFromOutside(Signal(SIGKILL)));
+    let killed = HarnessError::InStep { step: 1, error: killed };
+    assert_eq!(judge(SIGKILL, zero(), slot(Begun)), Some(killed.clone()), "in its last step");
+    assert_eq!(judge(SIGKILL, slot(NotReached), slot(NotReached)), Some(killed), "at once");
+    let differs = |touch, exit| {
+        matches!(judge(5 << 8, touch, exit), Some(HarnessError::Unsteady { step: 2, .. }))
+    };
+    assert!(differs(slot(NotReached), slot(Begun)), "a step was not performed");
+    assert!(differs(slot(Begun), slot(Begun)), "a step was not finished");
+    assert!(differs(fault(SIGSEGV, 1, BASE), slot(Begun)), "a step has raised a signal");
+}
+
 #[test]
 fn the_process_of_a_block_is_judged_by_its_own_wait_status() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

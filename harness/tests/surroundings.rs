@@ -2,7 +2,7 @@
 
 mod command;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use command::{BIN, allows_strict, root, run};
@@ -75,6 +75,24 @@ fn process_1_ends_on_sigterm() {
     assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
     assert_eq!(code, Some(143), "{stdout}{stderr}");
     assert!(stdout.contains("not measured because of SIGTERM"), "{stdout}{stderr}");
+}
+
+/// A shell in another session, such as the one in which somebody presses Ctrl-C, gets onto the cores.
+#[test]
+fn others_get_to_run() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let mut command = Command::new("setsid");
+    command.args([BIN, "run", "--exhaustive", "--jobs", &cores]).current_dir(root());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = command.spawn().expect("setsid(1)");
+    let (naps, nap, started) = (100, Duration::from_millis(20), Instant::now());
+    (0..naps).for_each(|_| std::thread::sleep(nap));
+    let took = started.elapsed();
+    let ended = running.try_wait().expect("it was started");
+    running.kill().expect("it is there");
+    running.wait().expect("it ends");
+    assert_eq!(ended, None, "it was over before anybody could be kept waiting");
+    assert!(took < 3 * naps * nap, "{naps} naps of {nap:?} took {took:?}");
 }
 
 #[rstest]

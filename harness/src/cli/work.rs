@@ -89,6 +89,7 @@ pub(super) fn work(
     mut orders: File,
     mut results: File,
     journal: &File,
+    is_alone: bool,
 ) -> i32 {
     // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
     let _ = rustix::process::setpgid(None, None);
@@ -116,6 +117,7 @@ pub(super) fn work(
     let supervisor = SharedRecord::new().map_err(std::io::Error::from).and_then(|record| {
         let watched = orders.try_clone()?;
         let supervisor = Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))?;
+        let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
         Ok((supervisor, Inheritance::new()?))
     });
     let (supervisor, mut memory) = match supervisor {

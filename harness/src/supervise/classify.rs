@@ -3,6 +3,8 @@
 //! The wait status is the truth, the record only adds to it, and the two must agree. `Clean` needs
 //! all three: DONE in the record, exit status 0, no signal.
 
+use std::ops::Range;
+
 use nix::libc;
 
 use super::ending::Ending;
@@ -48,9 +50,7 @@ pub fn probe_outcome(
             if signal != recorded {
                 return disagree("another signal was recorded than the one that killed");
             }
-            let accessed = slot.base.wrapping_add_signed(probe.at);
-            let address = relative(address, accessed, slot.base);
-            Ok(Outcome::Fault(Fault { signal: Signal(signal), code: Some(code), address }))
+            Ok(Outcome::Fault(fault(&slot, probe.at, (signal, code, address))))
         }
         // Blocked or ignored by the case, a fault kills without running a handler (signal(7)).
         (Ending::Killed(signal), Some(SlotState::Begun), None)
@@ -108,9 +108,7 @@ pub fn step_results(
                     let error = HarnessError::Disagree("a fault outside of any access".to_owned());
                     return Err(HarnessError::InStep { step: index, error: Box::new(error) });
                 };
-                let at = slot.base.wrapping_add_signed(*at);
-                let address = relative(address, at, slot.base);
-                StepResult::Fault(Fault { signal: Signal(signal), code: Some(code), address })
+                StepResult::Fault(fault(&slot, *at, (signal, code, address)))
             }
             (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
                 if by_the_kernel(program, op, signal, evidence) =>
@@ -143,47 +141,14 @@ pub fn step_results(
         return Err(failure(ending, evidence, deadline_ms));
     }
     for (block, op) in program.ops.iter().enumerate() {
-        let Op::Block { end, .. } = op else { continue };
-        let slot = evidence.slots.get(block).cloned().unwrap_or_default();
-        let own = decode_wait_status(slot.wait_status);
-        let inside = program.ops[block + 1..*end].iter().zip(&results[block + 1..*end]);
-        let explained = inside.into_iter().any(|(op, result)| match (op, result) {
-            (_, StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal)) => {
-                own == Ending::Killed(signal.0)
+        let slot = evidence.slots.get(block).filter(|slot| slot.state == Some(SlotState::Done));
+        if let (Op::Block { end, .. }, Some(slot)) = (op, slot) {
+            if let Some(own) = ended_otherwise(program, block..*end, &results, slot) {
+                return Err(failure(own, evidence, deadline_ms));
             }
-            (Op::Exit { code }, StepResult::Done) => own == Ending::Exited(*code),
-            _ => false,
-        });
-        if slot.state == Some(SlotState::Done) && !explained && own != Ending::Exited(0) {
-            return Err(failure(own, evidence, deadline_ms));
         }
     }
     Ok(results)
-}
-
-/// The first step before a probe that came out differently than in an earlier child, if any.
-pub fn unsteady(
-    program: &Program,
-    probe: &Probe,
-    earlier: &[StepResult],
-    evidence: &Evidence,
-) -> Option<HarnessError> {
-    let differs = |(step, then): (usize, StepResult)| {
-        let first = earlier.get(step).filter(|first| **first != then)?.to_string();
-        Some(HarnessError::Unsteady { step, first, then: then.to_string() })
-    };
-    steps_before(program, probe, evidence).into_iter().find_map(differs)
-}
-
-/// The steps before a probe that were done, and how.
-fn steps_before(program: &Program, probe: &Probe, evidence: &Evidence) -> Vec<(usize, StepResult)> {
-    let all = program.ops.iter().zip(&evidence.slots).enumerate().take(probe.sweep);
-    all.filter(|(_, (op, slot))| {
-        let done = slot.state == Some(SlotState::Done) && slot.fault.is_none();
-        done && !matches!(op, Op::Block { .. } | Op::Sweep { .. })
-    })
-    .filter_map(|(index, (op, slot))| Some((index, done(op, slot)?)))
-    .collect()
 }
 
 fn inside_a_block(program: &Program, index: usize) -> bool {
@@ -218,6 +183,27 @@ fn ending_at(
     }
 }
 
+/// How the process of a block that is over has ended, where no step of it explains that: neither by itself
+/// nor by what it did, but by somebody else.
+pub(super) fn ended_otherwise(
+    program: &Program,
+    block: Range<usize>,
+    results: &[StepResult],
+    slot: &SlotEvidence,
+) -> Option<Ending> {
+    let own = decode_wait_status(slot.wait_status);
+    let inside = block.start + 1..block.end;
+    let steps = program.ops.get(inside.clone())?.iter().zip(results.get(inside)?);
+    let explained = steps.into_iter().any(|(op, result)| match (op, result) {
+        (_, StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal)) => {
+            own == Ending::Killed(signal.0)
+        }
+        (Op::Exit { code }, StepResult::Done) => own == Ending::Exited(*code),
+        _ => false,
+    });
+    (!explained && own != Ending::Exited(0)).then_some(own)
+}
+
 fn decode_wait_status(status: i32) -> Ending {
     match libc::WIFSIGNALED(status) {
         true => Ending::Killed(libc::WTERMSIG(status)),
@@ -226,7 +212,7 @@ fn decode_wait_status(status: i32) -> Ending {
 }
 
 /// What a finished step came to; `None` where its record makes no sense.
-fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
+pub(super) fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
     let failed = (-4095..0).contains(&slot.value);
     Some(match op {
         Op::Sweep { .. } | Op::Block { .. } => StepResult::Done,
@@ -261,6 +247,13 @@ fn seen(access: Access, slot: &SlotEvidence) -> Result<Outcome, HarnessError> {
     Ok(Outcome::Clean(clean))
 }
 
+/// A fault that was recorded of an access so many bytes from the start of its map.
+pub(super) fn fault(slot: &SlotEvidence, at: i64, recorded: (i32, i32, u64)) -> Fault {
+    let (signal, code, address) = recorded;
+    let address = relative(address, slot.base.wrapping_add_signed(at), slot.base);
+    Fault { signal: Signal(signal), code: Some(code), address }
+}
+
 /// `si_addr` told relative to the map.
 fn relative(address: u64, accessed: u64, base: u64) -> FaultAddress {
     // As far as the largest map and its surroundings reach.
@@ -288,7 +281,7 @@ fn by_the_kernel(program: &Program, op: &Op, signal: i32, evidence: &Evidence) -
 }
 
 /// The reason why there is no answer.
-fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> HarnessError {
+pub(super) fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> HarnessError {
     match (ending, evidence.setup) {
         (Ending::TimedOut { stopped }, _) => {
             HarnessError::TimedOut { stopped, after_ms: deadline_ms }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::evidence::Evidence;
 use super::orphans;
+use super::rests::Rests;
 use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord};
 use crate::victim::{self, Orders, Program};
 
@@ -45,6 +46,8 @@ pub struct Supervisor {
     /// Becomes readable or hangs up when the controller is gone, and when that was last looked at.
     controller: Option<OwnedFd>,
     looked: Cell<Instant>,
+    /// None where this process is the only one of its kind.
+    rests: Option<Rests>,
     own_pid: i32,
     /// Victims need not be given all of this process's memory.
     keeps_back: Cell<bool>,
@@ -103,12 +106,18 @@ impl Supervisor {
             arena,
             controller,
             looked: Cell::new(Instant::now()),
+            rests: None,
             own_pid,
             keeps_back: Cell::new(sys::can_keep_back()),
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
             children: orphans::open_children(),
         })
+    }
+
+    /// The same for one of several workers: see [`Rests`].
+    pub fn with_rests(self) -> Supervisor {
+        Supervisor { rests: Some(Rests::new()), ..self }
     }
 
     /// From here on victims are given no more of this process's memory than they need, see
@@ -183,6 +192,7 @@ impl Supervisor {
         segments: &[usize],
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
+        self.rests.iter().for_each(Rests::rest);
         let started = Instant::now();
         self.record.clear(steps);
         nest.ask();
@@ -205,6 +215,7 @@ impl Supervisor {
         deadline: Duration,
         body: impl Fn(Child) -> i32,
     ) -> Result<Witness, NoWitness> {
+        self.rests.iter().for_each(Rests::rest);
         let started = Instant::now();
         self.record.clear(steps);
         let child = sys::spawn(body).map_err(NoWitness::Fork)?;

@@ -10,12 +10,15 @@ mod ending;
 mod evidence;
 mod life;
 mod orphans;
+mod rests;
+mod steady;
 mod watch;
 
-pub use classify::{probe_outcome, step_results, unsteady};
+pub use classify::{probe_outcome, step_results};
 pub use cores::Cores;
 pub use ending::Ending;
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};
+pub use steady::unsteady;
 pub use watch::{bury, is_dead, kill_if_stopped};

@@ -166,6 +166,7 @@ pub fn work(
     let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
         return 1;
     };
+    let supervisor = if workers == 1 { supervisor } else { supervisor.with_rests() };
     let mut kernel =
         Kernel { supervisor: &supervisor, memory, backing, code_steps: None, abandoned: false };
     let mut done = Progress::read(progress, number);

@@ -172,7 +172,7 @@ impl Pool<'_> {
             self.interrupt = None;
             let Some((orders, results, told, answers)) = ends.take() else { return 1 };
             drop((orders, results));
-            work(self.job, apart, File::from(told), File::from(answers), &journal)
+            work(self.job, apart, File::from(told), File::from(answers), &journal, self.jobs == 1)
         });
         let pid = forked.map_err(|errno| {
             let error = std::io::Error::from(errno);

@@ -1,0 +1,62 @@
+//! Whether the steps before a probe came out as they had in the children that went through all of them.
+//!
+//! An answer counts for the program that was asked about. Where a step was not performed, or came to
+//! something else, the child has answered another question: somebody may have killed the process of a
+//! block, or the machine have run out of something.
+
+use super::classify::{done, ended_otherwise, failure, fault};
+use super::evidence::{Evidence, SlotEvidence};
+use crate::case::{Fault, HarnessError, StepResult};
+use crate::sys::SlotState;
+use crate::victim::{Op, Probe, Program};
+
+/// The first step before a probe that came out differently than in an earlier child, if any.
+pub fn unsteady(
+    program: &Program,
+    probe: &Probe,
+    earlier: &[StepResult],
+    evidence: &Evidence,
+) -> Option<HarnessError> {
+    let steps = program.ops.iter().zip(&evidence.slots).zip(earlier).enumerate();
+    steps.take(probe.sweep).find_map(|(step, ((op, slot), first))| match op {
+        Op::Sweep { .. } => None,
+        // The probe is made inside of it.
+        Op::Block { end, .. } if probe.sweep < *end => None,
+        Op::Block { end, .. } if slot.state == Some(SlotState::Done) => {
+            let own = ended_otherwise(program, step..*end, earlier, slot)?;
+            Some(HarnessError::InStep { step, error: Box::new(failure(own, evidence, 0)) })
+        }
+        _ => {
+            let then = came_to(op, slot, first);
+            let differs = then.as_ref() != Some(first);
+            differs.then(|| HarnessError::Unsteady {
+                step,
+                first: first.to_string(),
+                then: then.map_or("not done".to_owned(), |then| then.to_string()),
+            })
+        }
+    })
+}
+
+/// What a step came to by its own record; `None` where it was begun and not finished.
+fn came_to(op: &Op, slot: &SlotEvidence, first: &StepResult) -> Option<StepResult> {
+    match (slot.state?, slot.fault, op) {
+        (SlotState::NotReached, ..) => Some(StepResult::NotReached),
+        (SlotState::NoMap, ..) => Some(StepResult::NoMap),
+        (SlotState::Done, None, _) => done(op, slot),
+        (SlotState::Begun, Some(recorded), Op::Touch { at, .. }) => {
+            Some(StepResult::Fault(fault(slot, *at, recorded)))
+        }
+        // It has ended the process of its block without a word, as it is to: the block tells by what.
+        (SlotState::Begun, None, Op::Exit { .. }) => Some(StepResult::Done),
+        (SlotState::Begun, None, _) => {
+            let silent = match first {
+                StepResult::Killed(_) | StepResult::TimedOut => true,
+                StepResult::Fault(Fault { code, .. }) => code.is_none(),
+                _ => false,
+            };
+            silent.then(|| first.clone())
+        }
+        _ => None,
+    }
+}
