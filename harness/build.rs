@@ -7,7 +7,8 @@ fn main() {
     // At a fixed address nothing of the command has to be relocated: some twenty pages fewer that are
     // written to when it starts, and then copied into the page table of each child.
     let target = |key: &str| std::env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
-    if (target("OS"), target("ENV")) == ("linux".to_owned(), "gnu".to_owned()) {
+    let is_static = target("FEATURE").split(',').any(|feature| feature == "crt-static");
+    if target("OS") == "linux" && target("ENV") == "gnu" && !is_static {
         println!("cargo::rustc-link-arg-bins=-no-pie");
         println!("cargo::rustc-link-arg-benches=-no-pie");
     }

@@ -277,19 +277,22 @@ impl<'a> Measurer<'a> {
         if self.nest.is_none() && self.children >= NEST_PAYS && self.lost_nests < NESTS {
             self.nest = self.supervisor.nest(program);
         }
-        let ran = match &self.nest {
-            Some(nest) => match self.supervisor.run_in(nest, &orders, self.deadline) {
-                // A worker has more patience with a full process table.
-                Err(NoWitness::Fork(_)) => self.supervisor.run(&orders, self.deadline),
-                ran => ran,
-            },
+        let nested = self.nest.as_ref();
+        let nested = nested.map(|nest| self.supervisor.run_in(nest, &orders, self.deadline));
+        let ran = match nested {
+            Some(Err(NoWitness::NestGone)) => {
+                self.nest = None;
+                self.lost_nests += 1;
+                return self.child(probe.as_ref(), fill);
+            }
+            // A worker has more patience with a full process table, and needs a place less.
+            Some(Err(NoWitness::Fork(_))) => {
+                self.nest = None;
+                self.supervisor.run(&orders, self.deadline)
+            }
+            Some(ran) => ran,
             None => self.supervisor.run(&orders, self.deadline),
         };
-        if let Err(NoWitness::NestGone) = ran {
-            self.nest = None;
-            self.lost_nests += 1;
-            return self.child(probe.as_ref(), fill);
-        }
         self.children += 1;
         ran.map_err(|error| match error {
             NoWitness::Abandoned(Abandoned) => Failure::Abandoned,

@@ -43,11 +43,14 @@ const TESTS: &[Test] = &[
     ("joins_the_group_of_its_supervisor", joins_the_group_of_its_supervisor),
     ("leaves_shared_memory_behind", leaves_shared_memory_behind),
     ("reads_what_its_worker_has_in_memory", reads_what_its_worker_has_in_memory),
+    ("has_what_its_worker_has_open", has_what_its_worker_has_open),
+    ("has_the_number_of_one_that_is_gone", has_the_number_of_one_that_is_gone),
 ];
 
 fn main() {
     let filter: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    faultmap::sys::drop_inherited(); // as the command does
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
     supervisor.keep_back(&Inheritance::new().expect("memory"));
@@ -305,5 +308,42 @@ fn joins_the_group_of_its_supervisor(stage: &Stage) {
         let _ = child.call(libc::SYS_setpgid, [0, own, 0, 0, 0, 0]);
         pause(&child)
     });
+    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+}
+
+fn has_what_its_worker_has_open(stage: &Stage) {
+    let witness = stage.run(|child| {
+        let is_open = |number: &usize| {
+            child.call(libc::SYS_fcntl, [*number, libc::F_GETFD as usize, 0, 0, 0, 0]).is_ok()
+        };
+        (3..1000).filter(is_open).count() as i32
+    });
+    assert_eq!(witness.ending, Ending::Exited(0), "so many");
+}
+
+/// A signal that tells of the end of one may come late, when another has its number.
+fn has_the_number_of_one_that_is_gone(stage: &Stage) {
+    let record = stage.record;
+    let _ = stage.run(|child| {
+        match child.fork() {
+            Ok(0) => {
+                let _ = child.call(libc::SYS_setsid, [0; 6]);
+                pause(&child)
+            }
+            forked => record.slots[SWEEP].value.store(forked.unwrap_or(0) as u64, Relaxed),
+        }
+        0
+    });
+    let gone = record.slots[SWEEP].value.load(Relaxed);
+    if let Err(error) = std::fs::write("/proc/sys/kernel/ns_last_pid", (gone - 1).to_string()) {
+        println!("skipped: no process can be given a number: {error}");
+        return;
+    }
+    let witness = stage.run(|child| {
+        let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
+        record.slots[SWEEP].value.store(own as u64, Relaxed);
+        pause(&child)
+    });
+    assert_eq!(witness.evidence.slots[SWEEP].value as u64, gone, "it has another number");
     assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
 }

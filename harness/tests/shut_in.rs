@@ -38,7 +38,7 @@ const TESTS: &[Test] = &[
     ("looks_for_processes_outside", looks_for_processes_outside),
     ("opens_files_outside", opens_files_outside),
     ("changes_a_setting_of_the_kernel", changes_a_setting_of_the_kernel),
-    ("writes_into_its_supervisor", writes_into_its_supervisor),
+    ("looks_into_its_supervisor", looks_into_its_supervisor),
     ("kills_its_supervisor", kills_its_supervisor),
     ("prints_for_the_command", prints_for_the_command),
     ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
@@ -201,7 +201,8 @@ fn opens_files_outside(files: &Path) {
         ] {
             let name = path(&around);
             let opened = child(files, |child| open(child, &name, libc::O_RDONLY));
-            assert_eq!(opened, libc::ENOENT, "{around}");
+            let none = if around.starts_with("/proc/1") { libc::EACCES } else { libc::ENOENT };
+            assert_eq!(opened, none, "{around}");
         }
     }
     // Nor can anything be made anywhere else.
@@ -219,10 +220,21 @@ fn changes_a_setting_of_the_kernel(files: &Path) {
     }
 }
 
-fn writes_into_its_supervisor(files: &Path) {
-    let name = path("/proc/1/mem");
-    let opened = child(files, |child| open(child, &name, libc::O_RDWR));
-    assert!([libc::EROFS, libc::EACCES].contains(&opened), "{opened}");
+fn looks_into_its_supervisor(files: &Path) {
+    for (name, flags) in [
+        ("/proc/1/mem", libc::O_RDWR),
+        ("/proc/1/mem", libc::O_RDONLY),
+        ("/proc/1/maps", libc::O_RDONLY),
+        ("/proc/1/fd/2", libc::O_WRONLY),
+        ("/proc/1/environ", libc::O_RDONLY),
+    ] {
+        let text = path(name);
+        let opened = child(files, |child| open(child, &text, flags));
+        assert!([libc::EROFS, libc::EACCES].contains(&opened), "{name}: {opened}");
+    }
+    // Its own memory it may look at, as the cases do.
+    let own = path("/proc/self/mem");
+    assert_eq!(child(files, |child| open(child, &own, libc::O_RDONLY)), 0);
 }
 
 /// Nor may a signal take from the next child the handler that it inherits.
@@ -306,8 +318,8 @@ fn makes_calls_with_other_arguments(files: &Path) {
     is_killed_for(files, "a user namespace", libc::SYS_clone, [user | child, 0, 0, 0, 0, 0]);
     let limit = libc::RLIMIT_CPU as usize;
     is_killed_for(files, "a limit of process 1", libc::SYS_prlimit64, [1, limit, 0, 0, 0, 0]);
-    let dumpable = libc::PR_SET_DUMPABLE as usize;
-    is_killed_for(files, "dumpable", libc::SYS_prctl, [dumpable, 1, 0, 0, 0, 0]);
+    let name = libc::PR_SET_NAME as usize;
+    is_killed_for(files, "a name", libc::SYS_prctl, [name, 1, 0, 0, 0, 0]);
 }
 
 /// What the child forks is in sessions of its own, and nobody sweeps: the kernel alone sees to it.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::confine::Apart;
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
-use crate::sys::{Inheritance, SharedRecord, own_ipc_namespace};
+use crate::sys::{Inheritance, SharedRecord, keep_only, own_ipc_namespace};
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -86,31 +87,29 @@ impl CaseReport {
 pub(super) fn work(
     job: &Job<'_>,
     apart: Option<Apart>,
-    mut orders: File,
+    orders: File,
     mut results: File,
-    journal: &File,
+    journal: File,
     is_alone: bool,
 ) -> i32 {
     // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
     let _ = rustix::process::setpgid(None, None);
-    let mut send = |message: &Message| {
-        let mut line = serde_json::to_vec(message).unwrap_or_default();
-        line.push(b'\n');
-        results.write_all(&line).is_ok()
-    };
     let user = rustix::process::geteuid();
     // The first to go when memory runs out: a case can be measured again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     if let Some(apart) = apart {
         if let Err(why) = apart.enter(job.backing) {
-            send(&Message::Broken(why));
+            send(&mut results, &Message::Broken(why));
             return 1;
         }
     } else if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
         // Without it, each segment is removed by hand.
         let _ = own_ipc_namespace();
         if rustix::process::geteuid() != user {
-            send(&Message::Broken("this user is lost in a user namespace".to_owned()));
+            send(
+                &mut results,
+                &Message::Broken("this user is lost in a user namespace".to_owned()),
+            );
             return 1;
         }
     }
@@ -123,23 +122,35 @@ pub(super) fn work(
     let (supervisor, mut memory) = match supervisor {
         Ok(both) => both,
         Err(error) => {
-            send(&Message::Broken(error.to_string()));
+            send(&mut results, &Message::Broken(error.to_string()));
             return 1;
         }
     };
+    let own = [orders, results, journal].map(OwnedFd::from);
+    let Ok([mut orders, mut results, journal]) = keep_only(own).map(|own| own.map(File::from))
+    else {
+        return 1;
+    };
     let mut order = [0; size_of::<u64>()];
     while orders.read_exact(&mut order).is_ok() {
-        let Some(loaded) = job.cases.get(u64::from_ne_bytes(order) as usize) else { return 1 };
+        let case = u64::from_ne_bytes(order) as usize;
+        let Some(loaded) = job.cases.get(case) else { return 1 };
         memory.clear();
-        let Ok(journal) = Journal::resume(journal) else { return 1 };
+        let Ok(journal) = Journal::resume(&journal) else { return 1 };
         let Some(report) = report(job, &supervisor, &memory, &loaded.case, journal) else {
             return 1;
         };
-        if !send(&Message::Done(report)) {
+        if !send(&mut results, &Message::Done { case, report }) {
             return 1;
         }
     }
     0 // told that there is no more, or the controller is gone
+}
+
+fn send(results: &mut File, message: &Message) -> bool {
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    results.write_all(&line).is_ok()
 }
 
 /// Measures one case; `None` where the controller is gone.

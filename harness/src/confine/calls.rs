@@ -28,6 +28,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_shmget,
     // Files.
     libc::SYS_close,
+    libc::SYS_close_range,
     libc::SYS_dup,
     libc::SYS_fallocate,
     libc::SYS_fcntl,
@@ -92,6 +93,10 @@ const ALLOWED: &[libc::c_long] = &[
 /// linux/prctl.h, since Linux 6.4: how rustix learns the size of a page.
 const PR_GET_AUXV: i32 = 0x4155_5856;
 
+/// A victim is dumpable, its worker not: no other process may look into it.
+const PRCTL: &[i32] =
+    &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, libc::PR_SET_DUMPABLE, PR_GET_AUXV];
+
 /// The flags with which a nest is forked, and those with which it forks (sys/nest.rs).
 const NEST: i32 = libc::CLONE_FILES | libc::SIGCHLD;
 const NESTLING: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
@@ -100,7 +105,7 @@ const NESTLING: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 const WITH: &[(libc::c_long, u32, &[i32])] = &[
     // A process, not a thread, and none in further namespaces: a victim, a nest, and what that forks.
     (libc::SYS_clone, 0, &[libc::SIGCHLD, NEST, NESTLING]),
-    (libc::SYS_prctl, 0, &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, PR_GET_AUXV]),
+    (libc::SYS_prctl, 0, PRCTL),
     // The C library's registration may be ended (linux/rseq.h: RSEQ_FLAG_UNREGISTER), none begun.
     (libc::SYS_rseq, 2, &[1]),
     // The process's own limits, and the core that it is to run on.

@@ -113,6 +113,7 @@ impl Apart {
             format!("the seccomp filter is not made for {here}")
         })?;
         sys::install_call_filter(&filter).map_err(because("install a seccomp filter"))?;
+        sys::hide_from_children().map_err(because("hide from children"))?;
         backing.check().map_err(|error| {
             let place = backing.describe();
             format!("cannot make a file in {place} from a user namespace: {error}")

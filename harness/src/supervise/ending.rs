@@ -20,14 +20,11 @@ pub enum Ending {
     Stuck,
 }
 
-/// How the child ended. It is a zombie before this and nothing after.
+/// How the child has ended. It is a zombie before this and nothing after; where it is none it is an error,
+/// and not waited for.
 pub(super) fn reap(child: Pid) -> Result<Ending, Errno> {
-    loop {
-        match waitid(WaitId::Pid(child), WaitIdOptions::EXITED) {
-            Err(Errno::INTR) => {}
-            result => return result?.map(|status| ending(&status)).ok_or(Errno::CHILD),
-        }
-    }
+    let status = waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)?;
+    status.map(|status| ending(&status)).ok_or(Errno::CHILD)
 }
 
 fn ending(status: &WaitIdStatus) -> Ending {

@@ -24,9 +24,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the controller is still there, and a nest that says nothing.
 const LOOKS: Duration = Duration::from_millis(50);
 
-/// Descriptors that any case gets, so that none of its steps fails for what the caller has set.
-const DESCRIPTORS: u64 = 64;
-
 /// Everything that is known of one child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
@@ -92,11 +89,15 @@ impl Supervisor {
                 "no room for maps to stand alone (see `ulimit -v`): {error}"
             ))
         })?;
-        if sys::allowed_descriptors() < DESCRIPTORS {
+        let needed = sys::DESCRIPTORS;
+        if sys::allowed_descriptors() < needed {
             return Err(std::io::Error::other(format!(
-                "no room for the descriptors of a case (see `ulimit -n`): {DESCRIPTORS} are needed"
+                "no room for the descriptors of a case (see `ulimit -n`): {needed} are needed"
             )));
         }
+        let controller = controller.map(sys::keep_from_victims).transpose()?;
+        let children = orphans::open_children().map(|list| sys::keep_from_victims(list.into()));
+        let children = children.transpose()?.map(File::from);
         sys::prepare_worker(&sys::Limits::default())?;
         sys::sigchld::hold()?;
         sys::install_fault_handler(record)?;
@@ -111,7 +112,7 @@ impl Supervisor {
             keeps_back: Cell::new(sys::can_keep_back()),
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
-            children: orphans::open_children(),
+            children,
         })
     }
 
@@ -198,7 +199,8 @@ impl Supervisor {
         nest.ask();
         let beside = [nest.pid()];
         let watched = self.watch(|| nest.victim(), &beside, started, steps, segments, deadline);
-        if let Err(NoWitness::NestGone) = watched {
+        // What could not be waited for beside a nest perhaps can without (ptrace(2) makes such).
+        if let Err(NoWitness::NestGone | NoWitness::Left(_)) = watched {
             nest.end();
             let left = orphans::sweep_orphans(&[], GRACE);
             return Err(if left > 0 { NoWitness::Left(left) } else { NoWitness::NestGone });
@@ -303,11 +305,10 @@ impl Supervisor {
                 return Err(NoWitness::Abandoned(Abandoned));
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let ended = sys::sigchld::await_child(left.min(LOOKS));
+            sys::sigchld::await_any(left.min(LOOKS));
             match child().map_err(NoWitness::of)? {
-                Some(child) if ended == Some(child) || has_ended(child) => {
-                    return Ok((child, true));
-                }
+                // The signal may be an old one, of a process that had the same number.
+                Some(child) if has_ended(child) => return Ok((child, true)),
                 Some(child) if left.is_zero() => return Ok((child, false)),
                 None if left.is_zero() => return Err(NoWitness::NestGone),
                 _ => {}

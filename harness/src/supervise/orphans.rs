@@ -30,7 +30,8 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
         }
         let done = !keep.is_empty() && left.is_empty();
         if done || Instant::now() >= deadline {
-            return left.len();
+            // Without anybody to keep there is somebody, even if nothing tells who.
+            return left.len().max(usize::from(keep.is_empty()));
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(5));
@@ -55,7 +56,15 @@ pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
 /// The list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.
 pub fn open_children() -> Option<File> {
     let own = rustix::process::getpid().as_raw_nonzero().get();
-    File::open(format!("/proc/self/task/{own}/children")).ok()
+    File::open(format!("/proc/self/task/{own}/children")).ok().filter(|_| numbers_are_ours())
+}
+
+/// Whether /proc is that of this pid namespace, and not of one around it where processes have other numbers
+/// (NSpid in proc(5): one for each namespace from that of /proc down to the process's own).
+fn numbers_are_ours() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.split_whitespace().count() == 1)
 }
 
 /// Reaps every child that has ended; true when none at all is left.
@@ -70,13 +79,13 @@ fn reap_all() -> bool {
 }
 
 /// The children of this process: from the kernel's list where it has one, otherwise from the parents of
-/// all processes.
+/// all processes. None where /proc is not mounted, or shows another pid namespace with other numbers.
 pub fn children() -> Vec<Pid> {
     let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
     if let Some(Ok(list)) = open_children().map(std::io::read_to_string) {
         return list.split_whitespace().filter_map(pid).collect();
     }
-    let Ok(processes) = std::fs::read_dir("/proc") else {
+    let Some(processes) = std::fs::read_dir("/proc").ok().filter(|_| numbers_are_ours()) else {
         return Vec::new();
     };
     let own = rustix::process::getpid().as_raw_nonzero().get();

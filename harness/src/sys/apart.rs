@@ -4,8 +4,11 @@
 //! kernel kills everything else in there (pid_namespaces(7)), and no process in there has a number for
 //! one outside. The filter is inherited by every victim and cannot be taken off (seccomp(2)).
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use nix::libc;
 
+use super::Child;
 use super::spawn::with_patience;
 
 /// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so
@@ -40,6 +43,26 @@ pub fn fork_worker_apart(
             unsafe { libc::_exit(code) }
         }
         pid => Ok(nix::unistd::Pid::from_raw(pid as i32)),
+    }
+}
+
+/// Whether victims are forked from a process that is hidden from them.
+static HIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// Hides this process's memory and descriptors from those that it forks, as far as /proc and ptrace(2) go: a
+/// process that is not dumpable is its own alone (PR_SET_DUMPABLE in prctl(2)). Fails as prctl(2) does.
+pub fn hide_from_children() -> Result<(), nix::errno::Errno> {
+    nix::sys::prctl::set_dumpable(false)?;
+    HIDDEN.store(true, Relaxed);
+    Ok(())
+}
+
+/// A victim is as any process: it looks at its own memory in /proc.
+#[inline(always)]
+pub(super) fn show(child: &Child) {
+    if HIDDEN.load(Relaxed) {
+        let dumpable = libc::PR_SET_DUMPABLE as usize;
+        let _ = child.call(libc::SYS_prctl, [dumpable, 1, 0, 0, 0, 0]);
     }
 }
 

@@ -4,8 +4,8 @@
 //! shared out, and whichever of the two writes to it first pays for a copy. A victim needs little of it: the code
 //! of this program, its data, a stack, the record, and the steps of its case. Those are laid into
 //! memory of their own, and the rest (heap, libraries, thread-local memory) is kept back from it
-//! (madvise(2), MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address that no step
-//! names, which is a harness error and no answer.
+//! (madvise(2), MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address
+//! that no step names: a first child of each worker is there to find out.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -146,7 +146,7 @@ pub fn keep_back(inheritance: &Inheritance) -> Range<usize> {
     own_stack
 }
 
-/// Undoes [`keep_back`]: victims are given everything.
+/// Undoes [`keep_back`]: victims are given everything again.
 pub fn give_back() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     for area in maps.lines().filter_map(Area::of_line) {
@@ -198,8 +198,14 @@ fn unregister_rseq() -> bool {
     // SAFETY: looks a symbol up by name; glibc has it since 2.35.
     let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
     let Some(offset) = NonNull::new(offset.cast::<isize>()) else {
-        return true; // no C library that registers any
+        return true; // no C library that registers any, or one that does not tell
     };
+    // SAFETY: as above.
+    let size = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()) };
+    // SAFETY: `__rseq_size` is an `unsigned int`, 0 where none is registered.
+    if NonNull::new(size.cast::<u32>()).is_some_and(|size| unsafe { size.read() } == 0) {
+        return true;
+    }
     // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
     let at = thread_pointer().wrapping_add_signed(unsafe { offset.read() });
     // The kernel takes exactly the length that was registered: 32, or what it said itself (AT_RSEQ_FEATURE_SIZE).

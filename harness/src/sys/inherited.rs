@@ -4,24 +4,30 @@ use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Closes every descriptor but the first three, and takes a file size limit as an error (EFBIG)
-/// rather than a signal. To be called before anything is opened.
+/// rather than a signal, and the end of a child as something to wait for. To be called before anything is opened.
 pub fn drop_inherited() {
-    // SAFETY: nothing of this process has a descriptor yet; what is closed is nobody's.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
-    if closed != 0 {
-        close_one_by_one(); // before Linux 5.9
-    }
-    // SAFETY: ignoring a signal runs no code of ours.
+    close_between(3, libc::c_uint::MAX);
+    // SAFETY: neither disposition runs code of ours.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    // Ignored, it has the kernel reap children at once (sigaction(2)), and nobody can wait for them.
+    // SAFETY: as above.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-fn close_one_by_one() {
+/// Closes the descriptors from one number to another. Nobody may count on any of them.
+pub(super) fn close_between(first: libc::c_uint, last: libc::c_uint) {
+    // SAFETY: as the caller sees to: what is closed is nobody's.
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if closed == 0 {
+        return;
+    }
+    // Before Linux 5.9.
     let listed = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let open: Vec<i32> =
+    let open: Vec<libc::c_uint> =
         listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+    for descriptor in open.into_iter().filter(|number| (first..=last).contains(number)) {
         // SAFETY: as above; the one that listed the folder is closed already, which is an error and
         // nothing more.
-        unsafe { libc::close(descriptor) };
+        unsafe { libc::close(descriptor as libc::c_int) };
     }
 }

@@ -13,7 +13,7 @@
 //! sleeps until a child has ended: a nest that has forked says nothing, the kernel has written the
 //! victim's process id down before the victim ran (CLONE_PARENT_SETTID). All victims of a nest start with
 //! the same memory; what one is to do stands in the record. Whatever becomes of a nest, the worker finds
-//! it gone and goes on without.
+//! it gone and goes on without it, or makes another.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -184,7 +184,8 @@ fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, bod
         }
         done = desk.asked.load(Acquire);
         let flags = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
-        if let Err(errno) = fork_victim(flags, Some(&desk.pid), body) {
+        // SAFETY: the worker has laid the body there, and these flags share nothing.
+        if let Err(errno) = unsafe { fork_victim(flags, Some(&desk.pid), body) } {
             desk.pid.store(-(errno as i32), Release);
             let told = [worker as usize, libc::SIGCHLD as usize, 0, 0, 0, 0];
             let _ = nest.call(libc::SYS_kill, told);

@@ -2,9 +2,9 @@
 //!
 //! After a fork every page of private memory that the child writes to is copied, which costs more than most
 //! system calls. So what a victim writes lies together: its stack, right above that the step at hand,
-//! and above that the room for what [`super::Inheritance`] lays out; and below, the stack of the fault
-//! handler, since a case may have overrun the usual one. Private memory: each process of a victim has
-//! its own.
+//! and above that the room for what [`super::Inheritance`] lays out; and below, a stack for the fault
+//! handler. Nothing lies between the two stacks: no code of a victim's goes deep. Private memory: each
+//! process of a victim has its own.
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;

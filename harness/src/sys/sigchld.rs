@@ -1,14 +1,13 @@
-//! How a supervisor sleeps until a child has ended: SIGCHLD is held back, and waited for.
+//! How a supervisor sleeps until a child may have ended: SIGCHLD is held back, and waited for.
 //!
-//! sigtimedwait(2) tells in one system call which child it was, or that time is up. Signals of one kind do
-//! not queue: one that is told may stand for others as well, and so it is never more than a hint, but for
-//! the child that it names.
+//! sigtimedwait(2) tells of it, or that time is up. Who it was is another question: signals of one kind do
+//! not queue, so that one may stand for several children; and it stays pending when its child is reaped,
+//! whose number may be another's by then.
 
 use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use rustix::process::Pid;
 
 use super::Child;
 use super::system_call::checked;
@@ -33,23 +32,13 @@ pub(super) fn release(child: &Child) {
     let _ = child.call(libc::SYS_rt_sigprocmask, args);
 }
 
-/// Waits until something has happened to a child, but not longer than this. `Some` names one that has
-/// ended and that nobody has waited for; any other may have ended as well, or been stopped.
-pub fn await_child(at_most: Duration) -> Option<Pid> {
+/// Waits until something may have happened to a child, but not longer than this.
+pub fn await_any(at_most: Duration) {
     let time = libc::timespec {
         tv_sec: at_most.as_secs() as libc::time_t,
         tv_nsec: at_most.subsec_nanos().into(),
     };
-    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
-    let (set, told) = ((&raw const SIGCHLD) as usize, info.as_mut_ptr() as usize);
-    let args = [set, told, (&raw const time) as usize, SET_BYTES, 0, 0];
-    // SAFETY: the kernel reads the set and the time, and writes a siginfo.
-    unsafe { checked(libc::SYS_rt_sigtimedwait, args) }.ok()?;
-    // SAFETY: zero is a valid siginfo, and so is what the kernel has written.
-    let info = unsafe { info.assume_init() };
-    let ends = [libc::CLD_EXITED, libc::CLD_KILLED, libc::CLD_DUMPED];
-    // Nobody but the kernel can send a signal with a code above zero (rt_sigqueueinfo(2)).
-    let ended = ends.contains(&info.si_code);
-    // SAFETY: the siginfo of a SIGCHLD of the kernel's holds the child.
-    ended.then(|| Pid::from_raw(unsafe { info.si_pid() })).flatten()
+    let (set, time) = ((&raw const SIGCHLD) as usize, (&raw const time) as usize);
+    // SAFETY: the kernel reads the set and the time, and writes nothing.
+    let _ = unsafe { checked(libc::SYS_rt_sigtimedwait, [set, 0, time, SET_BYTES, 0, 0]) };
 }

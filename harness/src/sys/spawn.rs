@@ -11,8 +11,10 @@ use nix::libc;
 use rustix::process::Pid;
 
 use super::Child;
+use super::apart;
 use super::child::end;
 use super::limits;
+use super::own_descriptors;
 use super::scene::lay_on_stack;
 
 /// Forks a child that runs `body`, in a process group of its own, and exits with what it gives.
@@ -26,21 +28,26 @@ pub fn spawn(body: impl Fn(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
         body(child)
     };
     let body = lay_on_stack(&body);
-    let pid = with_patience(|| fork_victim(libc::SIGCHLD, None, body))?;
+    // SAFETY: the body lies there, and the flags share nothing.
+    let pid = with_patience(|| unsafe { fork_victim(libc::SIGCHLD, None, body) })?;
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
 }
 
 /// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right below), and gives its process
 /// id. Where `tid` is given, the kernel writes it there before the victim runs (CLONE_PARENT_SETTID).
+///
+/// # Safety
+/// [`lay_on_stack`] has given `body`, and nothing else has been laid there since. The flags must not let
+/// the child share memory.
 #[inline(always)]
-pub(super) fn fork_victim<F: Fn(Child) -> i32>(
+pub(super) unsafe fn fork_victim<F: Fn(Child) -> i32>(
     flags: i32,
     tid: Option<&AtomicI32>,
     body: *const F,
 ) -> Result<libc::c_long, nix::errno::Errno> {
     let tid = tid.map_or(0, |tid| tid.as_ptr() as usize);
-    // SAFETY: without CLONE_VM the child has a copy of the memory, as after fork(2). The body lies where
-    // it starts, and it does not come back.
+    // SAFETY: as the caller promises: the child has a copy of the memory, as after fork(2), with the body
+    // where it starts, and it does not come back.
     match unsafe { clone_onto(flags as usize, tid, body as usize, start::<F>) } {
         error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
         pid => Ok(pid as libc::c_long),
@@ -55,6 +62,8 @@ extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
     // Before anything that it may fork. A signal to the group that comes before this misses it, and the
     // one to the child itself does not.
     let _ = child.call(libc::SYS_setpgid, [0; 6]);
+    own_descriptors::close(&child);
+    apart::show(&child);
     // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
     // not moved from there, see `super::nest`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };
@@ -72,8 +81,8 @@ unsafe fn clone_onto(
     stack: usize,
     start: extern "C" fn(usize) -> !,
 ) -> isize {
-    // Where the kernel takes the place for the process id: x86, arm64 and riscv take it third. Those that
-    // do not have all their registers named keep them (syscall(2)).
+    // The place for the process id is the third argument on each of these. The kernel changes no registers
+    // but those named here (syscall(2)).
     let result: isize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as the caller promises. The child gets no further than the call.

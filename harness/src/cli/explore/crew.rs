@@ -111,7 +111,8 @@ impl<'a> Crew<'a> {
             self.held = None;
             self.shares.clear();
             *interrupt = None;
-            let (Some((_, answers)), Ok(watched)) = (ends.take(), self.watched.try_clone()) else {
+            let copies = (self.watched.try_clone(), progress.try_clone());
+            let (Some((_, answers)), (Ok(watched), Ok(progress))) = (ends.take(), copies) else {
                 return 1;
             };
             if let Some(Err(why)) = apart.map(|apart| apart.enter(self.backing)) {

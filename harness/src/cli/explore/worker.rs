@@ -14,7 +14,7 @@ use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::Supervisor;
-use crate::sys::{Inheritance, SharedRecord};
+use crate::sys::{Inheritance, SharedRecord, keep_only};
 use crate::victim::{Fill, Probe};
 
 /// How long a child of a program may take.
@@ -152,24 +152,28 @@ pub fn work(
     (number, workers): (u64, u64),
     bounds: Bounds,
     watched: OwnedFd,
-    progress: &File,
-    mut answers: File,
+    progress: File,
+    answers: File,
 ) -> i32 {
     let _ = rustix::process::setpgid(None, None);
-    let mut send = |message: &Message| {
-        let mut line = serde_json::to_vec(message).unwrap_or_default();
-        line.push(b'\n');
-        answers.write_all(&line).is_ok()
-    };
     let Ok(record) = SharedRecord::new() else { return 1 };
     let Ok(memory) = Inheritance::new() else { return 1 };
     let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
         return 1;
     };
+    let own = [OwnedFd::from(progress), OwnedFd::from(answers)];
+    let Ok([progress, mut answers]) = keep_only(own).map(|own| own.map(File::from)) else {
+        return 1;
+    };
+    let mut send = |message: &Message| {
+        let mut line = serde_json::to_vec(message).unwrap_or_default();
+        line.push(b'\n');
+        answers.write_all(&line).is_ok()
+    };
     let supervisor = if workers == 1 { supervisor } else { supervisor.with_rests() };
     let mut kernel =
         Kernel { supervisor: &supervisor, memory, backing, code_steps: None, abandoned: false };
-    let mut done = Progress::read(progress, number);
+    let mut done = Progress::read(&progress, number);
     let mut shown_open = Vec::new();
     for number in (done.next..bounds.count).step_by(workers as usize) {
         if bounds.until.is_some_and(|until| Instant::now() >= until) {
@@ -205,7 +209,7 @@ pub fn work(
             return 1;
         }
         done.next = number + workers;
-        if !done.write(progress) {
+        if !done.write(&progress) {
             return 1;
         }
     }

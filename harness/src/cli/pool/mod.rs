@@ -53,7 +53,12 @@ const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Message {
     /// The case that it was told is measured.
-    Done(CaseReport),
+    Done {
+        /// The number of that case.
+        case: usize,
+        /// What came of it.
+        report: CaseReport,
+    },
     /// It cannot work at all.
     Broken(String),
 }
@@ -160,7 +165,7 @@ impl Pool<'_> {
         };
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
         let journal = journal::file().map_err(|error| format!("cannot start a worker: {error}"))?;
-        let mut ends = Some((orders, results, told, answers));
+        let mut ends = Some((orders, results, told, answers, journal));
         let taken = |number: &usize| {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
         };
@@ -170,15 +175,18 @@ impl Pool<'_> {
             // Other workers' pipes must hang up when the controller goes, whoever else lives on.
             self.workers.clear();
             self.interrupt = None;
-            let Some((orders, results, told, answers)) = ends.take() else { return 1 };
+            let Some((orders, results, told, answers, journal)) = ends.take() else { return 1 };
             drop((orders, results));
-            work(self.job, apart, File::from(told), File::from(answers), &journal, self.jobs == 1)
+            let (told, answers, is_alone) = (File::from(told), File::from(answers), self.jobs == 1);
+            work(self.job, apart, told, answers, journal, is_alone)
         });
         let pid = forked.map_err(|errno| {
             let error = std::io::Error::from(errno);
             format!("cannot fork: {error}\n  see `ulimit -u` and the limits of this container")
         })?;
-        let Some((orders, results, ..)) = ends else { return Err("cannot start".to_owned()) };
+        let Some((orders, results, .., journal)) = ends else {
+            return Err("cannot start".to_owned());
+        };
         let (orders, results) = (Some(File::from(orders)), Lines::of(File::from(results)));
         self.workers.push(Worker { pid, number, orders, results, journal, at: None });
         self.order(self.workers.len() - 1);
@@ -254,7 +262,7 @@ impl Pool<'_> {
         let goes_on = self.workers[index].results.receive();
         while let Some(line) = self.workers[index].results.take() {
             match (serde_json::from_slice(&line), self.workers[index].at.take()) {
-                (Ok(Message::Done(report)), Some(case)) => {
+                (Ok(Message::Done { case: told, report }), Some(case)) if told == case => {
                     take(case, report);
                     self.interrupted.remove(&case);
                     self.order(index);
@@ -262,7 +270,7 @@ impl Pool<'_> {
                 (Ok(Message::Broken(why)), _) => {
                     return Err(format!("a worker cannot work: {why}"));
                 }
-                (Ok(_), None) => return Err("a worker sent more than it was asked".to_owned()),
+                (Ok(_), _) => return Err("a worker sent what it was not asked".to_owned()),
                 (Err(error), _) => {
                     return Err(format!("a worker sent what is no message: {error}"));
                 }

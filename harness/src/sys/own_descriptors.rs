@@ -1,0 +1,51 @@
+//! Descriptors that are a worker's alone.
+//!
+//! A victim inherits what its worker has open, since the files of its case are among that. The rest is
+//! none of its business: with the pipe to the controller it could answer for other cases, with the journal
+//! for probes to come, and a file of /proc that it has open as well it could keep its worker waiting for.
+//! So these lie at the upper end of the numbers that every worker may use, and each victim closes them
+//! before anything else.
+
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::libc;
+
+use super::Child;
+use super::inherited::close_between;
+
+/// Descriptors that a worker needs to be allowed: with fewer, steps of a case would fail for what the caller
+/// has set.
+pub const DESCRIPTORS: u64 = 64;
+const FIRST: libc::c_int = 56;
+const LAST: libc::c_int = DESCRIPTORS as libc::c_int - 1;
+
+/// Moves a descriptor out of the reach of victims. Fails as fcntl(2) does, F_DUPFD_CLOEXEC; with EMFILE
+/// where there are too many such.
+pub fn keep_from_victims(descriptor: OwnedFd) -> Result<OwnedFd, rustix::io::Errno> {
+    let moved = rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST)?;
+    if moved.as_raw_fd() > LAST { Err(rustix::io::Errno::MFILE) } else { Ok(moved) }
+}
+
+/// Moves these out of the reach of victims, and closes all others but the first three and those that have
+/// been moved before: whatever else a worker has of its controller's. To be called in a worker that never
+/// drops those. Fails as [`keep_from_victims`] does.
+pub fn keep_only<const N: usize>(
+    descriptors: [OwnedFd; N],
+) -> Result<[OwnedFd; N], rustix::io::Errno> {
+    let moved: Result<Vec<OwnedFd>, _> = descriptors.into_iter().map(keep_from_victims).collect();
+    close_between(3, FIRST as libc::c_uint - 1);
+    close_between(LAST as libc::c_uint + 1, libc::c_uint::MAX);
+    moved?.try_into().map_err(|_| rustix::io::Errno::MFILE)
+}
+
+/// Closes what is not a victim's.
+#[inline(always)]
+pub(super) fn close(child: &Child) {
+    let range = [FIRST as usize, LAST as usize, 0, 0, 0, 0];
+    if child.call(libc::SYS_close_range, range) == Err(libc::ENOSYS) {
+        // Before Linux 5.9.
+        for descriptor in FIRST..=LAST {
+            let _ = child.call(libc::SYS_close, [descriptor as usize, 0, 0, 0, 0, 0]);
+        }
+    }
+}
