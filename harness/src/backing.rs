@@ -146,10 +146,14 @@ fn memfd(flags: u32) -> io::Result<File> {
 /// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
 pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
     let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
-    named.or_else(|| exec_needs_proc(case)).or_else(|| path_not_there(case)).or_else(|| {
-        (needs_a_name(case) && *backing == Backing::Memfd)
-            .then(|| "a memfd has no name to unlink".to_owned())
-    })
+    named
+        .or_else(|| exec_needs_proc(case))
+        .or_else(|| opening_needs_proc(case))
+        .or_else(|| path_not_there(case))
+        .or_else(|| {
+            (needs_a_name(case) && *backing == Backing::Memfd)
+                .then(|| "a memfd has no name to unlink".to_owned())
+        })
 }
 
 fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<String> {
@@ -213,6 +217,17 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
         .iter()
         .all(|path| File::open(Path::new(path)).is_ok());
     (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
+}
+
+/// A file of the harness is opened anew, with other flags or by another process, by its descriptor's path.
+fn opening_needs_proc(case: &Case) -> Option<String> {
+    let opens = |(_, _, step): (usize, usize, &Step)| match step {
+        Step::Call { call: Call::File, args, .. } => args.len() > 1,
+        Step::Call { call: Call::Open, args, .. } => !matches!(args.first(), Some(Arg::Text(_))),
+        _ => false,
+    };
+    (case.walk().any(opens) && !Path::new("/proc/self/fd").exists())
+        .then(|| "opening a file once more needs /proc/self/fd".to_owned())
 }
 
 /// What a case opens by a path is on every usual machine: where it is not, that is no answer of mmap's.

@@ -293,7 +293,7 @@ impl<'a> Measurer<'a> {
             Some(ran) => ran,
             None => self.supervisor.run(&orders, self.deadline),
         };
-        self.children += 1;
+        self.children += u64::from(ran.is_ok());
         ran.map_err(|error| match error {
             NoWitness::Abandoned(Abandoned) => Failure::Abandoned,
             NoWitness::Fork(errno) => {

@@ -112,9 +112,9 @@ fn no_permission_to_fork() {
     // bash and others call the limit -u, dash calls it -p.
     let line = "ulimit -u 0 2>/dev/null || ulimit -p 0; exec ./faultmap show it.case";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
-    assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
-    assert!(stderr.contains("cannot fork: Resource temporarily unavailable"), "{stderr}");
-    assert!(stderr.contains("ulimit -u"), "{stderr}");
+    assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
+    assert!(stdout.contains("cannot fork: Resource temporarily unavailable"), "{stdout}");
+    assert!(stdout.contains("see `ulimit -u`"), "{stdout}");
 }
 
 #[test]
@@ -148,18 +148,24 @@ fn output_that_is_lost() {
 
 #[test]
 fn too_few_descriptors() {
-    // None to read the cases; none for a worker; and for a worker, but not for whatever a case may open.
-    for (most, says) in [
-        (4, "cannot read cases/eof: Too many open files"),
-        (7, "cannot start a worker: Too many open files"),
-        (63, "see `ulimit -n`): 64 are needed"),
-    ] {
+    let limited = |most: u32| {
         let bin = env!("CARGO_BIN_EXE_faultmap");
         let line = format!("ulimit -n {most}; exec {bin} run --jobs 2");
-        let mut command = Command::new("sh");
-        let (code, stdout, stderr) = run(command.args(["-c", &line]).current_dir(command::root()));
-        assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
-        assert!(stderr.contains(says), "{stderr}");
+        run(Command::new("sh").args(["-c", &line]).current_dir(command::root()))
+    };
+    // None to read the cases with.
+    let (code, stdout, stderr) = limited(4);
+    assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
+    assert!(stderr.contains("cannot read cases/eof: Too many open files"), "{stderr}");
+    // None for a worker; and for a worker, but not for whatever a case may open.
+    let (_, all, _) = run(&mut faultmap(&["list"]));
+    for (most, says) in
+        [(7, "cannot start a worker: Too many open files"), (63, "see `ulimit -n`): 64 are needed")]
+    {
+        let (code, stdout, stderr) = limited(most);
+        assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
+        let told = stdout.lines().filter(|line| line.contains(says)).count();
+        assert_eq!(told, all.lines().count(), "each case is told of: {stdout}");
     }
 }
 
@@ -205,21 +211,21 @@ fn the_callers_other_children_live_on() {
 }
 
 #[test]
-fn without_proc_nothing_is_taken_for_an_answer() {
-    let dir = open_to_all();
-    std::fs::write(dir.path().join("it.case"), "fd = file(10, O_RDONLY);\n").unwrap();
+fn without_proc_what_needs_it_is_skipped() {
     let unshare = |line: &str| {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", line]);
-        run(command.current_dir(dir.path()).env("NO_COLOR", "1"))
+        run(command.current_dir(command::root()).env("NO_COLOR", "1"))
     };
     if unshare("mount -t tmpfs none /proc").0 != Some(0) {
-        return skip("without_proc_nothing_is_taken_for_an_answer", "no mount can be made here");
+        return skip("without_proc_what_needs_it_is_skipped", "no mount can be made here");
     }
-    let (code, stdout, stderr) =
-        unshare("mount -t tmpfs none /proc && exec ./faultmap show it.case --memfd");
-    assert_eq!(code, Some(3), "{stdout}{stderr}");
-    assert!(stdout.contains("opening a file of the case (is /proc mounted?)"), "{stdout}{stderr}");
+    let bin = env!("CARGO_BIN_EXE_faultmap");
+    let (code, stdout, stderr) = unshare(&format!("mount -t tmpfs none /proc && exec {bin} run"));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("opening a file once more needs /proc/self/fd"), "{stdout}");
+    assert!(stdout.contains("exec needs /proc/self/maps and /proc/self/mem"), "{stdout}");
+    assert!(stdout.contains(" 0 harness errors; "), "{stdout}");
 }
 
 #[test]

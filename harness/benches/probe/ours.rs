@@ -39,12 +39,14 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
         });
         workers.push(worker.ok()?);
     }
+    drop(tells);
     for worker in &workers {
         waitpid(*worker, None).expect("it ends");
     }
     let slowest = workers.iter().map(|_| {
         let mut seconds = [0; size_of::<f64>()];
-        rustix::io::read(&told, &mut seconds).expect("a pipe");
+        let read = rustix::io::read(&told, &mut seconds);
+        assert_eq!(read, Ok(seconds.len()), "a worker has died");
         f64::from_ne_bytes(seconds)
     });
     let slowest = slowest.reduce(f64::max).filter(|seconds| !seconds.is_nan())?;

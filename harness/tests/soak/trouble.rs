@@ -118,13 +118,13 @@ impl Trouble {
             (1 << power) + random.within(0, 1 << power)
         };
         match self {
-            FewDescriptors => limits.resource = Some(format!("--nofile={}", size(2, 8))),
-            FewProcesses => limits.resource = Some(format!("--nproc={}", size(0, 3))),
-            LittleAddressSpace => limits.resource = Some(format!("--as={}", size(25, 38))),
+            FewDescriptors => limits.resource = Some(format!("--nofile={}", size(4, 8))),
+            FewProcesses => limits.resource = Some(format!("--nproc={}", size(1, 4))),
+            LittleAddressSpace => limits.resource = Some(format!("--as={}", size(34, 38))),
             LittleMemory => {
                 limits.group = ControlGroup::make(&MEMORY, &size(20, 25).to_string()).ok()
             }
-            FewPids => limits.group = ControlGroup::make(&PIDS, &size(0, 3).to_string()).ok(),
+            FewPids => limits.group = ControlGroup::make(&PIDS, &size(1, 4).to_string()).ok(),
             _ => {}
         }
         limits

@@ -83,8 +83,8 @@ struct Pool<'a> {
 }
 
 /// Measures all cases of the job with so many workers, and hands over each report as it comes, one
-/// for each case, and gives the exit code of the signal that has ended it early. Fails where no worker
-/// can be had at all.
+/// for each case, and gives the exit code of the signal that has ended it early. Fails where this process
+/// cannot be made fit to have workers.
 pub fn run(
     job: &Job<'_>,
     jobs: usize,
@@ -113,19 +113,19 @@ pub fn run(
         looked: Instant::now(),
         interrupt,
     };
-    pool.fill()?;
+    if let Err(error) = pool.fill() {
+        pool.give_up(&error, &mut take);
+    }
     while !pool.workers.is_empty() {
         for index in pool.ready() {
             if let Err(error) = pool.receive(index, &mut take) {
-                pool.end();
-                return Err(error);
+                pool.give_up(&error, &mut take);
+                return Ok(None);
             }
         }
         pool.workers.retain(|worker| worker.pid.as_raw() != 0);
         if let Err(error) = pool.fill() {
-            for case in std::mem::take(&mut pool.waiting) {
-                take(case, CaseReport::failed(HarnessError::System(error.clone())));
-            }
+            pool.give_up(&error, &mut take);
         }
         if let Some(exit) = pool.interrupt.as_ref().and_then(Interrupt::caught) {
             pool.end();
@@ -182,7 +182,7 @@ impl Pool<'_> {
         });
         let pid = forked.map_err(|errno| {
             let error = std::io::Error::from(errno);
-            format!("cannot fork: {error}\n  see `ulimit -u` and the limits of this container")
+            format!("cannot fork: {error}; see `ulimit -u` and the limits of this container")
         })?;
         let Some((orders, results, .., journal)) = ends else {
             return Err("cannot start".to_owned());
@@ -235,6 +235,16 @@ impl Pool<'_> {
         }
     }
 
+    /// Ends all workers, and tells of every case that has not been measured why.
+    fn give_up(&mut self, error: &str, take: &mut impl FnMut(usize, CaseReport)) {
+        let mut lost: Vec<usize> = self.workers.iter().filter_map(|worker| worker.at).collect();
+        lost.extend(std::mem::take(&mut self.waiting));
+        self.end();
+        for case in lost {
+            take(case, CaseReport::failed(HarnessError::System(error.to_owned())));
+        }
+    }
+
     /// Ends all workers: their pipes hang up, and they kill what they were at.
     fn end(&mut self) {
         let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
@@ -261,8 +271,9 @@ impl Pool<'_> {
     ) -> Result<(), String> {
         let goes_on = self.workers[index].results.receive();
         while let Some(line) = self.workers[index].results.take() {
-            match (serde_json::from_slice(&line), self.workers[index].at.take()) {
+            match (serde_json::from_slice(&line), self.workers[index].at) {
                 (Ok(Message::Done { case: told, report }), Some(case)) if told == case => {
+                    self.workers[index].at = None;
                     take(case, report);
                     self.interrupted.remove(&case);
                     self.order(index);
