@@ -31,7 +31,7 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
         let worker = confine::fork_worker(strict, |apart| {
             pin(&[*core]);
             let elapsed = match apart.map(|apart| apart.enter(&backing)) {
-                None | Some(Ok(())) => time(&backing, probes).as_secs_f64(),
+                None | Some(Ok(())) => time(&backing, probes, cores.len() == 1).as_secs_f64(),
                 Some(Err(_)) => f64::NAN,
             };
             rustix::io::write(&tells, &elapsed.to_ne_bytes()).expect("a pipe");
@@ -53,10 +53,11 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
     Some(slowest * 1e6 / f64::from(probes) / cores.len() as f64)
 }
 
-fn time(backing: &Backing, probes: u32) -> Duration {
+fn time(backing: &Backing, probes: u32, is_alone: bool) -> Duration {
     let case = faultmap::parse::case(CASE).expect("a case");
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None).expect("a supervisor");
+    let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
     let memory = Inheritance::new().expect("memory");
     measure(&supervisor, &memory, backing, &case, probes)
 }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// How long a worker works without a rest, and how long it rests.
-const WORK: Duration = Duration::from_millis(10);
+const WORK: Duration = Duration::from_millis(20);
 const REST: Duration = Duration::from_micros(100);
 
 /// The rests of one of several workers.
