@@ -2,6 +2,7 @@
 
 use super::args::Options;
 use super::exit::Exit;
+use super::interrupt::Interrupt;
 use super::json::{SCHEMA, si_code};
 use super::output::Output;
 use super::select::{Loaded, Selection};
@@ -16,8 +17,8 @@ pub fn run(
     all: &Selection,
     options: &Options,
     backing: &Backing,
-    access: Access,
-    at: &Size,
+    (access, at): (Access, &Size),
+    interrupt: Interrupt,
 ) -> Result<Exit, Failed> {
     let page = rustix::param::page_size() as u64;
     let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
@@ -36,7 +37,7 @@ pub fn run(
     let job = Job { cases: &all.cases, backing, deadline, strict, task };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
-    let interrupted = pool::run(&job, 1, |index, report| {
+    let interrupted = pool::run(&job, 1, interrupt, |index, report| {
         let loaded = &all.cases[index];
         let text = match report.result {
             CaseResult::Probed(outcome, witness) => {

@@ -56,19 +56,22 @@ impl Marked {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            let is_marked = match environment.is_empty() {
-                false => {
-                    environment.split(|byte| *byte == 0).any(|word| word == self.mark.as_bytes())
-                }
-                // The victims of a nest have none. Of whatever run they are, none may be an orphan for long.
-                true => is_faultmap(pid) && !is_faultmap(parent(&entry.path())),
-            };
-            if is_marked {
-                found.insert(pid, parent(&entry.path()));
+            if self.is_marked(pid) {
+                found.insert(pid, parent(pid));
             }
         }
         found
+    }
+
+    fn is_marked(&self, pid: i32) -> bool {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if !environment.is_empty() {
+            return environment.split(|byte| *byte == 0).any(|word| word == self.mark.as_bytes());
+        }
+        // The victims of a nest have none, and a strictly isolated worker shows its own to root alone.
+        // Of whatever run they are, none may be an orphan for long.
+        let parent = parent(pid);
+        is_faultmap(pid) && (!is_faultmap(parent) || self.is_marked(parent))
     }
 
     /// Waits until the command has a worker and the worker a child, and gives both.
@@ -106,8 +109,8 @@ impl Marked {
     }
 }
 
-fn parent(process: &Path) -> i32 {
-    let stat = std::fs::read_to_string(process.join("stat")).unwrap_or_default();
+fn parent(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     fields.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
 }

@@ -88,6 +88,7 @@ struct Pool<'a> {
 pub fn run(
     job: &Job<'_>,
     jobs: usize,
+    interrupt: Interrupt,
     mut take: impl FnMut(usize, CaseReport),
 ) -> Result<Option<Exit>, String> {
     if let Some(reason) = job.strict.then(|| confine::check(job.backing).err()).flatten() {
@@ -96,7 +97,6 @@ pub fn run(
         return Ok(None);
     }
     let foreign = children();
-    let interrupt = Some(Interrupt::watch()?);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
     let waiting = (0..job.cases.len()).collect();
@@ -111,7 +111,7 @@ pub fn run(
         lost: 0,
         foreign,
         looked: Instant::now(),
-        interrupt,
+        interrupt: Some(interrupt),
     };
     if let Err(error) = pool.fill() {
         pool.give_up(&error, &mut take);
