@@ -14,3 +14,9 @@ pub fn pin(cores: &[usize]) {
     cores.iter().for_each(|core| set.set(*core));
     sched_setaffinity(None, &set).expect("cores of this process's own");
 }
+
+/// Where each core takes so many microseconds for one: how many all of them take for one. They do not
+/// wait for each other.
+pub fn together(each: &[f64]) -> f64 {
+    1.0 / each.iter().map(|each| 1.0 / each).sum::<f64>()
+}

@@ -69,7 +69,7 @@ fn main() {
     let (c, whole, all) = (Yardstick::compile(dir), Whole::new(dir), cores::own());
     let one = &all[..1];
     let (mut probes, mut layers) = (Table::based_on(1), Table::based_on(0));
-    let (mut speedup, mut starts) = (Vec::new(), Vec::new());
+    let (mut speedup, mut c_speedup, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         cores::pin(one);
         let on_one = ours::probe(one, dir, false, PROBES);
@@ -80,11 +80,15 @@ fn main() {
         cores::pin(&all);
         let of_all = (round % WHOLE == 0).then(|| whole.all_cases(all.len()).each());
         starts.push(whole.small().seconds * 1e3);
+        let c_on_one = c.child(one, OWN_FILE, PROBES);
+        let c_on_all = c.child(&all, OWN_FILE, PROBES);
+        c_speedup.extend(c_on_one.zip(c_on_all).map(|(one, all)| one / all));
         cores::pin(one);
         for (name, value) in [
-            ("bare loop in C", c.child(0, PROBES)),
-            ("bare loop in C, each child with its own file", c.child(OWN_FILE, PROBES)),
-            ("bare loop in C, with all that we do (see below)", c.child(EVERYTHING, PROBES)),
+            ("bare loop in C", c.child(one, 0, PROBES)),
+            ("bare loop in C, each child with its own file", c_on_one),
+            ("the same on all cores", c_on_all),
+            ("bare loop in C, with all that we do (see below)", c.child(one, EVERYTHING, PROBES)),
             ("one probe, on one core", on_one),
             ("one probe, on all cores", on_all),
             ("one probe, on one core, --isolation strict", ours::probe(one, dir, true, PROBES)),
@@ -95,15 +99,18 @@ fn main() {
             probes.add(name, value);
         }
         for (name, layer) in LAYERS {
-            layers.add(name, c.child(layer, PROBES));
+            layers.add(name, c.child(one, layer, PROBES));
         }
-        layers.add("all of these", c.child(EVERYTHING, PROBES));
-        layers.add("user and pid namespaces for each child", c.child(NAMESPACES, PROBES));
+        layers.add("all of these", c.child(one, EVERYTHING, PROBES));
+        layers.add("user and pid namespaces for each child", c.child(one, NAMESPACES, PROBES));
     }
     let title = format!("one probe: fork, steps, one load, die of SIGBUS, reap; files in {dir}");
     probes.print(&title, "x loop with own file");
     if let Some(times) = median(speedup) {
         println!("{} cores make {times:.2} times the probes of one", all.len());
+    }
+    if let Some(times) = median(c_speedup) {
+        println!("as many loops in C on as many cores: {times:.2} times the children of one");
     }
     if let Some(start) = median(starts) {
         println!("faultmap show of one small case, exec to exit: {start:.1} ms");

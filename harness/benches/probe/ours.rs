@@ -12,7 +12,7 @@ use faultmap::sys::{Inheritance, SharedRecord};
 use faultmap::victim::{Fill, Probe};
 use nix::sys::wait::waitpid;
 
-use crate::cores::pin;
+use crate::cores::{pin, together};
 
 /// The case of the yardstick: one load at 4096 is SIGBUS.
 pub const CASE: &str = "fd = file(2200);
@@ -43,14 +43,13 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
     for worker in &workers {
         waitpid(*worker, None).expect("it ends");
     }
-    let slowest = workers.iter().map(|_| {
+    let each = workers.iter().map(|_| {
         let mut seconds = [0; size_of::<f64>()];
         let read = rustix::io::read(&told, &mut seconds);
         assert_eq!(read, Ok(seconds.len()), "a worker has died");
-        f64::from_ne_bytes(seconds)
+        f64::from_ne_bytes(seconds) * 1e6 / f64::from(probes)
     });
-    let slowest = slowest.reduce(f64::max).filter(|seconds| !seconds.is_nan())?;
-    Some(slowest * 1e6 / f64::from(probes) / cores.len() as f64)
+    Some(together(&each.collect::<Vec<f64>>())).filter(|time| !time.is_nan())
 }
 
 fn time(backing: &Backing, probes: u32, is_alone: bool) -> Duration {

@@ -1,7 +1,9 @@
 //! The bare loop in C.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use crate::cores::{pin, together};
 
 /// The layers of bare_loop.c, by number.
 pub const LAYERS: [(&str, u32); 7] = [
@@ -41,11 +43,21 @@ impl Yardstick {
         Yardstick { program: linked.then_some(program), dir }
     }
 
-    /// Microseconds a child with these layers, over so many; `None` where that cannot be measured.
-    pub fn child(&self, layers: u32, children: u32) -> Option<f64> {
-        let mut command = Command::new(self.program.as_ref()?);
-        command.args([&children.to_string(), "1", &layers.to_string(), self.dir]);
-        let output = command.output().ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+    /// Microseconds a child with these layers, where there is a loop of so many on each of these cores; `None`
+    /// where that cannot be measured.
+    pub fn child(&self, cores: &[usize], layers: u32, children: u32) -> Option<f64> {
+        let program = self.program.as_ref()?;
+        let start = |core: &usize| {
+            pin(&[*core]);
+            let mut command = Command::new(program);
+            command.args([&children.to_string(), "1", &layers.to_string(), self.dir]);
+            command.stdout(Stdio::piped()).spawn()
+        };
+        let loops: Vec<_> = cores.iter().map(start).collect();
+        let told = loops.into_iter().map(|each| {
+            let output = each.ok()?.wait_with_output().ok()?;
+            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+        });
+        told.collect::<Option<Vec<f64>>>().map(|each| together(&each))
     }
 }

@@ -4,8 +4,6 @@
 //! kernel kills everything else in there (pid_namespaces(7)), and no process in there has a number for
 //! one outside. The filter is inherited by every victim and cannot be taken off (seccomp(2)).
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use nix::libc;
 
 use super::Child;
@@ -46,24 +44,23 @@ pub fn fork_worker_apart(
     }
 }
 
-/// Whether victims are forked from a process that is hidden from them.
-static HIDDEN: AtomicBool = AtomicBool::new(false);
-
 /// Hides this process's memory and descriptors from those that it forks, as far as /proc and ptrace(2) go: a
 /// process that is not dumpable is its own alone (PR_SET_DUMPABLE in prctl(2)). Fails as prctl(2) does.
 pub fn hide_from_children() -> Result<(), nix::errno::Errno> {
-    nix::sys::prctl::set_dumpable(false)?;
-    HIDDEN.store(true, Relaxed);
-    Ok(())
+    nix::sys::prctl::set_dumpable(false)
 }
 
-/// A victim is as any process: it looks at its own memory in /proc.
+/// The same for a nest, and not for its worker's sake: what is forked from it is not dumpable either, and
+/// dies without the preparations for a core dump, which the kernel makes whatever RLIMIT_CORE says.
 #[inline(always)]
-pub(super) fn show(child: &Child) {
-    if HIDDEN.load(Relaxed) {
-        let dumpable = libc::PR_SET_DUMPABLE as usize;
-        let _ = child.call(libc::SYS_prctl, [dumpable, 1, 0, 0, 0, 0]);
-    }
+pub(super) fn hide(nest: &Child) {
+    let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 0, 0, 0, 0, 0]);
+}
+
+/// A victim is from here on as any process: it may look at its own memory in /proc, whoever has forked it.
+#[inline(always)]
+pub fn show(child: &Child) {
+    let _ = child.call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 1, 0, 0, 0, 0]);
 }
 
 /// Puts this process, and all that it forks, behind a program that looks at each system call

@@ -31,9 +31,13 @@ struct KernelAction {
 
 // Where a handler returns to: libc's own is in memory that victims do not have. Number 15 is
 // rt_sigreturn.
+//
+// On a page fault the kernel maps the 64 KiB around it too, and unmaps each of these pages when the victim
+// ends. Where the victims' code begins such a block, they are its own few.
 #[cfg(target_arch = "x86_64")]
 std::arch::global_asm!(
     ".pushsection faultmap_victim,\"ax\",@progbits",
+    ".p2align 16",
     ".globl faultmap_restorer",
     ".hidden faultmap_restorer",
     "faultmap_restorer:",

@@ -24,6 +24,7 @@ use nix::libc;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Child;
+use super::apart;
 use super::limits;
 use super::record::SharedMemory;
 use super::scene::lay_on_stack;
@@ -168,6 +169,7 @@ fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, bod
     let kill = libc::SIGKILL as usize;
     let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
     limits::release(&nest);
+    apart::hide(&nest);
     let keep_back = |at: usize, bytes: usize| {
         nest.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0])
     };

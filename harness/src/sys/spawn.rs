@@ -11,7 +11,6 @@ use nix::libc;
 use rustix::process::Pid;
 
 use super::Child;
-use super::apart;
 use super::child::end;
 use super::limits;
 use super::own_descriptors;
@@ -33,8 +32,9 @@ pub fn spawn(body: impl Fn(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
 }
 
-/// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right below), and gives its process
-/// id. Where `tid` is given, the kernel writes it there before the victim runs (CLONE_PARENT_SETTID).
+/// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right
+/// below), and gives its process id. Where `tid` is given, the kernel writes it there before the victim
+/// runs (CLONE_PARENT_SETTID).
 ///
 /// # Safety
 /// [`lay_on_stack`] has given `body`, and nothing else has been laid there since. The flags must not let
@@ -63,7 +63,6 @@ extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
     // one to the child itself does not.
     let _ = child.call(libc::SYS_setpgid, [0; 6]);
     own_descriptors::close(&child);
-    apart::show(&child);
     // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
     // not moved from there, see `super::nest`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };

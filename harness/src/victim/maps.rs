@@ -43,6 +43,7 @@ impl<'m> Maps<'m> {
 
     /// A map was moved, or given another length where it is: what it showed it shows there, and what
     /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on.
+    #[inline(always)]
     pub fn remap(&self, from: usize, old: usize, to: usize, new: usize) {
         if old == 0 {
             return self.note(to, new, self.file_at(from));

@@ -53,7 +53,8 @@ pub(super) fn make(
         _ => None,
     };
     if let (Access::CopyToUser, Some(pipe)) = (access, &pipe) {
-        child.call(libc::SYS_write, [pipe.write, child.address_of(&MARK), 1, 0, 0, 0])?;
+        let mark = std::hint::black_box(MARK); // on the stack: constants lie on a page of their own
+        child.call(libc::SYS_write, [pipe.write, child.address_of(&mark), 1, 0, 0, 0])?;
     }
     let runs = match access {
         Access::Exec => exec::runs(child, address, past_eof(around, address)?)?,
@@ -117,6 +118,7 @@ pub(super) fn make(
 }
 
 /// Whether the page of `address` shows nothing of its file: not even its first byte can be read.
+#[inline(always)]
 fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
     let start = address - address % around.page;
     let Some((file, offset)) = around.maps.file_at(start) else { return Ok(false) };

@@ -12,6 +12,7 @@ const BYTE: u64 = 3;
 const OTHER_DATA: u64 = 4;
 
 /// What a byte is, given the place in a file that it should show.
+#[inline(always)]
 pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean {
     match (byte, shows) {
         (byte, Some((file, offset))) if byte == fill.byte(file, offset) => Clean::Data,
