@@ -59,7 +59,7 @@ pub(super) fn hide(nest: &Child) {
 
 /// A victim is from here on as any process: it may look at its own memory in /proc, whoever has forked it.
 #[inline(always)]
-pub fn show(child: &Child) {
+pub fn show_own_memory(child: &Child) {
     let _ = child.call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 1, 0, 0, 0, 0]);
 }
 

@@ -26,7 +26,7 @@ mod spawn;
 mod system_call;
 
 pub use access::{instruction_bytes, returns_at};
-pub use apart::{fork_worker_apart, hide_from_children, install_call_filter, show};
+pub use apart::{fork_worker_apart, hide_from_children, install_call_filter, show_own_memory};
 pub use arena::Arena;
 pub use child::{Child, SCRATCH_BYTES, scratch};
 pub use fault_handler::install as install_fault_handler;

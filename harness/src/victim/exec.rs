@@ -8,7 +8,7 @@
 
 use nix::libc;
 
-use crate::sys::{Child, returns_at, scratch, show};
+use crate::sys::{Child, returns_at, scratch, show_own_memory};
 
 /// Bytes read from /proc at once.
 const CHUNK: usize = 8 * 1024;
@@ -21,7 +21,7 @@ pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool
     if !fetch {
         return Ok(true); // the fetch faults
     }
-    show(child); // else that file is root's alone
+    show_own_memory(child); // else that file is root's alone
     let memory = open(child, c"/proc/self/mem")?;
     let mut returns = true;
     for index in 0u64.. {
