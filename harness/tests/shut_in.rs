@@ -15,7 +15,7 @@ use std::time::Duration;
 use faultmap::backing::Backing;
 use faultmap::confine;
 use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{Child, SharedRecord, fork_worker};
+use faultmap::sys::{Child, SharedRecord, fork_worker, show_own_memory};
 use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -24,10 +24,8 @@ use nix::unistd::Pid;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What a worker exits with for a child that a signal has killed: this, and the signal.
 const KILLED: i32 = 64;
-/// ... and for one of which there is no witness, or that was never forked.
-const NO_WITNESS: i32 = 63;
-/// ... and one that could not be shut in.
-const NOT_SHUT_IN: i32 = 62;
+const NO_WITNESS: i32 = 63; // for one of which there is no witness, or that was never forked
+const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
 
 type Test = (&'static str, fn(&Path));
 
@@ -219,19 +217,20 @@ fn changes_a_setting_of_the_kernel(files: &Path) {
 }
 
 fn looks_into_its_supervisor(files: &Path) {
-    for (name, flags) in [
-        ("/proc/1/mem", libc::O_RDWR),
-        ("/proc/1/mem", libc::O_RDONLY),
-        ("/proc/1/maps", libc::O_RDONLY),
-        ("/proc/1/fd/2", libc::O_WRONLY),
-        ("/proc/1/environ", libc::O_RDONLY),
-    ] {
-        let text = path(name);
-        let opened = child(files, |child| open(child, &text, flags));
-        assert!([libc::EROFS, libc::EACCES].contains(&opened), "{name}: {opened}");
+    let look = |name: &str, flags| {
+        let name = path(name);
+        child(files, |child| {
+            show_own_memory(child); // as cases do
+            open(child, &name, flags)
+        })
+    };
+    for name in ["/proc/1/mem", "/proc/1/maps", "/proc/1/fd/2", "/proc/1/environ"] {
+        for flags in [libc::O_RDONLY, libc::O_WRONLY, libc::O_RDWR] {
+            let opened = look(name, flags);
+            assert!([libc::EROFS, libc::EACCES].contains(&opened), "{name}: {opened}");
+        }
     }
-    let own = path("/proc/self/mem");
-    assert_eq!(child(files, |child| open(child, &own, libc::O_RDONLY)), 0, "as the cases do");
+    assert_eq!(look("/proc/self/mem", libc::O_RDONLY), 0);
 }
 
 /// Nor may a signal take from the next child the handler that it inherits.
