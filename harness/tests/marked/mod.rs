@@ -74,19 +74,22 @@ impl Marked {
         is_faultmap(pid) && (!is_faultmap(parent) || self.is_marked(parent))
     }
 
-    /// Waits until the command has a worker and the worker a child, and gives both.
+    /// Waits until the command has a worker and the worker a child that stays, and gives both. A worker's
+    /// first child is there to find out whether it can live, and soon gone.
     pub fn worker_and_victim(&self, command: &Child) -> (Pid, Pid) {
         let controller = i32::try_from(command.id()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
+        let mut last = None;
         while Instant::now() < deadline {
             let processes = self.processes();
             let child_of = |parent| processes.iter().find(|(_, own)| **own == parent);
-            if let Some((worker, _)) = child_of(controller) {
-                if let Some((victim, _)) = child_of(*worker) {
-                    return (Pid::from_raw(*worker), Pid::from_raw(*victim));
-                }
+            let worker = child_of(controller).map(|(worker, _)| *worker);
+            let found = worker.and_then(|worker| Some((worker, *child_of(worker)?.0)));
+            if let (Some((worker, victim)), true) = (found, found == last) {
+                return (Pid::from_raw(worker), Pid::from_raw(victim));
             }
-            std::thread::sleep(Duration::from_millis(2));
+            last = found;
+            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("no victim within ten seconds: {:?}", self.processes());
     }
