@@ -129,6 +129,7 @@ fn an_ordinary_user_needs_nothing_more() {
     let line = "exec ./faultmap show it.case --memfd";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("SIGSEGV MAPERR"), "{stdout}");
     let mut as_whoever_tests = Command::new("sh");
     as_whoever_tests.args(["-c", line]).current_dir(dir.path()).env("NO_COLOR", "1");
     let untimed = |picture: &str| {

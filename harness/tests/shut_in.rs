@@ -220,7 +220,7 @@ fn looks_into_its_supervisor(files: &Path) {
     let look = |name: &str, flags| {
         let name = path(name);
         child(files, |child| {
-            show_own_memory(child); // as cases do
+            show_own_memory(child);
             open(child, &name, flags)
         })
     };
@@ -230,7 +230,7 @@ fn looks_into_its_supervisor(files: &Path) {
             assert!([libc::EROFS, libc::EACCES].contains(&opened), "{name}: {opened}");
         }
     }
-    assert_eq!(look("/proc/self/mem", libc::O_RDONLY), 0);
+    assert_eq!(look("/proc/self/mem", libc::O_RDONLY), 0, "as the cases do");
 }
 
 /// Nor may a signal take from the next child the handler that it inherits.

@@ -83,7 +83,6 @@ fn main() {
         let c_on_one = c.child(one, OWN_FILE, PROBES);
         let c_on_all = c.child(&all, OWN_FILE, PROBES);
         c_speedup.extend(c_on_one.zip(c_on_all).map(|(one, all)| one / all));
-        cores::pin(one);
         for (name, value) in [
             ("bare loop in C", c.child(one, 0, PROBES)),
             ("bare loop in C, each child with its own file", c_on_one),

@@ -55,7 +55,8 @@ impl Yardstick {
         };
         let loops: Vec<_> = cores.iter().map(start).collect();
         let told = loops.into_iter().map(|each| {
-            let output = each.ok()?.wait_with_output().ok()?;
+            let output = each.ok()?.wait_with_output().ok();
+            let output = output.filter(|output| output.status.success())?;
             String::from_utf8(output.stdout).ok()?.trim().parse().ok()
         });
         told.collect::<Option<Vec<f64>>>().map(|each| together(&each))

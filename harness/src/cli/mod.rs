@@ -117,20 +117,20 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
         return Err((Exit::Nothing, output::error("there is no case here")));
     }
     let backing = options.place.backing();
-    let failed = |message: String| (Exit::Harness, output::error(&message));
-    let interrupt = Interrupt::watch().map_err(failed)?;
+    let interrupt = Interrupt::watch().map_err(output::failed)?;
     backing.check().map_err(|error| output::unusable(&backing, &error))?;
     if all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case)) {
         backing.remove_stale();
     }
     if let Some((access, at)) = options.one_probe() {
-        return one::run(all, options, &backing, (access, at), interrupt);
+        return one::run(all, options, &backing, access, at, interrupt);
     }
     let mut reporter = Reporter::new(all, options, &backing, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
     let job = Job { cases: &all.cases, backing: &backing, deadline, strict, task };
     let take = |index, report| reporter.take(index, report);
-    let interrupted = pool::run(&job, options.place.jobs(), interrupt, take).map_err(failed)?;
+    let jobs = options.place.jobs();
+    let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;
     reporter.finish(interrupted)
 }

@@ -17,7 +17,8 @@ pub fn run(
     all: &Selection,
     options: &Options,
     backing: &Backing,
-    (access, at): (Access, &Size),
+    access: Access,
+    at: &Size,
     interrupt: Interrupt,
 ) -> Result<Exit, Failed> {
     let page = rustix::param::page_size() as u64;
@@ -57,7 +58,7 @@ pub fn run(
         };
         out.print(&text);
     })
-    .map_err(|message| (Exit::Harness, output::error(&message)))?;
+    .map_err(output::failed)?;
     out.end(interrupted.unwrap_or(exit))
 }
 

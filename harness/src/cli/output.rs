@@ -21,6 +21,11 @@ pub fn note(message: &str) -> String {
     format!("{NOTE}note{NOTE:#}: {message}")
 }
 
+/// Why it cannot go on, and the exit code for that.
+pub fn failed(why: String) -> Failed {
+    (Exit::Harness, error(&why))
+}
+
 /// Why files cannot live there, and with which exit code to end.
 pub fn unusable(backing: &Backing, cause: &std::io::Error) -> Failed {
     // A full disk is nobody's mistake; a folder that is not there, or not to be written to, is.
@@ -62,7 +67,7 @@ impl Output {
     pub fn end(self, exit: Exit) -> Result<Exit, Failed> {
         match self.lost {
             Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err((Exit::Harness, self::error(&format!("cannot print: {error}"))))
+                Err(failed(format!("cannot print: {error}")))
             }
             _ => Ok(exit),
         }

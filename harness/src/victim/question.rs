@@ -55,15 +55,9 @@ pub fn ask(record: &Record, orders: &Orders<'_>) {
 pub(super) fn probe(record: &Record) -> Option<Probe> {
     let question = &record.question;
     let sweep = question.sweep.load(Relaxed);
-    // Not looked up in a table: that would lie on a page of constants of its own.
-    let access = match question.access.load(Relaxed) {
-        0 => Access::Read,
-        1 => Access::Write,
-        2 => Access::Exec,
-        3 => Access::CopyFromUser,
-        4 => Access::CopyToUser,
-        _ => return None,
-    };
+    let number = question.access.load(Relaxed);
+    // Compared, not looked up in a table: that would lie on a page of constants of its own.
+    let access = Access::ALL.into_iter().find(|access| *access as u32 == number)?;
     let at = question.at.load(Relaxed);
     (sweep != NO_SWEEP).then_some(Probe { sweep: sweep as usize, access, at })
 }

@@ -35,6 +35,7 @@ pub fn run(
     place: &Place,
 ) -> Result<Exit, Failed> {
     let backing = place.backing();
+    let mut interrupt = Some(Interrupt::watch().map_err(output::failed)?);
     backing.check().map_err(|error| output::unusable(&backing, &error))?;
     if let Some(reason) = place.strict().then(|| confine::check(&backing).err()).flatten() {
         return Err((Exit::Nothing, output::error(&format!("isolation strict: {reason}"))));
@@ -44,10 +45,9 @@ pub fn run(
     let bounds =
         Bounds { count: count.unwrap_or(u64::MAX), until: time.map(|time| started + time) };
     let search = Search { seed, environment: environment() };
-    let failed = |message: String| (Exit::Harness, output::error(&message));
-    let mut interrupt = Some(Interrupt::watch().map_err(failed)?);
     let size = (place.jobs() as u64, place.strict());
-    let mut crew = Crew::start(&search, &backing, bounds, size, &mut interrupt).map_err(failed)?;
+    let crew = Crew::start(&search, &backing, bounds, size, &mut interrupt);
+    let mut crew = crew.map_err(output::failed)?;
     let mut totals = Totals::of(out, seed);
     let mut output = Output::default();
     let bar = match std::io::stderr().is_terminal() {
