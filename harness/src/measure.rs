@@ -121,7 +121,7 @@ impl<'a> Measurer<'a> {
                 _ => SweepResult::NotReached,
             });
         }
-        Ok(Measurement { steps, sweeps })
+        Ok(Measurement { steps, sweeps, notes: Vec::new() })
     }
 
     /// What each step comes to, in a child that goes through to the end, with its files filled so.

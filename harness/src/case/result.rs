@@ -4,16 +4,27 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Clean, Errno, Fault, FaultMap, HarnessError, Signal};
+use super::{Clean, Errno, Fault, FaultMap, HarnessError, Note, Signal};
 
-/// Everything that was measured of one case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything that was measured of one case. Two are equal that saw the same: their notes do not count.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Measurement {
     /// One for each step, as [`super::Case::walk`] counts them.
     pub steps: Vec<StepResult>,
     /// One for each `sweep(...)`, in the order of the text.
     pub sweeps: Vec<SweepResult>,
+    /// What it took to measure it.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
+
+impl PartialEq for Measurement {
+    fn eq(&self, other: &Measurement) -> bool {
+        self.steps == other.steps && self.sweeps == other.sweeps
+    }
+}
+
+impl Eq for Measurement {}
 
 /// What one step came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -113,7 +113,8 @@ pub fn perform(
         next_sweep: 0,
     };
     performance.block(&case.steps)?;
-    let measurement = Measurement { steps: performance.results, sweeps: performance.sweeps };
+    let measurement =
+        Measurement { steps: performance.results, sweeps: performance.sweeps, notes: Vec::new() };
     Ok((measurement, performance.world.asked.into_inner()))
 }
 

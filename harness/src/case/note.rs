@@ -1,0 +1,71 @@
+//! What the harness did beyond its plan, or left undone, while it measured a case.
+//!
+//! A [`Note`] stands below a picture when that is printed, and is not kept in a snapshot: two
+//! measurements that saw the same are equal, whatever it took to see it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Access;
+
+/// One such fact. `sweep` counts the sweeps of the case from 0.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// A random byte of a region was not what was drawn there: the row was bisected further.
+    BisectedFurther {
+        /// Which sweep.
+        sweep: usize,
+        /// Which row of it.
+        access: Access,
+        /// The byte, relative to the map.
+        at: i64,
+    },
+    /// The map is so large that some of its pages were not probed.
+    Capped {
+        /// Which sweep.
+        sweep: usize,
+        /// Pages that were probed before any bisection.
+        probed: u64,
+        /// Pages that there are, the one to either side of the map included.
+        pages: u64,
+    },
+    /// No other case was measured at the same time, and each probe had what is scarce to itself.
+    MeasuredAlone {
+        /// The thing that is scarce.
+        scarce: Scarce,
+    },
+}
+
+/// Something of which there may be too little for two probes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scarce {
+    /// Room on the file system.
+    Room,
+    /// Huge pages.
+    HugePages,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::BisectedFurther { sweep, access, at } => {
+                let number = sweep + 1;
+                write!(f, "sweep {number}: the {access} row was bisected further: byte {at}, ")?;
+                f.write_str("looked at at random, was not what was drawn")
+            }
+            Note::Capped { sweep, probed, pages } => {
+                let number = sweep + 1;
+                write!(f, "sweep {number}: {probed} of {pages} pages were probed")
+            }
+            Note::MeasuredAlone { scarce: Scarce::Room } => {
+                f.write_str("measured alone: each probe has the file system's free room to itself")
+            }
+            Note::MeasuredAlone { scarce: Scarce::HugePages } => {
+                f.write_str("measured alone: each probe has the machine's huge pages to itself")
+            }
+        }
+    }
+}
