@@ -44,7 +44,7 @@ pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
         if let Some(Step::Sweep { map, .. }) = step {
             let Some(sweep) = sweeps.next() else { continue };
             let name = (maps.len() > 1).then_some(map.as_str());
-            out.push('\n');
+            out.push_str(&format!("{:indent$}{}\n\n", "", line.text));
             for row in sweep_lines(sweep, name, map, &offsets) {
                 out.push_str(format!("{:indent$}{row}", "").trim_end());
                 out.push('\n');

@@ -39,7 +39,7 @@ fn read(path: &Path) -> Kept {
     let text = read(command::root().join("cases").join(path)).expect("a case file");
     let snapshot = |suffix: &str| {
         let kept = read(command::root().join(format!("snapshots/{id}{suffix}.snap")))?;
-        Some(without_judgement(kept.splitn(3, "---\n").nth(2).expect("a header")))
+        Some(kept.splitn(3, "---\n").nth(2).expect("a header").to_owned())
     };
     let pictures: Vec<String> = ["", "@tmpfs"].into_iter().filter_map(snapshot).collect();
     assert!(!pictures.is_empty(), "no snapshot of {id}");
@@ -50,13 +50,6 @@ fn read(path: &Path) -> Kept {
 fn pictures(case: &Case, environment: &Environment) -> Vec<String> {
     let predictions = predict(case, environment).expect("modelled");
     predictions.iter().map(|own| picture::draw(case, &own.measurement, PAGE)).collect()
-}
-
-/// What a snapshot keeps, without the line that says what became of an open rule.
-fn without_judgement(kept: &str) -> String {
-    let lines = kept.lines().take_while(|line| !line.starts_with("open: "));
-    let text: String = lines.map(|line| format!("{line}\n")).collect();
-    format!("{}\n", text.trim_end())
 }
 
 #[test]

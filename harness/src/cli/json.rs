@@ -25,6 +25,8 @@ pub struct CaseLine<'a> {
     rows: Vec<RowLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<&'a str>,
+    /// What the model says to the picture.
+    notes: Vec<&'a str>,
     /// The file system that the files were on.
     file_system: &'a str,
     page_size: u64,
@@ -63,6 +65,7 @@ pub struct Context<'a> {
     pub verdict: &'a str,
     pub reason: Option<String>,
     pub picture: Option<&'a str>,
+    pub notes: Vec<&'a str>,
     pub file_system: &'a str,
     pub page: u64,
     pub isolation: &'static str,
@@ -83,6 +86,7 @@ impl<'a> CaseLine<'a> {
             steps: measurement.map_or(Vec::new(), |measured| steps(case, &measured.steps)),
             rows: measurement.map_or(Vec::new(), |measured| rows(case, measured)),
             picture: context.picture,
+            notes: context.notes,
             file_system: context.file_system,
             page_size: context.page,
             isolation: context.isolation,

@@ -168,9 +168,9 @@ impl<'a> Reporter<'a> {
         };
         let judged =
             measurement.map(|measured| model::judge(&loaded.case, &environment(), measured));
-        let picture = measurement.zip(judged.as_ref()).map(|(measured, judged)| {
-            picture::draw(&loaded.case, measured, self.page)
-                + &picture::draw_judgement(&loaded.case, measured, judged, self.page)
+        let picture = measurement.map(|measured| picture::draw(&loaded.case, measured, self.page));
+        let notes = measurement.zip(judged.as_ref()).map(|(measured, judged)| {
+            picture::draw_judgement(&loaded.case, measured, judged, self.page)
         });
         let verdict = self.verdict(loaded, &report.result, picture.as_deref());
         let verdict = match judged.and_then(|judged| unexplained(&loaded.case, &judged)) {
@@ -196,6 +196,12 @@ impl<'a> Reporter<'a> {
                 verdict: verdict.word,
                 reason: verdict.reason,
                 picture: picture.as_deref(),
+                notes: notes
+                    .as_deref()
+                    .unwrap_or_default()
+                    .lines()
+                    .filter(|line| !line.is_empty())
+                    .collect(),
                 file_system: &self.file_system,
                 page: self.page,
                 isolation: self.options.place.isolation(),
@@ -208,7 +214,7 @@ impl<'a> Reporter<'a> {
             let _ = write!(text, "  {style}{}{style:#}", verdict.word);
         }
         text.push('\n');
-        for line in picture.iter().flat_map(|picture| picture.lines()) {
+        for line in picture.iter().chain(&notes).flat_map(|text| text.lines()) {
             let _ = writeln!(text, "{}", format!("    {line}").trim_end());
         }
         text.push_str(&verdict.below);
