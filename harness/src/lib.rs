@@ -3,6 +3,7 @@
 //!
 //! The rooms, from the ground up; each knows only those before it:
 //!
+//! - [`printable`]: text of others, as a terminal may have it.
 //! - [`case`]: the vocabulary, plain values: a case, its steps, an outcome, a fault map.
 //! - [`parse`]: text to case, and back.
 //! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
@@ -29,6 +30,7 @@ pub mod measure;
 pub mod model;
 pub mod parse;
 pub mod picture;
+pub mod printable;
 pub mod snapshot;
 pub mod supervise;
 pub mod sweep;

@@ -5,13 +5,15 @@
 //! on which the picture truly differs has a file of its own beside it, `map_6000@tmpfs.snap`; one
 //! that is equal to the base says nothing and is an error.
 //!
-//! The comparison is of the whole file, byte for byte: an edit anywhere in it shows.
+//! The comparison is of the text below insta's header, as insta compares it. The header names the
+//! test that wrote the file, which is another one in each project.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// What insta writes above the text. The file named is the test that makes the snapshots.
-const HEADER: &str = "---\nsource: harness/tests/cases.rs\n---\n";
+/// Bytes of a snapshot. The longest picture of the project has two thousand.
+const SNAPSHOT_BYTES: u64 = 1 << 20;
 
 /// The snapshots of a tree of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +24,13 @@ pub struct Snapshots {
 /// How a picture compares with what is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
-    /// Byte for byte.
+    /// It is as it is kept.
     Same,
     /// Another text is kept, in this file.
     Changed {
         /// The file that was compared with.
         path: PathBuf,
-        /// Its text, without insta's header where that is as it should be.
+        /// Its text, without insta's header.
         kept: String,
     },
     /// Nothing is kept under this id.
@@ -61,6 +63,11 @@ impl Snapshots {
         }
     }
 
+    /// The text that is kept of a case.
+    pub fn kept(&self, id: &str, variant: Option<&str>) -> io::Result<String> {
+        read(&self.path(id, variant))
+    }
+
     /// Compares a picture that was measured on this file system. Fails where the file cannot be read.
     pub fn compare(&self, id: &str, file_system: &str, picture: &str) -> io::Result<Comparison> {
         let (path, is_variant) = self.path_on(id, file_system);
@@ -68,44 +75,94 @@ impl Snapshots {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
-        if kept != format!("{HEADER}{picture}") {
-            let kept = kept.strip_prefix(HEADER).map_or(kept.clone(), str::to_owned);
+        if !kept.lines().eq(picture.lines()) {
             return Ok(Comparison::Changed { path, kept });
         }
-        if is_variant && read(&self.path(id, None)).is_ok_and(|base| base == kept) {
+        let is_base = |base: String| base.lines().eq(kept.lines());
+        if is_variant && self.kept(id, None).is_ok_and(is_base) {
             return Ok(Comparison::NeedlessVariant { path });
         }
         Ok(Comparison::Same)
     }
 }
 
-/// The text of a file; bytes that are no text stay visible as such, and compare as different.
+/// The text of a file below its header. Bytes that are no text stay visible as such, and compare as
+/// different.
 fn read(path: &Path) -> io::Result<String> {
+    let fails = |what: String| io::Error::other(format!("{} {what}", path.display()));
     if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other(format!("{} is no regular file", path.display())));
+        return Err(fails("is no regular file".to_owned()));
     }
-    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SNAPSHOT_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SNAPSHOT_BYTES {
+        let most = SNAPSHOT_BYTES;
+        return Err(fails(format!("has more than {most} bytes, which no picture has: delete it")));
+    }
+    Ok(below_header(&String::from_utf8_lossy(&bytes)).to_owned())
+}
+
+/// What stands below the second line `---`; all of it where there is no header.
+fn below_header(file: &str) -> &str {
+    let mut lines = file.split_inclusive('\n');
+    let is_rule = |line: &str| line.trim_end() == "---";
+    if !lines.next().is_some_and(is_rule) || !lines.by_ref().any(is_rule) {
+        return file;
+    }
+    let below: usize = lines.map(str::len).sum();
+    &file[file.len() - below..]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HEADER: &str = "---\nsource: harness/tests/cases.rs\n---\n";
+
     #[test]
-    fn any_byte_of_the_file_counts() {
+    fn any_byte_below_the_header_counts() {
         let dir = tempfile::tempdir().unwrap();
         let snapshots = Snapshots::below(dir.path());
-        let compare = || snapshots.compare("a", "ext4", "picture\n").unwrap();
+        let compare = || snapshots.compare("a", "ext4", "pic\nture\n").unwrap();
         assert_eq!(compare(), Comparison::New);
-        let whole = format!("{HEADER}picture\n");
+        let whole = format!("{HEADER}pic\nture\n");
         std::fs::write(dir.path().join("a.snap"), &whole).unwrap();
         assert_eq!(compare(), Comparison::Same);
-        for index in 0..whole.len() {
+        for index in HEADER.len()..whole.len() {
             let mut edited = whole.clone().into_bytes();
             edited[index] ^= 1;
             std::fs::write(dir.path().join("a.snap"), edited).unwrap();
             assert!(matches!(compare(), Comparison::Changed { .. }), "byte {index}");
         }
+    }
+
+    #[test]
+    fn the_header_of_another_project_counts_for_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::below(dir.path());
+        for file in [
+            "---\nsource: tests/mine.rs\nexpression: picture\nsnapshot_kind: text\n---\npic\nture\n",
+            "---\r\nsource: tests/mine.rs\r\n---\r\npic\r\nture\r\n",
+            "pic\nture",
+        ] {
+            std::fs::write(dir.path().join("a.snap"), file).unwrap();
+            let compared = snapshots.compare("a", "ext4", "pic\nture\n").unwrap();
+            assert_eq!(compared, Comparison::Same, "{file}");
+        }
+        std::fs::write(dir.path().join("a.snap"), "---\nsource: tests/mine.rs\n").unwrap();
+        assert!(matches!(
+            snapshots.compare("a", "ext4", "pic\n"),
+            Ok(Comparison::Changed { kept, .. }) if kept.starts_with("---")
+        ));
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_not_read_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let sparse = File::create(dir.path().join("a.snap")).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        let error = Snapshots::below(dir.path()).compare("a", "ext4", "picture\n").unwrap_err();
+        assert!(error.to_string().contains("has more than 1048576 bytes"), "{error}");
     }
 
     #[test]

@@ -114,13 +114,15 @@ fn check(id: &str, path: &Path, place: Place, file_system: &str, picture: &str) 
     }
     let name = id.rsplit('/').next().unwrap_or(id);
     settings.bind(|| insta::assert_snapshot!(name, picture));
-    // insta compares the text alone. Where it is content, the file has been edited elsewhere, or has
-    // just been accepted (INSTA_UPDATE=always).
+    // Where insta is content, the picture has just been accepted (INSTA_UPDATE=always).
     if std::env::var_os("INSTA_FORCE_PASS").is_some() {
         return; // cargo-insta collects what is to be reviewed
     }
     let again = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
-    assert!(again == Comparison::Same, "the snapshot of {id} has been edited above its text");
+    assert!(
+        again == Comparison::Same,
+        "insta takes the snapshot of {id} for the same, faultmap does not"
+    );
 }
 
 /// Whether the project's directory shows this picture as well.

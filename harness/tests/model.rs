@@ -8,6 +8,7 @@ use faultmap::case::{Case, Clean, HarnessError, Measurement, Outcome, StepResult
 use faultmap::explore::{Answer, Search, Tried};
 use faultmap::model::{Environment, Judgement, Rule, difference, judge, predict};
 use faultmap::picture;
+use faultmap::snapshot::Snapshots;
 use rstest::rstest;
 
 const PAGE: u64 = 4096;
@@ -37,11 +38,10 @@ fn read(path: &Path) -> Kept {
     let id = path.with_extension("").display().to_string();
     let read = |path: PathBuf| std::fs::read_to_string(path).ok();
     let text = read(command::root().join("cases").join(path)).expect("a case file");
-    let snapshot = |suffix: &str| {
-        let kept = read(command::root().join(format!("snapshots/{id}{suffix}.snap")))?;
-        Some(kept.splitn(3, "---\n").nth(2).expect("a header").to_owned())
+    let snapshot = |suffix: Option<&str>| {
+        Snapshots::below(command::root().join("snapshots")).kept(&id, suffix).ok()
     };
-    let pictures: Vec<String> = ["", "@tmpfs"].into_iter().filter_map(snapshot).collect();
+    let pictures: Vec<String> = [None, Some("tmpfs")].into_iter().filter_map(snapshot).collect();
     assert!(!pictures.is_empty(), "no snapshot of {id}");
     Kept { case: faultmap::parse::case(&text).expect("a case"), id, pictures }
 }

@@ -12,6 +12,7 @@ mod output;
 mod pool;
 mod report;
 mod select;
+mod shell;
 mod verdict;
 mod work;
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::printable::{escaped, is_printable};
+
 /// Why a text is no case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
@@ -61,12 +63,14 @@ impl ParseError {
         let shown: String = text
             .chars()
             .flat_map(|c| match c {
-                c if acts_on_terminals(c) => std::iter::repeat_n('?', c.len_utf8()),
+                c if !is_printable(c) && c != '\n' && c != '\t' => {
+                    std::iter::repeat_n('?', c.len_utf8())
+                }
                 c => std::iter::repeat_n(c, 1),
             })
             .collect();
         let snippet = Snippet::source(shown)
-            .path(path)
+            .path(escaped(path))
             .fold(true)
             .annotation(AnnotationKind::Primary.span(span));
         let mut report = vec![Level::ERROR.primary_title(&self.message).element(snippet)];
@@ -85,12 +89,6 @@ impl std::fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
-
-/// Control characters, and those that turn the direction of writing or are not seen at all.
-fn acts_on_terminals(c: char) -> bool {
-    let unseen = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    unseen || (c.is_control() && c != '\n' && c != '\t')
-}
 
 /// How many letters must change to turn one word into the other (Levenshtein). Short words only.
 fn distance(a: &str, b: &str) -> usize {
