@@ -9,6 +9,7 @@
 //! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
 //! - [`victim`]: what happens inside the child.
 //! - [`supervise`]: one child's whole life seen from outside.
+//! - [`named`]: the offsets at which something may change.
 //! - [`sweep`]: where to probe, and many outcomes to one fault map.
 //! - [`model`]: what POSIX and Linux say must happen, as a pure function.
 //! - [`explore`]: the search for a program on which kernel and model part.
@@ -28,6 +29,7 @@ pub mod explore;
 pub mod journal;
 pub mod measure;
 pub mod model;
+pub mod named;
 pub mod parse;
 pub mod picture;
 pub mod printable;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{
-    Access, Case, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
+    Access, Case, FaultMap, HarnessError, Measurement, Note, Outcome, Step, StepResult, SweepResult,
 };
 use crate::journal::Journal;
 use crate::supervise::{
@@ -54,6 +54,9 @@ pub struct Measurer<'a> {
     memory: &'a Inheritance,
     deadline: Duration,
     exhaustive: bool,
+    /// Decides at which random bytes regions are looked at once more.
+    seed: u64,
+    notes: Vec<Note>,
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; 2],
     /// What forks the children, once it pays; and how many such have been killed by somebody.
@@ -84,6 +87,8 @@ impl<'a> Measurer<'a> {
             memory,
             deadline: case.timeout.unwrap_or(deadline),
             exhaustive,
+            seed: 0,
+            notes: Vec::new(),
             contents: [None, None],
             nest: None,
             lost_nests: 0,
@@ -96,6 +101,11 @@ impl<'a> Measurer<'a> {
     /// Goes on where the worker that wrote this journal has left off.
     pub fn resume(self, journal: Journal<'a>) -> Measurer<'a> {
         Measurer { children: journal.answers(), journal, ..self }
+    }
+
+    /// With this seed for the random bytes at which regions are looked at once more.
+    pub fn seeded(self, seed: u64) -> Measurer<'a> {
+        Measurer { seed, ..self }
     }
 
     /// How many children have been forked, those of earlier workers included that gave an answer.
@@ -116,12 +126,12 @@ impl<'a> Measurer<'a> {
         for (index, _, step) in self.case.walk() {
             let Step::Sweep { map, accesses } = step else { continue };
             sweeps.push(match &steps[index] {
-                StepResult::Done => self.sweep(map, index, accesses, &steps)?,
+                StepResult::Done => self.sweep(map, (sweeps.len(), index), accesses, &steps)?,
                 StepResult::NoMap => SweepResult::NoMap,
                 _ => SweepResult::NotReached,
             });
         }
-        Ok(Measurement { steps, sweeps, notes: Vec::new() })
+        Ok(Measurement { steps, sweeps, notes: std::mem::take(&mut self.notes) })
     }
 
     /// What each step comes to, in a child that goes through to the end, with its files filled so.
@@ -149,11 +159,13 @@ impl<'a> Measurer<'a> {
     fn sweep(
         &mut self,
         map: &str,
-        index: usize,
+        (number, index): (usize, usize),
         accesses: &[Access],
         steps: &[StepResult],
     ) -> Result<SweepResult, Failure> {
-        let plan = Plan::of(self.case, map, self.program.page);
+        let seed = self.seed.wrapping_add(number as u64);
+        let plan = Plan::of(self.case, map, steps, self.program.page, seed);
+        self.notes.extend(plan.note(number).filter(|_| !self.exhaustive));
         let mut rows = Vec::new();
         let mut abandoned = false;
         for access in accesses {
@@ -174,7 +186,16 @@ impl<'a> Measurer<'a> {
                 })
             });
             match row {
-                Ok(row) => rows.push(row),
+                Ok(found) => {
+                    rows.push(found.row);
+                    let notes = found.surprises.into_iter();
+                    let access = *access;
+                    self.notes.extend(notes.map(|at| Note::BisectedFurther {
+                        sweep: number,
+                        access,
+                        at,
+                    }));
+                }
                 Err(_) if abandoned => return Err(Failure::Abandoned),
                 Err(unanswered) => {
                     let (at, error) = (unanswered.at, unanswered.error);

@@ -122,6 +122,9 @@ pub struct Options {
     /// Probe every byte instead of bisecting
     #[arg(long)]
     pub exhaustive: bool,
+    /// Which random bytes of a picture are looked at once more [default: made of each case's id]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// How long a child may take
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     timeout: u64,

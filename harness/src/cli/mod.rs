@@ -129,7 +129,8 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let mut reporter = Reporter::new(all, options, &backing, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let job = Job { cases: &all.cases, backing: &backing, deadline, strict, task };
+    let job =
+        Job { cases: &all.cases, backing: &backing, deadline, strict, task, seed: options.seed };
     let take = |index, report| reporter.take(index, report);
     let jobs = options.place.jobs();
     let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;

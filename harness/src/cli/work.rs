@@ -30,6 +30,8 @@ pub struct Job<'a> {
     pub strict: bool,
     /// How much of each case.
     pub task: Task,
+    /// Decides on the random bytes of each picture; none for one made of the case's id.
+    pub seed: Option<u64>,
 }
 
 /// How much of a case is measured.
@@ -137,7 +139,7 @@ pub(super) fn work(
         let Some(loaded) = job.cases.get(case) else { return 1 };
         memory.clear();
         let Ok(journal) = Journal::resume(&journal) else { return 1 };
-        let Some(report) = report(job, &supervisor, &memory, &loaded.case, journal) else {
+        let Some(report) = report(job, &supervisor, &memory, loaded, journal) else {
             return 1;
         };
         if !send(&mut results, &Message::Done { case, report }) {
@@ -158,15 +160,17 @@ fn report(
     job: &Job<'_>,
     supervisor: &Supervisor,
     memory: &Inheritance,
-    case: &Case,
+    loaded: &Loaded,
     journal: Journal<'_>,
 ) -> Option<CaseReport> {
+    let case = &loaded.case;
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
     let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
     let mut measurer =
         Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive)
-            .resume(journal);
+            .resume(journal)
+            .seeded(job.seed.unwrap_or_else(|| seed_of(&loaded.id)));
     let missing = crate::backing::missing(case, job.backing, page);
     let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
@@ -184,6 +188,13 @@ fn report(
     };
     let elapsed_us = started.elapsed().as_micros() as u64;
     Some(CaseReport { result, probes: measurer.children(), elapsed_us })
+}
+
+/// The same for the same id everywhere. (FNV-1a)
+fn seed_of(id: &str) -> u64 {
+    id.bytes().fold(0xcbf2_9ce4_8422_2325, |seed, byte| {
+        (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Who is root in a user namespace alone may do no more than anyone (user_namespaces(7)).
