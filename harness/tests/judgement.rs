@@ -7,7 +7,7 @@ use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_re
 use faultmap::sys::Inheritance;
 use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::victim::{Probe, Program};
-use nix::libc::{SIGBUS, SIGKILL, SIGSEGV};
+use nix::libc::{SIGBUS, SIGKILL, SIGSEGV, SIGSYS, SIGXFSZ};
 use rstest::rstest;
 
 const BASE: u64 = 0x7000_0000_0000;
@@ -215,4 +215,36 @@ fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
     };
     let error = judged("mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);");
     assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
+}
+
+/// The kernel answers no call with SIGSYS, a seccomp filter does; SIGXFSZ is the answer of a limit.
+#[rstest]
+#[case::of_the_victim("fsync(-1);", 0, |ending| (ending, vec![slot(Begun)]))]
+#[case::of_a_block("fork { fsync(-1); }", 1, |ending| {
+    let Ending::Killed(wait_status) = ending else { return (ending, Vec::new()) };
+    (Ending::Exited(0), vec![SlotEvidence { wait_status, ..slot(Done) }, slot(Begun)])
+})]
+fn a_kill_by_a_filter_is_no_answer(
+    #[case] text: &str,
+    #[case] step: usize,
+    #[case] evidence: fn(Ending) -> (Ending, Vec<SlotEvidence>),
+) {
+    let program = program(text);
+    let judged = |signal| {
+        let (ending, slots) = evidence(Ending::Killed(signal));
+        let finished = ending == Ending::Exited(0);
+        let evidence = Evidence { finished, slots, ..Evidence::default() };
+        step_results(&program, ending, &evidence, 100, false)
+    };
+    let error = Box::new(HarnessError::KilledFromOutside(Signal(SIGSYS)));
+    assert_eq!(judged(SIGSYS), Err(HarnessError::InStep { step, error }));
+    assert_eq!(judged(SIGXFSZ).expect("an answer")[step], StepResult::Killed(Signal(SIGXFSZ)));
+}
+
+#[test]
+fn a_probe_that_a_filter_has_killed_has_no_answer() {
+    for state in [NotReached, Begun, Done] {
+        let judged = judge(Access::CopyToUser, Ending::Killed(SIGSYS), slot(state), false);
+        assert_eq!(judged, Err(HarnessError::KilledFromOutside(Signal(SIGSYS))), "{state:?}");
+    }
 }

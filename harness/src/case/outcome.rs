@@ -238,6 +238,9 @@ impl fmt::Display for HarnessError {
             HarnessError::Setup(what) => write!(f, "the child could not be made ready: {what}"),
             HarnessError::ExitedEarly => f.write_str("the child exited with 0 before its access"),
             HarnessError::ExitedNonZero(code) => write!(f, "the child exited with {code}"),
+            HarnessError::KilledFromOutside(Signal(nix::libc::SIGSYS)) => f.write_str(
+                "SIGSYS killed the child: a seccomp filter does not let it make this system call",
+            ),
             HarnessError::KilledFromOutside(signal) => {
                 write!(f, "{signal} killed the child, and no access of its own raised it")
             }

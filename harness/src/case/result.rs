@@ -41,7 +41,7 @@ pub enum StepResult {
     Saw(Seen),
     /// The step killed its process with this fault.
     Fault(Fault),
-    /// The step killed its process with a signal that carries no address (SIGXFSZ, SIGSYS).
+    /// The step killed its process with a signal that carries no address (SIGXFSZ).
     Killed(Signal),
     /// The step never returned, in a case that says `timeout(...)`.
     TimedOut,
