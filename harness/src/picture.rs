@@ -9,7 +9,7 @@ use crate::case::{
     Case, Fault, FaultAddress, FaultMap, Linear, Measurement, Outcome, Row, Seen, Size, Step,
     StepResult, SweepResult,
 };
-use crate::model::{Judgement, Rule};
+use crate::model::{Judgement, OpenRule};
 use crate::parse::lines;
 
 /// Columns are at least this wide, so that short rows line up from picture to picture.
@@ -73,26 +73,23 @@ pub fn draw_judgement(
     judged: &Judgement,
     page: u64,
 ) -> String {
-    match judged {
-        Judgement::Agrees | Judgement::Unmodelled(_) => String::new(),
-        Judgement::Open(rules) => {
-            let held = |held: bool| if held { "held" } else { "did not hold" };
-            let line =
-                |(rule, did): &(Rule, bool)| format!("open: {} {} here\n", rule.name(), held(*did));
-            format!("\n{}", rules.iter().map(line).collect::<String>())
+    if let Some(split) = &judged.split {
+        let own: Vec<String> = draw(case, measured, page).lines().map(str::to_owned).collect();
+        let theirs = draw(case, &split.predicted, page);
+        let other = theirs.lines().filter(|line| !own.iter().any(|own| own == line));
+        let mut text = "\n".to_owned();
+        for line in other {
+            text.push_str(&format!("model: {line}\n"));
         }
-        Judgement::Differs { predicted, rule } => {
-            let own: Vec<String> = draw(case, measured, page).lines().map(str::to_owned).collect();
-            let theirs = draw(case, predicted, page);
-            let other = theirs.lines().filter(|line| !own.iter().any(|own| own == line));
-            let mut text = "\n".to_owned();
-            for line in other {
-                text.push_str(&format!("model: {line}\n"));
-            }
-            let name = rule.map_or("none".to_owned(), |rule| rule.name());
-            text + &format!("rule: {name}\n")
-        }
+        let name = split.rule.map_or("none".to_owned(), |rule| rule.name());
+        return text + &format!("rule: {name}\n");
     }
+    if judged.open.is_empty() {
+        return String::new();
+    }
+    let held = |held: bool| if held { "held" } else { "did not hold" };
+    let line = |open: &OpenRule| format!("open: {} {} here\n", open.rule.name(), held(open.held));
+    format!("\n{}", judged.open.iter().map(line).collect::<String>())
 }
 
 /// What a step came to, where that is worth saying.

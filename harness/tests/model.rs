@@ -217,18 +217,18 @@ fn a_difference_is_told_with_the_rule_that_explains_it() {
     let case = faultmap::parse::case(text).expect("a case");
     let measured =
         |rule| predict(&case, &environment(rule)).expect("modelled").remove(0).measurement;
-    assert_eq!(judge(&case, &environment(None), &measured(None)), Judgement::Agrees);
+    assert_eq!(judge(&case, &environment(None), &measured(None)), Judgement::default());
     let kernel: Measurement = measured(Some(Rule::PastEofIsSigbus));
     let judged = judge(&case, &environment(None), &kernel);
-    let Judgement::Differs { predicted, rule } = &judged else { panic!("{judged:?}") };
-    assert_eq!(*rule, Some(Rule::PastEofIsSigbus));
-    let told = difference(&case, predicted, &kernel);
+    let split = judged.split.as_ref().unwrap_or_else(|| panic!("{judged:?}"));
+    assert_eq!(split.rule, Some(Rule::PastEofIsSigbus));
+    let told = difference(&case, split, &kernel);
     assert_eq!(told, "read at 4096: the model says SIGBUS ADRERR; measured was zero");
     let drawn = picture::draw_judgement(&case, &kernel, &judged, PAGE);
     assert!(drawn.contains("model: read       | data"), "{drawn}");
     assert!(drawn.contains("rule: PastEofIsSigbus"), "{drawn}");
     assert!(matches!(
-        predicted.sweeps.first(),
+        split.predicted.sweeps.first(),
         Some(SweepResult::Map(map)) if map.rows[0].at(0) == Some(Outcome::Clean(Clean::Data))
     ));
 }

@@ -29,9 +29,9 @@ pub fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
             "known: {name} is no rule of the model; see harness/src/model/rule.rs"
         ));
     }
-    match judged {
-        Judgement::Differs { rule, .. } => {
-            let name = rule.map_or("none".to_owned(), |rule| rule.name());
+    match &judged.split {
+        Some(split) => {
+            let name = split.rule.map_or("none".to_owned(), |rule| rule.name());
             (!known.contains(&name.as_str())).then(|| {
                 format!(
                     "kernel and model part; where that is understood, the case says so: \
@@ -39,8 +39,10 @@ pub fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
                 )
             })
         }
-        _ if known.is_empty() => None,
-        _ => Some(format!("known: {} no longer holds: kernel and model agree", known.join(", "))),
+        None if known.is_empty() => None,
+        None => {
+            Some(format!("known: {} no longer holds: kernel and model agree", known.join(", ")))
+        }
     }
 }
 

@@ -24,7 +24,7 @@ mod touch;
 mod transfer;
 mod world;
 
-pub use judge::{Judgement, difference, judge, known};
+pub use judge::{Judgement, OpenRule, Place, Split, difference, first_difference, judge, known};
 pub use rule::Rule;
 pub use world::World;
 
@@ -65,16 +65,19 @@ pub struct Prediction {
     pub measurement: Measurement,
 }
 
-/// A part of a case of which the model says nothing.
+/// Where the model begins to say nothing of a case, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmodelled {
-    /// Which.
+    /// The step, as [`Case::walk`] counts them.
+    pub step: usize,
+    /// Why.
     pub what: String,
 }
 
 impl Unmodelled {
+    /// Begins at the step at work: who performs it knows its number.
     fn new(what: impl Into<String>) -> Unmodelled {
-        Unmodelled { what: what.into() }
+        Unmodelled { step: 0, what: what.into() }
     }
 }
 

@@ -162,7 +162,12 @@ impl Performance<'_> {
 
     fn block(&mut self, steps: &[Step]) -> Result<Flow, Unmodelled> {
         for step in steps {
-            let flow = self.step(step)?;
+            let index = self.next;
+            let in_block = matches!(step, Step::Block { .. });
+            let flow = self.step(step).map_err(|unmodelled| match in_block {
+                true => unmodelled,
+                false => Unmodelled { step: index, ..unmodelled },
+            })?;
             if flow != Flow::GoesOn {
                 return Ok(flow);
             }
