@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::exit;
+use super::{exit, shell};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 
@@ -152,7 +152,7 @@ impl Place {
     pub fn backing_again(&self) -> String {
         let place = match (&self.dir, self.memfd) {
             (_, true) => " --memfd".to_owned(),
-            (Some(dir), _) => format!(" --dir '{}'", dir.display()),
+            (Some(dir), _) => format!(" --dir {}", shell::path(dir)),
             (None, _) => String::new(),
         };
         place + if self.strict() { " --isolation strict" } else { "" }

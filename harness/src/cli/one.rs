@@ -29,7 +29,7 @@ pub fn run(
         let have = sweeps.count();
         if have <= sweep {
             let sweeps = output::count(have, "sweep");
-            let message = format!("{} has {sweeps}: nothing to probe", loaded.name);
+            let message = format!("{} has {sweeps}: nothing to probe", loaded.word);
             return Err((Exit::Usage, output::error(&message)));
         }
     }

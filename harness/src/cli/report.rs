@@ -9,7 +9,7 @@ use anstyle::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Options;
-use super::difference::{changed_probe, diff};
+use super::difference::{diff, probe};
 use super::exit::Exit;
 use super::json::{CaseLine, Context};
 use super::output::{Output, count};
@@ -231,7 +231,7 @@ impl<'a> Reporter<'a> {
             (CaseResult::Measured(measured), Some(picture)) => match unanswered(measured) {
                 Some((error, probe)) => failed(&error, &self.again("show", loaded, &probe)),
                 None if !self.compare => plain("measured", GOOD),
-                None => self.comparison(loaded, picture),
+                None => self.comparison(loaded, measured, picture),
             },
             (CaseResult::Measured(_) | CaseResult::Probed(..), None | Some(_)) => {
                 plain("measured", GOOD)
@@ -246,10 +246,15 @@ impl<'a> Reporter<'a> {
             None => "faultmap",
         };
         let place = self.options.place.backing_again();
-        format!("{program} {command} {}{probe}{place}", loaded.name)
+        format!("{program} {command} {}{probe}{place}", loaded.word)
     }
 
-    fn comparison(&self, loaded: &Loaded, picture: &str) -> Verdict {
+    fn comparison(
+        &self,
+        loaded: &Loaded,
+        measured: &crate::case::Measurement,
+        picture: &str,
+    ) -> Verdict {
         if self.page != crate::case::limits::SMALLEST_PAGE && !loaded.case.says_page() {
             return skipped(format!(
                 "its numbers are for pages of {} bytes; here they have {}",
@@ -279,8 +284,10 @@ impl<'a> Reporter<'a> {
             Some(Ok(Comparison::Changed { path, kept })) => {
                 let mut below = format!("\n    kept in {}:\n", path.display());
                 below.push_str(&diff(&kept, picture));
-                if let Some(probe) = changed_probe(&kept, picture) {
-                    let repeat = self.again("run", loaded, &probe);
+                let byte = picture::changed_byte(&loaded.case, measured, &kept, self.page);
+                if let Some(byte) = byte {
+                    let offsets = picture::Offsets::of(&loaded.case, self.page);
+                    let repeat = self.again("run", loaded, &probe(&byte, &offsets));
                     let _ = writeln!(below, "    one byte that changed: {repeat}");
                 }
                 Verdict { below, ..plain("changed", BAD) }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 
 use super::exit::Exit;
-use super::{Failed, output};
+use super::{Failed, output, shell};
 use crate::case::{Case, limits};
 use crate::parse;
 use crate::snapshot::Snapshots;
@@ -16,8 +16,8 @@ use crate::snapshot::Snapshots;
 pub struct Loaded {
     /// Its path below `cases/`, without the ending.
     pub id: String,
-    /// How to name it on a command line: its id, or the path of a file outside of any `cases/`.
-    pub name: String,
+    /// Its name as a word of a command line: its id, or the path of a file outside of any `cases/`.
+    pub word: String,
     /// What stands in it.
     pub case: Case,
     /// Where its picture is kept; none for a file outside of any `cases/`.
@@ -144,8 +144,8 @@ fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
         let shown = path.to_string_lossy().escape_debug().to_string();
         return Err(usage(&format!("the name of {shown} cannot be an id"), "use printable text"));
     };
-    let name = if snapshots.is_some() { id.clone() } else { path.display().to_string() };
-    Ok(Loaded { id, name, case, snapshots })
+    let word = if snapshots.is_some() { shell::word(&id) } else { shell::path(path) };
+    Ok(Loaded { id, word, case, snapshots })
 }
 
 /// The bytes of the file; where it is too long, as many as show the line on which it becomes so.

@@ -1,0 +1,91 @@
+//! The grid of a sweep: rows of equal outcome over the columns at which any of them changes.
+
+use std::collections::BTreeSet;
+
+use super::{Offsets, outcome_text};
+use crate::case::{FaultMap, Row};
+
+/// Columns are at least this wide, so that short rows line up from picture to picture.
+const COLUMN: usize = 15;
+/// The space that row names take.
+const NAMES: usize = 11;
+
+/// The rows over the columns that any of them has.
+pub(super) fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) -> Vec<String> {
+    let mut starts: BTreeSet<i64> = fault_map.rows.iter().flat_map(Row::boundaries).collect();
+    starts.insert(0);
+    // What lies before the map is drawn only where it differs from what lies past it.
+    let differs = |row: &Row| {
+        let (first, last) = (row.regions.first(), row.regions.last());
+        first.map(|region| region.outcome) != last.map(|region| region.outcome)
+    };
+    let with_front = fault_map.rows.iter().any(differs) || starts.first().is_some_and(|at| *at < 0);
+    let mut columns: Vec<Option<i64>> = Vec::new();
+    if with_front {
+        columns.push(None);
+    }
+    columns.extend(starts.iter().copied().map(Some));
+    let rows: Vec<(String, Vec<Option<String>>)> = fault_map
+        .rows
+        .iter()
+        .map(|row| (row.access.to_string(), cells(row, &columns, offsets)))
+        .collect();
+    let widths = widths(&columns, &rows, offsets);
+    let name = name.unwrap_or("");
+    let names = rows.iter().map(|(name, _)| name.len()).chain([name.len()]).max().unwrap_or(0);
+    let names = (names + 1).max(NAMES);
+    let mut head = format!("{name:names$}");
+    for (column, width) in columns.iter().zip(&widths) {
+        let text = column.map_or("< 0".to_owned(), |at| offsets.name(at));
+        head.push_str(&format!("{text:width$}"));
+    }
+    let mut lines = vec![head.trim_end().to_owned()];
+    for (name, cells) in &rows {
+        let mut line = format!("{name:names$}");
+        for (cell, width) in cells.iter().zip(&widths) {
+            let text = cell.as_ref().map_or(String::new(), |text| format!("| {text}"));
+            line.push_str(&format!("{text:width$}"));
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
+}
+
+/// The text of each column of a row; `None` where the region goes on from the column before.
+fn cells(row: &Row, columns: &[Option<i64>], offsets: &Offsets) -> Vec<Option<String>> {
+    let begins = |column: &Option<i64>| match column {
+        None => true,
+        Some(at) => row.boundaries().any(|boundary| boundary == *at),
+    };
+    columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            let outcome = row.at(column.unwrap_or(i64::MIN))?;
+            (index == 0 || begins(column)).then(|| outcome_text(&outcome, offsets))
+        })
+        .collect()
+}
+
+fn widths(
+    columns: &[Option<i64>],
+    rows: &[(String, Vec<Option<String>>)],
+    offsets: &Offsets,
+) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns
+        .iter()
+        .map(|column| column.map_or(0, |at| offsets.name(at).len() + 2).max(COLUMN))
+        .collect();
+    for (_, cells) in rows {
+        let mut end = cells.len();
+        for (index, cell) in cells.iter().enumerate().rev() {
+            if let Some(text) = cell {
+                let have: usize = widths[index..end].iter().sum();
+                let want = text.chars().count() + 4;
+                widths[end - 1] += want.saturating_sub(have);
+                end = index;
+            }
+        }
+    }
+    widths
+}

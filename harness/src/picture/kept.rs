@@ -1,0 +1,213 @@
+//! A kept picture, read back: where does it say another thing than what was measured?
+//!
+//! The measured side is at hand as regions; of the kept one there is only its text. Its grids are
+//! read by the columns of their own headers, so that a region that is gone, has moved or has another
+//! name is found alike. [`changed_byte`] gives one byte to look at again.
+
+use super::{Offsets, outcome_text};
+use crate::case::{Access, Case, Measurement, Row, SweepResult};
+
+/// One byte of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Byte {
+    /// Which sweep of the case, counted from 0.
+    pub sweep: usize,
+    /// The row.
+    pub access: Access,
+    /// The byte, relative to the map.
+    pub at: i64,
+}
+
+/// The first byte of which the kept picture tells another outcome, those of the map itself first.
+/// `None` where the two differ in their steps alone.
+pub fn changed_byte(case: &Case, measured: &Measurement, kept: &str, page: u64) -> Option<Byte> {
+    let offsets = Offsets::of(case, page);
+    let grids = grids(kept, page);
+    let mut changed = Vec::new();
+    for (sweep, result) in measured.sweeps.iter().enumerate() {
+        let SweepResult::Map(map) = result else { continue };
+        for row in &map.rows {
+            let at = match grids.get(sweep).map(|grid| grid.as_ref()) {
+                Some(Some(grid)) => grid.differs_from(row, &offsets),
+                Some(None) => Some(0), // there was nothing to sweep
+                None => None,
+            };
+            changed.extend(at.map(|at| Byte { sweep, access: row.access, at }));
+        }
+    }
+    changed.iter().find(|byte| byte.at >= 0).or(changed.first()).copied()
+}
+
+/// The text of a grid, taken apart.
+#[derive(Debug)]
+struct Grid {
+    /// The first byte that each column stands for.
+    columns: Vec<i64>,
+    rows: Vec<Cells>,
+}
+
+/// A row of it.
+#[derive(Debug)]
+struct Cells {
+    access: String,
+    /// Where a region begins: the column, and what stands there.
+    regions: Vec<(usize, String)>,
+}
+
+/// For each sweep of a picture its grid, where it has one.
+fn grids(picture: &str, page: u64) -> Vec<Option<Grid>> {
+    let lines: Vec<&str> = picture.lines().collect();
+    let sweeps = lines.iter().enumerate().filter(|(_, line)| line.trim().starts_with("sweep("));
+    // The line, an empty one, the grid.
+    sweeps.map(|(index, _)| Grid::read(lines.get(index + 2..)?, page)).collect()
+}
+
+impl Grid {
+    fn read(lines: &[&str], page: u64) -> Option<Grid> {
+        let (head, rows) = lines.split_first()?;
+        let rows: Vec<Vec<char>> = rows
+            .iter()
+            .take_while(|line| line.contains('|'))
+            .map(|line| line.chars().collect())
+            .collect();
+        let first = rows.iter().filter_map(|row| bars(row).first().copied()).min()?;
+        let head: Vec<char> = head.chars().collect();
+        let (mut columns, mut places) = (Vec::new(), Vec::new());
+        let mut at = first;
+        while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
+            // A name has single spaces in it; two of them end it.
+            let end = rest.windows(2).position(|two| two == [' ', ' ']).unwrap_or(rest.len());
+            let name: String = rest[..end].iter().collect();
+            columns.push(first_byte(name.trim(), page)?);
+            places.push(at);
+            let gap = rest[end..].iter().position(|c| *c != ' ').unwrap_or(rest.len() - end);
+            at += end + gap;
+        }
+        let rows = rows.iter().map(|row| Cells::read(row, &places)).collect();
+        Some(Grid { columns, rows })
+    }
+
+    /// A byte of this row of which the grid tells another outcome.
+    fn differs_from(&self, row: &Row, offsets: &Offsets) -> Option<i64> {
+        let own = self.rows.iter().find(|own| own.access == row.access.name())?;
+        let before = self.columns.iter().copied().find(|at| *at != i64::MIN).unwrap_or(0) - 1;
+        // The first column may be `< 0`: all that lies before the others.
+        let columns = self.columns.iter().map(|at| if *at == i64::MIN { before } else { *at });
+        let mut all: Vec<i64> = columns.chain(row.boundaries()).chain([0, -1]).collect();
+        all.sort_unstable_by_key(|at| (*at < 0, *at));
+        all.into_iter().find(|at| {
+            let measured = row.at(*at).map(|outcome| outcome_text(&outcome, offsets));
+            measured.as_deref() != self.text(own, *at)
+        })
+    }
+
+    /// What a row tells of a byte.
+    fn text<'a>(&self, row: &'a Cells, at: i64) -> Option<&'a str> {
+        let holds = self.columns.iter().rposition(|first| *first <= at);
+        // What lies before the map is drawn only where it differs from what lies behind it.
+        let column = holds.unwrap_or(self.columns.len());
+        let region = row.regions.iter().rfind(|(begins, _)| *begins <= column);
+        region.map(|(_, text)| text.as_str())
+    }
+}
+
+impl Cells {
+    /// Each bar belongs to the nearest column: a row that was edited by hand may be out of line.
+    fn read(row: &[char], places: &[usize]) -> Cells {
+        let bars = bars(row);
+        let text = |range: &[char]| range.iter().collect::<String>().trim().to_owned();
+        let ends = bars.iter().skip(1).copied().chain([row.len()]);
+        let regions = bars.iter().zip(ends).map(|(bar, end)| {
+            let nearest = (0..places.len()).min_by_key(|column| places[*column].abs_diff(*bar));
+            (nearest.unwrap_or(0), text(&row[bar + 1..end]))
+        });
+        let name = bars.first().map_or(row, |first| &row[..*first]);
+        Cells { access: text(name), regions: regions.collect() }
+    }
+}
+
+/// Where the regions of a row begin. A bar in quotes is a byte that was seen.
+fn bars(row: &[char]) -> Vec<usize> {
+    let begins = |at: &usize| row[*at] == '|' && (*at == 0 || row[*at - 1] == ' ');
+    (0..row.len()).filter(begins).collect()
+}
+
+/// The first byte that the column of this name stands for.
+fn first_byte(name: &str, page: u64) -> Option<i64> {
+    if name == "< 0" {
+        return Some(i64::MIN);
+    }
+    crate::parse::size(name).ok()?.eval(page).and_then(|at| i64::try_from(at).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Environment, predict};
+
+    const PAGE: u64 = 4096;
+
+    /// What a runner measures that does as the model says.
+    fn measured(text: &str) -> (Case, Measurement) {
+        let case = crate::parse::case(text).expect("a case");
+        let mut may = predict(&case, &Environment::with_pages_of(PAGE)).expect("modelled");
+        (case, may.remove(0).measurement)
+    }
+
+    fn swept(size: &str, map: &str) -> (Case, Measurement) {
+        measured(&format!(
+            "fd = file({size}); map = mmap(0, {map}, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+             map[5] = '|'; sweep(map, read, write); sweep(map, read);"
+        ))
+    }
+
+    /// Every picture of a small file in a small map against every other one.
+    #[test]
+    fn a_byte_is_named_exactly_where_two_grids_differ() {
+        let sizes = ["6", "100", "PAGE", "PAGE + 100", "2 * PAGE", "3 * PAGE - 1"];
+        let maps = ["PAGE", "2 * PAGE", "3 * PAGE"];
+        let all: Vec<_> =
+            sizes.iter().flat_map(|size| maps.iter().map(move |map| swept(size, map))).collect();
+        for (case, one) in &all {
+            for (_, other) in &all {
+                let (SweepResult::Map(new), SweepResult::Map(old)) =
+                    (&one.sweeps[0], &other.sweeps[0])
+                else {
+                    panic!("no map")
+                };
+                let kept = super::super::draw(case, other, PAGE);
+                let byte = changed_byte(case, one, &kept, PAGE);
+                assert_eq!(byte.is_some(), new.rows != old.rows, "{byte:?}\n{kept}");
+                let Some(Byte { access, at, .. }) = byte else { continue };
+                let row = |rows: &[Row]| rows.iter().find(|row| row.access == access)?.at(at);
+                assert_ne!(row(&new.rows), row(&old.rows), "{access} at {at}:\n{kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_gone_is_found_in_the_right_sweep() {
+        let (case, measured) = swept("2200", "8192");
+        let kept = super::super::draw(&case, &measured, PAGE);
+        let edited = |from: &str, to: &str| {
+            let (head, tail) = kept.split_at(kept.rfind("sweep(").expect("a sweep"));
+            let tail = tail.replacen(from, &format!("{to:width$}", width = from.len()), 1);
+            changed_byte(&case, &measured, &format!("{head}{tail}"), PAGE)
+        };
+        let second = |at| Some(Byte { sweep: 1, access: Access::Read, at });
+        assert_eq!(edited("data", "data"), None);
+        assert_eq!(edited("| SIGBUS ADRERR", ""), second(4096));
+        assert_eq!(edited("| SIGSEGV MAPERR", ""), second(8192));
+        assert_eq!(edited("| zero", "| data"), second(2200));
+    }
+
+    #[test]
+    fn what_lies_before_the_map_is_looked_at_last() {
+        let (case, mut measured) = swept("100", "PAGE");
+        let kept = super::super::draw(&case, &measured, PAGE);
+        let SweepResult::Map(map) = &mut measured.sweeps[1] else { panic!("no map") };
+        map.rows[0].regions[0].outcome = map.rows[0].regions[1].outcome;
+        let byte = changed_byte(&case, &measured, &kept, PAGE);
+        assert_eq!(byte, Some(Byte { sweep: 1, access: Access::Read, at: -1 }));
+    }
+}

@@ -1,0 +1,40 @@
+//! Offsets as a picture writes them, so that one picture serves every page size.
+
+use crate::case::{Case, Linear, Size};
+
+/// How an offset is written: in bytes, or in pages where the case counts in pages.
+#[derive(Debug)]
+pub struct Offsets {
+    page: Option<u64>,
+    known: Vec<Linear>,
+}
+
+impl Offsets {
+    /// The way of a case on a machine with pages of `page` bytes.
+    pub fn of(case: &Case, page: u64) -> Offsets {
+        let known: Vec<Linear> = case.sizes().into_iter().filter_map(Size::linear).collect();
+        let mut all = known.clone();
+        for a in &known {
+            all.extend(known.iter().filter_map(|b| a.minus(*b)));
+            all.extend(known.iter().filter_map(|b| a.plus(*b)));
+        }
+        all.sort_by_key(|linear| (linear.bytes.unsigned_abs(), linear.pages.unsigned_abs()));
+        Offsets { page: case.says_page().then_some(page), known: all }
+    }
+
+    /// The text for an offset, or for a count of bytes.
+    pub fn name(&self, value: i64) -> String {
+        let Some(page) = self.page else {
+            return value.to_string();
+        };
+        let unit = page as i64;
+        let near = Linear { pages: (value + unit / 2).div_euclid(unit), bytes: 0 };
+        let bytes = value - near.pages * unit;
+        if bytes == 0 {
+            return near.to_string();
+        }
+        // What the case itself says of this place is true for every page size.
+        let said = self.known.iter().find(|linear| linear.eval(page) == Some(value));
+        said.copied().unwrap_or(Linear { bytes, ..near }).to_string()
+    }
+}
