@@ -1,12 +1,14 @@
 //! Victims of a nest, and nests to which somebody does harm: whoever forks a victim, its supervisor gets
 //! it, and has nothing left of it.
 //!
-//! This is a program of one thread with its own `main`, because nothing may be forked from a thread of
-//! libtest.
+//! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
+
+mod own_process;
 
 use std::os::fd::OwnedFd;
+use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use faultmap::backing::{Backing, MadeFile};
 use faultmap::case::limits::FILES;
@@ -16,8 +18,13 @@ use faultmap::victim::{Fill, Handed, Orders, Program};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
+use own_process::children::{none_left_by, own_children, pause};
+use own_process::{Test, test};
 
-const DEADLINE: Duration = Duration::from_millis(300);
+/// For a child that hangs: its end is the deadline.
+const HANGS: Duration = Duration::from_millis(300);
+/// For a child that ends, on a busy machine too.
+const ENDS: Duration = Duration::from_secs(60);
 
 struct Stage {
     supervisor: Supervisor,
@@ -25,83 +32,75 @@ struct Stage {
     record: &'static Record,
 }
 
-type Test = (&'static str, fn(&Stage));
-
-const TESTS: &[Test] = &[
-    // First: it forks a worker, which needs all memory.
-    ("a_nest_ends_with_its_worker", a_nest_ends_with_its_worker),
-    ("a_nest_forks_the_victims_of_a_case", a_nest_forks_the_victims_of_a_case),
-    ("each_child_has_its_own_question", each_child_has_its_own_question),
-    ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
-    ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
-    ("what_a_child_leaves_is_swept", what_a_child_leaves_is_swept),
-    ("a_child_has_no_memory_of_its_nest", a_child_has_no_memory_of_its_nest),
-    ("a_child_may_kill_its_nest", a_child_may_kill_its_nest),
-    ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
-    ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
-];
-
-fn main() {
-    let filter: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
-    let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-    if supervisor.nest_of(|_| 0).is_none() {
-        println!("skipped: there are no nests on this machine");
-        return;
-    }
-    let stage = Stage { supervisor, record };
-    for (index, (name, test)) in TESTS.iter().enumerate() {
-        if index == 1 {
-            stage.supervisor.keep_back(&Inheritance::new().expect("memory"));
-        }
-        if !filter.is_empty() && !filter.iter().any(|word| name.contains(word.as_str())) {
-            continue;
-        }
-        let descriptors = open_descriptors();
-        test(&stage);
-        assert_eq!(children(), "", "{name}: children are left");
-        assert_eq!(open_descriptors(), descriptors, "{name}: descriptors are left");
-        println!("test {name} ... ok");
-    }
+fn main() -> ExitCode {
+    let tests: [(&str, fn(&Stage)); 10] = [
+        ("a_nest_forks_the_victims_of_a_case", a_nest_forks_the_victims_of_a_case),
+        ("each_child_has_its_own_question", each_child_has_its_own_question),
+        ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
+        ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
+        ("a_child_that_stops_is_killed", a_child_that_stops_is_killed),
+        ("what_a_child_leaves_is_swept", what_a_child_leaves_is_swept),
+        ("a_child_has_no_memory_of_its_nest", a_child_has_no_memory_of_its_nest),
+        ("a_child_may_kill_its_nest", a_child_may_kill_its_nest),
+        ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
+        ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
+    ];
+    let mut tests: Vec<Test> = tests
+        .into_iter()
+        .map(|(name, body)| {
+            test(name, move || {
+                let stage = Stage::new().keeps_memory_back();
+                none_left_by(|| body(&stage));
+            })
+        })
+        .collect();
+    // It forks a worker, which needs all memory.
+    let name = "a_nest_ends_with_its_worker";
+    tests.push(test(name, || none_left_by(|| a_nest_ends_with_its_worker(&Stage::new()))));
+    own_process::run(tests.into_iter().map(|test| test.unless_tried(no_nests)).collect())
 }
 
-/// Live children and zombies of this process; orphans become its own.
-fn children() -> String {
-    let own = std::process::id();
-    std::fs::read_to_string(format!("/proc/self/task/{own}/children")).expect("there are nests")
-}
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+fn no_nests() -> Option<String> {
+    let made = Stage::new().supervisor.nest_of(|_| 0).is_some();
+    (!made).then(|| "this machine has no nests".to_owned())
 }
 
 impl Stage {
+    fn new() -> Stage {
+        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+        Stage { supervisor, record }
+    }
+
+    fn keeps_memory_back(self) -> Stage {
+        self.supervisor.keep_back(&Inheritance::new().expect("memory"));
+        self
+    }
+
     fn nest(&self, body: impl Fn(Child) -> i32 + Copy) -> Nest {
         self.supervisor.nest_of(body).expect("a nest")
     }
 
     /// Asks for a child, with one word for it.
-    fn ask(&self, nest: &Nest, word: u64) -> Result<Witness, NoWitness> {
+    fn ask(&self, nest: &Nest, word: u64, deadline: Duration) -> Result<Witness, NoWitness> {
         self.record.question.sweep.store(word, Relaxed);
-        self.supervisor.run_body_in(nest, 0, &[], DEADLINE)
+        self.supervisor.run_body_in(nest, 0, &[], deadline)
     }
 
     /// Asks, and nothing but the nest may be left.
-    fn answered(&self, nest: &Nest, word: u64) -> Ending {
-        let ending = self.ask(nest, word).expect("it was forked").ending;
-        assert_eq!(children().trim(), nest.pid().as_raw_nonzero().to_string());
+    fn answered(&self, nest: &Nest, word: u64, deadline: Duration) -> Ending {
+        let ending = self.ask(nest, word, deadline).expect("it was forked").ending;
+        assert_eq!(own_children().trim(), nest.pid().as_raw_nonzero().to_string());
         ending
     }
 
-    /// The nest is: it is said soon, and at each further question.
+    /// The nest is: it is said at each further question, and never waited for.
     fn is_gone(&self, nest: &Nest) {
+        const NEVER: Duration = Duration::from_secs(1 << 20);
         for _ in 0..2 {
-            let asked = Instant::now();
-            let gone = self.ask(nest, 0);
+            let gone = self.ask(nest, 0, NEVER);
             assert!(matches!(gone, Err(NoWitness::NestGone)), "{gone:?}");
-            assert!(asked.elapsed() < Duration::from_secs(5), "it was waited for");
-            assert_eq!(children(), "");
+            assert_eq!(own_children(), "");
         }
     }
 }
@@ -127,7 +126,7 @@ fn a_nest_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
         let handed: Vec<Handed> = files.iter().map(MadeFile::handed).collect();
         let (probe, fill) = (None, Fill::Pattern);
         let orders = Orders { program, probe, fill, files: &handed };
-        let ran = supervisor.run_in(&nest, &orders, DEADLINE).expect("it was forked");
+        let ran = supervisor.run_in(&nest, &orders, ENDS).expect("it was forked");
         assert_eq!(ran.ending, Ending::Exited(0), "{ran:?}");
         assert!(ran.evidence.finished, "{ran:?}");
     }
@@ -137,7 +136,7 @@ fn each_child_has_its_own_question(stage: &Stage) {
     let record = stage.record;
     let nest = stage.nest(move |_| record.question.sweep.load(Relaxed) as i32);
     for code in 0..200 {
-        assert_eq!(stage.answered(&nest, code), Ending::Exited(code as i32));
+        assert_eq!(stage.answered(&nest, code, ENDS), Ending::Exited(code as i32));
     }
 }
 
@@ -148,19 +147,24 @@ fn a_child_belongs_to_the_worker(stage: &Stage) {
             .map(|number| child.call(number, [0; 6]));
         i32::from(parent == Ok(own)) + 2 * i32::from(group == id)
     });
-    assert_eq!(stage.answered(&nest, 0), Ending::Exited(3), "its parent is who supervises");
+    assert_eq!(stage.answered(&nest, 0, ENDS), Ending::Exited(3), "its parent is who supervises");
 }
 
 fn a_child_that_hangs_is_killed(stage: &Stage) {
     let nest = stage.nest(|child| pause(&child));
-    assert_eq!(stage.answered(&nest, 0), Ending::TimedOut { stopped: false });
-    drop(nest);
+    assert_eq!(stage.answered(&nest, 0, HANGS), Ending::TimedOut { stopped: false });
+}
+
+fn a_child_that_stops_is_killed(stage: &Stage) {
     let nest = stage.nest(|child| {
         let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
         let _ = child.call(libc::SYS_kill, [own, libc::SIGSTOP as usize, 0, 0, 0, 0]);
         0
     });
-    assert_eq!(stage.answered(&nest, 0), Ending::TimedOut { stopped: true });
+    // On a busy machine it may not have come to it.
+    let stopped =
+        |deadline| stage.answered(&nest, 0, deadline) == Ending::TimedOut { stopped: true };
+    assert!([HANGS, HANGS * 10, ENDS].into_iter().any(stopped), "it was not seen to have stopped");
 }
 
 fn what_a_child_leaves_is_swept(stage: &Stage) {
@@ -179,7 +183,11 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
     for flags in [libc::SIGCHLD, 0, libc::CLONE_PARENT] {
         for session in [0, 1] {
             let word = (flags as u64) << 1 | session;
-            assert_eq!(stage.answered(&nest, word), Ending::Exited(0), "{flags:#x} {session}");
+            assert_eq!(
+                stage.answered(&nest, word, ENDS),
+                Ending::Exited(0),
+                "{flags:#x} {session}"
+            );
         }
     }
 }
@@ -202,9 +210,9 @@ fn a_child_has_no_memory_of_its_nest(stage: &Stage) {
     let new: Vec<usize> = shared().into_iter().filter(|at| !before.contains(at)).collect();
     assert_eq!((before.len(), new.len()), (1, 1), "the record, and what they talk through");
     let here = (&raw const nest) as u64;
-    assert_eq!(stage.answered(&nest, before[0] as u64), Ending::Exited(0));
-    assert_eq!(stage.answered(&nest, new[0] as u64), Ending::Killed(libc::SIGSEGV));
-    assert_eq!(stage.answered(&nest, here), Ending::Killed(libc::SIGSEGV));
+    assert_eq!(stage.answered(&nest, before[0] as u64, ENDS), Ending::Exited(0));
+    assert_eq!(stage.answered(&nest, new[0] as u64, ENDS), Ending::Killed(libc::SIGSEGV));
+    assert_eq!(stage.answered(&nest, here, ENDS), Ending::Killed(libc::SIGSEGV));
 }
 
 fn a_child_may_kill_its_nest(stage: &Stage) {
@@ -222,7 +230,11 @@ fn a_child_signals_its_nest(stage: &Stage, signal: i32) {
         i32::from(child.call(libc::SYS_kill, [nest, signal as usize, 0, 0, 0, 0]).is_err())
     });
     let pid = nest.pid().as_raw_nonzero().get() as u64;
-    assert_eq!(stage.answered(&nest, pid), Ending::Exited(0), "it has an answer all the same");
+    assert_eq!(
+        stage.answered(&nest, pid, ENDS),
+        Ending::Exited(0),
+        "it has an answer all the same"
+    );
     stage.is_gone(&nest);
 }
 
@@ -241,7 +253,7 @@ fn a_nest_ends_with_its_worker(stage: &Stage) {
         let nest = stage.nest(|_| 0);
         rustix::io::write(&tells, &[1]).expect("a pipe");
         loop {
-            std::thread::sleep(DEADLINE);
+            std::thread::sleep(ENDS);
             std::hint::black_box(&nest);
         }
     });
@@ -250,16 +262,9 @@ fn a_nest_ends_with_its_worker(stage: &Stage) {
     assert_eq!(rustix::io::read(&told, &mut [0]), Ok(1));
     kill(worker, Signal::SIGKILL).expect("it is there");
     waitpid(worker, None).expect("it ends");
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !children().is_empty() {
-        assert!(Instant::now() < deadline, "the nest of a dead worker: {}", children());
+    // The nest of a dead worker ends with it, and this process adopts what is left of it.
+    while !own_children().is_empty() {
         let _ = waitpid(None, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn pause(child: &Child) -> ! {
-    loop {
-        let _ = child.call(libc::SYS_ppoll, [0; 6]);
     }
 }

@@ -1,15 +1,18 @@
 //! Children that got out of the vocabulary, below a worker that is strictly isolated: what they cannot
 //! reach, and that nothing of them outlives the worker.
 //!
-//! Like hostile.rs, this is a program of one thread with its own `main`: nothing may be forked from a
-//! thread of libtest. Each test forks a worker of its own, whose children call the kernel through the
-//! same [`Child`] that a victim has. Where this machine refuses such a worker, it says so and passes.
+//! Each test has a process of its own, because nothing may be forked from a thread of a test runner. It
+//! forks a worker, whose children call the kernel through the same [`Child`] that a victim has. Where this
+//! machine refuses such a worker, the tests are ignored with its reason.
+
+mod own_process;
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use faultmap::backing::Backing;
@@ -20,47 +23,48 @@ use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use own_process::children::pause;
+use own_process::test;
 
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(60);
 /// What a worker exits with for a child that a signal has killed: this, and the signal.
 const KILLED: i32 = 64;
 const NO_WITNESS: i32 = 63; // for one of which there is no witness, or that was never forked
 const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
 
-type Test = (&'static str, fn(&Path));
+fn main() -> ExitCode {
+    let tests: [(&str, fn(&Path)); 12] = [
+        ("makes_a_file_of_its_own", makes_a_file_of_its_own),
+        ("is_who_it_was", is_who_it_was),
+        ("signals_a_process_outside", signals_a_process_outside),
+        ("looks_for_processes_outside", looks_for_processes_outside),
+        ("opens_files_outside", opens_files_outside),
+        ("changes_a_setting_of_the_kernel", changes_a_setting_of_the_kernel),
+        ("looks_into_its_supervisor", looks_into_its_supervisor),
+        ("kills_its_supervisor", kills_its_supervisor),
+        ("prints_for_the_command", prints_for_the_command),
+        ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
+        ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
+        ("outlives_its_worker", outlives_its_worker),
+    ];
+    let tests = tests.into_iter().map(|(name, body)| test(name, move || beside_a_secret(body)));
+    own_process::run(tests.map(|test| test.unless_tried(refused)).collect())
+}
 
-const TESTS: &[Test] = &[
-    ("makes_a_file_of_its_own", makes_a_file_of_its_own),
-    ("is_who_it_was", is_who_it_was),
-    ("signals_a_process_outside", signals_a_process_outside),
-    ("looks_for_processes_outside", looks_for_processes_outside),
-    ("opens_files_outside", opens_files_outside),
-    ("changes_a_setting_of_the_kernel", changes_a_setting_of_the_kernel),
-    ("looks_into_its_supervisor", looks_into_its_supervisor),
-    ("kills_its_supervisor", kills_its_supervisor),
-    ("prints_for_the_command", prints_for_the_command),
-    ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
-    ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
-    ("outlives_its_worker", outlives_its_worker),
-];
+/// The reason for which this machine refuses such a worker.
+fn refused() -> Option<String> {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let refused = confine::check(&Backing::Directory(dir.path().to_owned())).err();
+    refused.map(|reason| format!("isolation strict: {reason}"))
+}
 
-fn main() {
-    let filter: Vec<String> =
-        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+/// Runs the body with a folder for files, beside which lies what nobody inside may read.
+fn beside_a_secret(body: fn(&Path)) {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
     let files = dir.path().join("files");
     std::fs::create_dir(&files).expect("a folder in it");
     std::fs::write(dir.path().join("secret"), "secret").expect("a file in it");
-    if let Err(reason) = confine::check(&Backing::Directory(files.clone())) {
-        println!("skipped: strict isolation: {reason}");
-        return;
-    }
-    for (name, test) in TESTS {
-        if filter.is_empty() || filter.iter().any(|word| name.contains(word.as_str())) {
-            test(&files);
-            println!("test {name} ... ok");
-        }
-    }
+    body(&files);
 }
 
 /// Forks a worker that is shut in, with this as the rest of its life.
@@ -93,12 +97,6 @@ fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
             _ => NO_WITNESS,
         }
     }))
-}
-
-fn pause(child: &Child) -> ! {
-    loop {
-        let _ = child.call(libc::SYS_ppoll, [0; 6]);
-    }
 }
 
 /// The errno with which the child may not open the path, or 0 where it may.
@@ -324,7 +322,7 @@ fn outlives_its_worker(files: &Path) {
     let (mut alive, mut held) = (File::from(alive), Some(File::from(held)));
     let worker = worker(files, |supervisor| {
         let held = held.take();
-        let _ = supervisor.run_body(1, &[], DEADLINE * 12, |child| {
+        let _ = supervisor.run_body(1, &[], DEADLINE * 60, |child| {
             for _ in 0..3 {
                 // The first of each pair ends: the second is an orphan, and process 1 adopts it.
                 if child.fork() == Ok(0) {

@@ -1,0 +1,179 @@
+//! Tests that must not run on a thread of a test runner, because they fork, or because a crash of one
+//! would take the others with it: each runs in a process of its own.
+//!
+//! The main type is [`Test`]; a test program is a `main` that hands a list of them to [`run`]. Filters,
+//! `--list` and the rest of the command line are those of libtest_mimic, as `cargo nextest` needs them.
+//! For each test that is chosen the program starts itself once more, with [`ALONE`] and the name, and
+//! the body runs on the only thread of that process.
+
+#![allow(dead_code, reason = "each test program uses some of it")]
+
+pub mod children;
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// The word before the name of the one test to run.
+const ALONE: &str = "--alone";
+/// The word before the name of the one test whose trial is to be run.
+const TRY: &str = "--try";
+/// A test that hangs is killed then. No test comes near it, on a busy machine either.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// One test.
+pub struct Test {
+    name: String,
+    /// Each gives the reason for which this machine refuses the test, if it does.
+    refusals: Vec<fn() -> Option<String>>,
+    /// The same, in a process of its own.
+    trial: Option<fn() -> Option<String>>,
+    /// Options of unshare(1).
+    namespaces: &'static [&'static str],
+    body: Box<dyn FnOnce() + Send>,
+}
+
+/// The test with this name and body.
+pub fn test(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Test {
+    Test {
+        name: name.into(),
+        refusals: Vec::new(),
+        trial: None,
+        namespaces: &[],
+        body: Box::new(body),
+    }
+}
+
+/// A test for each row of a table, with the word of the row behind the name.
+pub fn table<Row: Copy + Send + 'static>(
+    name: &str,
+    rows: &[(&str, Row)],
+    body: fn(Row),
+) -> Vec<Test> {
+    rows.iter().map(|&(word, row)| test(format!("{name}::{word}"), move || body(row))).collect()
+}
+
+impl Test {
+    /// The test is ignored, with the reason, where this gives one.
+    pub fn unless(mut self, refusal: fn() -> Option<String>) -> Test {
+        self.refusals.push(refusal);
+        self
+    }
+
+    /// The same for what has to fork, or changes this process, to find out: it runs in a process of its own.
+    pub fn unless_tried(mut self, trial: fn() -> Option<String>) -> Test {
+        self.trial = Some(trial);
+        self
+    }
+
+    /// The test runs in new namespaces, to which options of unshare(1) lead.
+    pub fn inside(mut self, namespaces: &'static [&'static str]) -> Test {
+        self.namespaces = namespaces;
+        self
+    }
+
+    fn refused(&self) -> Option<String> {
+        let inside = (!self.namespaces.is_empty()).then(|| no_namespaces(self.namespaces));
+        let refused = inside.flatten();
+        let refused = refused.or_else(|| self.refusals.iter().find_map(|refusal| refusal()));
+        refused.or_else(|| self.trial.and_then(|_| tried(&self.name)))
+    }
+
+    fn trial(self, arguments: &Arguments) -> Trial {
+        let Test { namespaces, ref name, .. } = self;
+        let (name, show) = (name.clone(), arguments.nocapture || arguments.show_output);
+        // A runner such as nextest asks for the ignored ones in a list, and runs what is in no such list.
+        let asked = arguments.list || arguments.ignored;
+        let listed = asked && self.refused().is_some();
+        let trial = Trial::ignorable_test(name.clone(), move || match self.refused() {
+            Some(reason) => Ok(Completion::ignored_with(reason)),
+            None => run_alone(&name, namespaces, show).map(|()| Completion::Completed),
+        });
+        trial.with_ignored_flag(listed)
+    }
+}
+
+/// The rest of a test program: runs the tests that its command line asks for.
+pub fn run(tests: Vec<Test>) -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    if words.len() == 3 && [ALONE, TRY].contains(&words[1].as_str()) {
+        let test = tests.into_iter().find(|test| test.name == words[2]);
+        let test = test.expect("the program has such a test");
+        match &*words[1] {
+            ALONE => (test.body)(),
+            _ => print!("{}", test.trial.and_then(|trial| trial()).unwrap_or_default()),
+        }
+        return ExitCode::SUCCESS;
+    }
+    let arguments = Arguments::from_args();
+    let trials = tests.into_iter().map(|test| test.trial(&arguments)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The reason that the trial of this test gives, in a process of its own.
+fn tried(name: &str) -> Option<String> {
+    let program = std::env::current_exe().expect("it runs");
+    let output = Command::new(program).args([TRY, name]).output().expect("it can be started");
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned()).filter(|reason| !reason.is_empty())
+}
+
+/// The reason for which this machine refuses such namespaces, as unshare(1) finds.
+pub fn no_namespaces(options: &[&str]) -> Option<String> {
+    let output = Command::new("unshare").args(options).arg("true").output();
+    let reason = match output {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => format!("cannot run unshare(1): {error}"),
+    };
+    Some(format!("this machine refuses {}: {reason}", options.join(" ")))
+}
+
+/// Runs a test of this program in a process of its own. What it prints is shown if it fails.
+fn run_alone(name: &str, namespaces: &[&str], show: bool) -> Result<(), Failed> {
+    let program = std::env::current_exe()?;
+    let mut command = match namespaces {
+        [] => Command::new(&program),
+        options => {
+            let mut command = Command::new("unshare");
+            command.args(options).arg("--").arg(&program);
+            command
+        }
+    };
+    command.args([ALONE, name]).stdin(Stdio::null());
+    // A file, unlike a pipe, is never full, and nobody who has it open is waited for.
+    let mut printed = tempfile::tempfile()?;
+    if !show {
+        command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
+    }
+    match end_of(command.spawn()?)? {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{status}\n{}", text(&mut printed)).into()),
+        None => Err(format!("no end within {PATIENCE:?}\n{}", text(&mut printed)).into()),
+    }
+}
+
+/// Waits for a process. One that hangs is killed, and has no status.
+fn end_of(mut process: Child) -> std::io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    let mut nap = Duration::from_millis(1);
+    while started.elapsed() < PATIENCE {
+        if let Some(status) = process.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(Duration::from_millis(50));
+    }
+    process.kill()?;
+    process.wait()?;
+    Ok(None)
+}
+
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
