@@ -1,0 +1,72 @@
+//! A picture is what probing every byte finds, also for programs that nobody has thought of.
+//!
+//! To probe every byte of hundreds of programs takes minutes. So the model, which predicts whole rows, is
+//! asked first: every byte is probed where the picture is not what it predicts.
+
+mod command;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use command::{faultmap, run};
+use faultmap::explore::Search;
+use faultmap::model::Environment;
+use serde_json::Value;
+
+/// Of another seed than `explore` begins with.
+const SEED: u64 = 20;
+
+/// Programs to try; as the variable PROGRAMS says, where it is set.
+fn programs() -> u64 {
+    std::env::var("PROGRAMS").map_or(400, |count| count.parse().expect("PROGRAMS is a number"))
+}
+
+/// What `run --json` says of each case file of a folder, by its name.
+fn measured(folder: &Path, arguments: &[&str]) -> BTreeMap<String, Value> {
+    let place = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
+    let mut command = faultmap(&["run", "--json", "--dir", place]);
+    let (code, stdout, stderr) = run(command.args(arguments).arg(folder));
+    assert!(matches!(code, Some(0 | 1 | 3 | 5)), "{code:?} {stderr}");
+    let lines = stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+    lines.map(|line| (line["case"].as_str().expect("a name").to_owned(), line)).collect()
+}
+
+#[test]
+fn bisection_finds_what_every_byte_shows_in_random_programs() {
+    let page = rustix::param::page_size() as u64;
+    let search = Search { seed: SEED, environment: Environment::with_pages_of(page) };
+    let folders = tempfile::tempdir().expect("a folder");
+    let all = folders.path().join("all/cases");
+    let odd = folders.path().join("odd/cases");
+    for folder in [&all, &odd] {
+        std::fs::create_dir_all(folder).expect("a folder");
+    }
+    for number in 0..programs() {
+        let text = format!("// A random program.\n{}", search.program(number));
+        std::fs::write(all.join(format!("p{number}.case")), text).expect("it can be written to");
+    }
+    let bisected = measured(&all, &[]);
+    assert_eq!(bisected.len() as u64, programs());
+    let is_odd = |line: &&Value| line["verdict"] == "split" && line["rows"][0].is_object();
+    let swept = bisected.values().filter(|line| line["rows"][0].is_object()).count();
+    assert!(swept as u64 * 3 > programs(), "only {swept} have a picture");
+    for line in bisected.values().filter(is_odd) {
+        let name = format!("{}.case", line["case"].as_str().expect("a name"));
+        std::fs::copy(all.join(&name), odd.join(&name)).expect("it can be copied");
+    }
+    let exhaustive = match odd.read_dir().expect("a folder").count() {
+        0 => BTreeMap::new(),
+        _ => measured(&odd, &["--exhaustive"]),
+    };
+    println!("{swept} pictures, {} of them not as predicted", exhaustive.len());
+    let wrong: Vec<String> = exhaustive
+        .iter()
+        .filter(|(name, line)| line["rows"] != bisected[*name]["rows"])
+        .map(|(name, line)| {
+            let text = std::fs::read_to_string(all.join(format!("{name}.case")));
+            let text = text.expect("a case file");
+            format!("{name}\n{text}drawn {}\ntrue  {}\n", bisected[name]["rows"], line["rows"])
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} wrong pictures\n{}", wrong.len(), wrong.join("\n"));
+}
