@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 
 use nix::libc;
 
-use super::maps::Maps;
+use super::maps::{Descriptors, Maps};
 use super::program::{FileSpec, Op, Operand, Program, Then};
 use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
 use crate::sys::Inheritance;
@@ -13,7 +13,7 @@ use crate::sys::Inheritance;
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Variable {
-    /// The file that a descriptor shows.
+    /// The file that it was made for, whatever its descriptor shows later.
     file: Option<usize>,
     /// The length of a shared memory segment.
     length: usize,
@@ -54,7 +54,8 @@ impl<'m> Compiler<'m> {
             processes: memory.keep(&processes),
             segments: memory.keep(&segments),
             page,
-            maps: Maps::none(ops.len(), memory),
+            maps: &memory.keep(&[Maps::none(ops.len(), memory)])[0],
+            descriptors: &memory.keep(&[Descriptors::none(ops.len(), memory)])[0],
         }
     }
 
@@ -137,7 +138,6 @@ impl<'m> Compiler<'m> {
                 descriptor: self.operand(&args[0]),
                 offset: self.number(&args[1]) as u64,
                 length: self.number(&args[2]),
-                file: self.file_of(&args[0]),
             },
             Call::Sigaction => {
                 let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
@@ -199,9 +199,8 @@ impl<'m> Compiler<'m> {
                 let fixed = libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE;
                 let flags = self.flags(args.get(3));
                 let anonymous = flags & i64::from(libc::MAP_ANONYMOUS) != 0;
-                let file = self.file_of(&args[4]).filter(|_| !anonymous);
                 let offset = self.number(&args[5]) as u64;
-                then = Then::Mapped { file: file.map(|file| (file, offset)), length: length(1) };
+                then = Then::Mapped { offset: (!anonymous).then_some(offset), length: length(1) };
                 if matches!(operands[0], Operand::Number(0)) && flags & i64::from(fixed) == 0 {
                     operands[0] = Operand::Place;
                 }
@@ -225,7 +224,7 @@ impl<'m> Compiler<'m> {
                     Arg::Id(name) => self.variables[self.find(name)].length,
                     _ => 0,
                 };
-                then = Then::Mapped { file: None, length };
+                then = Then::Mapped { offset: None, length };
                 let remaps = self.flags(args.get(2)) as i32 & libc::SHM_REMAP != 0;
                 if matches!(operands[1], Operand::Number(0)) && !remaps {
                     operands[1] = Operand::Place;
@@ -261,7 +260,10 @@ impl<'m> Compiler<'m> {
             Call::Write => libc::SYS_write,
             Call::Fsync => libc::SYS_fsync,
             Call::Fcntl => libc::SYS_fcntl,
-            Call::Close => libc::SYS_close,
+            Call::Close => {
+                then = Then::Closed;
+                libc::SYS_close
+            }
             Call::Shmdt => libc::SYS_shmdt,
             Call::Shmctl => libc::SYS_shmctl,
             // rt_sigtimedwait and the like would need a mask; ppoll with no descriptor and no

@@ -62,11 +62,11 @@ impl Victim<'_> {
         descriptor: &Operand,
         offset: u64,
         length: usize,
-        file: Option<usize>,
     ) -> Result<usize, i32> {
         let buffer = self.child.scratch_address();
         let args = [self.argument(descriptor), buffer, length, offset as usize, 0, 0];
         let count = self.child.call(libc::SYS_pread64, args)?;
+        let file = self.program.descriptors.file_of(args[0]);
         for index in 0..count {
             let shows = file.map(|file| (file, offset.wrapping_add(index as u64)));
             see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));

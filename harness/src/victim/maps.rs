@@ -1,4 +1,7 @@
-//! Which file a byte of memory should show: the victim's own notes of its maps.
+//! Which file a byte of memory or a descriptor shows: the victim's own notes of its maps and descriptors.
+//!
+//! Neither can be told before anything runs: the kernel gives the number of a descriptor that was closed
+//! to the next, and what one process closes another may still have.
 
 use std::cell::Cell;
 
@@ -79,5 +82,38 @@ impl<'m> Maps<'m> {
         let maps = all.iter().rev().map(Cell::get);
         let map = maps.into_iter().find(|map| (map.start..map.end).contains(&address))?;
         map.file.map(|(file, offset)| (file, offset.wrapping_add((address - map.start) as u64)))
+    }
+}
+
+/// Which descriptor shows which file of the harness. Each process has its own copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptors<'m> {
+    /// A descriptor and the number of its file; a later note hides an earlier one.
+    all: &'m [Cell<(usize, Option<usize>)>],
+    count: &'m Cell<usize>,
+}
+
+impl<'m> Descriptors<'m> {
+    /// None is noted; there is room for those of so many steps.
+    pub fn none(steps: usize, memory: &'m Inheritance) -> Descriptors<'m> {
+        let count = &memory.cells(0, 1)[0];
+        Descriptors { all: memory.cells((0, None), steps), count }
+    }
+
+    /// From here on this descriptor shows that file; none where it was closed.
+    pub fn note(&self, descriptor: usize, file: Option<usize>) {
+        let count = self.count.get();
+        if let Some(place) = self.all.get(count) {
+            place.set((descriptor, file));
+            self.count.set(count + 1);
+        }
+    }
+
+    /// The file that this descriptor shows.
+    #[inline(always)]
+    pub fn file_of(&self, descriptor: usize) -> Option<usize> {
+        let all = self.all.get(..self.count.get())?;
+        let mut notes = all.iter().rev().map(Cell::get);
+        notes.find(|(own, _)| *own == descriptor)?.1
     }
 }

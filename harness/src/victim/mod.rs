@@ -21,7 +21,7 @@ mod signal;
 
 pub use failure::SetupFailure;
 pub use fill::Fill;
-pub use maps::Maps;
+pub use maps::{Descriptors, Maps};
 pub use perform::run;
 pub use probe::{MARK, Probe};
 pub use program::{FileSpec, Handed, Op, Program};

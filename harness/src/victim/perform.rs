@@ -98,7 +98,10 @@ impl Victim<'_> {
         let mut next = index + 1;
         let result = match op {
             Op::System { number, args, then } => self.system(*number, args, *then),
-            Op::OpenFile { file, reopen } => self.open_file(*file, *reopen),
+            Op::OpenFile { file, reopen } => {
+                let opened = self.open_file(*file, *reopen);
+                opened.inspect(|opened| self.program.descriptors.note(*opened, Some(*file)))
+            }
             Op::OpenPath { path, flags } => self.open(path, *flags),
             Op::Pipe => self.pipe(),
             Op::Unlink { file } => self.unlink(*file),
@@ -113,8 +116,8 @@ impl Victim<'_> {
                 self.touch(slot, address, *width, *store);
                 Ok(0)
             }
-            Op::Pread { descriptor, offset, length, file } => {
-                self.pread(slot, descriptor, *offset, *length, *file)
+            Op::Pread { descriptor, offset, length } => {
+                self.pread(slot, descriptor, *offset, *length)
             }
             Op::Sigaction { signal, ignore } => self.sigaction(*signal, *ignore),
             Op::Sigprocmask { how, signal } => self.sigprocmask(*how, *signal),
@@ -185,18 +188,24 @@ impl Victim<'_> {
         for (arg, operand) in args.iter_mut().zip(operands) {
             *arg = self.argument(operand);
         }
+        if matches!(then, Then::Closed) {
+            // Also where close(2) fails, Linux has closed it.
+            self.program.descriptors.note(args[0], None);
+        }
         let mut result = self.child.call(number, args)?;
         let page = self.program.page as usize;
         let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
         match then {
-            Then::Nothing => {}
-            Then::Mapped { file, length } => {
+            Then::Nothing | Then::Closed => {}
+            Then::Mapped { offset, length } => {
                 if hinted && result != self.arena.place() {
                     self.give_up(SetupFailure::Placement, 0);
                 }
                 if hinted {
                     self.arena.take();
                 }
+                let file = offset
+                    .and_then(|offset| Some((self.program.descriptors.file_of(args[4])?, offset)));
                 self.program.maps.note(result, length, file);
             }
             Then::Shows { offset, length } => {
@@ -239,7 +248,7 @@ impl Victim<'_> {
         }
         let around = Surroundings {
             child: self.child,
-            maps: &self.program.maps,
+            maps: self.program.maps,
             fill: self.fill,
             page: self.program.page as usize,
             record: self.record,

@@ -9,11 +9,12 @@ use std::ffi::CStr;
 use nix::libc;
 
 use super::compile::Compiler;
-use super::maps::Maps;
+use super::maps::{Descriptors, Maps};
 use crate::case::{BlockKind, Case};
 use crate::sys::{Inheritance, NAME_BYTES};
 
-/// What a victim performs: references into the memory that it inherits, and nothing else.
+/// What a victim performs: references into the memory that it inherits, and nothing else. No more than
+/// 128 bytes of them: for more, the memcpy that moves them reads data of libc, which a victim has not.
 #[derive(Debug, Clone, Copy)]
 pub struct Program<'m> {
     /// One for each step.
@@ -29,7 +30,9 @@ pub struct Program<'m> {
     /// The page size in bytes.
     pub page: u64,
     /// Where a victim notes its maps.
-    pub maps: Maps<'m>,
+    pub maps: &'m Maps<'m>,
+    /// Where it notes its descriptors.
+    pub descriptors: &'m Descriptors<'m>,
 }
 
 /// A file that is made afresh for each probe.
@@ -68,8 +71,8 @@ pub enum Op<'m> {
     Unlink { file: usize },
     /// A load, or a `store` of that byte, `width` bytes wide, `at` bytes from the start of `map`.
     Touch { map: usize, at: i64, width: usize, store: Option<u8> },
-    /// A pread into the scratch buffer; `file` is the one that the descriptor shows.
-    Pread { descriptor: Operand<'m>, offset: u64, length: usize, file: Option<usize> },
+    /// A pread into the scratch buffer.
+    Pread { descriptor: Operand<'m>, offset: u64, length: usize },
     /// A signal's disposition becomes SIG_IGN or SIG_DFL.
     Sigaction { signal: i32, ignore: bool },
     /// The mask is changed by one signal.
@@ -100,15 +103,18 @@ pub enum Operand<'m> {
     Place,
 }
 
-/// What a successful call means for the notes about maps.
+/// What a successful call means for the notes about maps and descriptors.
 #[derive(Debug, Clone, Copy)]
 pub enum Then {
     /// Nothing.
     Nothing,
+    /// The descriptor in the first argument is free for others.
+    Closed,
     /// There is a new map.
     Mapped {
-        /// Which file it shows, from which offset on; none for memory without a file.
-        file: Option<(usize, u64)>,
+        /// From which offset on it shows what the descriptor in the fifth argument does; none for
+        /// memory without a file.
+        offset: Option<u64>,
         /// Its length in bytes.
         length: usize,
     },
@@ -127,6 +133,8 @@ pub enum Then {
         length: usize,
     },
 }
+
+const _: () = assert!(size_of::<Program<'_>>() <= 128);
 
 impl<'m> Program<'m> {
     /// The program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case has
