@@ -1,8 +1,6 @@
 //! What Cargo cannot know by itself.
 
 fn main() {
-    // rstest's `#[files]` lists the cases while the tests are compiled: a new case file must be seen.
-    println!("cargo::rerun-if-changed=../cases");
     println!("cargo::rerun-if-changed=build.rs");
     // At a fixed address nothing of the command has to be relocated: some twenty pages fewer that are
     // written to when it starts, and then copied into the page table of each child.

@@ -1,17 +1,54 @@
-//! Every case, on every backing, against its snapshot.
+//! Every case, on every place, against its snapshot: one test for each case, named by its id.
 //!
-//! Nothing is forked from a thread of libtest: each test runs the `faultmap` command, which is one
-//! small process of one thread, and compares the picture that it prints. The project's directory,
-//! tmpfs and memfd must agree with the same snapshot; a case on which a file system truly differs
-//! has a variant beside it, such as `id@tmpfs.snap`.
+//! The main type is [`Place`]: the project's directory, tmpfs and memfd must agree with the same snapshot;
+//! a case on which a file system truly differs has a variant beside it, such as `id@tmpfs.snap`.
+//!
+//! Nothing is forked from a thread of the test runner. The first test that needs a place has the
+//! `faultmap` command measure all chosen cases there, in one run, and each test looks at its own.
 
-use std::io::Write as _;
+mod command;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
+use std::sync::{Arc, OnceLock};
 
+use command::{faultmap, root};
 use faultmap::snapshot::{Comparison, Snapshots};
-use rstest::rstest;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trial = |id: &String| Trial::test(id, || Ok(()));
+    let mut ids = Vec::new();
+    list(&root().join("cases"), &mut ids);
+    let chosen = |id: &String| !arguments.is_filtered_out(&trial(id));
+    let chosen = ids.iter().filter(|id| chosen(id)).cloned().collect();
+    let measured = Arc::new(Measured { chosen, places: Default::default() });
+    let trials = ids.into_iter().map(|id| {
+        let measured = measured.clone();
+        Trial::ignorable_test(id.clone(), move || measured.compare(&id))
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// The ids of the case files below a folder: their paths below `cases/` without the ending.
+fn list(folder: &Path, ids: &mut Vec<String>) {
+    let entries = std::fs::read_dir(folder).expect("a folder of cases").flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            list(&path, ids);
+        } else if path.extension().is_some_and(|ending| ending == "case") {
+            let below = path.strip_prefix(root().join("cases")).expect("it lies below cases/");
+            ids.push(below.with_extension("").to_str().expect("ids are text").to_owned());
+        }
+    }
+}
 
 /// Where the files of the cases live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,88 +61,155 @@ enum Place {
     Memfd,
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds harness/")
-}
+impl Place {
+    const ALL: [Place; 3] = [Place::Project, Place::Tmpfs, Place::Memfd];
 
-fn snapshots() -> Snapshots {
-    Snapshots::below(root().join("snapshots"))
-}
-
-/// The id of a case file: its path below `cases/` without the ending.
-fn id(path: &Path) -> String {
-    let path = path.canonicalize().expect("rstest found it");
-    let below = path.strip_prefix(root().join("cases")).expect("it lies below cases/");
-    below.with_extension("").to_str().expect("ids are text").to_owned()
-}
-
-/// A reason to be read even where the test passes: the macros of std would be captured.
-fn skip(id: &str, place: Place, reason: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {id} ({place:?}): {reason}");
-}
-
-/// What `faultmap show --json` says of a case.
-fn measure(path: &Path, place: Place) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultmap"));
-    command.arg("show").arg(path).args(["--json", "--jobs", "1"]);
-    match place {
-        Place::Project => command.arg("--dir").arg(env!("CARGO_TARGET_TMPDIR")),
-        Place::Tmpfs => command.args(["--dir", "/dev/shm"]),
-        Place::Memfd => command.arg("--memfd"),
-    };
-    let output = command.output().expect("the command can be run");
-    let message = String::from_utf8_lossy(&output.stderr);
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: no JSON from {command:?}: {message}"))
-}
-
-#[rstest]
-fn case(
-    #[files("../cases/**/*.case")] path: PathBuf,
-    #[values(Place::Project, Place::Tmpfs, Place::Memfd)] place: Place,
-) {
-    let id = id(&path);
-    if place == Place::Tmpfs && !Path::new("/dev/shm").is_dir() {
-        return skip(&id, place, "there is no /dev/shm");
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Place::Project => &["--dir", env!("CARGO_TARGET_TMPDIR")],
+            Place::Tmpfs => &["--dir", "/dev/shm"],
+            Place::Memfd => &["--memfd"],
+        }
     }
-    let line = measure(&path, place);
+
+    fn is_missing(self) -> bool {
+        self == Place::Tmpfs && !Path::new("/dev/shm").is_dir()
+    }
+}
+
+/// What `faultmap run --json` says of a case in a place: a line, or why there is none.
+type Line = Result<Value, String>;
+
+/// The cases that are looked at, and what was measured of them so far.
+struct Measured {
+    chosen: Vec<String>,
+    places: [OnceLock<BTreeMap<String, Value>>; Place::ALL.len()],
+}
+
+impl Measured {
+    fn line(&self, id: &str, place: Place) -> Line {
+        let all =
+            self.places[place as usize].get_or_init(|| lines(&mut run(&self.chosen, place)).0);
+        if let Some(line) = all.get(id) {
+            return Ok(line.clone());
+        }
+        // The run has ended before it: by itself the case says why, if it was its own fault.
+        let (mut own, message) = lines(&mut run(&[id.to_owned()], place));
+        own.remove(id).ok_or(format!("no JSON: {message}"))
+    }
+
+    /// Measures the case in every place, and lists those that differ.
+    fn compare(&self, id: &str) -> Result<Completion, Failed> {
+        let (mut failures, mut skipped, mut in_project) = (String::new(), Vec::new(), None);
+        for place in Place::ALL {
+            if place.is_missing() {
+                skipped.push((place, "there is no /dev/shm".to_owned()));
+                continue;
+            }
+            let line = self.line(id, place);
+            if place == Place::Project {
+                in_project = line.as_ref().ok().and_then(|line| picture(line).map(str::to_owned));
+            }
+            match line.and_then(|line| judge(id, place, &line, in_project.as_deref())) {
+                Ok(Found::Picture) => {}
+                Ok(Found::Skipped(reason)) => skipped.push((place, reason)),
+                Err(reason) => {
+                    let again = place.arguments().join(" ");
+                    let _ = writeln!(failures, "{place:?}: {reason}");
+                    let _ = writeln!(failures, "    to repeat it: faultmap run {id} {again}");
+                }
+            }
+        }
+        if !failures.is_empty() {
+            return Err(failures.into());
+        }
+        for (place, reason) in &skipped {
+            eprintln!("skipped: {id} ({place:?}): {reason}");
+        }
+        match &skipped[..] {
+            [(_, reason), ..] if skipped.len() == Place::ALL.len() => {
+                Ok(Completion::ignored_with(reason))
+            }
+            _ => Ok(Completion::Completed),
+        }
+    }
+}
+
+fn run(ids: &[String], place: Place) -> Command {
+    let mut command = faultmap(&["run", "--json"]);
+    command.args(place.arguments()).args(ids);
+    command
+}
+
+/// The lines that a run prints, by the ids of their cases, and its messages.
+fn lines(command: &mut Command) -> (BTreeMap<String, Value>, String) {
+    let (_, stdout, stderr) = command::run(command);
+    let lines = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = lines.filter_map(|line| Some((line["case"].as_str()?.to_owned(), line)));
+    (lines.collect(), stderr)
+}
+
+enum Found {
+    /// It is as it is kept.
+    Picture,
+    Skipped(String),
+}
+
+fn picture(line: &Value) -> Option<&str> {
+    line["picture"].as_str()
+}
+
+/// Fails where the case has no answer here, or another one than the snapshot or the model.
+fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Result<Found, String> {
     let text = |key: &str| line[key].as_str().unwrap_or_default();
-    let page = line["page_size"].as_u64();
-    let source = std::fs::read_to_string(&path).expect("a case file");
-    if page != Some(4096) && !faultmap::parse::case(&source).is_ok_and(|case| case.says_page()) {
-        return skip(&id, place, "its numbers are for pages of 4096 bytes");
+    let source = root().join("cases").join(format!("{id}.case"));
+    let source = std::fs::read_to_string(source).map_err(|error| error.to_string())?;
+    let says_page = || faultmap::parse::case(&source).is_ok_and(|case| case.says_page());
+    if line["page_size"] != 4096 && !says_page() {
+        return Ok(Found::Skipped("its numbers are for pages of 4096 bytes".to_owned()));
     }
-    match text("verdict") {
-        "measured" => check(&id, &path, place, text("file_system"), text("picture")),
-        "skipped" => skip(&id, place, text("reason")),
-        other => panic!("{other}: {}", text("reason")),
+    match (text("verdict"), picture(line)) {
+        ("skipped", _) => Ok(Found::Skipped(text("reason").to_owned())),
+        (verdict @ ("same" | "changed" | "new" | "split"), Some(picture)) => {
+            let is_reported = place != Place::Project && in_project == Some(picture);
+            compare(id, place, text("file_system"), picture, is_reported)?;
+            match verdict {
+                "split" => {
+                    Err(format!("split from the model: {}\n{}", text("reason"), line["notes"]))
+                }
+                _ => Ok(Found::Picture),
+            }
+        }
+        (verdict, _) => Err(format!("{verdict}: {}", text("reason"))),
     }
 }
 
 /// Compares with the snapshot that counts here. Where it differs, insta reports it, and writes the
 /// picture down to be reviewed: as the snapshot, or as a variant where the project's directory, on
 /// another file system, truly shows another picture.
-fn check(id: &str, path: &Path, place: Place, file_system: &str, picture: &str) {
-    let compared = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
-    let has_variant = snapshots().path(id, Some(file_system)).exists();
-    match &compared {
-        Comparison::Same => return,
+fn compare(
+    id: &str,
+    place: Place,
+    file_system: &str,
+    picture: &str,
+    is_reported: bool,
+) -> Result<(), String> {
+    let snapshots = Snapshots::below(root().join("snapshots"));
+    let compared = || snapshots.compare(id, file_system, picture).expect("snapshots/ is readable");
+    let has_variant = snapshots.path(id, Some(file_system)).exists();
+    match compared() {
+        Comparison::Same => return Ok(()),
         Comparison::NeedlessVariant { path } => {
-            panic!("{} is the same as its base: delete it", path.display())
+            return Err(format!("{} is the same as its base: delete it", path.display()));
         }
-        // The project's own test of this case reports it, and writes it down.
-        _ if !has_variant && place != Place::Project && differs_alike(path, picture) => {
-            assert!(
-                accepting(),
-                "{id} is not as its snapshot, and the same in the project's directory: see there"
-            );
-            return;
+        _ if is_reported && !has_variant => {
+            return if is_collected() { Ok(()) } else { Err("differs in the same way".to_owned()) };
         }
         _ => {}
     }
     let variant = (has_variant || place != Place::Project).then_some(file_system);
-    let mut settings = insta::Settings::clone_current();
     let below = Path::new(id).parent().unwrap_or(Path::new(""));
+    let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(root().join("snapshots").join(below));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -113,25 +217,16 @@ fn check(id: &str, path: &Path, place: Place, file_system: &str, picture: &str) 
         settings.set_snapshot_suffix(variant);
     }
     let name = id.rsplit('/').next().unwrap_or(id);
-    settings.bind(|| insta::assert_snapshot!(name, picture));
+    let asserted = || settings.bind(|| insta::assert_snapshot!(name, picture));
+    catch_unwind(AssertUnwindSafe(asserted)).map_err(|_| "not as the snapshot".to_owned())?;
     // Where insta is content, the picture has just been accepted (INSTA_UPDATE=always).
-    if std::env::var_os("INSTA_FORCE_PASS").is_some() {
-        return; // cargo-insta collects what is to be reviewed
+    match is_collected() || compared() == Comparison::Same {
+        true => Ok(()),
+        false => Err("insta takes the snapshot for the same, faultmap does not".to_owned()),
     }
-    let again = snapshots().compare(id, file_system, picture).expect("snapshots/ is readable");
-    assert!(
-        again == Comparison::Same,
-        "insta takes the snapshot of {id} for the same, faultmap does not"
-    );
 }
 
-/// Whether the project's directory shows this picture as well.
-fn differs_alike(path: &Path, picture: &str) -> bool {
-    measure(path, Place::Project)["picture"] == picture
-}
-
-/// Whether what differs is being written down, to be reviewed or as it is.
-fn accepting() -> bool {
+/// Whether cargo-insta only collects what is to be reviewed.
+fn is_collected() -> bool {
     std::env::var_os("INSTA_FORCE_PASS").is_some()
-        || std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always")
 }

@@ -33,8 +33,10 @@ struct Stage {
     record: &'static Record,
 }
 
+type Row = (&'static str, fn(&Stage));
+
 fn main() -> ExitCode {
-    let tests: [(&str, fn(&Stage)); 15] = [
+    let tests: &[Row] = &[
         ("leaves_a_child_behind", leaves_a_child_behind),
         ("leaves_a_daemon_behind", leaves_a_daemon_behind),
         ("forks_in_a_loop", forks_in_a_loop),
@@ -51,14 +53,14 @@ fn main() -> ExitCode {
         ("reads_what_its_worker_has_in_memory", reads_what_its_worker_has_in_memory),
         ("has_what_its_worker_has_open", has_what_its_worker_has_open),
     ];
-    let on_stage =
-        |(name, body): (&'static str, fn(&Stage))| test(name, move || Stage::none_is_left_by(body));
-    let mut tests: Vec<Test> = tests.into_iter().map(on_stage).collect();
+    let on_stage = |(name, body): Row| test(name, move || Stage::none_is_left_by(body));
+    let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
     // Segments and process ids belong to the machine, but for those of a namespace.
-    let row = ("leaves_shared_memory_behind", leaves_shared_memory_behind as fn(&Stage));
-    tests.push(on_stage(row).inside(&["--user", "--map-root-user", "--ipc"]));
-    let row = ("has_the_number_of_one_that_is_gone", has_the_number_of_one_that_is_gone as _);
+    let own_segments = &["--user", "--map-root-user", "--ipc"];
     let own_ids = &["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let row: Row = ("leaves_shared_memory_behind", leaves_shared_memory_behind);
+    tests.push(on_stage(row).inside(own_segments));
+    let row: Row = ("has_the_number_of_one_that_is_gone", has_the_number_of_one_that_is_gone);
     tests.push(on_stage(row).inside(own_ids));
     own_process::run(tests)
 }

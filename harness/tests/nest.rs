@@ -32,8 +32,10 @@ struct Stage {
     record: &'static Record,
 }
 
+type Row = (&'static str, fn(&Stage));
+
 fn main() -> ExitCode {
-    let tests: [(&str, fn(&Stage)); 10] = [
+    let tests: &[Row] = &[
         ("a_nest_forks_the_victims_of_a_case", a_nest_forks_the_victims_of_a_case),
         ("each_child_has_its_own_question", each_child_has_its_own_question),
         ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
@@ -45,15 +47,13 @@ fn main() -> ExitCode {
         ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
         ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
     ];
-    let mut tests: Vec<Test> = tests
-        .into_iter()
-        .map(|(name, body)| {
-            test(name, move || {
-                let stage = Stage::new().keeps_memory_back();
-                none_left_by(|| body(&stage));
-            })
+    let on_stage = |(name, body): Row| {
+        test(name, move || {
+            let stage = Stage::new().keeps_memory_back();
+            none_left_by(|| body(&stage));
         })
-        .collect();
+    };
+    let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
     // It forks a worker, which needs all memory.
     let name = "a_nest_ends_with_its_worker";
     tests.push(test(name, || none_left_by(|| a_nest_ends_with_its_worker(&Stage::new()))));

@@ -32,8 +32,10 @@ const KILLED: i32 = 64;
 const NO_WITNESS: i32 = 63; // for one of which there is no witness, or that was never forked
 const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
 
+type Row = (&'static str, fn(&Path));
+
 fn main() -> ExitCode {
-    let tests: [(&str, fn(&Path)); 12] = [
+    let tests: &[Row] = &[
         ("makes_a_file_of_its_own", makes_a_file_of_its_own),
         ("is_who_it_was", is_who_it_was),
         ("signals_a_process_outside", signals_a_process_outside),
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
         ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
         ("outlives_its_worker", outlives_its_worker),
     ];
-    let tests = tests.into_iter().map(|(name, body)| test(name, move || beside_a_secret(body)));
+    let tests = tests.iter().map(|&(name, body)| test(name, move || beside_a_secret(body)));
     own_process::run(tests.map(|test| test.unless_tried(refused)).collect())
 }
 
