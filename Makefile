@@ -21,7 +21,7 @@ fuzz: ## a million inputs each for the parser and for what reads a victim's reco
 	PROPTEST_CASES=1000000 cargo test --release --test text --test record
 
 soak: ## a million probes while workers are killed, disks are full, memory is short, ...
-	FAULTMAP_SOAK_PROBES=1000000 cargo test --release --test soak
+	FAULTMAP_SOAK_PROBES=1000000 cargo test --release --test soak -- --show-output
 
 explore: ## a minute of random programs, kernel against model
 	cargo run --release -- explore --for 60s

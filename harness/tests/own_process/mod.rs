@@ -21,18 +21,23 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 const ALONE: &str = "--alone";
 /// The word before the name of the one test whose trial is to be run.
 const TRY: &str = "--try";
-/// A test that hangs is killed then. No test comes near it, on a busy machine either.
+/// Set for a test that is [`Test::inside`] namespaces.
+const INSIDE: &str = "FAULTMAP_TEST_INSIDE";
+/// A test that hangs is killed then. No other comes near it, on a busy machine either.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Gives the reason for which this machine refuses a test, if it does.
+type Refusal = Box<dyn Fn() -> Option<String> + Send>;
 
 /// One test.
 pub struct Test {
     name: String,
-    /// Each gives the reason for which this machine refuses the test, if it does.
-    refusals: Vec<fn() -> Option<String>>,
-    /// The same, in a process of its own.
+    refusals: Vec<Refusal>,
+    /// The same as a refusal, in a process of its own.
     trial: Option<fn() -> Option<String>>,
     /// Options of unshare(1).
     namespaces: &'static [&'static str],
+    patience: Duration,
     body: Box<dyn FnOnce() + Send>,
 }
 
@@ -43,6 +48,7 @@ pub fn test(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Te
         refusals: Vec::new(),
         trial: None,
         namespaces: &[],
+        patience: PATIENCE,
         body: Box::new(body),
     }
 }
@@ -58,8 +64,8 @@ pub fn table<Row: Copy + Send + 'static>(
 
 impl Test {
     /// The test is ignored, with the reason, where this gives one.
-    pub fn unless(mut self, refusal: fn() -> Option<String>) -> Test {
-        self.refusals.push(refusal);
+    pub fn unless(mut self, refusal: impl Fn() -> Option<String> + Send + 'static) -> Test {
+        self.refusals.push(Box::new(refusal));
         self
     }
 
@@ -75,6 +81,12 @@ impl Test {
         self
     }
 
+    /// The test may take as long as it likes.
+    pub fn without_deadline(mut self) -> Test {
+        self.patience = Duration::MAX;
+        self
+    }
+
     fn refused(&self) -> Option<String> {
         let inside = (!self.namespaces.is_empty()).then(|| no_namespaces(self.namespaces));
         let refused = inside.flatten();
@@ -82,15 +94,41 @@ impl Test {
         refused.or_else(|| self.trial.and_then(|_| tried(&self.name)))
     }
 
+    /// Runs it in a process of its own. What it prints is shown if it fails.
+    fn run_alone(&self, show: bool) -> Result<(), Failed> {
+        let program = std::env::current_exe()?;
+        let mut command = match self.namespaces {
+            [] => Command::new(&program),
+            options => {
+                let mut command = Command::new("unshare");
+                command.args(options).arg("--").arg(&program).env(INSIDE, "1");
+                command
+            }
+        };
+        command.args([ALONE, &self.name]).stdin(Stdio::null());
+        // A file, unlike a pipe, is never full, and nobody who has it open is waited for.
+        let mut printed = tempfile::tempfile()?;
+        if !show {
+            command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
+        }
+        match end_of(command.spawn()?, self.patience)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("{status}\n{}", text(&mut printed)).into()),
+            None => {
+                let printed = text(&mut printed);
+                Err(format!("no end within {:?}\n{printed}", self.patience).into())
+            }
+        }
+    }
+
     fn trial(self, arguments: &Arguments) -> Trial {
-        let Test { namespaces, ref name, .. } = self;
-        let (name, show) = (name.clone(), arguments.nocapture || arguments.show_output);
+        let (name, show) = (self.name.clone(), arguments.nocapture || arguments.show_output);
         // A runner such as nextest asks for the ignored ones in a list, and runs what is in no such list.
         let asked = arguments.list || arguments.ignored;
         let listed = asked && self.refused().is_some();
-        let trial = Trial::ignorable_test(name.clone(), move || match self.refused() {
+        let trial = Trial::ignorable_test(name, move || match self.refused() {
             Some(reason) => Ok(Completion::ignored_with(reason)),
-            None => run_alone(&name, namespaces, show).map(|()| Completion::Completed),
+            None => self.run_alone(show).map(|()| Completion::Completed),
         });
         trial.with_ignored_flag(listed)
     }
@@ -113,6 +151,11 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// Whether this process is a test that is [`Test::inside`] namespaces.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
 /// The reason that the trial of this test gives, in a process of its own.
 fn tried(name: &str) -> Option<String> {
     let program = std::env::current_exe().expect("it runs");
@@ -132,35 +175,11 @@ pub fn no_namespaces(options: &[&str]) -> Option<String> {
     Some(format!("this machine refuses {}: {reason}", options.join(" ")))
 }
 
-/// Runs a test of this program in a process of its own. What it prints is shown if it fails.
-fn run_alone(name: &str, namespaces: &[&str], show: bool) -> Result<(), Failed> {
-    let program = std::env::current_exe()?;
-    let mut command = match namespaces {
-        [] => Command::new(&program),
-        options => {
-            let mut command = Command::new("unshare");
-            command.args(options).arg("--").arg(&program);
-            command
-        }
-    };
-    command.args([ALONE, name]).stdin(Stdio::null());
-    // A file, unlike a pipe, is never full, and nobody who has it open is waited for.
-    let mut printed = tempfile::tempfile()?;
-    if !show {
-        command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
-    }
-    match end_of(command.spawn()?)? {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => Err(format!("{status}\n{}", text(&mut printed)).into()),
-        None => Err(format!("no end within {PATIENCE:?}\n{}", text(&mut printed)).into()),
-    }
-}
-
 /// Waits for a process. One that hangs is killed, and has no status.
-fn end_of(mut process: Child) -> std::io::Result<Option<ExitStatus>> {
+fn end_of(mut process: Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     let mut nap = Duration::from_millis(1);
-    while started.elapsed() < PATIENCE {
+    while started.elapsed() < patience {
         if let Some(status) = process.try_wait()? {
             return Ok(Some(status));
         }

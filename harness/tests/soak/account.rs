@@ -44,9 +44,9 @@ pub fn lines(stdout: &str, killed: bool) -> Lines {
     lines
 }
 
-/// One for each trouble.
+/// What the rounds of one trouble come to.
 #[derive(Debug, Default)]
-struct Row {
+pub struct Account {
     rounds: u64,
     kills: u64,
     probes: u64,
@@ -57,12 +57,6 @@ struct Row {
     other: u64,
     /// Cases of which nothing was told, because the whole run was killed or could not even read them.
     cut_off: u64,
-}
-
-/// What it all comes to.
-#[derive(Debug, Default)]
-pub struct Account {
-    rows: BTreeMap<Trouble, Row>,
     /// Why cases were lost, how often.
     reasons: BTreeMap<String, u64>,
 }
@@ -70,12 +64,7 @@ pub struct Account {
 impl Account {
     /// Probes that were answered.
     pub fn probes(&self) -> u64 {
-        self.rows.values().map(|row| row.probes).sum()
-    }
-
-    /// Those that were answered in this trouble.
-    pub fn probes_in(&self, trouble: Trouble) -> u64 {
-        self.rows.get(&trouble).map_or(0, |row| row.probes)
+        self.probes
     }
 
     /// Holds what a run has told against what a quiet one tells. Panics where a case is missing without
@@ -90,13 +79,12 @@ impl Account {
         what: &str,
     ) {
         let told = lines(stdout, killed);
-        let row = self.rows.entry(trouble).or_default();
-        row.rounds += 1;
-        row.kills += kills;
+        self.rounds += 1;
+        self.kills += kills;
         for (case, line) in &told {
             let Some(expected) = quiet.get(case) else { panic!("{what}: there is no case {case}") };
-            row.cases += 1;
-            row.probes += line.probes;
+            self.cases += 1;
+            self.probes += line.probes;
             if line.rest == expected.rest {
                 continue;
             }
@@ -108,10 +96,10 @@ impl Account {
                     line.probes,
                     expected.probes
                 );
-                row.lost += 1;
+                self.lost += 1;
                 *self.reasons.entry(without_numbers(&line.reason)).or_default() += 1;
             } else if trouble.changes_answers() {
-                row.other += 1;
+                self.other += 1;
             } else {
                 panic!("{what}: {case}: another answer\n{}\nquiet:\n{}", line.rest, expected.rest);
             }
@@ -120,7 +108,7 @@ impl Account {
         if missing > 0 {
             let unread = told.is_empty() && stderr.contains("error: cannot read");
             assert!(killed || unread, "{what}: {missing} cases are missing: {stderr}");
-            row.cut_off += missing as u64;
+            self.cut_off += missing as u64;
             let why = if killed { "killed with the whole run" } else { stderr.trim() };
             *self.reasons.entry(without_numbers(why)).or_default() += missing as u64;
         }
@@ -147,23 +135,13 @@ fn without_numbers(reason: &str) -> String {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = ["rounds", "kills", "probes", "cases", "lost", "changed", "cut off"];
-        write!(f, "{:24}", "")?;
-        columns.iter().try_for_each(|name| write!(f, "{name:>9}"))?;
-        writeln!(f)?;
-        let mut totals = [0; 7];
-        for (trouble, row) in &self.rows {
-            let Row { rounds, kills, probes, cases, lost, other, cut_off } = row;
-            let numbers = [rounds, kills, probes, cases, lost, other, cut_off];
-            write!(f, "{:24}", trouble.name())?;
-            numbers.iter().try_for_each(|number| write!(f, "{number:>9}"))?;
-            writeln!(f)?;
-            totals.iter_mut().zip(numbers).for_each(|(total, number)| *total += number);
-        }
-        write!(f, "{:24}", "all")?;
-        totals.iter().try_for_each(|number| write!(f, "{number:>9}"))?;
-        writeln!(f, "\n\nwhy cases were lost or cut off:")?;
-        let mut reasons: Vec<_> = self.reasons.iter().collect();
+        let Account { rounds, kills, probes, cases, lost, other, cut_off, reasons } = self;
+        writeln!(
+            f,
+            "{rounds} rounds, {kills} kills, {probes} probes; \
+             {cases} cases, {lost} lost, {other} changed, {cut_off} cut off"
+        )?;
+        let mut reasons: Vec<_> = reasons.iter().collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         reasons.iter().try_for_each(|(reason, count)| writeln!(f, "{count:>9}  {reason}"))
     }

@@ -7,6 +7,7 @@ use faultmap::supervise::children;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::mix::Mix;
+use super::own_process::is_inside;
 
 /// Orphans of any run become children of this process.
 pub fn adopt_orphans() {
@@ -15,7 +16,7 @@ pub fn adopt_orphans() {
 
 /// Afterwards nobody of the run may be there. One that was ended in the middle has a while for it.
 pub fn bury_adopted(killed: bool, what: &str) {
-    let deadline = Instant::now() + Duration::from_secs(if killed { 10 } else { 0 });
+    let deadline = Instant::now() + Duration::from_secs(if killed { 60 } else { 0 });
     loop {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         while killed && matches!(waitid(WaitId::All, options), Ok(Some(_))) {}
@@ -32,25 +33,19 @@ pub fn bury_adopted(killed: bool, what: &str) {
 #[derive(Debug, PartialEq)]
 pub struct Leftovers {
     descriptors: Vec<String>,
-    mounts: String,
-    /// One a line (proc_sysvipc(5)); the columns behind the fifth change as others use theirs.
-    segments: Vec<String>,
-    shared_memory: Vec<String>,
     files: Vec<String>,
+    /// Mounts and SysV segments (proc_sysvipc(5)), in namespaces of this process alone.
+    own: Option<(String, String)>,
 }
 
 impl Leftovers {
     /// What there is now.
     pub fn now(mix: &Mix) -> Leftovers {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let segments = read("/proc/sysvipc/shm");
-        let columns = |line: &str| line.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
         Leftovers {
             descriptors: names(Path::new("/proc/self/fd")),
-            mounts: read("/proc/self/mountinfo"),
-            segments: segments.lines().map(columns).collect(),
-            shared_memory: names(Path::new("/dev/shm")),
             files: names(&mix.files()),
+            own: is_inside().then(|| (read("/proc/self/mountinfo"), read("/proc/sysvipc/shm"))),
         }
     }
 

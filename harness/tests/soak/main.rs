@@ -9,8 +9,8 @@
 //! - `FAULTMAP_SOAK_SEED`: another seed than 1;
 //! - `FAULTMAP_SOAK_CLOCK=1`: root may set this machine's clock forth and back.
 //!
-//! A program with its own `main`: what a killed run leaves behind must become a child of this very
-//! process, to be seen.
+//! Each trouble is a test with a process of its own: what a killed run leaves behind becomes a child of
+//! that very process, to be seen. It has mounts and SysV segments of its own, where the machine allows it.
 
 mod account;
 mod leftovers;
@@ -20,62 +20,62 @@ mod trouble;
 
 #[path = "../command/mod.rs"]
 mod command;
+#[path = "../own_process/mod.rs"]
+mod own_process;
 
-use std::io::IsTerminal as _;
-use std::process::Stdio;
-use std::time::Instant;
+use std::process::{ExitCode, Stdio};
 
 use account::Account;
-use indicatif::ProgressBar;
 use leftovers::{Leftovers, adopt_orphans, bury_adopted};
 use mix::Mix;
+use own_process::{no_namespaces, test};
 use random::Random;
 use trouble::Trouble;
 
-fn main() {
-    // `cargo test -- --list`, and a filter that means another test.
-    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--nocapture"));
-    if words.any(|word| !"soak".contains(&word)) {
-        return;
-    }
-    let number = |name: &str| {
-        let text = std::env::var(name).ok()?;
-        Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+fn main() -> ExitCode {
+    let own = own_namespaces();
+    let tests = Trouble::ALL.iter().map(|&trouble| {
+        let test = test(trouble.name().replace(' ', "_"), move || soak(trouble));
+        test.unless(move || trouble.refused()).inside(own).without_deadline()
+    });
+    own_process::run(tests.collect())
+}
+
+/// Options of unshare(1), for whoever runs the tests to stay who it is; none where they are refused.
+fn own_namespaces() -> &'static [&'static str] {
+    let own: &[&str] = match nix::unistd::geteuid().is_root() {
+        true => &["--mount", "--ipc"],
+        false => &["--user", "--map-current-user", "--mount", "--ipc"],
     };
-    let probes = number("FAULTMAP_SOAK_PROBES").unwrap_or(0);
-    let seed = number("FAULTMAP_SOAK_SEED").unwrap_or(1);
-    let mut random = Random::new(seed);
+    if no_namespaces(own).is_none() { own } else { &[] }
+}
+
+/// The number in a variable of the environment, or another one.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    let number =
+        text.map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: a number?")));
+    number.unwrap_or(otherwise)
+}
+
+/// Rounds of one trouble, until its share of the probes is answered.
+fn soak(trouble: Trouble) {
+    const ROUNDS: u64 = 10; // without any answer, they would show nothing
+    let probes = number("FAULTMAP_SOAK_PROBES", 0).div_ceil(Trouble::ALL.len() as u64);
+    let seed = number("FAULTMAP_SOAK_SEED", 1);
+    let mut random = Random::new(seed + ((trouble as u64) << 32));
     adopt_orphans();
     let mix = Mix::new();
-    let (troubles, refused): (Vec<_>, Vec<_>) = Trouble::ALL
-        .iter()
-        .map(|trouble| (*trouble, trouble.refused()))
-        .partition(|t| t.1.is_none());
-    let bar = match std::io::stderr().is_terminal() {
-        true => ProgressBar::new_spinner(),
-        false => ProgressBar::hidden(),
-    };
-    let (mut account, started) = (Account::default(), Instant::now());
+    let mut account = Account::default();
     for round in 0.. {
-        let vacuous =
-            troubles.iter().map(|(trouble, _)| *trouble).find(|t| account.probes_in(*t) == 0);
-        let trouble = match vacuous {
-            // One in which nothing was ever answered would show nothing.
-            Some(trouble) if round >= troubles.len() => trouble,
-            None if round >= troubles.len() && account.probes() >= probes => break,
-            _ => troubles[round % troubles.len()].0,
-        };
-        assert!(vacuous.is_none() || round < 10 * troubles.len(), "{vacuous:?}: never any answer");
-        bar.set_message(format!("{} probes; {}", account.probes(), trouble.name()));
-        bar.tick();
+        if account.probes() > 0 && account.probes() >= probes {
+            break;
+        }
+        assert!(account.probes() > 0 || round < ROUNDS, "never any answer\n{account}");
         let what = format!("seed {seed}, round {round}, {}", trouble.name());
         one_round(trouble, &mix, &mut random, &mut account, &what);
     }
-    bar.finish_and_clear();
-    println!("soak with seed {seed}, {:.0} s:\n\n{account}", started.elapsed().as_secs_f64());
-    for (trouble, reason) in refused {
-        println!("skipped: {}: {}", trouble.name(), reason.unwrap_or_default());
-    }
+    println!("soak with seed {seed}, {}: {account}", trouble.name());
 }
 
 /// One run in trouble, held against a quiet one.
@@ -85,7 +85,7 @@ fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Acc
     let before = Leftovers::now(mix);
     let (stdout, stderr) = (mix.output("stdout"), mix.output("stderr"));
     let limits = trouble.limits(random);
-    let mut command = mix.command(setting, &limits, random);
+    let mut command = mix.command_in_trouble(setting, &limits, random);
     let mut run = command
         .stdin(Stdio::null())
         .stdout(stdout.create())
@@ -105,7 +105,7 @@ fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Acc
     account.add(trouble, kills, &quiet, &told, killed, what);
     if killed {
         // A name that was there at that moment is removed by the next run.
-        mix.quiet_again(setting);
+        mix.clear_away(setting);
     }
     before.are_all(mix, what);
 }

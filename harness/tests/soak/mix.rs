@@ -8,30 +8,32 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::account::{Lines, lines};
+use super::account::{Line, Lines, lines};
 use super::command::{self, allows_strict};
 use super::random::Random;
 use super::trouble::Limits;
 
 /// An ordinary user, where root runs the tests.
 pub const NOBODY: u32 = 65534;
-/// How long a child may take, in milliseconds: one that hangs costs as much in each run.
-const TIMEOUT: &str = "500";
+/// How long a child may take, in milliseconds. In trouble a child that hangs costs as much in each run, and
+/// one that is only late is lost; in a quiet run none is lost but the hostile ones.
+const IN_TROUBLE: &str = "500";
+const QUIET: &str = "60000";
 
 /// Cases that have no answer, each in its own way, and one that has an answer at the end of much.
-const HOSTILE: [(&str, &str); 8] = [
-    ("kills_itself", "raise(SIGKILL);"),
-    ("stops_itself", "raise(SIGSTOP);"),
-    ("hangs_in_a_grandchild", "fork { fork { pause(); } }"),
-    ("sends_itself_a_fault", "fork { raise(SIGSEGV); }\nraise(SIGBUS);\nsweep(map, read);"),
-    ("exits_before_its_end", "_exit(0);\nsweep(map, read);"),
-    ("exits_with_another_status", "_exit(7);"),
+const HOSTILE: &[(&str, &str)] = &[
+    ("hostile/kills_itself", "raise(SIGKILL);"),
+    ("hostile/stops_itself", "raise(SIGSTOP);"),
+    ("hostile/hangs_in_a_grandchild", "fork { fork { pause(); } }"),
+    ("hostile/sends_itself_a_fault", "fork { raise(SIGSEGV); }\nraise(SIGBUS);\nsweep(map, read);"),
+    ("hostile/exits_before_its_end", "_exit(0);\nsweep(map, read);"),
+    ("hostile/exits_with_another_status", "_exit(7);"),
     (
-        "leaves_a_segment_and_a_name",
+        "hostile/leaves_a_segment_and_a_name",
         "fd = file(PAGE);\nid = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);\nunlink(fd);\nraise(SIGKILL);",
     ),
     (
-        "forks_much",
+        "forks/much",
         "fork { map[0] = 'a'; fork { map[1] = 'b'; } }\nfork { map[2] = 'c'; }\nsweep(map, read, write);",
     ),
 ];
@@ -86,13 +88,13 @@ impl Mix {
         let mut copy = Command::new("cp");
         copy.args(["-r", command::BIN, "cases", "snapshots"]).arg(dir.path());
         assert!(copy.current_dir(command::root()).status().expect("cp(1)").success());
-        let hostile = dir.path().join("cases/hostile");
-        std::fs::create_dir(&hostile).expect("it is new");
-        for (name, steps) in HOSTILE {
+        for (id, steps) in HOSTILE {
             let map =
                 "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);";
-            let text = format!("// {name}\n{map}\n{steps}\n");
-            std::fs::write(hostile.join(format!("{name}.case")), text).expect("it can be written");
+            let path = dir.path().join(format!("cases/{id}.case"));
+            std::fs::create_dir_all(path.parent().expect("a family")).expect("it can be made");
+            let text = format!("// {id}\n{map}\n{steps}\n");
+            std::fs::write(path, text).expect("it can be written");
         }
         std::fs::create_dir(dir.path().join("files")).expect("it is new");
         open("", 0o755);
@@ -119,33 +121,58 @@ impl Mix {
         if let Some(known) = self.quiet.borrow().get(&setting) {
             return known.clone();
         }
-        let lines = self.quiet_again(setting);
+        let mut lines = self.run_quietly(setting, QUIET, &self.harmless());
+        let lost = lines.iter().find(|(_, line)| line.verdict == "harness error");
+        assert_eq!(lost, None, "{setting:?}, quiet: lost");
+        let hostile = self.run_quietly(setting, IN_TROUBLE, &["hostile".to_owned()]);
+        let failed = |line: &Line| ["harness error", "skipped"].contains(&line.verdict.as_str());
+        let answered = hostile.iter().find(|(_, line)| !failed(line));
+        assert_eq!(answered, None, "{setting:?}, quiet: answered");
+        lines.extend(hostile);
         self.quiet.borrow_mut().insert(setting, lines.clone());
         lines
     }
 
-    pub fn quiet_again(&self, setting: Setting) -> Lines {
-        let output = self
-            .command(setting, &Limits::default(), &mut Random::new(0))
-            .output()
-            .expect("it can be started");
-        let (stdout, stderr) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(3), "{setting:?}, quiet: {stdout}{stderr}");
-        let lines = lines(&stdout, false);
-        for (case, line) in &lines {
-            let hostile = case.starts_with("hostile/") && case != "hostile/forks_much";
-            let failed = line.verdict == "harness error";
-            assert!(
-                failed == hostile || line.verdict == "skipped",
-                "{setting:?}, quiet: {case}: {line:?}"
-            );
-        }
+    /// A run that clears away what a killed one has left.
+    pub fn clear_away(&self, setting: Setting) {
+        self.run_quietly(setting, QUIET, &["notes/map_of_empty_file".to_owned()]);
+    }
+
+    /// The families of cases that have answers.
+    fn harmless(&self) -> Vec<String> {
+        let families =
+            std::fs::read_dir(self.dir.path().join("cases")).expect("a folder").flatten();
+        let names = families.map(|family| family.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name != "hostile").collect()
+    }
+
+    fn run_quietly(&self, setting: Setting, timeout: &str, cases: &[String]) -> Lines {
+        let mut command = self.command(setting, &Limits::default(), &mut Random::new(0), timeout);
+        let output = command.args(cases).output().expect("it can be started");
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let lines = lines(&text(&output.stdout), false);
+        assert!(!lines.is_empty(), "{setting:?}, quiet: {}", text(&output.stderr));
         lines
     }
 
+    /// The command that runs them there in trouble.
+    pub fn command_in_trouble(
+        &self,
+        setting: Setting,
+        limits: &Limits,
+        random: &mut Random,
+    ) -> Command {
+        self.command(setting, limits, random, IN_TROUBLE)
+    }
+
     /// The command that runs them there within these limits, on one to three workers.
-    pub fn command(&self, setting: Setting, limits: &Limits, random: &mut Random) -> Command {
+    fn command(
+        &self,
+        setting: Setting,
+        limits: &Limits,
+        random: &mut Random,
+        timeout: &str,
+    ) -> Command {
         let path = |name: &str| self.dir.path().join(name).to_string_lossy().into_owned();
         let (files, jobs) = (path("files"), random.within(1, 4).to_string());
         let mut words: Vec<String> = Vec::new();
@@ -156,7 +183,7 @@ impl Mix {
         }
         words.extend(limits.words());
         words.push(path("faultmap"));
-        words.extend(["run", "--json", "--timeout", TIMEOUT, "--jobs", &jobs].map(String::from));
+        words.extend(["run", "--json", "--timeout", timeout, "--jobs", &jobs].map(String::from));
         match setting {
             Setting::Memfd => words.push("--memfd".to_owned()),
             _ => words.extend(["--dir".to_owned(), files]),
