@@ -5,6 +5,7 @@
 //! if they came out any differently, that child's answer does not count. What a worker that is gone
 //! has been answered is read in its journal, not asked again.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::backing::{Backing, MadeFile};
@@ -12,6 +13,7 @@ use crate::case::limits::FILES;
 use crate::case::{
     Access, Case, FaultMap, HarnessError, Measurement, Note, Outcome, Step, StepResult, SweepResult,
 };
+use crate::confine::Held;
 use crate::journal::Journal;
 use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
@@ -59,6 +61,8 @@ pub struct Measurer<'a> {
     notes: Vec<Note>,
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; 2],
+    /// What the children's sandbox needs to be open.
+    _ruleset: Option<OwnedFd>,
     /// What forks the children, once it pays; and how many such have been killed by somebody.
     nest: Option<Nest>,
     lost_nests: u32,
@@ -90,6 +94,7 @@ impl<'a> Measurer<'a> {
             seed: 0,
             notes: Vec::new(),
             contents: [None, None],
+            _ruleset: None,
             nest: None,
             lost_nests: 0,
             children: 0,
@@ -101,6 +106,16 @@ impl<'a> Measurer<'a> {
     /// Goes on where the worker that wrote this journal has left off.
     pub fn resume(self, journal: Journal<'a>) -> Measurer<'a> {
         Measurer { children: journal.answers(), journal, ..self }
+    }
+
+    /// Has the children held back by what there is, to the steps of the case and its accesses, and this
+    /// further one. Fails where that cannot be prepared.
+    pub fn hold(&mut self, by: &Held, further: Option<Access>) -> Result<(), Failure> {
+        let named = self.case.sweeps().flat_map(|(_, _, accesses)| accesses);
+        let accesses: Vec<Access> = named.copied().chain(further).collect();
+        let held = by.sandbox(&self.program, &accesses, self.backing, self.memory);
+        (self.program.sandbox, self._ruleset) = held.map_err(HarnessError::System)?;
+        Ok(())
     }
 
     /// With this seed for the random bytes at which regions are looked at once more.

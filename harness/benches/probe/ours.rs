@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use faultmap::backing::Backing;
 use faultmap::case::{Access, Case};
-use faultmap::confine;
+use faultmap::confine::{self, Held};
 use faultmap::journal::{self, Journal};
 use faultmap::measure::Measurer;
 use faultmap::supervise::Supervisor;
@@ -26,13 +26,18 @@ const PAGE: u64 = 4096;
 pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f64> {
     let (told, tells) = rustix::pipe::pipe().expect("a pipe");
     let backing = Backing::Directory(dir.into());
+    let held = Held::find();
     let mut workers = Vec::new();
     for core in cores {
         let worker = confine::fork_worker(strict, |apart| {
             pin(&[*core]);
-            let elapsed = match apart.map(|apart| apart.enter(&backing)) {
-                None | Some(Ok(())) => time(&backing, probes, cores.len() == 1).as_secs_f64(),
-                Some(Err(_)) => f64::NAN,
+            let ready = match apart {
+                Some(apart) => apart.enter(&backing),
+                None => held.hold_worker(),
+            };
+            let elapsed = match ready {
+                Ok(()) => time((&backing, &held), probes, cores.len() == 1).as_secs_f64(),
+                Err(_) => f64::NAN,
             };
             rustix::io::write(&tells, &elapsed.to_ne_bytes()).expect("a pipe");
             0
@@ -52,19 +57,19 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
     Some(together(&each.collect::<Vec<f64>>())).filter(|time| !time.is_nan())
 }
 
-fn time(backing: &Backing, probes: u32, is_alone: bool) -> Duration {
+fn time(place: (&Backing, &Held), probes: u32, is_alone: bool) -> Duration {
     let case = faultmap::parse::case(CASE).expect("a case");
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None).expect("a supervisor");
     let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
     let memory = Inheritance::new().expect("memory");
-    measure(&supervisor, &memory, backing, &case, probes)
+    measure(&supervisor, &memory, place, &case, probes)
 }
 
 fn measure(
     supervisor: &Supervisor,
     memory: &Inheritance,
-    backing: &Backing,
+    (backing, held): (&Backing, &Held),
     case: &Case,
     probes: u32,
 ) -> Duration {
@@ -72,6 +77,7 @@ fn measure(
     let answers = journal::file().expect("a memfd");
     let mut measurer = Measurer::new(supervisor, memory, backing, case, PAGE, deadline, true)
         .resume(Journal::resume(&answers).expect("it can be read"));
+    measurer.hold(held, None).expect("a sandbox");
     let steps = measurer.steps(Fill::Pattern).expect("it can be measured");
     let probe = Probe { sweep: 2, access: Access::Read, at: PAGE as i64 };
     let started = Instant::now();

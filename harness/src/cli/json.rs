@@ -32,6 +32,8 @@ pub struct CaseLine<'a> {
     page_size: u64,
     /// `default` or `strict`, as it was asked for.
     isolation: &'static str,
+    /// What holds victims back elsewhere and is not here, with the reason: `seccomp: ...`, `Landlock: ...`.
+    without: &'a [String],
     probes: u64,
     elapsed_us: u64,
 }
@@ -69,6 +71,7 @@ pub struct Context<'a> {
     pub file_system: &'a str,
     pub page: u64,
     pub isolation: &'static str,
+    pub without: &'a [String],
 }
 
 impl<'a> CaseLine<'a> {
@@ -90,6 +93,7 @@ impl<'a> CaseLine<'a> {
             file_system: context.file_system,
             page_size: context.page,
             isolation: context.isolation,
+            without: context.without,
             probes: report.probes,
             elapsed_us: report.elapsed_us,
         }

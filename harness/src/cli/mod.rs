@@ -28,6 +28,7 @@ use select::{Loaded, Selection};
 use work::{Job, Task};
 
 use crate::backing;
+use crate::confine::Held;
 use crate::model::{self, Environment};
 
 /// Everything from the arguments to the exit code.
@@ -123,14 +124,15 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     if all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case)) {
         backing.remove_stale();
     }
-    if let Some((access, at)) = options.one_probe() {
-        return one::run(all, options, &backing, access, at, interrupt);
+    let held = Held::find();
+    if let Some(probe) = options.one_probe() {
+        return one::run(all, options, (&backing, &held), probe, interrupt);
     }
-    let mut reporter = Reporter::new(all, options, &backing, compare);
+    let mut reporter = Reporter::new(all, options, (&backing, &held), compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let job =
-        Job { cases: &all.cases, backing: &backing, deadline, strict, task, seed: options.seed };
+    let (cases, seed) = (&all.cases, options.seed);
+    let job = Job { cases, backing: &backing, deadline, strict, held: &held, task, seed };
     let take = |index, report| reporter.take(index, report);
     let jobs = options.place.jobs();
     let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;

@@ -10,15 +10,15 @@ use super::work::{CaseResult, Job, Task};
 use super::{Failed, output, pool};
 use crate::backing::Backing;
 use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size, Step};
+use crate::confine::Held;
 use crate::supervise::{Ending, Witness};
 
 /// Makes the probe in every selected case (as a rule there is one) and prints what came of it.
 pub fn run(
     all: &Selection,
     options: &Options,
-    backing: &Backing,
-    access: Access,
-    at: &Size,
+    (backing, held): (&Backing, &Held),
+    (access, at): (Access, &Size),
     interrupt: Interrupt,
 ) -> Result<Exit, Failed> {
     let page = rustix::param::page_size() as u64;
@@ -35,7 +35,7 @@ pub fn run(
     }
     let task = Task::OneProbe { access, at, sweep };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let job = Job { cases: &all.cases, backing, deadline, strict, task, seed: None };
+    let job = Job { cases: &all.cases, backing, deadline, strict, held, task, seed: None };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, interrupt, |index, report| {

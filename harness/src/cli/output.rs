@@ -47,6 +47,11 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
+/// What is done without, for the end of a last line: `; without seccomp: REASON`
+pub fn without(parts: &[String]) -> String {
+    parts.iter().map(|part| format!("; without {part}")).collect()
+}
+
 /// What goes to stdout.
 #[derive(Debug, Default)]
 pub struct Output {

@@ -12,7 +12,7 @@ use super::args::Options;
 use super::difference::{diff, probe};
 use super::exit::Exit;
 use super::json::{CaseLine, Context};
-use super::output::{Output, count};
+use super::output::{Output, count, without};
 use super::select::Selection;
 use super::verdict::{
     BAD, GOOD, NOTE, Verdict, failed, plain, skipped, told, unanswered, unexplained,
@@ -20,6 +20,7 @@ use super::verdict::{
 use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded, environment};
 use crate::backing::Backing;
+use crate::confine::Held;
 use crate::model;
 use crate::picture;
 use crate::snapshot::Comparison;
@@ -61,6 +62,8 @@ pub struct Reporter<'a> {
     page: u64,
     file_system: String,
     place: String,
+    /// What holds victims back elsewhere and is not here, with the reason.
+    without: Vec<String>,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
@@ -75,7 +78,7 @@ impl<'a> Reporter<'a> {
     pub fn new(
         all: &'a Selection,
         options: &'a Options,
-        backing: &Backing,
+        (backing, held): (&Backing, &Held),
         compare: bool,
     ) -> Reporter<'a> {
         let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
@@ -92,6 +95,7 @@ impl<'a> Reporter<'a> {
             page: rustix::param::page_size() as u64,
             file_system: backing.file_system(),
             place: backing.describe(),
+            without: held.without(),
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
@@ -150,10 +154,11 @@ impl<'a> Reporter<'a> {
             };
             self.out.print(&format!(
                 "{cases}: {missing}{counts}, {skipped} skipped, {errors}; {children} in {seconds:.2} s, files on \
-                 {} in {}{}\n",
+                 {} in {}{}{}\n",
                 self.file_system,
                 self.place,
-                if self.options.place.strict() { ", strictly isolated" } else { "" }
+                if self.options.place.strict() { ", strictly isolated" } else { "" },
+                without(&self.without)
             ));
         }
         let exit = interrupted.unwrap_or(self.totals.exit());
@@ -205,6 +210,7 @@ impl<'a> Reporter<'a> {
                 file_system: &self.file_system,
                 page: self.page,
                 isolation: self.options.place.isolation(),
+                without: &self.without,
             };
             return CaseLine::new(&loaded.case, measurement, report, context).text() + "\n";
         }

@@ -11,7 +11,7 @@ use super::pool::Message;
 use super::select::Loaded;
 use crate::backing::Backing;
 use crate::case::{Access, Case, HarnessError, Measurement, Outcome, Requirement};
-use crate::confine::Apart;
+use crate::confine::{Apart, Held};
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
@@ -28,6 +28,8 @@ pub struct Job<'a> {
     pub deadline: Duration,
     /// Whether workers are to be shut in, see [`crate::confine`].
     pub strict: bool,
+    /// What holds workers and victims back.
+    pub held: &'a Held,
     /// How much of each case.
     pub task: Task,
     /// Decides on the random bytes of each picture; none for one made of the case's id.
@@ -99,6 +101,7 @@ pub(super) fn work(
     let user = rustix::process::geteuid();
     // The first to go when memory runs out: a case can be measured again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    let is_apart = apart.is_some();
     if let Some(apart) = apart {
         if let Err(why) = apart.enter(job.backing) {
             send(&mut results, &Message::Broken(why));
@@ -114,6 +117,11 @@ pub(super) fn work(
             );
             return 1;
         }
+    }
+    // One that is shut in is held already.
+    if let Some(why) = (!is_apart).then(|| job.held.hold_worker().err()).flatten() {
+        send(&mut results, &Message::Broken(why));
+        return 1;
     }
     let supervisor = SharedRecord::new().map_err(std::io::Error::from).and_then(|record| {
         let watched = orders.try_clone()?;
@@ -175,9 +183,13 @@ fn report(
     let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
         None => match job.task {
-            Task::Whole { .. } => measurer.measure().map(CaseResult::Measured),
+            Task::Whole { .. } => measurer
+                .hold(job.held, None)
+                .and_then(|()| measurer.measure())
+                .map(CaseResult::Measured),
             Task::OneProbe { access, at, sweep } => measurer
-                .one_probe(sweep, access, at)
+                .hold(job.held, Some(access))
+                .and_then(|()| measurer.one_probe(sweep, access, at))
                 .map(|(outcome, witness)| CaseResult::Probed(outcome, witness)),
         },
     };

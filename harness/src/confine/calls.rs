@@ -1,12 +1,24 @@
 //! The system calls that a worker and its victims may make; whoever makes another is killed.
 //!
-//! A list of what is allowed, since nobody can list what is not: kernels gain calls. Killed, and not
+//! Lists of what is allowed, since nobody can list what is not: kernels gain calls. Killed, and not
 //! refused with an errno, which a picture could show as if the kernel had given it. A call that is
-//! missing here is therefore found at once: SIGSYS ends the probe, or the worker, as a harness error.
-//! Linux 5.11 and later look at the list once, and remember which numbers pass whatever their
+//! missing is therefore found at once: SIGSYS ends the probe, or the worker, as a harness error.
+//! Linux 5.11 and later look at a list once, and remember which numbers pass whatever their
 //! arguments are.
+//!
+//! A worker has the long list below. What runs the steps of a case is behind a second filter, made of what
+//! [`victim::calls`] tells of that case; the kernel asks both, and the stricter answer counts (seccomp(2)).
+
+use std::collections::BTreeMap;
 
 use nix::libc;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, PIDFD_SELF_THREAD};
+use crate::victim::{self, Allowed};
 
 /// What the vocabulary asks for, `victim/` does for it, and a worker does between two probes.
 const ALLOWED: &[libc::c_long] = &[
@@ -59,6 +71,10 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_unlink,
     libc::SYS_unlinkat,
     libc::SYS_write,
+    // What holds victims back: it takes away, and gives nothing.
+    libc::SYS_landlock_add_rule,
+    libc::SYS_landlock_create_ruleset,
+    libc::SYS_landlock_restrict_self,
     // Processes: those of the pid namespace, nobody else has a number there.
     libc::SYS_exit,
     libc::SYS_exit_group,
@@ -97,14 +113,14 @@ const PR_GET_AUXV: i32 = 0x4155_5856;
 const PRCTL: &[i32] =
     &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, libc::PR_SET_DUMPABLE, PR_GET_AUXV];
 
-/// The flags with which a nest is forked, and those with which it forks (sys/nest.rs).
+/// The flags with which a nest is forked (sys/nest.rs).
 const NEST: i32 = libc::CLONE_FILES | libc::SIGCHLD;
-const NESTLING: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 
 /// Calls that may be made with these values of the lower half of one argument alone.
-const WITH: &[(libc::c_long, u32, &[i32])] = &[
+const WITH: &[(libc::c_long, u8, &[i32])] = &[
     // A process, not a thread, and none in further namespaces: a victim, a nest, and what that forks.
-    (libc::SYS_clone, 0, &[libc::SIGCHLD, NEST, NESTLING]),
+    (libc::SYS_clone, 0, &[libc::SIGCHLD, NEST, FORK_FLAGS]),
+    (libc::SYS_pidfd_send_signal, 0, &[PIDFD_SELF_THREAD]),
     (libc::SYS_prctl, 0, PRCTL),
     // The C library's registration may be ended (linux/rseq.h: RSEQ_FLAG_UNREGISTER), none begun.
     (libc::SYS_rseq, 2, &[1]),
@@ -113,73 +129,59 @@ const WITH: &[(libc::c_long, u32, &[i32])] = &[
     (libc::SYS_sched_setaffinity, 0, &[0]),
 ];
 
-/// AUDIT_ARCH_* of linux/audit.h: system calls are numbered by it.
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_003e);
-/// AUDIT_ARCH_* of linux/audit.h: system calls are numbered by it.
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_00b7);
-/// AUDIT_ARCH_* of linux/audit.h: system calls are numbered by it.
-#[cfg(target_arch = "riscv64")]
-const ARCHITECTURE: Option<u32> = Some(0xc000_00f3);
-/// Not tried there: no filter.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-const ARCHITECTURE: Option<u32> = None;
+/// The filter of a worker. Fails with the reason where there is none.
+pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, String> {
+    let any = ALLOWED.iter().map(|number| Allowed { number: *number, with: Vec::new() });
+    let with = WITH.iter().flat_map(|(number, argument, values)| {
+        values
+            .iter()
+            .map(|value| Allowed { number: *number, with: vec![(*argument, *value as u32)] })
+    });
+    let narrower = Allowed { number: libc::SYS_seccomp, with: INSTALL_ARGUMENTS.to_vec() };
+    compile(any.chain(with).chain([narrower]))
+}
 
-/// Offsets in the `seccomp_data` that a filter sees (seccomp(2)).
-const NUMBER: u32 = 0;
-const CALLED_AS: u32 = 4;
-const ARGUMENTS: u32 = 16;
+/// The filter of a case's victims, and of what forks them. Fails with the reason where there is none.
+pub(super) fn of_victims(
+    program: &victim::Program<'_>,
+    accesses: &[crate::case::Access],
+) -> Result<Vec<libc::sock_filter>, String> {
+    compile(victim::calls(program, accesses))
+}
 
-/// The filter, for [`crate::sys::install_call_filter`]; none where the numbers are not known.
-pub(super) fn filter() -> Option<Vec<libc::sock_filter>> {
-    // A 64-bit process can call as a 32-bit one, by other numbers: not here. The x32 calls of x86-64
-    // have numbers of their own, which are not in the list.
-    let right = jump(ARCHITECTURE?, 1, 0);
-    let mut filter = vec![load(CALLED_AS), right, kill(), load(NUMBER)];
-    for number in ALLOWED {
-        filter.extend([unless(*number as u32, 1), allow()]);
-    }
-    for (number, argument, values) in WITH {
-        // The load, two for each value, and the kill.
-        filter.push(unless(*number as u32, 2 + 2 * values.len() as u8));
-        filter.push(load(lower_half(*argument)));
-        for value in *values {
-            filter.extend([unless(*value as u32, 1), allow()]);
+/// A filter that kills whoever makes another call, or one as a process of another architecture: 32-bit
+/// calls have other numbers. The x32 calls of x86-64 have numbers of their own, which are in no list.
+fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, String> {
+    let here = std::env::consts::ARCH;
+    let unknown = |_| format!("its numbers are not known for {here}");
+    let architecture = here.try_into().map_err(unknown)?;
+    // No rules at all stand for any arguments.
+    let mut rules: BTreeMap<i64, Option<Vec<SeccompRule>>> = BTreeMap::new();
+    for Allowed { number, with } in allowed {
+        let rules = rules.entry(number).or_insert_with(|| Some(Vec::new()));
+        match rules {
+            Some(listed) if !with.is_empty() => listed.push(rule(&with)?),
+            _ => *rules = None,
         }
-        filter.push(kill());
     }
-    filter.push(kill());
-    Some(filter)
+    let rules = rules.into_iter().map(|(number, rules)| (number, rules.unwrap_or_default()));
+    let (other, listed) = (SeccompAction::KillProcess, SeccompAction::Allow);
+    let program = SeccompFilter::new(rules.collect(), other, listed, architecture)
+        .and_then(BpfProgram::try_from)
+        .map_err(|error| error.to_string())?;
+    let instruction = |own: seccompiler::sock_filter| {
+        let seccompiler::sock_filter { code, jt, jf, k } = own;
+        libc::sock_filter { code, jt, jf, k }
+    };
+    Ok(program.into_iter().map(instruction).collect())
 }
 
-/// Where the lower half of an argument lies.
-fn lower_half(argument: u32) -> u32 {
-    ARGUMENTS + 8 * argument + if cfg!(target_endian = "big") { 4 } else { 0 }
-}
-
-fn load(offset: u32) -> libc::sock_filter {
-    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
-}
-
-/// Skips so many instructions where what was loaded is another value.
-fn unless(value: u32, skip: u8) -> libc::sock_filter {
-    jump(value, 0, skip)
-}
-
-fn jump(value: u32, equal: u8, other: u8) -> libc::sock_filter {
-    let code = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    libc::sock_filter { code, jt: equal, jf: other, k: value }
-}
-
-fn allow() -> libc::sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW)
-}
-
-fn kill() -> libc::sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS)
-}
-
-fn statement(code: u32, k: u32) -> libc::sock_filter {
-    libc::sock_filter { code: code as u16, jt: 0, jf: 0, k }
+/// These arguments must have these values in their lower halves.
+fn rule(with: &[(u8, u32)]) -> Result<SeccompRule, String> {
+    let (half, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
+    let condition = |(argument, value): &(u8, u32)| {
+        SeccompCondition::new(*argument, half.clone(), equal.clone(), u64::from(*value))
+    };
+    let conditions: Result<Vec<_>, _> = with.iter().map(condition).collect();
+    conditions.and_then(SeccompRule::new).map_err(|error| error.to_string())
 }

@@ -1,28 +1,36 @@
-//! How far a worker reaches under `--isolation strict`.
+//! How far a worker and its victims reach.
 //!
 //! A case can ask for nothing that does harm, and a victim performs nothing else. But a victim runs
 //! loads, stores and jumps that are meant to be wrong; should one ever get out of the vocabulary, what
-//! its user may do it may do as well. Where the kernel allows it without root, a worker is therefore
-//! shut in before its first child, once, so that a probe pays next to nothing for it:
+//! its user may do it may do as well. So, at every level of isolation, where the kernel allows it:
+//!
+//! - no new privileges (PR_SET_NO_NEW_PRIVS), for workers and all that they fork;
+//! - a seccomp filter for workers, and a narrower one for the victims of each case: the system calls of its
+//!   own words and of the victim's own code; whoever makes another is killed ([`calls`]);
+//! - a Landlock domain for the victims of each case: the files that its words name ([`opens`]).
+//!
+//! What the kernel refuses of that is done without, and told ([`Held`]). A victim pays next to nothing for it:
+//! what forks it is in there already.
+//!
+//! Under `--isolation strict` a worker is shut in as well before its first child, without root:
 //!
 //! - user and pid namespaces: no process outside has a number in there, and the kernel kills all that
 //!   is inside when the worker ends, however it ends. The worker stays who it was, by name;
 //! - a mount namespace with a root of its own: the directory of the files, /proc of the inside, and
 //!   the few files of /dev that a case may open are all that there is ([`files`]);
 //! - an IPC namespace: shared memory segments end with the worker;
-//! - no capabilities, and a seccomp filter that lets through the calls of the vocabulary and of the
-//!   worker, and kills whoever makes another ([`calls`]).
+//! - no capabilities.
 //!
-//! Left out, because something here does the same already: a network namespace, which would cost more
-//! than the others together (no socket can be made); a UTS namespace (no name can be set); Landlock,
-//! which many kernels have not switched on, walks the path of each file that is opened, and shows
-//! names and sizes where an own root shows nothing.
-//!
-//! All of it or nothing: where a part is refused, nothing is measured, and the reason is told. No case
-//! is ever run with less than was asked for.
+//! All of that and the filter or nothing: where a part is refused, nothing is measured, and the reason is
+//! told. Left out, because something here does the same already: a network namespace, which would cost more
+//! than the others together (no socket can be made); a UTS namespace (no name can be set).
 
 mod calls;
 mod files;
+mod held;
+mod opens;
+
+pub use held::Held;
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -31,7 +39,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::backing::Backing;
 use crate::sys;
@@ -108,11 +116,7 @@ impl Apart {
         self.be_who_one_was()?;
         files::enter(backing)?;
         give_up_capabilities()?;
-        let filter = calls::filter().ok_or_else(|| {
-            let here = std::env::consts::ARCH;
-            format!("the seccomp filter is not made for {here}")
-        })?;
-        sys::install_call_filter(&filter).map_err(because("install a seccomp filter"))?;
+        held::hold_worker()?;
         sys::hide_from_children().map_err(because("hide from children"))?;
         backing.check().map_err(|error| {
             let place = backing.describe();
@@ -138,8 +142,7 @@ impl Apart {
 fn give_up_capabilities() -> Result<(), String> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(because("give up capabilities"))?;
-    set_no_new_privs(true).map_err(because("set PR_SET_NO_NEW_PRIVS"))
+    set_capabilities(None, sets).map_err(because("give up capabilities"))
 }
 
 /// The words for an error of a system call.

@@ -12,7 +12,7 @@ use super::evidence::{Evidence, SlotEvidence};
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };
-use crate::sys::SlotState;
+use crate::sys::{SENT_STATUS, SlotState};
 use crate::victim::{Op, Probe, Program, SetupFailure};
 
 /// The answer of a child that was asked to probe.
@@ -296,6 +296,11 @@ pub(super) fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> 
                 0 => reason.to_owned(),
                 _ => format!("{reason}: {}", Errno(errno)),
             })
+        }
+        (Ending::Exited(code), _)
+            if evidence.sent.is_some_and(|(signal, _)| code - SENT_STATUS == signal) =>
+        {
+            HarnessError::KilledFromOutside(Signal(code - SENT_STATUS))
         }
         (Ending::Exited(0), _) => HarnessError::ExitedEarly,
         (Ending::Exited(code), _) => HarnessError::ExitedNonZero(code),

@@ -14,7 +14,7 @@ use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::evidence::Evidence;
 use super::orphans;
 use super::rests::Rests;
-use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, SharedRecord};
+use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord};
 use crate::victim::{self, Orders, Program};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
@@ -150,15 +150,18 @@ impl Supervisor {
         let program = orders.program;
         let (record, arena, own_pid) = self.what_victims_need();
         // A function of its own here and in a nest: so it is inlined where it starts, see `victim::run`.
-        let body = move |child| victim::run(child, program, record, arena, own_pid);
-        self.run_body(program.ops.len(), program.segments, deadline, body)
+        let body =
+            move |child, entered| victim::run(child, program, record, arena, own_pid, entered);
+        let (steps, segments) = (program.ops.len(), program.segments);
+        self.run_behind(program.sandbox, steps, segments, deadline, body)
     }
 
     /// A process that forks the victims of a program at less cost, see [`Nest`]. `None` where it cannot be
     /// had, or would not help.
     pub fn nest(&self, program: Program<'_>) -> Option<Nest> {
         let (record, arena, own_pid) = self.what_victims_need();
-        self.nest_of(move |child| victim::run(child, program, record, arena, own_pid))
+        let body = move |child| victim::run(child, program, record, arena, own_pid, Ok(()));
+        self.nest_behind(program.sandbox, body)
     }
 
     /// By value, since this supervisor lies in memory that is kept back.
@@ -166,11 +169,20 @@ impl Supervisor {
         (self.record, self.arena, self.own_pid)
     }
 
-    /// A nest for any body, as [`Supervisor::run_body`] is for one child.
+    /// A nest for any body, behind nothing, as [`Supervisor::run_body`] is for one child.
     pub fn nest_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<Nest> {
+        self.nest_behind(&Sandbox::NONE, body)
+    }
+
+    /// A nest for any body, all of whose children are in this sandbox.
+    pub fn nest_behind(
+        &self,
+        sandbox: &Sandbox<'_>,
+        body: impl Fn(Child) -> i32 + Copy,
+    ) -> Option<Nest> {
         let helps = self.keeps_back.get() && self.children.is_some();
         let (start, end) = self.stack.get();
-        helps.then(|| Nest::start(start..end, body).ok()).flatten()
+        helps.then(|| Nest::start(start..end, sandbox, body).ok()).flatten()
     }
 
     /// Runs one child of a nest that was made for this program.
@@ -208,8 +220,8 @@ impl Supervisor {
         watched
     }
 
-    /// Runs one child through any body, with the same care: for children more hostile than any case.
-    /// `segments` are the steps that give the id of a shared memory segment.
+    /// Runs one child through any body, behind nothing, with the same care: for children more hostile than
+    /// any case. `segments` are the steps that give the id of a shared memory segment.
     pub fn run_body(
         &self,
         steps: usize,
@@ -217,10 +229,23 @@ impl Supervisor {
         deadline: Duration,
         body: impl Fn(Child) -> i32,
     ) -> Result<Witness, NoWitness> {
+        let body = move |child, _: Result<(), i32>| body(child);
+        self.run_behind(&Sandbox::NONE, steps, segments, deadline, body)
+    }
+
+    /// Runs one child through any body in a sandbox. The body is told the errno for which it is not in there.
+    pub fn run_behind(
+        &self,
+        sandbox: &Sandbox<'_>,
+        steps: usize,
+        segments: &[usize],
+        deadline: Duration,
+        body: impl Fn(Child, Result<(), i32>) -> i32,
+    ) -> Result<Witness, NoWitness> {
         self.rests.iter().for_each(Rests::rest);
         let started = Instant::now();
         self.record.clear(steps);
-        let child = sys::spawn(body).map_err(NoWitness::Fork)?;
+        let child = sys::spawn(sandbox, body).map_err(NoWitness::Fork)?;
         self.watch(|| Ok(Some(child)), &[], started, steps, segments, deadline)
     }
 

@@ -1,8 +1,8 @@
-//! A worker in namespaces of its own, and the filter behind which it stays.
+//! A worker in namespaces of its own.
 //!
 //! As the first process of its pid namespace a worker is that namespace's init: whatever ends it, the
 //! kernel kills everything else in there (pid_namespaces(7)), and no process in there has a number for
-//! one outside. The filter is inherited by every victim and cannot be taken off (seccomp(2)).
+//! one outside.
 
 use nix::libc;
 
@@ -61,22 +61,4 @@ pub(super) fn hide(nest: &Child) {
 #[inline(always)]
 pub fn show_own_memory(child: &Child) {
     let _ = child.call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE as usize, 1, 0, 0, 0, 0]);
-}
-
-/// Puts this process, and all that it forks, behind a program that looks at each system call
-/// (seccomp(2)). PR_SET_NO_NEW_PRIVS must be set. Fails with EINVAL or ENOSYS where the kernel was
-/// built without, or with a program that it does not take.
-pub fn install_call_filter(program: &[libc::sock_filter]) -> Result<(), nix::errno::Errno> {
-    let program = libc::sock_fprog {
-        len: u16::try_from(program.len()).map_err(|_| nix::errno::Errno::E2BIG)?,
-        filter: program.as_ptr().cast_mut(),
-    };
-    // Whatever guards against speculation this process runs with, it keeps: what is measured must not
-    // become slower or other by being watched.
-    let flags = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-    // SAFETY: the kernel copies the program, which lives until then, and checks it.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
-    };
-    nix::errno::Errno::result(result).map(drop)
 }

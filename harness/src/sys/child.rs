@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use nix::libc;
 
+use super::signal_self::signal_self;
 use super::system_call::{checked, system_call};
 
 /// Bytes of the buffer for pread.
@@ -31,6 +32,13 @@ impl Child {
         // nothing of it is used afterwards but code and stack, and where those go too it dies and
         // its supervisor sees it.
         unsafe { checked(number, args) }
+    }
+
+    /// Sends itself a signal. Fails as kill(2) does.
+    #[inline(always)]
+    pub fn raise(&self, signal: i32) -> Result<usize, i32> {
+        // SAFETY: nobody depends on this process.
+        unsafe { signal_self(signal) }
     }
 
     /// Ends the process at once: no destructor, no atexit handler, no flush.

@@ -4,8 +4,10 @@
 //! It was installed with SA_RESETHAND, so the kernel repeats the faulting instruction with the
 //! default disposition in place: the victim really dies of the fault, and the wait status says so.
 //!
-//! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it, so
-//! it is raised again. It is noted apart: it answers no probe.
+//! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it. It is noted
+//! apart: it answers no probe. Where the process sent it to itself it does so again. Otherwise the process
+//! exits, with the status that a shell would tell of that signal: a filter lets no victim send signals whose
+//! case does not.
 
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
@@ -13,8 +15,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::libc;
 
+use super::child::end;
 use super::record::{Record, SharedRecord};
 use super::scene;
+use super::signal_self::signal_self;
 use super::system_call::checked;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
@@ -49,6 +53,9 @@ std::arch::global_asm!(
 unsafe extern "C" {
     fn faultmap_restorer();
 }
+
+/// The exit status of a process that ended for a signal which somebody else has sent: this, and the signal.
+pub const SENT_STATUS: i32 = 128;
 
 const FLAGS: libc::c_int = libc::SA_SIGINFO // si_code and si_addr are the point
     | libc::SA_ONSTACK // the usual stack may be what faults
@@ -114,9 +121,8 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
         }
         return;
     }
-    // SAFETY: they only tell who this is.
-    let own = |number| unsafe { checked(number, [0; 6]) }.unwrap_or(0);
-    let (process, thread) = (own(libc::SYS_getpid), own(libc::SYS_gettid));
+    // SAFETY: it only tells who this is.
+    let process = unsafe { checked(libc::SYS_getpid, [0; 6]) }.unwrap_or(0);
     // The first process of a pid namespace, as a strictly isolated worker is, is sent no signal that it has
     // no handler for (pid_namespaces(7)): it could not die of this, and its victims need the handler.
     if process == 1 {
@@ -124,8 +130,12 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
         return;
     }
     // SAFETY: a sent signal's siginfo holds the sender; for others the number means nothing.
-    record.sent_by.store(unsafe { info.si_pid() }, Relaxed);
+    let sender = unsafe { info.si_pid() };
+    record.sent_by.store(sender, Relaxed);
     record.sent_signal.store(signal, Relaxed);
-    // SAFETY: a signal to this very thread; the default disposition is in place, so it kills.
-    let _ = unsafe { checked(libc::SYS_tgkill, [process, thread, signal as usize, 0, 0, 0]) };
+    if sender as usize == process {
+        // SAFETY: the default disposition is in place, so it kills, as it was to.
+        let _ = unsafe { signal_self(signal) };
+    }
+    end(SENT_STATUS + signal)
 }

@@ -20,22 +20,29 @@ mod namespace;
 mod nest;
 mod own_descriptors;
 mod record;
+mod sandbox;
 mod scene;
 pub mod sigchld;
+mod signal_self;
 mod spawn;
 mod system_call;
 
 pub use access::{instruction_bytes, returns_at};
-pub use apart::{fork_worker_apart, hide_from_children, install_call_filter, show_own_memory};
+pub use apart::{fork_worker_apart, hide_from_children, show_own_memory};
 pub use arena::Arena;
 pub use child::{Child, SCRATCH_BYTES, scratch};
-pub use fault_handler::install as install_fault_handler;
+pub use fault_handler::{SENT_STATUS, install as install_fault_handler};
 pub use inheritance::{Inheritance, can_keep_back, give_back, keep_back};
 pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use namespace::{forget_segment, own_ipc_namespace};
-pub use nest::{Nest, NoVictim};
+pub use nest::{FORK_FLAGS, Nest, NoVictim};
 pub use own_descriptors::{DESCRIPTORS, keep_from_victims, keep_only};
 pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState};
+pub use sandbox::{
+    INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,
+    landlock_ruleset, landlock_version,
+};
 pub use scene::set_cursor;
+pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use spawn::{fork_worker, spawn};

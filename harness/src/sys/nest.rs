@@ -26,7 +26,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use super::Child;
 use super::apart;
 use super::limits;
+use super::own_descriptors;
 use super::record::SharedMemory;
+use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
 use super::spawn::{fork_victim, with_patience};
 use super::system_call::{checked, system_call};
@@ -40,6 +42,9 @@ struct Desk {
     /// The process id of the last one, or -errno; 0 for as long as there is neither.
     pid: AtomicI32,
 }
+
+/// The flags with which a nest forks: a victim is the worker's child, and its number is written down.
+pub const FORK_FLAGS: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 
 /// Forks victims, one after the other, for as long as it lives.
 #[derive(Debug)]
@@ -60,18 +65,24 @@ pub enum NoVictim {
 }
 
 impl Nest {
-    /// Forks a nest whose victims run `body`, and exit with what it gives. What `body` needs must lie where
-    /// victims have it, see [`super::keep_back`]; they do not have `stack`, which is that of this process.
+    /// Forks a nest that enters the sandbox, and whose victims run `body`, and exit with what it gives. What
+    /// `body` needs must lie where victims have it, see [`super::keep_back`]; they do not have `stack`, which
+    /// is that of this process.
     ///
     /// The calling process must be single-threaded. Fails as clone(2) and mmap(2) do.
     pub fn start<F: Fn(Child) -> i32 + Copy>(
         stack: Range<usize>,
+        sandbox: &Sandbox<'_>,
         body: F,
     ) -> Result<Nest, nix::errno::Errno> {
+        let body = move |child: Child| {
+            own_descriptors::close(&child);
+            body(child)
+        };
         let desk = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let pid = fork_nest(&desk, own, &stack, lay_on_stack(&body))?;
+        let pid = fork_nest(&desk, own, &stack, sandbox, lay_on_stack(&body))?;
         Ok(Nest { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
@@ -142,6 +153,7 @@ fn fork_nest<F: Fn(Child) -> i32>(
     desk: &SharedMemory<Desk>,
     worker: i32,
     stack: &Range<usize>,
+    sandbox: &Sandbox<'_>,
     body: *const F,
 ) -> Result<Pid, nix::errno::Errno> {
     let address = desk.at();
@@ -156,7 +168,7 @@ fn fork_nest<F: Fn(Child) -> i32>(
         0 => {
             // SAFETY: the worker has mapped it for at least as long as this process lives.
             let desk: &Desk = unsafe { address.as_ref() };
-            live(desk, worker, stack, body)
+            live(desk, worker, stack, sandbox, body)
         }
         pid => i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH),
     }
@@ -164,7 +176,13 @@ fn fork_nest<F: Fn(Child) -> i32>(
 
 /// A nest's whole life.
 #[inline(always)]
-fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, body: *const F) -> ! {
+fn live<F: Fn(Child) -> i32>(
+    desk: &Desk,
+    worker: i32,
+    stack: &Range<usize>,
+    sandbox: &Sandbox<'_>,
+    body: *const F,
+) -> ! {
     let nest = Child::new();
     let kill = libc::SIGKILL as usize;
     let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
@@ -179,18 +197,21 @@ fn live<F: Fn(Child) -> i32>(desk: &Desk, worker: i32, stack: &Range<usize>, bod
     if kept.is_err() || nest.call(libc::SYS_getppid, [0; 6]) != Ok(worker as usize) {
         nest.exit(1);
     }
+    // Without it no victim is forked here; one that the worker forks tells why.
+    if sandbox.enter(&nest).is_err() {
+        nest.exit(1);
+    }
     let mut done = 0;
     loop {
         while desk.asked.load(Acquire) == done {
             wait(&desk.asked, done);
         }
         done = desk.asked.load(Acquire);
-        let flags = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
         // SAFETY: the worker has laid the body there, and these flags share nothing.
-        if let Err(errno) = unsafe { fork_victim(flags, Some(&desk.pid), body) } {
+        if let Err(errno) = unsafe { fork_victim(FORK_FLAGS, Some(&desk.pid), body) } {
+            // Its end wakes the worker: a signal that it sent would need a filter that lets victims send some.
             desk.pid.store(-(errno as i32), Release);
-            let told = [worker as usize, libc::SIGCHLD as usize, 0, 0, 0, 0];
-            let _ = nest.call(libc::SYS_kill, told);
+            nest.exit(0);
         }
     }
 }

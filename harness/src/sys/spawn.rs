@@ -14,17 +14,25 @@ use super::Child;
 use super::child::end;
 use super::limits;
 use super::own_descriptors;
+use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
 
-/// Forks a child that runs `body`, in a process group of its own, and exits with what it gives.
-/// Gives its process id, which is the group's as well.
+/// Forks a child that enters the sandbox and runs `body`, in a process group of its own, and exits with what
+/// that gives. `body` is told the errno with which the sandbox could not be entered. Gives the child's
+/// process id, which is the group's as well.
 ///
 /// The calling process must be single-threaded: the child has no other thread, and whatever lock
 /// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
-pub fn spawn(body: impl Fn(Child) -> i32) -> Result<Pid, nix::errno::Errno> {
+pub fn spawn(
+    sandbox: &Sandbox<'_>,
+    body: impl Fn(Child, Result<(), i32>) -> i32,
+) -> Result<Pid, nix::errno::Errno> {
     let body = move |child: Child| {
         limits::release(&child);
-        body(child)
+        let entered = sandbox.enter(&child);
+        // Afterwards: the sandbox needs one of them.
+        own_descriptors::close(&child);
+        body(child, entered)
     };
     let body = lay_on_stack(&body);
     // SAFETY: the body lies there, and the flags share nothing.
@@ -62,7 +70,6 @@ extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
     // Before anything that it may fork. A signal to the group that comes before this misses it, and the
     // one to the child itself does not.
     let _ = child.call(libc::SYS_setpgid, [0; 6]);
-    own_descriptors::close(&child);
     // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
     // not moved from there, see `super::nest`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };

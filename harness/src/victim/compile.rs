@@ -8,7 +8,7 @@ use nix::libc;
 use super::maps::{Descriptors, Maps};
 use super::program::{FileSpec, Op, Operand, Program, Then};
 use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
-use crate::sys::Inheritance;
+use crate::sys::{Inheritance, Sandbox};
 
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +56,7 @@ impl<'m> Compiler<'m> {
             page,
             maps: &memory.keep(&[Maps::none(ops.len(), memory)])[0],
             descriptors: &memory.keep(&[Descriptors::none(ops.len(), memory)])[0],
+            sandbox: &Sandbox::NONE,
         }
     }
 

@@ -18,6 +18,8 @@ pub enum SetupFailure {
     Wait = 6,
     /// The limits of the process could not be set up.
     Death = 7,
+    /// The sandbox could not be entered.
+    Sandbox = 8,
 }
 
 impl SetupFailure {
@@ -31,6 +33,7 @@ impl SetupFailure {
             5 => "preparing the access",
             6 => "waiting for the process of a block",
             7 => "asking to die with the supervisor",
+            8 => "entering its sandbox (seccomp, Landlock)",
             _ => "an unknown reason",
         }
     }

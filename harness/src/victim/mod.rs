@@ -5,6 +5,7 @@
 //! needs was laid out before the fork in a [`Program`], and everything it has to say goes into the
 //! record. It reads its own copy of the harness's memory and writes only to its own.
 
+mod calls;
 mod compile;
 mod exec;
 mod failure;
@@ -19,6 +20,7 @@ mod question;
 mod see;
 mod signal;
 
+pub use calls::{Allowed, Opened, calls, opened};
 pub use failure::SetupFailure;
 pub use fill::Fill;
 pub use maps::{Descriptors, Maps};

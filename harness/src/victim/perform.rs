@@ -37,7 +37,8 @@ pub(super) struct Victim<'a> {
 
 /// Performs the program up to the probe, or to its end where there is none, and exits.
 ///
-/// `supervisor` is the pid of the parent as it knows itself.
+/// `supervisor` is the pid of the parent as it knows itself; `entered` tells whether the process is in the
+/// program's sandbox, or the errno for which it is not.
 ///
 /// All of a victim's own code is inlined into the function that forks, and so lies together: each stretch of
 /// 64 KiB of the program that a child touches is a page fault that maps sixteen pages.
@@ -48,6 +49,7 @@ pub fn run(
     record: &Record,
     arena: Arena,
     supervisor: i32,
+    entered: Result<(), i32>,
 ) -> ! {
     let mut victim = Victim {
         child: &child,
@@ -60,6 +62,9 @@ pub fn run(
         end: program.ops.len(),
         in_block: false,
     };
+    if let Err(errno) = entered {
+        victim.give_up(SetupFailure::Sandbox, errno);
+    }
     victim.die_with(supervisor);
     let mut index = 0;
     for process in 0..program.processes.len().min(BLOCKS) {

@@ -11,7 +11,7 @@ use nix::libc;
 use super::compile::Compiler;
 use super::maps::{Descriptors, Maps};
 use crate::case::{BlockKind, Case};
-use crate::sys::{Inheritance, NAME_BYTES};
+use crate::sys::{Inheritance, NAME_BYTES, Sandbox};
 
 /// What a victim performs: references into the memory that it inherits, and nothing else. No more than
 /// 128 bytes of them: for more, the memcpy that moves them reads data of libc, which a victim has not.
@@ -33,6 +33,8 @@ pub struct Program<'m> {
     pub maps: &'m Maps<'m>,
     /// Where it notes its descriptors.
     pub descriptors: &'m Descriptors<'m>,
+    /// What it is performed behind; nothing at first.
+    pub sandbox: &'m Sandbox<'m>,
 }
 
 /// A file that is made afresh for each probe.

@@ -28,7 +28,6 @@ impl Victim<'_> {
     }
 
     pub(super) fn raise(&self, signal: i32) -> Result<usize, i32> {
-        let own = self.own_pid() as usize;
-        self.child.call(libc::SYS_kill, [own, signal as usize, 0, 0, 0, 0])
+        self.child.raise(signal)
     }
 }

@@ -13,6 +13,7 @@ use crate::backing::Backing;
 use crate::case::HarnessError;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lines::Lines;
+use crate::confine::Held;
 use crate::explore::Search;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
 use crate::{confine, journal};
@@ -34,6 +35,7 @@ struct Share {
 pub struct Crew<'a> {
     search: &'a Search,
     backing: &'a Backing,
+    held: &'a Held,
     bounds: Bounds,
     strict: bool,
     cores: Cores,
@@ -41,7 +43,7 @@ pub struct Crew<'a> {
     size: u64,
     /// Workers watch the one end; that the other is closed tells them to end.
     watched: OwnedFd,
-    held: Option<OwnedFd>,
+    hold: Option<OwnedFd>,
     foreign: Vec<rustix::process::Pid>,
     looked: Instant,
 }
@@ -50,7 +52,7 @@ impl<'a> Crew<'a> {
     /// Starts so many workers. Fails with the reason where one cannot be had.
     pub fn start(
         search: &'a Search,
-        backing: &'a Backing,
+        (backing, held): (&'a Backing, &'a Held),
         bounds: Bounds,
         (size, strict): (u64, bool),
         interrupt: &mut Option<Interrupt>,
@@ -58,19 +60,20 @@ impl<'a> Crew<'a> {
         let system = |error: rustix::io::Errno| format!("cannot start: {error}");
         let foreign = children();
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(system)?;
-        let (watched, held) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
-        let (cores, shares, held) = (Cores::own(), Vec::new(), Some(held));
+        let (watched, hold) = pipe_with(PipeFlags::CLOEXEC).map_err(system)?;
+        let (cores, shares, hold) = (Cores::own(), Vec::new(), Some(hold));
         let looked = Instant::now();
         let mut crew = Crew {
             search,
             backing,
+            held,
             bounds,
             strict,
             cores,
             shares,
             size,
             watched,
-            held,
+            hold,
             foreign,
             looked,
         };
@@ -108,19 +111,24 @@ impl<'a> Crew<'a> {
         let forked = confine::fork_worker(self.strict, |apart| {
             self.cores.pin(number as usize);
             // Only the controller's death may hang these up.
-            self.held = None;
+            self.hold = None;
             self.shares.clear();
             *interrupt = None;
             let copies = (self.watched.try_clone(), progress.try_clone());
             let (Some((_, answers)), (Ok(watched), Ok(progress))) = (ends.take(), copies) else {
                 return 1;
             };
-            if let Some(Err(why)) = apart.map(|apart| apart.enter(self.backing)) {
+            let held = match apart {
+                Some(apart) => apart.enter(self.backing),
+                None => self.held.hold_worker(),
+            };
+            if let Err(why) = held {
                 anstream::eprintln!("{why}");
                 return 1;
             }
             let (share, answers) = ((number, self.size), File::from(answers));
-            work(self.search, self.backing, share, self.bounds, watched, progress, answers)
+            let place = (self.backing, self.held);
+            work(self.search, place, share, self.bounds, watched, progress, answers)
         });
         let pid = forked.map_err(|errno| format!("cannot fork: {errno}"))?;
         let Some((results, _)) = ends else { return Err("cannot start".to_owned()) };
@@ -226,7 +234,7 @@ impl<'a> Crew<'a> {
 
     /// Ends whoever is still at work.
     pub fn end(mut self) {
-        self.held = None;
+        self.hold = None;
         self.shares.clear();
         sweep_orphans(&self.foreign, DEADLINE);
         self.backing.remove_stale();

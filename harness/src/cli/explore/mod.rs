@@ -23,7 +23,7 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::{Failed, environment};
-use crate::confine;
+use crate::confine::{self, Held};
 use crate::explore::Search;
 
 /// Searches, and prints what was found.
@@ -46,7 +46,8 @@ pub fn run(
         Bounds { count: count.unwrap_or(u64::MAX), until: time.map(|time| started + time) };
     let search = Search { seed, environment: environment() };
     let size = (place.jobs() as u64, place.strict());
-    let crew = Crew::start(&search, &backing, bounds, size, &mut interrupt);
+    let held = Held::find();
+    let crew = Crew::start(&search, (&backing, &held), bounds, size, &mut interrupt);
     let mut crew = crew.map_err(output::failed)?;
     let mut totals = Totals::of(out, seed);
     let mut output = Output::default();
@@ -67,6 +68,6 @@ pub fn run(
     bar.finish_and_clear();
     let counts = crew.counts();
     crew.end();
-    let exit = totals.end(counts, &backing, started.elapsed(), output)?;
+    let exit = totals.end(counts, (&backing, &held), started.elapsed(), output)?;
     Ok(interrupted.unwrap_or(exit))
 }

@@ -9,6 +9,7 @@ use super::super::exit::Exit;
 use super::super::output::{self, Output};
 use super::worker::{Counts, Message};
 use crate::backing::Backing;
+use crate::confine::Held;
 use crate::explore::Split;
 
 /// The counts, and where splits are written.
@@ -73,7 +74,7 @@ impl<'a> Totals<'a> {
     pub fn end(
         self,
         counts: Counts,
-        backing: &Backing,
+        (backing, held): (&Backing, &Held),
         elapsed: Duration,
         mut output: Output,
     ) -> Result<Exit, Failed> {
@@ -86,7 +87,8 @@ impl<'a> Totals<'a> {
         let (place, seconds) = (backing.describe(), elapsed.as_secs_f64());
         output.print(&format!(
             "seed {seed} in {place}: {programs} programs ({unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} bytes \
-             compared, {splits}, {errors} in {seconds:.1} s\n"
+             compared, {splits}, {errors} in {seconds:.1} s{}\n",
+            output::without(&held.without())
         ));
         output.end(match (self.errors, self.splits) {
             (0, 0) => Exit::Agree,

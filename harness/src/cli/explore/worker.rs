@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backing::Backing;
 use crate::case::{Case, HarnessError, Outcome, StepResult};
+use crate::confine::Held;
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
 use crate::measure::{Failure, Measurer};
@@ -93,6 +94,7 @@ struct Kernel<'a> {
     supervisor: &'a Supervisor,
     memory: Inheritance,
     backing: &'a Backing,
+    held: &'a Held,
     /// What the steps come to while files hold return instructions.
     code_steps: Option<Vec<StepResult>>,
     abandoned: bool,
@@ -109,7 +111,8 @@ impl Kernel<'_> {
         let (supervisor, memory) = (self.supervisor, &self.memory);
         let mut measurer =
             Measurer::new(supervisor, memory, self.backing, case, page, DEADLINE, false);
-        question(&mut measurer).map_err(|failure| match failure {
+        let held = measurer.hold(self.held, None);
+        held.and_then(|()| question(&mut measurer)).map_err(|failure| match failure {
             Failure::Harness(error) => error,
             Failure::Abandoned => {
                 self.abandoned = true;
@@ -148,7 +151,7 @@ impl Answer for Kernel<'_> {
 /// A worker's whole life. Gives its exit status.
 pub fn work(
     search: &Search,
-    backing: &Backing,
+    (backing, held): (&Backing, &Held),
     (number, workers): (u64, u64),
     bounds: Bounds,
     watched: OwnedFd,
@@ -171,8 +174,14 @@ pub fn work(
         answers.write_all(&line).is_ok()
     };
     let supervisor = if workers == 1 { supervisor } else { supervisor.with_rests() };
-    let mut kernel =
-        Kernel { supervisor: &supervisor, memory, backing, code_steps: None, abandoned: false };
+    let mut kernel = Kernel {
+        supervisor: &supervisor,
+        memory,
+        backing,
+        held,
+        code_steps: None,
+        abandoned: false,
+    };
     let mut done = Progress::read(&progress, number);
     let mut shown_open = Vec::new();
     for number in (done.next..bounds.count).step_by(workers as usize) {

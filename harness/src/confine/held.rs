@@ -1,0 +1,120 @@
+//! What holds workers and victims back at every level of isolation, as far as this kernel has it.
+//!
+//! Whether it has it is found out once for each run, by a process that tries it: a container's own filter
+//! may refuse what the kernel could do. The main type is [`Held`].
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use nix::sys::wait::waitpid;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::thread::set_no_new_privs;
+use serde::{Deserialize, Serialize};
+
+use super::{because, calls, opens};
+use crate::backing::Backing;
+use crate::case::Access;
+use crate::sys::{self, Inheritance, Sandbox};
+use crate::victim::{self, Program};
+
+/// What there is of seccomp and Landlock, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    seccomp: Result<(), String>,
+    /// Its version.
+    landlock: Result<i32, String>,
+}
+
+impl Held {
+    /// Nothing, for this reason: as on a kernel that has neither.
+    pub fn by_nothing(why: &str) -> Held {
+        Held { seccomp: Err(why.to_owned()), landlock: Err(why.to_owned()) }
+    }
+
+    /// Finds out what there is. The calling process must be single-threaded.
+    pub fn find() -> Held {
+        let found = opens::version();
+        let Ok((told, tell)) = pipe_with(PipeFlags::CLOEXEC) else {
+            return Held::by_nothing("no pipe can be made");
+        };
+        let mut ends = Some((File::from(told), File::from(tell)));
+        let forked = sys::fork_worker(|| {
+            let Some((_, mut tell)) = ends.take() else { return 1 };
+            let held = try_on_oneself(&found);
+            let line = serde_json::to_vec(&held).unwrap_or_default();
+            i32::from(tell.write_all(&line).is_err())
+        });
+        let (Ok(pid), Some((mut told, tell))) = (forked, ends) else {
+            return Held::by_nothing("no process can be forked to try it");
+        };
+        drop(tell);
+        let mut line = Vec::new();
+        let read = told.read_to_end(&mut line);
+        let ended = waitpid(pid, None);
+        let held = read.ok().and_then(|_| serde_json::from_slice(&line).ok());
+        held.unwrap_or_else(|| Held::by_nothing(&format!("the process that tried it: {ended:?}")))
+    }
+
+    /// What is done without, and why: `seccomp: Function not implemented (os error 38)`.
+    pub fn without(&self) -> Vec<String> {
+        let seccomp = self.seccomp.as_ref().err().map(|why| format!("seccomp: {why}"));
+        let landlock = self.landlock.as_ref().err().map(|why| format!("Landlock: {why}"));
+        seccomp.into_iter().chain(landlock).collect()
+    }
+
+    /// Holds this worker back, and all that it forks. One that has been shut in is already. Fails with the
+    /// reason, and must then end.
+    pub fn hold_worker(&self) -> Result<(), String> {
+        match self.seccomp {
+            Ok(()) => hold_worker(),
+            Err(_) => no_new_privileges(),
+        }
+    }
+
+    /// What victims are to perform this program behind, with these accesses, laid into `memory`, and the descriptor that has
+    /// to be kept open until they are. Fails with the reason.
+    pub fn sandbox<'m>(
+        &self,
+        program: &Program<'m>,
+        accesses: &[Access],
+        backing: &Backing,
+        memory: &'m Inheritance,
+    ) -> Result<(&'m Sandbox<'m>, Option<OwnedFd>), String> {
+        let filter = match self.seccomp {
+            Ok(()) => memory.keep(&calls::of_victims(program, accesses)?),
+            Err(_) => &[],
+        };
+        let ruleset = match self.landlock {
+            Ok(version) => {
+                Some(opens::ruleset(version, backing, &victim::opened(program, accesses))?)
+            }
+            Err(_) => None,
+        };
+        let number = ruleset.as_ref().map(|ruleset| ruleset.as_raw_fd());
+        let sandbox = memory.keep(&[Sandbox { filter, ruleset: number }]);
+        Ok((&sandbox[0], ruleset))
+    }
+}
+
+/// No new privileges, and the filter of a worker.
+pub(super) fn hold_worker() -> Result<(), String> {
+    no_new_privileges()?;
+    let filter = calls::of_worker().map_err(|why| format!("no seccomp filter: {why}"))?;
+    sys::install_call_filter(&filter).map_err(because("install a seccomp filter"))
+}
+
+fn no_new_privileges() -> Result<(), String> {
+    set_no_new_privs(true).map_err(because("set PR_SET_NO_NEW_PRIVS"))
+}
+
+/// Holds this process back for good, by all that there is.
+fn try_on_oneself(found: &Result<i32, String>) -> Held {
+    let landlock = found.clone().and_then(|version| {
+        no_new_privileges()?;
+        let ruleset = opens::ruleset(version, &Backing::Memfd, &[])?;
+        sys::enter_landlock(&ruleset).map_err(because("enter a Landlock domain"))?;
+        Ok(version)
+    });
+    Held { seccomp: hold_worker(), landlock }
+}

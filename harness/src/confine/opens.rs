@@ -1,0 +1,114 @@
+//! What a victim may open: Landlock, where the kernel has it.
+//!
+//! A seccomp filter sees the address of a path, and not the path. A Landlock domain sees the file (landlock(7)).
+//! Each case gets a ruleset of its own: it forbids to open, make, rename, remove and truncate files anywhere, but
+//! for those that the words of the case name. Files that are open already are not looked at again, and those
+//! without a directory (memfds) not at all. A domain also keeps its processes from looking into any that is not
+//! in it (ptrace(2), /proc/PID/mem), and, from its sixth version on, from sending those a signal.
+//!
+//! Directories can be opened, and listed no more than by a call that no case has: they are not handled here.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use linux_raw_sys::landlock::*;
+use nix::errno::Errno;
+use rustix::fs::{Mode, OFlags};
+
+use crate::backing::Backing;
+use crate::sys;
+use crate::victim::Opened;
+
+const READ: u32 = LANDLOCK_ACCESS_FS_READ_FILE;
+const WRITE: u32 = LANDLOCK_ACCESS_FS_WRITE_FILE;
+
+/// What is forbidden unless a rule allows it, by the version that has it first.
+const HANDLED: [(i32, u32); 4] = [
+    (
+        1,
+        READ | WRITE
+            | LANDLOCK_ACCESS_FS_EXECUTE
+            | LANDLOCK_ACCESS_FS_REMOVE_DIR
+            | LANDLOCK_ACCESS_FS_REMOVE_FILE
+            | LANDLOCK_ACCESS_FS_MAKE_CHAR
+            | LANDLOCK_ACCESS_FS_MAKE_DIR
+            | LANDLOCK_ACCESS_FS_MAKE_REG
+            | LANDLOCK_ACCESS_FS_MAKE_SOCK
+            | LANDLOCK_ACCESS_FS_MAKE_FIFO
+            | LANDLOCK_ACCESS_FS_MAKE_BLOCK
+            | LANDLOCK_ACCESS_FS_MAKE_SYM,
+    ),
+    (2, LANDLOCK_ACCESS_FS_REFER),
+    (3, LANDLOCK_ACCESS_FS_TRUNCATE),
+    (5, LANDLOCK_ACCESS_FS_IOCTL_DEV),
+];
+/// The version from which on signals can be kept inside.
+const SCOPES_SIGNALS: i32 = 6;
+
+/// The version of Landlock here. Fails with the reason where there is none.
+pub(super) fn version() -> Result<i32, String> {
+    sys::landlock_version().map_err(|errno| match errno {
+        Errno::ENOSYS => "this kernel was built without".to_owned(),
+        Errno::EOPNOTSUPP => "not switched on (lsm= on the kernel's command line)".to_owned(),
+        _ => std::io::Error::from(errno).to_string(),
+    })
+}
+
+/// A ruleset that allows to open these files. Fails with the reason.
+pub(super) fn ruleset(
+    version: i32,
+    backing: &Backing,
+    opened: &[Opened<'_>],
+) -> Result<OwnedFd, String> {
+    let handled = HANDLED.iter().filter(|(since, _)| *since <= version);
+    let handled = handled.fold(0, |all, (_, access)| all | access);
+    let scoped = if version >= SCOPES_SIGNALS { LANDLOCK_SCOPE_SIGNAL } else { 0 };
+    let attributes = landlock_ruleset_attr {
+        handled_access_fs: u64::from(handled),
+        handled_access_net: 0,
+        scoped: u64::from(scoped),
+    };
+    let ruleset = sys::landlock_ruleset(&attributes).map_err(because("make a Landlock ruleset"))?;
+    for opened in opened {
+        let Some((path, access)) = rule(backing, *opened) else { continue };
+        let beneath = match path {
+            Path::Directory(directory) => open(directory),
+            Path::Given(path) => open(path),
+        };
+        // Where it is not there, opening it fails as it would without.
+        let Ok(beneath) = beneath else { continue };
+        let access = u64::from(access & handled);
+        sys::landlock_allow(ruleset.as_fd(), beneath.as_fd(), access)
+            .map_err(because("make a Landlock rule"))?;
+    }
+    sys::keep_from_victims(ruleset).map_err(|errno| format!("cannot keep a ruleset: {errno}"))
+}
+
+enum Path<'a> {
+    Directory(&'a std::path::Path),
+    Given(&'a CStr),
+}
+
+/// Below which path what is allowed; `None` where nothing has to be.
+fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(Path<'a>, u32)> {
+    let directory = match backing {
+        Backing::Directory(directory) => Some(Path::Directory(directory)),
+        Backing::Memfd => None,
+    };
+    match opened {
+        Opened::Made => Some((directory?, READ | WRITE | LANDLOCK_ACCESS_FS_TRUNCATE)),
+        Opened::Names => Some((directory?, LANDLOCK_ACCESS_FS_REMOVE_FILE)),
+        Opened::Path(path) if path == c"/" => None,
+        Opened::Path(path) => Some((Path::Given(path), READ | WRITE)),
+        // As a whole: the kernel makes its inodes anew when it likes, and a rule is bound to one.
+        Opened::Proc => Some((Path::Given(c"/proc"), READ)),
+    }
+}
+
+fn open(path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn because(what: &str) -> impl FnOnce(Errno) -> String {
+    move |errno| format!("cannot {what}: {}", std::io::Error::from(errno))
+}

@@ -1,0 +1,157 @@
+//! What a victim may ask of the kernel: the system calls of its case's words and of its own code, and the
+//! files that it opens.
+//!
+//! A filter that is made of this list stops whoever got out of the vocabulary. So each word of the language
+//! adds what it needs where a case uses it, and no case is given what another one needs. Whoever adds a
+//! system call to `victim/` adds it here: without that, its child is killed by SIGSYS and has no answer.
+//! The main type is [`Allowed`].
+
+use std::ffi::CStr;
+
+use nix::libc;
+
+use super::program::{Op, Operand, Program, Then};
+use crate::case::Access;
+use crate::sys::{FORK_FLAGS, PIDFD_SELF_THREAD, can_signal_itself};
+
+/// A system call, with what the lower halves of some of its arguments must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// Its number.
+    pub number: libc::c_long,
+    /// Arguments, counted from 0, and their values.
+    pub with: Vec<(u8, u32)>,
+}
+
+/// A file that a victim opens, or whose name it removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened<'m> {
+    /// Those that the harness has made, by the path of a descriptor.
+    Made,
+    /// The names of those.
+    Names,
+    /// A file that exists anyway. (A directory is opened too; nothing in it can be reached by that.)
+    Path(&'m CStr),
+    /// Something in /proc: the victim's own memory and maps among it.
+    Proc,
+}
+
+/// What each victim calls, whatever its case says: to begin, to end, and in its fault handler.
+const EVERY: &[(libc::c_long, &[(u8, u32)])] = &[
+    (libc::SYS_close, &[]), // where close_range(2) is not there
+    (libc::SYS_close_range, &[]),
+    (libc::SYS_exit_group, &[]),
+    (libc::SYS_getpid, &[]),
+    (libc::SYS_getppid, &[]),
+    (libc::SYS_prctl, &[(0, libc::PR_SET_PDEATHSIG as u32)]),
+    (libc::SYS_restart_syscall, &[]), // when it is stopped and goes on
+    (libc::SYS_rt_sigreturn, &[]),
+    (libc::SYS_setpgid, &[(0, 0), (1, 0)]),
+    // What forks it, and has the same filter (sys/nest.rs).
+    (libc::SYS_clone, &[(0, FORK_FLAGS as u32)]),
+    (libc::SYS_futex, &[]),
+];
+
+/// The system calls of a program in which these accesses are probed. Some may be named twice.
+pub fn calls(program: &Program<'_>, accesses: &[Access]) -> Vec<Allowed> {
+    let mut all: Vec<Allowed> = EVERY.iter().map(|(number, with)| call(*number, with)).collect();
+    all.extend(program.ops.iter().flat_map(of_op));
+    all.extend(accesses.iter().flat_map(|access| of_access(*access)));
+    all
+}
+
+fn call(number: libc::c_long, with: &[(u8, u32)]) -> Allowed {
+    Allowed { number, with: with.to_vec() }
+}
+
+/// openat(2) of a path, with these flags: nothing is made by it.
+fn open(flags: i32) -> Allowed {
+    call(libc::SYS_openat, &[(0, libc::AT_FDCWD as u32), (2, flags as u32)])
+}
+
+fn of_op(op: &Op<'_>) -> Vec<Allowed> {
+    match op {
+        Op::System { number, args, then } => {
+            let moved = matches!(then, Then::Remapped { .. }).then(|| call(libc::SYS_mremap, &[]));
+            let number = Allowed { number: *number, with: fixed(*number, args) };
+            moved.into_iter().chain([number]).collect()
+        }
+        Op::OpenFile { reopen: None, .. } => vec![call(libc::SYS_dup, &[])],
+        Op::OpenFile { reopen: Some(flags), .. } | Op::OpenPath { flags, .. } => vec![open(*flags)],
+        Op::Pipe => vec![call(libc::SYS_pipe2, &[(1, 0)])],
+        Op::Unlink { .. } => vec![call(libc::SYS_unlinkat, &[(2, 0)])],
+        Op::Touch { .. } | Op::Sweep { .. } | Op::Exit { .. } => Vec::new(),
+        Op::Pread { .. } => vec![call(libc::SYS_pread64, &[])],
+        Op::Sigaction { signal, .. } => {
+            vec![call(libc::SYS_rt_sigaction, &[(0, *signal as u32)])]
+        }
+        Op::Sigprocmask { how, .. } => vec![call(libc::SYS_rt_sigprocmask, &[(0, *how as u32)])],
+        Op::Setrlimit { resource, .. } => {
+            vec![call(libc::SYS_prlimit64, &[(0, 0), (1, *resource as u32)])]
+        }
+        Op::Raise { signal } => {
+            let own = call(
+                libc::SYS_pidfd_send_signal,
+                &[(0, PIDFD_SELF_THREAD as u32), (1, *signal as u32), (2, 0)],
+            );
+            // Whom it is for a filter cannot tell.
+            let any = (!can_signal_itself()).then(|| call(libc::SYS_kill, &[(1, *signal as u32)]));
+            any.into_iter().chain([own]).collect()
+        }
+        Op::Block { .. } => vec![
+            call(libc::SYS_clone, &[(0, libc::SIGCHLD as u32)]),
+            call(libc::SYS_wait4, &[]),
+            call(libc::SYS_futex, &[]),
+        ],
+    }
+}
+
+/// The arguments by which a call of the vocabulary would be another one.
+fn fixed(number: libc::c_long, args: &[Operand<'_>; 6]) -> Vec<(u8, u32)> {
+    let which: &[u8] = match number {
+        libc::SYS_fcntl | libc::SYS_shmctl => &[1], // the command
+        libc::SYS_madvise => &[2],                  // the advice
+        libc::SYS_shmget => &[0],                   // the key
+        libc::SYS_ppoll => &[0, 1, 2, 3],           // pause(2)
+        _ => &[],
+    };
+    let value = |index: &u8| match args.get(usize::from(*index)) {
+        Some(Operand::Number(value)) => Some((*index, *value as u32)),
+        _ => None,
+    };
+    which.iter().filter_map(value).collect()
+}
+
+fn of_access(access: Access) -> Vec<Allowed> {
+    let mut all = match access {
+        Access::Read | Access::Write => Vec::new(),
+        Access::CopyFromUser | Access::CopyToUser => vec![
+            call(libc::SYS_pipe2, &[(1, 0)]),
+            call(libc::SYS_read, &[]),
+            call(libc::SYS_write, &[]),
+        ],
+        // What lies there is looked at before it is jumped to.
+        Access::Exec => vec![
+            call(libc::SYS_prctl, &[(0, libc::PR_SET_DUMPABLE as u32)]),
+            open(libc::O_RDONLY),
+            call(libc::SYS_read, &[]),
+            call(libc::SYS_pread64, &[]),
+        ],
+    };
+    // Where the byte went is looked up in the file.
+    all.extend(access.stores().then(|| call(libc::SYS_pread64, &[])));
+    all
+}
+
+/// What a program opens in which these accesses are probed. Some may be named twice.
+pub fn opened<'m>(program: &Program<'m>, accesses: &[Access]) -> Vec<Opened<'m>> {
+    let of_op = |op: &Op<'m>| match op {
+        Op::OpenFile { reopen: Some(_), .. } => Some(Opened::Made),
+        Op::OpenPath { path, .. } if path.to_bytes().starts_with(b"/proc/") => Some(Opened::Proc),
+        Op::OpenPath { path, .. } => Some(Opened::Path(path)),
+        Op::Unlink { .. } => Some(Opened::Names),
+        _ => None,
+    };
+    let looks = accesses.contains(&Access::Exec).then_some(Opened::Proc);
+    program.ops.iter().filter_map(of_op).chain(looks).collect()
+}

@@ -1,0 +1,410 @@
+//! Children that got out of the vocabulary, behind the filter and the Landlock domain of a case: they call
+//! what the words of that case call, and open what it names. What `--isolation strict` adds is in shut_in.rs.
+//!
+//! Each test has a process of its own, because nothing may be forked from a thread of a test runner. A child calls the kernel through the same [`Child`] that a
+//! victim has.
+
+mod command;
+mod own_process;
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use faultmap::backing::Backing;
+use faultmap::case::Access;
+use faultmap::confine::Held;
+use faultmap::supervise::{Ending, Supervisor};
+use faultmap::sys::{
+    Child, Inheritance, PIDFD_SELF_THREAD, SharedRecord, can_signal_itself, fork_worker,
+};
+use faultmap::victim::{FileSpec, Program};
+use nix::libc;
+use nix::sys::wait::{WaitStatus, waitpid};
+use own_process::children::none_left_by;
+use own_process::{Test, test};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use std::os::fd::AsRawFd as _;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const KILLED: Ending = Ending::Killed(libc::SIGSYS);
+
+/// A case of hardly a word.
+const LITTLE: &str =
+    "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
+
+fn main() -> ExitCode {
+    let tests: [(&str, fn()); 9] = [
+        ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
+        ("makes_calls_of_other_cases", makes_calls_of_other_cases),
+        ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
+        ("signals_somebody_else", signals_somebody_else),
+        ("takes_it_off_again", takes_it_off_again),
+        ("is_forked_by_a_nest", is_forked_by_a_nest),
+        ("a_worker_is_held_too", a_worker_is_held_too),
+        ("a_call_that_is_missing_is_a_harness_error", a_call_that_is_missing_is_a_harness_error),
+        ("where_it_is_refused_the_run_goes_on", where_it_is_refused_the_run_goes_on),
+    ];
+    let opens: [(&str, fn()); 4] = [
+        ("opens_what_no_case_can", opens_what_no_case_can),
+        ("opens_what_other_cases_can", opens_what_other_cases_can),
+        ("removes_what_other_cases_can", removes_what_other_cases_can),
+        ("looks_into_its_supervisor", looks_into_its_supervisor),
+    ];
+    let row = |(name, body): (&'static str, fn())| test(name, move || none_left_by(body));
+    let mut tests: Vec<Test> =
+        tests.map(row).into_iter().map(|test| test.unless_tried(|| lacks("seccomp"))).collect();
+    tests.extend(opens.map(row).into_iter().map(|test| test.unless_tried(|| lacks("Landlock"))));
+    own_process::run(tests)
+}
+
+/// The reason for which this kernel has not that part.
+fn lacks(part: &str) -> Option<String> {
+    Held::find().without().into_iter().find(|lacking| lacking.starts_with(part))
+}
+
+/// A worker in this process, and a case with its folder.
+struct Stage {
+    supervisor: Supervisor,
+    held: Held,
+    memory: &'static Inheritance,
+    dir: tempfile::TempDir,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let held = Held::find();
+        rustix::thread::set_no_new_privs(true).expect("any kernel has that");
+        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
+        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
+        let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+        let dir = tempfile::tempdir().expect("a folder for temporary files");
+        Stage { supervisor, held, memory, dir }
+    }
+
+    fn backing(&self) -> Backing {
+        Backing::Directory(self.dir.path().to_owned())
+    }
+
+    /// How a child ends that is held back as those of this case are, with this as the rest of its life.
+    fn child(&self, case: &str, body: impl Fn(&Child) -> i32) -> Ending {
+        let case = faultmap::parse::case(case).expect("a case");
+        let page = rustix::param::page_size() as u64;
+        let program = Program::of(&case, page, self.memory);
+        let accesses: Vec<Access> =
+            case.sweeps().flat_map(|(_, _, accesses)| accesses).copied().collect();
+        let held = self.held.sandbox(&program, &accesses, &self.backing(), self.memory);
+        let (sandbox, _ruleset) = held.expect("a sandbox");
+        let body = |child: Child, entered: Result<(), i32>| match entered {
+            Ok(()) => body(&child),
+            Err(_) => 99,
+        };
+        self.supervisor.run_behind(sandbox, 1, &[], DEADLINE, body).expect("it was forked").ending
+    }
+
+    /// How one ends that makes this call and then exits with 0.
+    fn calls(&self, case: &str, number: libc::c_long, args: [usize; 6]) -> Ending {
+        self.child(case, |child| {
+            let _ = child.call(number, args);
+            0
+        })
+    }
+
+    /// The errno with which it may not open the path, or 0 where it may.
+    fn opens(&self, case: &str, path: &Path, flags: i32) -> i32 {
+        let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
+        let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
+        let ending = self.child(case, |child| {
+            child.call(libc::SYS_openat, args).map_or_else(|errno| errno, |_| 0)
+        });
+        match ending {
+            Ending::Exited(errno) => errno,
+            other => panic!("{path:?}: {other:?}"),
+        }
+    }
+}
+
+// All of these would fail, or do no harm: if the filter let one through, the child would exit with 0.
+
+fn makes_calls_that_no_case_can() {
+    let stage = Stage::new();
+    let (unix, stream) = (libc::AF_UNIX as usize, libc::SOCK_STREAM as usize);
+    assert_eq!(stage.calls(LITTLE, libc::SYS_getpid, [0; 6]), Ending::Exited(0), "it may do this");
+    assert_eq!(stage.calls(LITTLE, libc::SYS_socket, [unix, stream, 0, 0, 0, 0]), KILLED);
+    for number in [
+        libc::SYS_execve,
+        libc::SYS_execveat,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_process_madvise,
+        libc::SYS_pidfd_open,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_timer_create,
+        libc::SYS_mount,
+        libc::SYS_chroot,
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_clone3,
+        libc::SYS_setsid,
+        libc::SYS_setuid,
+        libc::SYS_getdents64,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_openat2,
+        libc::SYS_linkat,
+        libc::SYS_renameat2,
+        libc::SYS_bpf,
+        libc::SYS_userfaultfd,
+        libc::SYS_perf_event_open,
+        libc::SYS_io_uring_setup,
+        libc::SYS_ioctl,
+        100_000,
+        0x4000_0000 + libc::SYS_getpid,
+    ] {
+        assert_eq!(stage.calls(LITTLE, number, [usize::MAX; 6]), KILLED, "call {number}");
+    }
+}
+
+/// Each word widens the filter for the cases that use it, and for no other.
+fn makes_calls_of_other_cases() {
+    let stage = Stage::new();
+    let here = libc::AT_FDCWD as usize;
+    let (key, child, raised) = (libc::IPC_PRIVATE as usize, libc::SIGCHLD as usize, libc::SIGCONT);
+    let itself = [PIDFD_SELF_THREAD as usize, raised as usize, 0, 0, 0, 0];
+    let rows: [(&str, libc::c_long, [usize; 6]); 12] = [
+        ("fsync(-1);", libc::SYS_fsync, [usize::MAX; 6]),
+        ("munmap(0, 0);", libc::SYS_munmap, [0; 6]),
+        ("mprotect(0, 0, PROT_READ);", libc::SYS_mprotect, [0; 6]),
+        ("ftruncate(-1, 0);", libc::SYS_ftruncate, [usize::MAX; 6]),
+        ("shmget(IPC_PRIVATE, 0, 0);", libc::SYS_shmget, [key, 0, 0, 0, 0, 0]),
+        ("fd = pipe();", libc::SYS_pipe2, [0; 6]),
+        ("fd = file(1);", libc::SYS_dup, [usize::MAX; 6]),
+        ("fd = file(1); unlink(fd);", libc::SYS_unlinkat, [usize::MAX, 0, 0, 0, 0, 0]),
+        ("fd = file(1, O_RDONLY);", libc::SYS_openat, [here, 0, 0, 0, 0, 0]),
+        ("fork { }", libc::SYS_wait4, [1, 0, 0, 0, 0, 0]),
+        ("fork { }", libc::SYS_clone, [child, 0, 0, 0, 0, 0]),
+        ("raise(SIGCONT);", libc::SYS_pidfd_send_signal, itself),
+    ];
+    for (case, number, args) in rows {
+        assert_eq!(stage.calls(case, number, args), Ending::Exited(0), "call {number} in {case}");
+        assert_eq!(stage.calls(LITTLE, number, args), KILLED, "call {number} in another case");
+    }
+}
+
+fn makes_calls_with_other_arguments() {
+    let stage = Stage::new();
+    let (here, own) = (libc::AT_FDCWD as usize, std::process::id() as usize);
+    let option = |option: i32| [option as usize, 1, 0, 0, 0, 0];
+    let second = |value: i32| [usize::MAX, value as usize, 0, 0, 0, 0];
+    let third = |value: i32| [here, 0, value as usize, 0, 0, 0];
+    let create = libc::O_RDWR | libc::O_CREAT;
+    let limit = libc::RLIMIT_AS as usize;
+    let process = [own, limit, 0, 0, 0, 0];
+    let thread = libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD;
+    let user = libc::CLONE_NEWUSER | libc::SIGCHLD;
+    for (what, case, number, args) in [
+        ("a name", LITTLE, libc::SYS_prctl, option(libc::PR_SET_NAME)),
+        ("memory to be looked at", LITTLE, libc::SYS_prctl, option(libc::PR_SET_DUMPABLE)),
+        ("a seccomp mode", LITTLE, libc::SYS_prctl, option(libc::PR_SET_SECCOMP)),
+        ("another group", LITTLE, libc::SYS_setpgid, [0, own, 0, 0, 0, 0]),
+        (
+            "an owner for SIGIO",
+            "fcntl(-1, F_ADD_SEALS, 0);",
+            libc::SYS_fcntl,
+            second(libc::F_SETOWN),
+        ),
+        ("poison", "madvise(0, 0, MADV_NORMAL);", libc::SYS_madvise, third(libc::MADV_HWPOISON)),
+        ("a segment of others", "shmget(IPC_PRIVATE, 0, 0);", libc::SYS_shmget, [1; 6]),
+        ("a file that is new", "fd = file(1, O_RDWR);", libc::SYS_openat, third(create)),
+        ("another's limit", "setrlimit(RLIMIT_AS, 0);", libc::SYS_prlimit64, process),
+        ("a thread", "fork { }", libc::SYS_clone, [thread as usize, 0, 0, 0, 0, 0]),
+        ("a user namespace", "fork { }", libc::SYS_clone, [user as usize, 0, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(stage.calls(case, number, args), KILLED, "{what}");
+    }
+}
+
+/// Whoever has started the tests, the worker itself, and all that there are. They ignore the signal.
+fn signals_somebody_else() {
+    let stage = Stage::new();
+    let (started, own) = (std::os::unix::process::parent_id(), std::process::id());
+    for target in [started as usize, own as usize, usize::MAX, 0] {
+        let signal = libc::SIGURG as usize;
+        for (number, args) in [
+            (libc::SYS_kill, [target, signal, 0, 0, 0, 0]),
+            (libc::SYS_tkill, [target, signal, 0, 0, 0, 0]),
+            (libc::SYS_tgkill, [target, target, signal, 0, 0, 0]),
+            (libc::SYS_pidfd_send_signal, [target, signal, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(stage.calls(LITTLE, number, args), KILLED, "{number} for {target}");
+            // Nor where the case sends itself some.
+            if can_signal_itself() || number != libc::SYS_kill {
+                let ending = stage.calls("raise(SIGTERM);", number, args);
+                assert_eq!(ending, KILLED, "{number} for {target}");
+            }
+        }
+    }
+    let raises = |child: &Child| i32::from(child.raise(libc::SIGTERM).is_ok());
+    assert_eq!(stage.child("raise(SIGTERM);", raises), Ending::Killed(libc::SIGTERM), "to itself");
+}
+
+fn takes_it_off_again() {
+    let stage = Stage::new();
+    let empty = libc::sock_fprog { len: 0, filter: std::ptr::null_mut() };
+    let at = (&raw const empty) as usize;
+    assert_eq!(stage.calls(LITTLE, libc::SYS_seccomp, [1, 0, at, 0, 0, 0]), KILLED);
+    assert_eq!(stage.calls(LITTLE, libc::SYS_seccomp, [1, 4, at, 0, 0, 0]), KILLED);
+    let strict = libc::PR_SET_NO_NEW_PRIVS as usize;
+    assert_eq!(stage.calls(LITTLE, libc::SYS_prctl, [strict, 0, 0, 0, 0, 0]), KILLED);
+}
+
+/// The same, once for all children of a case.
+fn is_forked_by_a_nest() {
+    let stage = Stage::new();
+    stage.supervisor.keep_back(stage.memory);
+    let case = faultmap::parse::case(LITTLE).expect("a case");
+    let program = Program::of(&case, rustix::param::page_size() as u64, stage.memory);
+    let held = stage.held.sandbox(&program, &[Access::Read], &stage.backing(), stage.memory);
+    let (sandbox, _ruleset) = held.expect("a sandbox");
+    for (number, ending) in [(libc::SYS_socket, KILLED), (libc::SYS_getpid, Ending::Exited(7))] {
+        let nest = stage.supervisor.nest_behind(sandbox, move |child| {
+            let _ = child.call(number, [0; 6]);
+            7
+        });
+        let nest = nest.expect("a nest");
+        for _ in 0..2 {
+            let ran = stage.supervisor.run_body_in(&nest, 0, &[], DEADLINE);
+            assert_eq!(ran.expect("it was forked").ending, ending, "call {number}");
+        }
+    }
+}
+
+fn a_worker_is_held_too() {
+    let worker = |body: fn() -> i32| {
+        fork_worker(move || {
+            Held::find().hold_worker().expect("this kernel allows it");
+            body()
+        })
+    };
+    let told = worker(|| {
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+        i32::from(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"))
+    });
+    let told = told.expect("it was forked");
+    assert_eq!(waitpid(told, None), Ok(WaitStatus::Exited(told, 1)));
+    let worker = worker(|| {
+        let _ = nix::sys::prctl::set_name(c"other");
+        0
+    });
+    let ended = waitpid(worker.expect("it was forked"), None);
+    assert!(matches!(ended, Ok(WaitStatus::Signaled(_, nix::sys::signal::SIGSYS, _))), "{ended:?}");
+}
+
+/// A step whose call the filter of its child lacks, judged as any other.
+fn a_call_that_is_missing_is_a_harness_error() {
+    use faultmap::supervise::step_results;
+    use faultmap::victim::{Fill, Orders};
+    let stage = Stage::new();
+    let page = rustix::param::page_size() as u64;
+    let case = faultmap::parse::case("fsync(-1);").expect("a case");
+    let mut program = Program::of(&case, page, stage.memory);
+    let other = Program::of(&faultmap::parse::case(LITTLE).expect("a case"), page, stage.memory);
+    let held = stage.held.sandbox(&other, &[], &stage.backing(), stage.memory);
+    let (sandbox, _ruleset) = held.expect("a sandbox");
+    for (sandbox, is_answer) in [(program.sandbox, true), (sandbox, false)] {
+        program.sandbox = sandbox;
+        let orders = Orders { program, probe: None, fill: Fill::Pattern, files: &[] };
+        let ran = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
+        let judged = step_results(&program, ran.ending, &ran.evidence, 0, false);
+        assert_eq!(judged.is_ok(), is_answer, "{judged:?}");
+    }
+}
+
+/// As in a container whose own filter refuses both; in strict isolation the filter is a part that must be there.
+fn where_it_is_refused_the_run_goes_on() {
+    // In this order: the last one refuses what installs it.
+    for (call, errno) in
+        [(libc::SYS_landlock_create_ruleset, libc::ENOSYS), (libc::SYS_seccomp, libc::EPERM)]
+    {
+        let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);
+        let here = std::env::consts::ARCH.try_into().expect("a filter can be made here");
+        let rules = [(call, Vec::new())].into_iter().collect();
+        let filter = SeccompFilter::new(rules, allowed, refused, here).expect("a filter");
+        let filter = BpfProgram::try_from(filter).expect("a program");
+        seccompiler::apply_filter(&filter).expect("it is taken");
+    }
+    let seccomp = "seccomp: cannot install a seccomp filter: Operation not permitted (os error 1)";
+    let landlock = "Landlock: this kernel was built without";
+    let (code, stdout, stderr) = command::show(LITTLE, &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let told = format!("; without {seccomp}; without {landlock}\n");
+    assert!(stdout.ends_with(&told), "{stdout}");
+    assert_eq!(stdout.matches("without seccomp").count(), 1, "{stdout}");
+    let (code, stdout, stderr) = command::show(LITTLE, &["--json"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let line: serde_json::Value = serde_json::from_str(&stdout).expect("a line");
+    assert_eq!(line["without"], serde_json::json!([seccomp, landlock]));
+    let (code, stdout, _) = command::show(LITTLE, &["--isolation", "strict"]);
+    assert_eq!(code, Some(4), "{stdout}");
+}
+
+fn opens_what_no_case_can() {
+    let stage = Stage::new();
+    let file = stage.dir.path().join("beside");
+    std::fs::write(&file, "it").expect("a file");
+    let command = Path::new(command::BIN);
+    for case in ["fd = open(\"/proc/version\", O_RDONLY);", "fd = devzero(O_RDONLY);"] {
+        for path in [Path::new("/etc/passwd"), command, &file] {
+            assert_eq!(stage.opens(case, path, libc::O_RDONLY), libc::EACCES, "{path:?} in {case}");
+        }
+    }
+    let write = "fd = devzero(O_WRONLY);";
+    let settings = Path::new("/proc/sys/vm/overcommit_memory");
+    let refused = stage.opens(write, settings, libc::O_WRONLY);
+    assert_eq!(refused, libc::EACCES);
+}
+
+fn opens_what_other_cases_can() {
+    let stage = Stage::new();
+    let (zero, version) = (Path::new("/dev/zero"), Path::new("/proc/version"));
+    let (zeros, versions) = ("fd = devzero(O_RDONLY);", "fd = open(\"/proc/version\", O_RDONLY);");
+    assert_eq!(stage.opens(zeros, zero, libc::O_RDONLY), 0);
+    assert_eq!(stage.opens(versions, version, libc::O_RDONLY), 0);
+    assert_eq!(stage.opens(versions, zero, libc::O_RDONLY), libc::EACCES);
+    assert_eq!(stage.opens(zeros, version, libc::O_RDONLY), libc::EACCES);
+    // A file of the case, by the path of its descriptor.
+    let spec = FileSpec { size: 1, memfd: None, named: false };
+    let made = stage.backing().make(&spec, b"x").expect("a file");
+    let path = format!("/proc/self/fd/{}", made.handed().descriptor);
+    let opens = "fd = file(1, O_RDONLY);";
+    assert_eq!(stage.opens(opens, Path::new(&path), libc::O_RDONLY), 0);
+    assert_eq!(stage.opens(zeros, Path::new(&path), libc::O_RDONLY), libc::EACCES);
+}
+
+fn removes_what_other_cases_can() {
+    let stage = Stage::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let folder = std::fs::File::open(elsewhere.path()).expect("it is there");
+    std::fs::write(elsewhere.path().join("it"), "it").expect("a file");
+    let name = c"it";
+    let args = [folder.as_raw_fd() as usize, name.as_ptr() as usize, 0, 0, 0, 0];
+    let removed = stage.child("fd = file(1); unlink(fd);", |child| {
+        child.call(libc::SYS_unlinkat, args).map_or_else(|errno| errno, |_| 0)
+    });
+    assert_eq!(removed, Ending::Exited(libc::EACCES));
+    assert!(elsewhere.path().join("it").exists());
+}
+
+fn looks_into_its_supervisor() {
+    let stage = Stage::new();
+    let case =
+        "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, exec);";
+    let own = std::process::id();
+    let path = format!("/proc/{own}/mem");
+    assert_eq!(stage.opens(case, Path::new(&path), libc::O_RDONLY), libc::EACCES, "{path}");
+    assert_eq!(stage.opens(case, Path::new("/proc/self/mem"), libc::O_RDONLY), 0);
+}
