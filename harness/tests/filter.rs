@@ -18,7 +18,7 @@ use faultmap::case::Access;
 use faultmap::confine::Held;
 use faultmap::supervise::{Ending, Supervisor};
 use faultmap::sys::{
-    Child, Inheritance, PIDFD_SELF_THREAD, SharedRecord, can_signal_itself, fork_worker,
+    Child, Inheritance, PIDFD_SELF_THREAD, SharedRecord, SoleThread, can_signal_itself, fork_worker,
 };
 use faultmap::victim::{FileSpec, Program};
 use nix::libc;
@@ -285,7 +285,7 @@ fn is_forked_by_a_nest() {
 
 fn a_worker_is_held_too() {
     let worker = |body: fn() -> i32| {
-        fork_worker(move || {
+        fork_worker(SoleThread::claim().expect("this thread alone"), move || {
             Held::find().hold_worker().expect("this kernel allows it");
             body()
         })

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use faultmap::case::{Access, HarnessError, Outcome};
 use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
-use faultmap::sys::{Child, Inheritance, Record, SharedRecord, SlotState};
+use faultmap::sys::{Child, Inheritance, Record, SharedRecord, SlotState, SoleThread};
 use faultmap::victim::{Fill, Orders, Probe, Program};
 use nix::libc;
 use own_process::children::{none_left_by, pause};
@@ -80,7 +80,7 @@ fn laid_out(text: &str) -> Program<'static> {
 
 impl Stage {
     fn none_is_left_by(body: impl FnOnce(&Stage)) {
-        faultmap::sys::drop_inherited(); // as the command does
+        faultmap::sys::drop_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
         let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
         let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
         supervisor.keep_back(&Inheritance::new().expect("memory"));

@@ -249,7 +249,7 @@ fn a_nest_that_is_killed_is_gone(stage: &Stage) {
 
 fn a_nest_ends_with_its_worker(stage: &Stage) {
     let (told, tells) = rustix::pipe::pipe().expect("a pipe");
-    let worker = fork_worker(|| {
+    let worker = fork_worker(stage.supervisor.thread(), || {
         let nest = stage.nest(|_| 0);
         rustix::io::write(&tells, &[1]).expect("a pipe");
         loop {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use faultmap::backing::Backing;
 use faultmap::confine;
 use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{Child, SharedRecord, fork_worker, show_own_memory};
+use faultmap::sys::{Child, SharedRecord, SoleThread, fork_worker, show_own_memory};
 use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -71,7 +71,7 @@ fn beside_a_secret(body: fn(&Path)) {
 
 /// Forks a worker that is shut in, with this as the rest of its life.
 fn worker(files: &Path, body: impl FnOnce(&Supervisor) -> i32) -> Pid {
-    let forked = confine::fork_worker(true, |apart| {
+    let forked = confine::fork_worker(thread(), true, |apart| {
         let backing = Backing::Directory(files.to_owned());
         if apart.is_none_or(|apart| apart.enter(&backing).is_err()) {
             return NOT_SHUT_IN;
@@ -81,6 +81,10 @@ fn worker(files: &Path, body: impl FnOnce(&Supervisor) -> i32) -> Pid {
         body(&supervisor)
     });
     forked.expect("it could be forked before")
+}
+
+fn thread() -> SoleThread {
+    SoleThread::claim().expect("this thread alone")
 }
 
 fn exit_code(pid: Pid) -> i32 {
@@ -140,7 +144,7 @@ fn is_who_it_was(files: &Path) {
 }
 
 fn signals_a_process_outside(files: &Path) {
-    let outsider = fork_worker(|| {
+    let outsider = fork_worker(thread(), || {
         loop {
             nix::unistd::pause();
         }

@@ -8,7 +8,7 @@ use faultmap::confine::{self, Held};
 use faultmap::journal::{self, Journal};
 use faultmap::measure::Measurer;
 use faultmap::supervise::Supervisor;
-use faultmap::sys::{Inheritance, SharedRecord};
+use faultmap::sys::{Inheritance, SharedRecord, SoleThread};
 use faultmap::victim::{Fill, Probe};
 use nix::sys::wait::waitpid;
 
@@ -29,7 +29,8 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
     let held = Held::find();
     let mut workers = Vec::new();
     for core in cores {
-        let worker = confine::fork_worker(strict, |apart| {
+        let thread = SoleThread::claim().expect("this thread alone");
+        let worker = confine::fork_worker(thread, strict, |apart| {
             pin(&[*core]);
             let ready = match apart {
                 Some(apart) => apart.enter(&backing),

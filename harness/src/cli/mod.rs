@@ -30,10 +30,17 @@ use work::{Job, Task};
 use crate::backing;
 use crate::confine::Held;
 use crate::model::{self, Environment};
+use crate::sys::SoleThread;
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
-    crate::sys::drop_inherited();
+    match SoleThread::claim() {
+        Ok(thread) => crate::sys::drop_inherited(thread),
+        Err(error) => {
+            anstream::eprintln!("{}", output::error(&error.to_string()));
+            return ExitCode::from(Exit::Harness as u8);
+        }
+    }
     match args::Cli::try_parse() {
         Ok(cli) => ExitCode::from(run(cli.command) as u8),
         Err(error) => {

@@ -137,7 +137,8 @@ pub(super) fn work(
         }
     };
     let own = [orders, results, journal].map(OwnedFd::from);
-    let Ok([mut orders, mut results, journal]) = keep_only(own).map(|own| own.map(File::from))
+    let Ok([mut orders, mut results, journal]) =
+        keep_only(supervisor.thread(), own).map(|own| own.map(File::from))
     else {
         return 1;
     };

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{because, calls, opens};
 use crate::backing::Backing;
 use crate::case::Access;
-use crate::sys::{self, Inheritance, Sandbox};
+use crate::sys::{self, Inheritance, Sandbox, SoleThread};
 use crate::victim::{self, Program};
 
 /// What there is of seccomp and Landlock, or why it is not.
@@ -32,14 +32,18 @@ impl Held {
         Held { seccomp: Err(why.to_owned()), landlock: Err(why.to_owned()) }
     }
 
-    /// Finds out what there is. The calling process must be single-threaded.
+    /// Finds out what there is.
     pub fn find() -> Held {
+        let thread = match SoleThread::claim() {
+            Ok(thread) => thread,
+            Err(error) => return Held::by_nothing(&error.to_string()),
+        };
         let found = opens::version();
         let Ok((told, tell)) = pipe_with(PipeFlags::CLOEXEC) else {
             return Held::by_nothing("no pipe can be made");
         };
         let mut ends = Some((File::from(told), File::from(tell)));
-        let forked = sys::fork_worker(|| {
+        let forked = sys::fork_worker(thread, || {
             let Some((_, mut tell)) = ends.take() else { return 1 };
             let held = try_on_oneself(&found);
             let line = serde_json::to_vec(&held).unwrap_or_default();

@@ -42,7 +42,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::backing::Backing;
-use crate::sys;
+use crate::sys::{self, SoleThread};
 
 /// A process in namespaces of its own that still has to be shut in: see [`Apart::enter`].
 #[derive(Debug)]
@@ -52,26 +52,27 @@ pub struct Apart {
     group: u32,
 }
 
-/// Forks a worker, in namespaces of its own where it is to be `strict`. The calling process must be
-/// single-threaded. Fails as [`sys::fork_worker`] and [`sys::fork_worker_apart`] do.
+/// Forks a worker, in namespaces of its own where it is to be `strict`. Fails as [`sys::fork_worker`] and [`sys::fork_worker_apart`] do.
 pub fn fork_worker(
+    thread: SoleThread,
     strict: bool,
     body: impl FnOnce(Option<Apart>) -> i32,
 ) -> Result<nix::unistd::Pid, Errno> {
     if !strict {
-        return sys::fork_worker(|| body(None));
+        return sys::fork_worker(thread, || body(None));
     }
     let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-    sys::fork_worker_apart(|| body(Some(Apart { user, group })))
+    sys::fork_worker_apart(thread, || body(Some(Apart { user, group })))
 }
 
 /// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason for which
 /// it cannot; that there is no room for one more process now, or that somebody kills it, is none.
 pub fn check(backing: &Backing) -> Result<(), String> {
+    let thread = SoleThread::claim().map_err(|error| error.to_string())?;
     let (reasons, reason) =
         pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot make a pipe: {error}"))?;
     let mut ends = Some((File::from(reasons), File::from(reason)));
-    let forked = fork_worker(true, |apart| {
+    let forked = fork_worker(thread, true, |apart| {
         let (Some((_, mut reason)), Some(apart)) = (ends.take(), apart) else { return 1 };
         match apart.enter(backing) {
             Ok(()) => 0,

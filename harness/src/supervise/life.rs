@@ -14,7 +14,9 @@ use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::evidence::Evidence;
 use super::orphans;
 use super::rests::Rests;
-use crate::sys::{self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord};
+use crate::sys::{
+    self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread,
+};
 use crate::victim::{self, Orders, Program};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
@@ -46,6 +48,7 @@ pub struct Supervisor {
     /// None where this process is the only one of its kind.
     rests: Option<Rests>,
     own_pid: i32,
+    thread: SoleThread,
     /// Victims need not be given all of this process's memory.
     keeps_back: Cell<bool>,
     /// Bytes that this process had mapped when it last kept memory back, and where its stack was.
@@ -75,13 +78,15 @@ pub enum NoWitness {
 }
 
 impl Supervisor {
-    /// Makes this process a worker. It must be single-threaded, and stay so.
+    /// Makes this process a worker, and this thread the one that forks. Fails where another does already, and
+    /// where the process has no room for what a case needs.
     ///
     /// `controller` is one end of a pipe whose other end only the controller holds.
     pub fn new(
         record: &'static SharedRecord,
         controller: Option<OwnedFd>,
     ) -> Result<Supervisor, std::io::Error> {
+        let thread = SoleThread::claim().map_err(std::io::Error::other)?;
         // What a child forks and leaves behind becomes a child of this process, not of init.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let arena = Arena::find().map_err(|error| {
@@ -109,6 +114,7 @@ impl Supervisor {
             looked: Cell::new(Instant::now()),
             rests: None,
             own_pid,
+            thread,
             keeps_back: Cell::new(sys::can_keep_back()),
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
@@ -136,6 +142,11 @@ impl Supervisor {
             sys::give_back();
             self.keeps_back.set(false);
         }
+    }
+
+    /// The thread that forks.
+    pub fn thread(&self) -> SoleThread {
+        self.thread
     }
 
     fn child_lives(&self) -> bool {
@@ -182,7 +193,7 @@ impl Supervisor {
     ) -> Option<Nest> {
         let helps = self.keeps_back.get() && self.children.is_some();
         let (start, end) = self.stack.get();
-        helps.then(|| Nest::start(start..end, sandbox, body).ok()).flatten()
+        helps.then(|| Nest::start(self.thread, start..end, sandbox, body).ok()).flatten()
     }
 
     /// Runs one child of a nest that was made for this program.
@@ -245,7 +256,7 @@ impl Supervisor {
         self.rests.iter().for_each(Rests::rest);
         let started = Instant::now();
         self.record.clear(steps);
-        let child = sys::spawn(sandbox, body).map_err(NoWitness::Fork)?;
+        let child = sys::spawn(self.thread, sandbox, body).map_err(NoWitness::Fork)?;
         self.watch(|| Ok(Some(child)), &[], started, steps, segments, deadline)
     }
 

@@ -7,15 +7,17 @@
 use nix::libc;
 
 use super::Child;
+use super::sole_thread::SoleThread;
 use super::spawn::with_patience;
 
 /// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so
 /// that it is process 1 and nobody in particular until it has said who it is (user_namespaces(7)).
 ///
-/// The calling process must be single-threaded. Fails as clone(2) does: EPERM where a container or the
+/// The process should have no other thread. Fails as clone(2) does: EPERM where a container or the
 /// kernel allows no such namespace, ENOSPC where there are to be no more of them, ENOSYS or EINVAL
 /// where the kernel was built without.
 pub fn fork_worker_apart(
+    _: SoleThread,
     body: impl FnOnce() -> i32,
 ) -> Result<nix::unistd::Pid, nix::errno::Errno> {
     let flags = libc::CLONE_NEWUSER
@@ -27,8 +29,9 @@ pub fn fork_worker_apart(
     let clone = || {
         // SAFETY: as in `spawn()`: without CLONE_VM and with a null stack this is a fork(2), of a
         // process with one thread, so that the child's memory is in order. The C library's own fork
-        // cannot ask for namespaces; what it does beside the call is to let go of locks, which one
-        // thread does not hold.
+        // cannot ask for namespaces. What it does beside the call is for other threads' locks, for handlers
+        // that nobody has registered (pthread_atfork(3)), and for the thread's own number and robust
+        // futexes, which a worker has no use for.
         let pid = unsafe {
             libc::syscall(libc::SYS_clone, libc::c_long::from(flags), none, none, none, none)
         };

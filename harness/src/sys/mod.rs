@@ -24,6 +24,7 @@ mod sandbox;
 mod scene;
 pub mod sigchld;
 mod signal_self;
+mod sole_thread;
 mod spawn;
 mod system_call;
 
@@ -45,4 +46,5 @@ pub use sandbox::{
 };
 pub use scene::set_cursor;
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
+pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{fork_worker, spawn};

@@ -30,6 +30,7 @@ use super::own_descriptors;
 use super::record::SharedMemory;
 use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
+use super::sole_thread::SoleThread;
 use super::spawn::{fork_victim, with_patience};
 use super::system_call::{checked, system_call};
 
@@ -69,8 +70,9 @@ impl Nest {
     /// `body` needs must lie where victims have it, see [`super::keep_back`]; they do not have `stack`, which
     /// is that of this process.
     ///
-    /// The calling process must be single-threaded. Fails as clone(2) and mmap(2) do.
+    /// Fails as clone(2) and mmap(2) do.
     pub fn start<F: Fn(Child) -> i32 + Copy>(
+        _: SoleThread,
         stack: Range<usize>,
         sandbox: &Sandbox<'_>,
         body: F,

@@ -10,8 +10,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::libc;
 
-use super::Child;
 use super::inherited::close_between;
+use super::{Child, SoleThread};
 
 /// Descriptors that a worker needs to be allowed: with fewer, steps of a case would fail for what the caller
 /// has set.
@@ -30,6 +30,7 @@ pub fn keep_from_victims(descriptor: OwnedFd) -> Result<OwnedFd, rustix::io::Err
 /// been moved before: whatever else a worker has of its controller's. To be called in a worker that never
 /// drops those. Fails as [`keep_from_victims`] does.
 pub fn keep_only<const N: usize>(
+    _: SoleThread,
     descriptors: [OwnedFd; N],
 ) -> Result<[OwnedFd; N], rustix::io::Errno> {
     let moved: Result<Vec<OwnedFd>, _> = descriptors.into_iter().map(keep_from_victims).collect();

@@ -16,14 +16,15 @@ use super::limits;
 use super::own_descriptors;
 use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
+use super::sole_thread::SoleThread;
 
 /// Forks a child that enters the sandbox and runs `body`, in a process group of its own, and exits with what
 /// that gives. `body` is told the errno with which the sandbox could not be entered. Gives the child's
 /// process id, which is the group's as well.
 ///
-/// The calling process must be single-threaded: the child has no other thread, and whatever lock
-/// another thread held would stay locked in it. Fails as clone(2) does, EAGAIN only after a while.
+/// Fails as clone(2) does, EAGAIN only after a while.
 pub fn spawn(
+    _: SoleThread,
     sandbox: &Sandbox<'_>,
     body: impl Fn(Child, Result<(), i32>) -> i32,
 ) -> Result<Pid, nix::errno::Errno> {
@@ -126,8 +127,12 @@ unsafe fn clone_onto(
 
 /// Forks a worker, which goes on as an ordinary Rust program: `body` and then exit.
 ///
-/// The calling process must be single-threaded. Fails as fork(2) does.
-pub fn fork_worker(body: impl FnOnce() -> i32) -> Result<nix::unistd::Pid, nix::errno::Errno> {
+/// The process should have no other thread: whatever lock that held would stay locked in the worker. Fails
+/// as fork(2) does.
+pub fn fork_worker(
+    _: SoleThread,
+    body: impl FnOnce() -> i32,
+) -> Result<nix::unistd::Pid, nix::errno::Errno> {
     // SAFETY: the process is single-threaded, so the child's memory is in order.
     let fork = || nix::errno::Errno::result(libc::c_long::from(unsafe { libc::fork() }));
     match with_patience(fork)? {

@@ -16,6 +16,7 @@ use crate::cli::lines::Lines;
 use crate::confine::Held;
 use crate::explore::Search;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
+use crate::sys::SoleThread;
 use crate::{confine, journal};
 
 /// How often workers are looked at.
@@ -107,8 +108,10 @@ impl<'a> Crew<'a> {
     ) -> Result<(Pid, Lines), String> {
         let (results, answers) = pipe_with(PipeFlags::CLOEXEC)
             .map_err(|error| format!("cannot start a worker: {error}"))?;
+        let thread =
+            SoleThread::claim().map_err(|error| format!("cannot start a worker: {error}"))?;
         let mut ends = Some((results, answers));
-        let forked = confine::fork_worker(self.strict, |apart| {
+        let forked = confine::fork_worker(thread, self.strict, |apart| {
             self.cores.pin(number as usize);
             // Only the controller's death may hang these up.
             self.hold = None;

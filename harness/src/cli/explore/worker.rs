@@ -165,7 +165,9 @@ pub fn work(
         return 1;
     };
     let own = [OwnedFd::from(progress), OwnedFd::from(answers)];
-    let Ok([progress, mut answers]) = keep_only(own).map(|own| own.map(File::from)) else {
+    let Ok([progress, mut answers]) =
+        keep_only(supervisor.thread(), own).map(|own| own.map(File::from))
+    else {
         return 1;
     };
     let mut send = |message: &Message| {

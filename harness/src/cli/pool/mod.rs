@@ -43,6 +43,7 @@ use crate::case::HarnessError;
 use crate::confine;
 use crate::journal;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
+use crate::sys::SoleThread;
 
 /// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
 /// gone.
@@ -165,12 +166,14 @@ impl Pool<'_> {
         };
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
         let journal = journal::file().map_err(|error| format!("cannot start a worker: {error}"))?;
+        let thread =
+            SoleThread::claim().map_err(|error| format!("cannot start a worker: {error}"))?;
         let mut ends = Some((orders, results, told, answers, journal));
         let taken = |number: &usize| {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
         };
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
-        let forked = confine::fork_worker(self.job.strict, |apart| {
+        let forked = confine::fork_worker(thread, self.job.strict, |apart| {
             self.cores.pin(number);
             // Other workers' pipes must hang up when the controller goes, whoever else lives on.
             self.workers.clear();

@@ -1,0 +1,52 @@
+//! Proof that one thread of a process forks, and no other.
+//!
+//! A fork copies the memory of all threads and the life of one. What a child is to run is laid onto a stack
+//! that the whole process has once, and a worker closes descriptors that other threads may count on. Two
+//! threads that did so at once would run each other's children. So whatever forks, or closes what it has not
+//! opened, takes a [`SoleThread`], which the first thread that asks can have, and no other.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+thread_local! {
+    /// Its address tells threads apart, and a forked child's only thread has that of the one that forked it.
+    static MARK: u8 = const { 0 };
+}
+
+/// Where the mark of the thread lies that forks; 0 where none does yet.
+static OWNER: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to fork. It cannot be sent to another thread.
+#[derive(Debug, Clone, Copy)]
+pub struct SoleThread(PhantomData<*const ()>);
+
+/// Another thread of this process forks already.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimedElsewhere;
+
+impl fmt::Display for ClaimedElsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another thread of this process forks already")
+    }
+}
+
+impl std::error::Error for ClaimedElsewhere {}
+
+impl SoleThread {
+    /// Claims it for this thread, and for as long as the process lives. Fails where another thread has it.
+    ///
+    /// ```
+    /// use faultmap::sys::SoleThread;
+    /// assert!(SoleThread::claim().is_ok());
+    /// assert!(SoleThread::claim().is_ok());
+    /// assert!(std::thread::spawn(|| SoleThread::claim().is_err()).join().unwrap());
+    /// ```
+    pub fn claim() -> Result<SoleThread, ClaimedElsewhere> {
+        let own = MARK.with(|mark| std::ptr::from_ref(mark) as usize);
+        match OWNER.compare_exchange(0, own, Relaxed, Relaxed) {
+            Err(owner) if owner != own => Err(ClaimedElsewhere),
+            _ => Ok(SoleThread(PhantomData)),
+        }
+    }
+}
