@@ -1,81 +1,56 @@
 //! The accesses themselves: one load, one store, one jump.
 //!
 //! `let _ = *p` performs no access at all, and a debug build checks pointers and aborts before the
-//! CPU is asked. So each access is one instruction of known width, spelled out where the target is
-//! known, and otherwise a volatile access to a type of alignment 1, which compiles to one.
+//! CPU is asked. So each access is one instruction of known width, spelled out for each architecture.
 
 use super::Child;
 
 /// The bytes of a return instruction, which fills files that are to be executed.
-#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
-const RETURN: &[u8] = &[0xc3]; // ret
-/// The bytes of a return instruction, which fills files that are to be executed.
-#[cfg(target_arch = "aarch64")]
-const RETURN: &[u8] = &[0xc0, 0x03, 0x5f, 0xd6]; // ret
-/// The bytes of a return instruction, which fills files that are to be executed.
-#[cfg(target_arch = "riscv64")]
-const RETURN: &[u8] = &[0x82, 0x80]; // c.jr ra
-/// No return instruction is known here: nothing is executed.
-#[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "x86",
-    target_arch = "aarch64",
-    target_arch = "riscv64"
-)))]
-const RETURN: &[u8] = &[];
+const RETURN: &[u8] = if cfg!(target_arch = "x86_64") {
+    &[0xc3] // ret
+} else if cfg!(target_arch = "aarch64") {
+    &[0xc0, 0x03, 0x5f, 0xd6] // ret
+} else {
+    &[0x82, 0x80] // c.jr ra
+};
 
-/// The byte that a file of return instructions holds at this offset; `None` where this machine's
-/// return instruction is not known to the harness.
-pub fn returns_at(offset: u64) -> Option<u8> {
-    let length = RETURN.len() as u64;
-    (length > 0).then(|| RETURN[(offset % length) as usize])
+/// The byte that a file of return instructions holds at this offset.
+pub fn returns_at(offset: u64) -> u8 {
+    RETURN[(offset % RETURN.len() as u64) as usize]
 }
 
-/// The length of an instruction where all have the same, which is then how they are aligned; 1
-/// elsewhere.
+/// How instructions are aligned: to the length of the shortest, which is the return instruction's.
 pub const fn instruction_bytes() -> usize {
-    match RETURN.len() {
-        0 => 1,
-        length => length,
-    }
+    RETURN.len()
 }
 
 macro_rules! one_instruction {
-    ($load:ident, $store:ident, $type:ty, $packed:ident, $x86_load:literal, $x86_store:literal,
-     $arm_load:literal, $arm_store:literal) => {
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-        #[repr(C, packed)]
-        struct $packed($type);
-
+    ($load:ident, $store:ident, $type:ty, $x86_load:literal, $x86_store:literal,
+     $arm_load:literal, $arm_store:literal, $riscv_load:literal, $riscv_store:literal) => {
         /// # Safety
         /// The process must be expendable: the load may kill it.
         #[inline(always)]
         unsafe fn $load(address: usize) -> $type {
+            let value: u64;
             #[cfg(target_arch = "x86_64")]
-            {
-                let value: u64;
-                // SAFETY: one load; it reads memory or faults.
-                unsafe {
-                    std::arch::asm!($x86_load, in("rdi") address, out("rax") value,
-                        options(nostack, readonly, preserves_flags));
-                }
-                value as $type
+            // SAFETY: one load; it reads memory or faults.
+            unsafe {
+                std::arch::asm!($x86_load, in("rdi") address, out("rax") value,
+                    options(nostack, readonly, preserves_flags));
             }
             #[cfg(target_arch = "aarch64")]
-            {
-                let value: u64;
-                // SAFETY: one load; it reads memory or faults.
-                unsafe {
-                    std::arch::asm!($arm_load, address = in(reg) address, value = out(reg) value,
-                        options(nostack, readonly, preserves_flags));
-                }
-                value as $type
+            // SAFETY: one load; it reads memory or faults.
+            unsafe {
+                std::arch::asm!($arm_load, address = in(reg) address, value = out(reg) value,
+                    options(nostack, readonly, preserves_flags));
             }
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            {
-                // SAFETY: a volatile load of alignment 1; it reads memory or faults.
-                unsafe { std::ptr::read_volatile(address as *const $packed).0 }
+            #[cfg(target_arch = "riscv64")]
+            // SAFETY: one load; it reads memory or faults.
+            unsafe {
+                std::arch::asm!($riscv_load, address = in(reg) address, value = out(reg) value,
+                    options(nostack, readonly, preserves_flags));
             }
+            value as $type
         }
 
         /// # Safety
@@ -94,10 +69,11 @@ macro_rules! one_instruction {
                 std::arch::asm!($arm_store, address = in(reg) address, value = in(reg) u64::from(value),
                     options(nostack, preserves_flags));
             }
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-            // SAFETY: a volatile store of alignment 1; it writes memory or faults.
+            #[cfg(target_arch = "riscv64")]
+            // SAFETY: one store; it writes memory or faults.
             unsafe {
-                std::ptr::write_volatile(address as *mut $packed, $packed(value));
+                std::arch::asm!($riscv_store, address = in(reg) address, value = in(reg) u64::from(value),
+                    options(nostack, preserves_flags));
             }
         }
     };
@@ -107,41 +83,45 @@ one_instruction!(
     load1,
     store1,
     u8,
-    Packed1,
     "movzx eax, byte ptr [rdi]",
     "mov byte ptr [rdi], al",
     "ldrb {value:w}, [{address}]",
-    "strb {value:w}, [{address}]"
+    "strb {value:w}, [{address}]",
+    "lbu {value}, 0({address})",
+    "sb {value}, 0({address})"
 );
 one_instruction!(
     load2,
     store2,
     u16,
-    Packed2,
     "movzx eax, word ptr [rdi]",
     "mov word ptr [rdi], ax",
     "ldrh {value:w}, [{address}]",
-    "strh {value:w}, [{address}]"
+    "strh {value:w}, [{address}]",
+    "lhu {value}, 0({address})",
+    "sh {value}, 0({address})"
 );
 one_instruction!(
     load4,
     store4,
     u32,
-    Packed4,
     "mov eax, dword ptr [rdi]",
     "mov dword ptr [rdi], eax",
     "ldr {value:w}, [{address}]",
-    "str {value:w}, [{address}]"
+    "str {value:w}, [{address}]",
+    "lwu {value}, 0({address})",
+    "sw {value}, 0({address})"
 );
 one_instruction!(
     load8,
     store8,
     u64,
-    Packed8,
     "mov rax, qword ptr [rdi]",
     "mov qword ptr [rdi], rax",
     "ldr {value}, [{address}]",
-    "str {value}, [{address}]"
+    "str {value}, [{address}]",
+    "ld {value}, 0({address})",
+    "sd {value}, 0({address})"
 );
 
 impl Child {
@@ -187,11 +167,10 @@ impl Child {
         unsafe {
             std::arch::asm!("blr {0}", in(reg) address, clobber_abi("C"));
         }
-        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(target_arch = "riscv64")]
         // SAFETY: as above.
         unsafe {
-            let function: extern "C" fn() = std::mem::transmute(address);
-            function();
+            std::arch::asm!("jalr {0}", in(reg) address, clobber_abi("C"));
         }
     }
 }

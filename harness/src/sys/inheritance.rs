@@ -15,10 +15,13 @@ use nix::libc;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 use super::scene::{self, ROOM_BYTES as BYTES};
-use super::system_call::{WITHOUT_LIBC, checked, thread_pointer};
+use super::system_call::{checked, thread_pointer};
 
 /// Bytes of stack that [`keep_back`] and what it calls may be using: far more than they do.
 const OWN_FRAME: usize = 8 * 1024;
+
+/// How the memory is aligned, and so the most that what lies in it may ask for.
+const ALIGNMENT: usize = align_of::<usize>();
 
 /// Memory that victims inherit, for plain values: what they write to at its beginning, which lies on a
 /// page that they write to anyway, and what they only read at its end.
@@ -50,6 +53,7 @@ impl Inheritance {
     /// Copies these values into it. Panics when it is full, which no case that has passed the parser
     /// can bring about.
     pub fn keep<T: Copy>(&self, values: &[T]) -> &[T] {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
         let bytes = size_of_val(values);
         let from = self.read.get().saturating_sub(bytes) / align_of::<T>() * align_of::<T>();
         let fits = bytes <= self.read.get() && self.written.get() <= from;
@@ -66,9 +70,11 @@ impl Inheritance {
 
     /// So many copies of a value, for a victim to write to: each process has its own. Panics as `keep` does.
     pub fn cells<T: Copy>(&self, value: T, count: usize) -> &[Cell<T>] {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
         let from = self.written.get().next_multiple_of(align_of::<T>());
-        let end = from + count * size_of::<T>();
-        assert!(end <= self.read.get(), "a case of more than {BYTES} bytes");
+        let end = count.checked_mul(size_of::<T>()).and_then(|bytes| from.checked_add(bytes));
+        let end = end.filter(|end| *end <= self.read.get());
+        let end = end.unwrap_or_else(|| panic!("a case of more than {BYTES} bytes"));
         self.written.set(end);
         // SAFETY: as in `keep`.
         unsafe {
@@ -98,15 +104,16 @@ impl Drop for Inheritance {
     }
 }
 
-/// Makes this process fit to keep memory back. False where its victims need all of it: where they
-/// call the kernel through libc, or where the kernel writes to their thread-local memory.
+/// Makes this process fit to keep memory back. False where its victims need all of it, because the
+/// kernel writes to their thread-local memory.
 pub fn can_keep_back() -> bool {
-    WITHOUT_LIBC && unregister_rseq()
+    unregister_rseq()
 }
 
 /// Keeps all private memory of this process back from its victims, but for this program's own code and
 /// data, the stack, and `inheritance`. To be repeated after much has been allocated. Does nothing
 /// where /proc is not mounted. Gives the addresses of the stack.
+#[inline(never)]
 pub fn keep_back(inheritance: &Inheritance) -> Range<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     // The compiler may call memcpy for any move of a value: that page of libc stays.
@@ -125,15 +132,16 @@ pub fn keep_back(inheritance: &Inheritance) -> Range<usize> {
         if is_own {
             end_of_own = area.end;
         }
-        // On other architectures the kernel returns from a handler through [vdso].
         if area.holds(stack) {
             own_stack = area.start..area.end;
             // What lies below the frames in use was left by calls that have returned.
             let end = (stack - OWN_FRAME) / page * page;
             let length = end.saturating_sub(area.start);
-            // SAFETY: nothing of it is in use.
+            // SAFETY: nothing of it is in use: this function is not inlined, and its own frame, with those of
+            // what it has called, is smaller than what is left out.
             let _ = unsafe { madvise(pointer(area.start), length, Advice::LinuxDontNeed) };
         }
+        // On other architectures the kernel returns from a handler through [vdso].
         let is_kernels = area.name.starts_with("[v") && !cfg!(target_arch = "x86_64");
         if is_own || is_kernels || area.shared || needed.iter().any(|at| area.holds(*at)) {
             continue;
@@ -220,4 +228,25 @@ fn unregister_rseq() -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Inheritance;
+
+    #[test]
+    #[should_panic(expected = "a case of more than")]
+    fn a_number_of_cells_whose_bytes_overflow_does_not_fit() {
+        let memory = Inheritance::new().expect("memory");
+        memory.cells(7u64, usize::MAX / 8 + 2);
+    }
+
+    #[test]
+    fn values_are_aligned_whatever_lies_before_them() {
+        let memory = Inheritance::new().expect("memory");
+        memory.cells(1u8, 3);
+        memory.keep(&[1u8; 5]);
+        assert_eq!(memory.keep(&[u64::MAX; 2]), [u64::MAX; 2]);
+        assert_eq!(memory.cells(u64::MAX, 1)[0].get(), u64::MAX);
+    }
 }

@@ -114,14 +114,6 @@ unsafe fn clone_onto(
             in("a7") libc::SYS_clone, inlateout("a0") flags as isize => result,
             in("a1") stack, in("a2") tid, in("a3") 0, in("a4") 0, in("t0") start, options(nostack));
     }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-    {
-        // SAFETY: as the caller promises. The child goes on with a copy of this stack.
-        result = unsafe { system_call(libc::SYS_clone, [flags, 0, tid, 0, 0, 0]) };
-        if result == 0 {
-            start(stack)
-        }
-    }
     result
 }
 

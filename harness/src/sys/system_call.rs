@@ -2,14 +2,15 @@
 //!
 //! A victim calls the kernel itself: what libc would add (errno in thread-local memory, its own code
 //! and data) are pages that each child would have to fault in or copy, and that it is not given, see
-//! [`super::inheritance`]. Where the instruction is not spelled out here, libc makes the call, and a
-//! victim is given all of its worker's memory.
+//! [`super::inheritance`].
 
 use nix::libc;
 
-/// Whether [`system_call`] needs nothing of the C library here.
-pub const WITHOUT_LIBC: bool =
-    cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"));
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+compile_error!(
+    "faultmap makes system calls, forks and accesses memory with instructions that are spelled out for \
+     x86_64, aarch64 and riscv64 alone: harness/src/sys/{system_call,spawn,access}.rs"
+);
 
 /// Calls the kernel, which answers with a value, or with -errno in the range -4095..0.
 ///
@@ -39,15 +40,6 @@ pub unsafe fn system_call(number: libc::c_long, args: [usize; 6]) -> isize {
     unsafe {
         std::arch::asm!("ecall", in("a7") number, inlateout("a0") a as isize => result,
             in("a1") b, in("a2") c, in("a3") d, in("a4") e, in("a5") f, options(nostack));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-    {
-        // SAFETY: as the caller promises.
-        result = match unsafe { libc::syscall(number, a, b, c, d, e, f) } {
-            // SAFETY: errno of this thread; glibc and musl keep it in thread-local memory.
-            -1 => -(unsafe { *libc::__errno_location() } as isize),
-            value => value as isize,
-        };
     }
     result
 }
@@ -82,10 +74,6 @@ pub fn thread_pointer() -> usize {
     // SAFETY: reads a register.
     unsafe {
         std::arch::asm!("mv {}, tp", out(reg) pointer, options(nostack, nomem));
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
-    {
-        pointer = 0; // nobody asks, see `WITHOUT_LIBC`
     }
     pointer
 }

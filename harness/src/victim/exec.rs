@@ -8,7 +8,7 @@
 
 use nix::libc;
 
-use crate::sys::{Child, returns_at, scratch, show_own_memory};
+use crate::sys::{Child, instruction_bytes, returns_at, scratch, show_own_memory};
 
 /// Bytes read from /proc at once.
 const CHUNK: usize = 8 * 1024;
@@ -24,14 +24,9 @@ pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool
     show_own_memory(child); // else that file is root's alone
     let memory = open(child, c"/proc/self/mem")?;
     let mut returns = true;
-    for index in 0u64.. {
-        let Some(expected) = returns_at(index) else {
-            return Err(libc::ENOSYS);
-        };
-        if index > 0 && returns_at(index) == returns_at(0) {
-            break; // a whole instruction has been seen
-        }
-        let at = address.wrapping_add(index as usize);
+    for index in 0..instruction_bytes() {
+        let expected = returns_at(index as u64);
+        let at = address.wrapping_add(index);
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,

@@ -28,7 +28,7 @@ impl Fill {
     pub fn byte(self, file: usize, offset: u64) -> u8 {
         match self {
             Fill::Pattern => pattern(file, offset),
-            Fill::Code => returns_at(offset).unwrap_or_else(|| pattern(file, offset)),
+            Fill::Code => returns_at(offset),
         }
     }
 
