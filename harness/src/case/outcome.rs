@@ -87,6 +87,8 @@ pub enum HarnessError {
     },
     /// The child could not be made ready for the first step.
     Setup(String),
+    /// A step asks for what no case may do, and was not performed.
+    Refused(String),
     /// The child exited with 0 before it reached its access, or its end.
     ExitedEarly,
     /// The child exited with another status.
@@ -236,6 +238,7 @@ impl fmt::Display for HarnessError {
                 write!(f, "the child had not ended after {after_ms} ms; killed")
             }
             HarnessError::Setup(what) => write!(f, "the child could not be made ready: {what}"),
+            HarnessError::Refused(what) => f.write_str(what),
             HarnessError::ExitedEarly => f.write_str("the child exited with 0 before its access"),
             HarnessError::ExitedNonZero(code) => write!(f, "the child exited with {code}"),
             HarnessError::KilledFromOutside(Signal(nix::libc::SIGSYS)) => f.write_str(

@@ -137,6 +137,31 @@ pub struct Options {
     /// ... in this sweep of the case, counted from 1
     #[arg(long, value_name = "N", requires = "access", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     sweep: u16,
+    /// What is done about addresses of a case that reach the harness: for tests of this program
+    #[arg(long, hide = true, value_enum, default_value_t)]
+    pub guard: GuardMode,
+}
+
+/// What is done about the addresses of a case, see [`crate::victim::Guard`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum GuardMode {
+    /// They are held against what the case may reach.
+    #[default]
+    On,
+    /// The same, and at the end stderr tells how often the guard came to each of its verdicts.
+    Counted,
+    /// They are not looked at.
+    #[cfg(debug_assertions)]
+    Off,
+}
+
+impl GuardMode {
+    pub fn is_on(self) -> bool {
+        #[cfg(debug_assertions)]
+        return self != GuardMode::Off;
+        #[cfg(not(debug_assertions))]
+        true
+    }
 }
 
 impl Place {

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Command, Options};
+use args::{Command, GuardMode, Options};
 use exit::Exit;
 use interrupt::Interrupt;
 use report::Reporter;
@@ -30,7 +30,8 @@ use work::{Job, Task};
 use crate::backing;
 use crate::confine::Held;
 use crate::model::{self, Environment};
-use crate::sys::SoleThread;
+use crate::sys::{SoleThread, VERDICTS};
+use crate::victim::Verdict;
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
@@ -138,10 +139,20 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let mut reporter = Reporter::new(all, options, (&backing, &held), compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let (cases, seed) = (&all.cases, options.seed);
-    let job = Job { cases, backing: &backing, deadline, strict, held: &held, task, seed };
-    let take = |index, report| reporter.take(index, report);
+    let (cases, seed, guard) = (&all.cases, options.seed, options.guard);
+    let job = Job { cases, backing: &backing, deadline, strict, held: &held, guard, task, seed };
+    let mut verdicts = [0; VERDICTS];
+    let take = |index, report: work::CaseReport| {
+        verdicts.iter_mut().zip(report.verdicts).for_each(|(all, own)| *all += own);
+        reporter.take(index, report);
+    };
     let jobs = options.place.jobs();
     let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;
-    reporter.finish(interrupted)
+    let exit = reporter.finish(interrupted);
+    if guard == GuardMode::Counted {
+        let counts = Verdict::ALL.iter().zip(verdicts);
+        let counts: Vec<_> = counts.map(|((_, name), count)| format!("{name} {count}")).collect();
+        anstream::eprintln!("guard: {}", counts.join(", "));
+    }
+    exit
 }

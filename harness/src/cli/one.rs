@@ -35,7 +35,8 @@ pub fn run(
     }
     let task = Task::OneProbe { access, at, sweep };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let job = Job { cases: &all.cases, backing, deadline, strict, held, task, seed: None };
+    let guard = options.guard;
+    let job = Job { cases: &all.cases, backing, deadline, strict, held, guard, task, seed: None };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, interrupt, |index, report| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::args::GuardMode;
 use super::pool::Message;
 use super::select::Loaded;
 use crate::backing::Backing;
@@ -15,7 +16,7 @@ use crate::confine::{Apart, Held};
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
-use crate::sys::{Inheritance, SharedRecord, keep_only, own_ipc_namespace};
+use crate::sys::{Inheritance, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Job<'a> {
     pub strict: bool,
     /// What holds workers and victims back.
     pub held: &'a Held,
+    /// What is done about the addresses of the cases.
+    pub guard: GuardMode,
     /// How much of each case.
     pub task: Task,
     /// Decides on the random bytes of each picture; none for one made of the case's id.
@@ -64,6 +67,8 @@ pub struct CaseReport {
     pub probes: u64,
     /// From its first child to its last.
     pub elapsed_us: u64,
+    /// How often the guard came to each of its verdicts.
+    pub verdicts: [u64; VERDICTS],
 }
 
 /// What came of one case.
@@ -78,12 +83,22 @@ pub enum CaseResult {
 impl CaseReport {
     /// The report of a case that is not measured, and why.
     pub fn skipped(reason: String) -> CaseReport {
-        CaseReport { result: CaseResult::Skipped(reason), probes: 0, elapsed_us: 0 }
+        CaseReport {
+            result: CaseResult::Skipped(reason),
+            probes: 0,
+            elapsed_us: 0,
+            verdicts: [0; VERDICTS],
+        }
     }
 
     /// The report of a case for which nothing was measured.
     pub fn failed(error: HarnessError) -> CaseReport {
-        CaseReport { result: CaseResult::Failed(error), probes: 0, elapsed_us: 0 }
+        CaseReport {
+            result: CaseResult::Failed(error),
+            probes: 0,
+            elapsed_us: 0,
+            verdicts: [0; VERDICTS],
+        }
     }
 }
 
@@ -127,6 +142,7 @@ pub(super) fn work(
         let watched = orders.try_clone()?;
         let supervisor = Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))?;
         let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
+        let supervisor = if job.guard.is_on() { supervisor } else { supervisor.unguarded() };
         Ok((supervisor, Inheritance::new()?))
     });
     let (supervisor, mut memory) = match supervisor {
@@ -200,7 +216,8 @@ fn report(
         Err(Failure::Abandoned) => return None,
     };
     let elapsed_us = started.elapsed().as_micros() as u64;
-    Some(CaseReport { result, probes: measurer.children(), elapsed_us })
+    let verdicts = supervisor.take_verdicts();
+    Some(CaseReport { result, probes: measurer.children(), elapsed_us, verdicts })
 }
 
 /// The same for the same id everywhere. (FNV-1a)

@@ -97,7 +97,7 @@ impl Performance<'_> {
         match map.as_ref().map(|map| self.value(map)) {
             None => offset,
             Some(Value::Map(base)) => base.wrapping_add(offset),
-            Some(_) => u64::MAX.wrapping_add(offset), // MAP_FAILED is -1
+            Some(_) => u64::MAX, // MAP_FAILED, whatever is added to it
         }
     }
 

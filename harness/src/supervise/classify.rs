@@ -292,6 +292,9 @@ pub(super) fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> 
         ),
         (Ending::Exited(code), Some((why, errno))) if code != 0 => {
             let reason = SetupFailure::describe(why);
+            if SetupFailure::is_refusal(why) {
+                return HarnessError::Refused(reason.to_owned());
+            }
             HarnessError::Setup(match errno {
                 0 => reason.to_owned(),
                 _ => format!("{reason}: {}", Errno(errno)),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,7 +16,7 @@ use super::evidence::Evidence;
 use super::orphans;
 use super::rests::Rests;
 use crate::sys::{
-    self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread,
+    self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread, VERDICTS,
 };
 use crate::victim::{self, Orders, Program};
 
@@ -56,6 +57,9 @@ pub struct Supervisor {
     stack: Cell<(usize, usize)>,
     /// The kernel's list of this process's children.
     children: Option<File>,
+    /// Victims look at their addresses; and what they have found so far, by verdict.
+    guarded: bool,
+    verdicts: Cell<[u64; VERDICTS]>,
 }
 
 /// The controller is gone: everything has been killed, and the worker should end.
@@ -119,12 +123,24 @@ impl Supervisor {
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
             children,
+            guarded: true,
+            verdicts: Cell::default(),
         })
     }
 
     /// The same for one of several workers: see [`Rests`].
     pub fn with_rests(self) -> Supervisor {
         Supervisor { rests: Some(Rests::new()), ..self }
+    }
+
+    /// The same without a guard, in a debug build: for tests that show what the guard keeps away.
+    pub fn unguarded(self) -> Supervisor {
+        Supervisor { guarded: false, ..self }
+    }
+
+    /// How often the guard has come to each of its verdicts since it was last asked.
+    pub fn take_verdicts(&self) -> [u64; VERDICTS] {
+        self.verdicts.take()
     }
 
     /// From here on victims are given no more of this process's memory than they need, see
@@ -157,7 +173,7 @@ impl Supervisor {
 
     /// Runs one child through the program, up to the probe or to the end.
     pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
-        victim::ask(self.record, orders);
+        victim::ask(self.record, orders, self.guarded);
         let program = orders.program;
         let (record, arena, own_pid) = self.what_victims_need();
         // A function of its own here and in a nest: so it is inlined where it starts, see `victim::run`.
@@ -203,7 +219,7 @@ impl Supervisor {
         orders: &Orders<'_>,
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
-        victim::ask(self.record, orders);
+        victim::ask(self.record, orders, self.guarded);
         let Program { ops, segments, .. } = orders.program;
         self.run_body_in(nest, ops.len(), segments, deadline)
     }
@@ -327,6 +343,11 @@ impl Supervisor {
                 sys::forget_segment(id);
             }
         }
+        let mut verdicts = self.verdicts.get();
+        for (all, own) in verdicts.iter_mut().zip(&self.record.verdicts) {
+            *all += u64::from(own.load(Relaxed));
+        }
+        self.verdicts.set(verdicts);
         Witness { ending, evidence, elapsed: started.elapsed() }
     }
 

@@ -1,28 +1,39 @@
-//! Where a victim's maps are placed: far from everything else, each alone.
+//! The addresses that a case may have: a stretch for its maps, each far from everything else; what lies
+//! below all that this process has; and what lies above all that any process has.
 //!
 //! The byte after a map is SIGSEGV SEGV_MAPERR only if nothing happens to be mapped there. The
 //! kernel packs new maps against old ones, so a stretch of addresses is reserved and given back; its
 //! middle is then known to be empty, and each map is placed there by a hint, gigabytes from the next.
+//!
+//! The main type is [`Arena`]; `victim::Guard` holds each access and each call against it.
+
+use std::ops::Range;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
+use super::inheritance::Area;
+use crate::case::limits::{LOW_ADDRESS, MAPS};
+
 /// Addresses from one map to the next: far more than the largest map that a case may have.
 const STRIDE: usize = 2 << 30;
-/// How many maps can be placed.
-const PLACES: usize = crate::case::limits::MAPS;
 
-/// A stretch of empty addresses.
+/// A stretch of empty addresses, and the bounds of all others that are free.
 #[derive(Debug, Clone, Copy)]
 pub struct Arena {
-    base: usize,
+    start: usize,
+    end: usize,
     used: usize,
+    low: usize,
+    beyond: usize,
 }
 
 impl Arena {
     /// Finds the stretch for this process and those forked from it. Must come before
     /// [`super::prepare_worker`], which bounds the address space. Fails as mmap(2) does.
     pub fn find() -> Result<Arena, rustix::io::Errno> {
-        let length = (PLACES + 2) * STRIDE;
+        // One place more, and one at either end that is not used: the kernel puts what this process maps
+        // later next to what it has, but no more than `Limits::address_space`, which is less than a stride.
+        let length = (MAPS + 3) * STRIDE;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice, given back at once.
         let start = unsafe {
@@ -30,14 +41,15 @@ impl Arena {
             munmap(start, length)?;
             start as usize
         };
-        // The kernel places what this process maps later at the upper end, but no more than
-        // `Limits::address_space`, which is less than a stride: the ends stay unused.
-        Ok(Arena { base: (start + STRIDE / 2).next_multiple_of(STRIDE / 2), used: 0 })
+        let (start, end) = (start + STRIDE, start + length - STRIDE);
+        let (low, beyond) = (lowest_mapped(), end_of_addresses());
+        Ok(Arena { start, end, used: 0, low, beyond })
     }
 
     /// The address for the next map.
     pub fn place(&self) -> usize {
-        self.base + self.used.min(PLACES - 1) * STRIDE
+        let first = self.start.next_multiple_of(STRIDE / 2) + STRIDE / 2;
+        first + self.used.min(MAPS - 1) * STRIDE
     }
 
     /// Marks [`Arena::place`] as taken.
@@ -45,8 +57,45 @@ impl Arena {
         self.used += 1;
     }
 
-    /// Whether the address is one of the arena's.
-    pub fn holds(&self, address: usize) -> bool {
-        (self.base..self.base + PLACES * STRIDE).contains(&address)
+    /// All addresses that are kept for maps. Beyond both ends of it there is a gap.
+    pub fn kept(&self) -> Range<usize> {
+        self.start..self.end
     }
+
+    /// The lowest address at which this process has anything.
+    pub fn lowest_mapped(&self) -> usize {
+        self.low
+    }
+
+    /// The first address that no process has.
+    pub fn beyond(&self) -> usize {
+        self.beyond
+    }
+}
+
+/// The lowest address at which this process has anything mapped; where /proc does not tell, one below which
+/// the kernel maps nothing by itself (vm.mmap_min_addr).
+fn lowest_mapped() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let areas = maps.lines().filter_map(Area::of_line);
+    areas.map(|area| area.start).min().unwrap_or(LOW_ADDRESS as usize)
+}
+
+/// The first power of two that is no address of a process: a map that must lie there fails with ENOMEM
+/// (mmap(2)). x86-64 has 47 bits of them, or 56; arm64 and riscv64 have between 38 and 56.
+fn end_of_addresses() -> usize {
+    const MOST_BITS: u32 = 57;
+    let page = rustix::param::page_size();
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+    let is_end = |address: usize| {
+        let asked = std::ptr::without_provenance_mut(address);
+        // SAFETY: it replaces nothing; where it can be made it is given back at once.
+        unsafe {
+            match mmap_anonymous(asked, page, ProtFlags::empty(), flags) {
+                Ok(made) => munmap(made, page).is_err(),
+                Err(errno) => errno == rustix::io::Errno::NOMEM,
+            }
+        }
+    };
+    (38..MOST_BITS).map(|bits| 1 << bits).find(|at| is_end(*at)).unwrap_or(1 << MOST_BITS)
 }

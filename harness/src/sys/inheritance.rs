@@ -168,15 +168,15 @@ fn pointer(address: usize) -> *mut libc::c_void {
 }
 
 /// A line of /proc/self/maps (proc(5)).
-struct Area<'a> {
-    start: usize,
+pub(super) struct Area<'a> {
+    pub(super) start: usize,
     end: usize,
     shared: bool,
     name: &'a str,
 }
 
 impl Area<'_> {
-    fn of_line(line: &str) -> Option<Area<'_>> {
+    pub(super) fn of_line(line: &str) -> Option<Area<'_>> {
         let mut words = line.splitn(6, ' ');
         let (start, end) = words.next()?.split_once('-')?;
         let address = |hex| usize::from_str_radix(hex, 16).ok();

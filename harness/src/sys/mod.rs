@@ -39,7 +39,7 @@ pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use namespace::{forget_segment, own_ipc_namespace};
 pub use nest::{FORK_FLAGS, Nest, NoVictim};
 pub use own_descriptors::{DESCRIPTORS, keep_from_victims, keep_only};
-pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState};
+pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,
     landlock_ruleset, landlock_version,

@@ -31,6 +31,8 @@ pub struct Record {
     pub sent_by: AtomicI32,
     /// One futex word for each `process` block: 0 wait, 1 go.
     pub go: [AtomicU32; BLOCKS],
+    /// How often the guard came to each of its verdicts.
+    pub verdicts: [AtomicU32; VERDICTS],
     /// What it is asked.
     pub question: Question,
     /// What the variables hold: descriptors, addresses, ids.
@@ -51,6 +53,10 @@ pub struct Question {
     pub access: AtomicU32,
     /// 1 where the files hold return instructions.
     pub code: AtomicU32,
+    /// 1 where its addresses are not looked at.
+    pub unguarded: AtomicU32,
+    /// Keeps the files aligned.
+    pub padding: AtomicU32,
     /// By number.
     pub files: [QuestionFile; FILES],
 }
@@ -66,6 +72,9 @@ pub struct QuestionFile {
     /// That name, with a zero at its end.
     pub name: [AtomicU8; NAME_BYTES],
 }
+
+/// How many verdicts the guard of a victim has.
+pub const VERDICTS: usize = 7;
 
 /// Bytes of a file's name, the zero at its end included.
 pub const NAME_BYTES: usize = 24;
@@ -128,6 +137,7 @@ impl Record {
         self.sent_signal.store(0, Relaxed);
         self.sent_by.store(0, Relaxed);
         self.go.iter().for_each(|word| word.store(0, Relaxed));
+        self.verdicts.iter().for_each(|count| count.store(0, Relaxed));
         self.values.iter().for_each(|value| value.store(u64::MAX, Relaxed));
         for slot in &self.slots[..steps.min(STEPS)] {
             slot.state.store(SlotState::NotReached as u32, Relaxed);

@@ -71,8 +71,10 @@ fn open(flags: i32) -> Allowed {
 
 fn of_op(op: &Op<'_>) -> Vec<Allowed> {
     match op {
-        Op::System { number, args, then } => {
-            let moved = matches!(then, Then::Remapped { .. }).then(|| call(libc::SYS_mremap, &[]));
+        Op::System { number, args, then, .. } => {
+            // A map that the kernel puts beside the harness is moved.
+            let maps = matches!(then, Then::Mapped { .. } | Then::Remapped { .. });
+            let moved = maps.then(|| call(libc::SYS_mremap, &[]));
             let number = Allowed { number: *number, with: fixed(*number, args) };
             moved.into_iter().chain([number]).collect()
         }

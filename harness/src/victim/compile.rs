@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use nix::libc;
 
+use super::guard::Reach;
 use super::maps::{Descriptors, Maps};
 use super::program::{FileSpec, Op, Operand, Program, Then};
 use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
@@ -28,6 +29,8 @@ pub(super) struct Compiler<'m> {
     processes: Vec<usize>,
     segments: Vec<usize>,
     page: u64,
+    /// There are files or segments of huge pages.
+    huge: bool,
     frames: Vec<Vec<(String, usize)>>,
     variables: Vec<Variable>,
 }
@@ -42,6 +45,7 @@ impl<'m> Compiler<'m> {
             processes: Vec::new(),
             segments: Vec::new(),
             page,
+            huge: false,
             frames: vec![Vec::new()],
             variables: Vec::new(),
         };
@@ -116,6 +120,7 @@ impl<'m> Compiler<'m> {
             }
             Call::Memfd => {
                 let flags = self.flags(args.get(1)) as u32;
+                self.huge |= flags & libc::MFD_HUGETLB != 0;
                 known.file = Some(self.new_file(&args[0], Some(flags)));
                 self.open_file(known.file, None)
             }
@@ -218,6 +223,7 @@ impl<'m> Compiler<'m> {
             }
             Call::Shmget => {
                 known.length = length(1);
+                self.huge |= self.flags(args.get(2)) as i32 & libc::SHM_HUGETLB != 0;
                 libc::SYS_shmget
             }
             Call::Shmat => {
@@ -273,7 +279,12 @@ impl<'m> Compiler<'m> {
             // Before the fork, where a mistake in this table may still be loud.
             other => unreachable!("{} is not the kernel's alone", other.signature().name),
         };
-        Op::System { number, args: operands, then }
+        let segment = match then {
+            Then::Mapped { length, .. } => length,
+            _ => 0,
+        };
+        let reach = Reach::of(call, args, self.page as usize, self.huge, segment);
+        Op::System { number, args: operands, reach, then }
     }
 
     fn operand(&self, arg: &Arg) -> Operand<'m> {

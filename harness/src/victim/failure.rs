@@ -20,9 +20,16 @@ pub enum SetupFailure {
     Death = 7,
     /// The sandbox could not be entered.
     Sandbox = 8,
+    /// An address and a length of the case reach what is not the case's.
+    Guard = 9,
 }
 
 impl SetupFailure {
+    /// Whether the case was stopped from doing what it asks for.
+    pub fn is_refusal(number: u32) -> bool {
+        number == SetupFailure::Guard as u32
+    }
+
     /// What that is, for a person.
     pub fn describe(number: u32) -> &'static str {
         match number {
@@ -34,6 +41,10 @@ impl SetupFailure {
             6 => "waiting for the process of a block",
             7 => "asking to die with the supervisor",
             8 => "entering its sandbox (seccomp, Landlock)",
+            9 => {
+                "reaches memory of the harness; a case may reach its own maps and the free addresses around \
+                 them"
+            }
             _ => "an unknown reason",
         }
     }

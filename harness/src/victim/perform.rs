@@ -6,6 +6,7 @@ use nix::libc;
 
 use super::failure::SetupFailure;
 use super::fill::Fill;
+use super::guard::{Guard, Reach, Verdict};
 use super::probe::{self, Probe, Surroundings};
 use super::program::{Op, Operand, Program, Then};
 use super::question;
@@ -27,6 +28,8 @@ pub(super) struct Victim<'a> {
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
     arena: Arena,
+    guard: Guard,
+    guarded: bool,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
     /// Where the ops of this process end: those of the program, or of its block.
@@ -58,6 +61,8 @@ pub fn run(
         probe: question::probe(record),
         fill: question::fill(record),
         arena,
+        guard: Guard::new(&arena, program.page as usize),
+        guarded: question::guarded(record),
         strangers: [0; BLOCKS],
         end: program.ops.len(),
         in_block: false,
@@ -102,7 +107,7 @@ impl Victim<'_> {
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
         let result = match op {
-            Op::System { number, args, then } => self.system(*number, args, *then),
+            Op::System { number, args, reach, then } => self.system(*number, args, *reach, *then),
             Op::OpenFile { file, reopen } => {
                 let opened = self.open_file(*file, *reopen);
                 opened.inspect(|opened| self.program.descriptors.note(*opened, Some(*file)))
@@ -156,6 +161,7 @@ impl Victim<'_> {
     /// A load or store that the case asks for.
     #[inline(always)]
     fn touch(&self, slot: &Slot, address: usize, width: usize, store: Option<u8>) {
+        self.admit(self.guard.bytes(address, width));
         if let Some(byte) = store {
             return self.child.store(address, width, byte);
         }
@@ -166,6 +172,20 @@ impl Victim<'_> {
         }
     }
 
+    /// Goes on where the guard says so, and ends the process where it does not.
+    #[inline(always)]
+    fn admit(&self, verdict: Verdict) {
+        if !self.guarded {
+            return;
+        }
+        if let Some(count) = self.record.verdicts.get(verdict as usize) {
+            count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+        if verdict == Verdict::Refused {
+            self.give_up(SetupFailure::Guard, 0);
+        }
+    }
+
     fn value(&self, variable: usize) -> u64 {
         self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
     }
@@ -173,9 +193,11 @@ impl Victim<'_> {
     pub(super) fn argument(&self, operand: &Operand) -> usize {
         match operand {
             Operand::Number(number) => *number,
-            Operand::Variable(variable, offset) => {
-                (self.value(*variable) as usize).wrapping_add_signed(*offset)
-            }
+            // MAP_FAILED is no address: it stays what it is, whatever is added to it.
+            Operand::Variable(variable, offset) => match self.value(*variable) {
+                FAILED if self.guarded => FAILED as usize,
+                value => (value as usize).wrapping_add_signed(*offset),
+            },
             Operand::Bytes(bytes) => bytes.as_ptr() as usize,
             Operand::Place => self.arena.place(),
         }
@@ -187,11 +209,15 @@ impl Victim<'_> {
         &mut self,
         number: libc::c_long,
         operands: &[Operand; 6],
+        reach: Reach,
         then: Then,
     ) -> Result<usize, i32> {
         let mut args = [0; 6];
         for (arg, operand) in args.iter_mut().zip(operands) {
             *arg = self.argument(operand);
+        }
+        if !matches!(reach, Reach::Nothing) {
+            self.admit(self.guard.call(reach, &args));
         }
         if matches!(then, Then::Closed) {
             // Also where close(2) fails, Linux has closed it.
@@ -206,34 +232,44 @@ impl Victim<'_> {
                 if hinted && result != self.arena.place() {
                     self.give_up(SetupFailure::Placement, 0);
                 }
-                if hinted {
-                    self.arena.take();
-                }
+                let asked = args[if number == libc::SYS_mmap { 0 } else { 1 }] & !(page - 1);
+                result = self.settle(result, length, asked);
                 let file = offset
                     .and_then(|offset| Some((self.program.descriptors.file_of(args[4])?, offset)));
                 self.program.maps.note(result, length, file);
             }
             Then::Shows { offset, length } => {
-                self.program.maps.show_from(args[0] / page * page, length, offset);
+                self.program.maps.show_from(args[0] & !(page - 1), length, offset);
             }
             Then::Remapped { old, length } => {
-                if !self.arena.holds(result) {
-                    // The kernel chose the place, next to whatever lies there: move it once more.
-                    let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
-                    let to = self.arena.place();
-                    match self.child.call(libc::SYS_mremap, [result, length, length, flags, to, 0])
-                    {
-                        Ok(moved) => result = moved,
-                        Err(errno) => self.give_up(SetupFailure::Placement, errno),
-                    }
-                }
-                if result == self.arena.place() {
-                    self.arena.take();
-                }
+                result = self.settle(result, length, args[0]);
                 self.program.maps.remap(args[0], old, result, length);
             }
         }
         Ok(result)
+    }
+
+    /// Where a new map stays. One that the kernel has put next to whatever lies there is moved to a place of
+    /// its own. One that lies where the case has asked for it stays, or is none of the case's.
+    #[inline(always)]
+    fn settle(&mut self, made: usize, length: usize, asked: usize) -> usize {
+        let mut at = made;
+        if !self.guard.holds(made, length) {
+            if made == asked {
+                self.admit(Verdict::Refused);
+            }
+            self.admit(Verdict::Moved);
+            let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
+            let to = self.arena.place();
+            match self.child.call(libc::SYS_mremap, [made, length, length, flags, to, 0]) {
+                Ok(moved) => at = moved,
+                Err(errno) => self.give_up(SetupFailure::Placement, errno),
+            }
+        }
+        if at == self.arena.place() {
+            self.arena.take();
+        }
+        at
     }
 
     #[inline(always)]
@@ -249,8 +285,9 @@ impl Victim<'_> {
         let mut address = (base as usize).wrapping_add_signed(probe.at as isize);
         if probe.access == Access::Exec {
             // The byte's instruction: where all have the same length, it begins at a multiple of it.
-            address -= address % instruction_bytes();
+            address &= !(instruction_bytes() - 1);
         }
+        self.admit(self.guard.bytes(address, 1));
         let around = Surroundings {
             child: self.child,
             maps: self.program.maps,

@@ -30,8 +30,8 @@ const NO_SWEEP: u64 = u64::MAX;
 /// In the place of a folder: the file has no name.
 const NO_FOLDER: i32 = -1;
 
-/// Writes down what is asked, all but the program.
-pub fn ask(record: &Record, orders: &Orders<'_>) {
+/// Writes down what is asked, all but the program; and that no guard is wanted, see [`super::Guard`].
+pub fn ask(record: &Record, orders: &Orders<'_>, guarded: bool) {
     let question = &record.question;
     let (sweep, access, at) = match orders.probe {
         Some(probe) => (probe.sweep as u64, probe.access as u32, probe.at),
@@ -41,6 +41,7 @@ pub fn ask(record: &Record, orders: &Orders<'_>) {
     question.access.store(access, Relaxed);
     question.at.store(at, Relaxed);
     question.code.store(u32::from(orders.fill == Fill::Code), Relaxed);
+    question.unguarded.store(u32::from(!guarded), Relaxed);
     for (place, file) in question.files.iter().zip(orders.files) {
         place.descriptor.store(file.descriptor, Relaxed);
         place.folder.store(file.name.map_or(NO_FOLDER, |(folder, _)| folder), Relaxed);
@@ -66,6 +67,12 @@ pub(super) fn probe(record: &Record) -> Option<Probe> {
 #[inline(always)]
 pub(super) fn fill(record: &Record) -> Fill {
     if record.question.code.load(Relaxed) == 1 { Fill::Code } else { Fill::Pattern }
+}
+
+/// Addresses are held against what the case may reach: always, but in a debug build that is asked not to.
+#[inline(always)]
+pub(super) fn guarded(record: &Record) -> bool {
+    !cfg!(debug_assertions) || record.question.unguarded.load(Relaxed) == 0
 }
 
 /// The harness's own descriptor of a file.

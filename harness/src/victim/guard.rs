@@ -1,0 +1,365 @@
+//! The one place that every address of a case passes before the kernel or the CPU gets it.
+//!
+//! A victim shares its address space with the harness: program, stack, record, handler. A case that reaches
+//! those could fake its own answer, or make the harness run what it likes. So address and length together
+//! are held against a list of what a case *may* reach (what it may not reach cannot be listed: it differs
+//! from machine to machine): the addresses kept for its maps, those below everything that the process has,
+//! and those that no process has. What is refused is a harness error, never an answer.
+//!
+//! Where the kernel refuses by itself before it looks at any memory, or stops at the first address that is
+//! not mapped, it is asked: its answer is what a case is for.
+//!
+//! The main type is [`Guard`]. Each [`Verdict`] is counted in the record, so that a test can tell which of
+//! them its cases have met (`faultmap run --guard counted`). A debug build can do without the guard
+//! (`--guard off`), to show that the tests find what it keeps away. No case can set either.
+
+use std::ops::Range;
+
+use nix::libc;
+
+use crate::case::{Arg, Call, FlagWord};
+use crate::sys::Arena;
+
+/// The largest huge page that a machine is likely to use: the kernel rounds lengths up to one.
+const HUGE: usize = 1 << 30;
+
+/// What a call does with the addresses that it is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach {
+    /// It is given none; or a hint, which replaces nothing.
+    Nothing,
+    /// It begins at argument `address` and goes on to the first gap at most. Where it must be `aligned`,
+    /// the kernel refuses another address.
+    ToTheGap { address: usize, aligned: bool },
+    /// All of a range, gaps or not; the length is an argument. Where that is `bounded`, the kernel refuses
+    /// a range that is longer than there are addresses.
+    Range { bounded: bool },
+    /// As a bounded `Range`, at this argument, with a length that is rounded up to a multiple of `unit`; an
+    /// address within a page may be rounded `down`.
+    Place { address: usize, down: bool, length: Length, unit: usize },
+    /// A buffer: argument 1 is its address and argument 2 its length.
+    Buffer,
+    /// mremap(2): the old range; and the new one, where that is replaced.
+    Remap,
+}
+
+/// Where the length of a range stands.
+#[derive(Debug, Clone, Copy)]
+pub enum Length {
+    /// In this argument.
+    Argument(usize),
+    /// It is known: so many bytes.
+    Bytes(usize),
+}
+
+/// What the guard says of an address and a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Verdict {
+    /// They lie among the addresses that are kept for the maps of the case.
+    Kept,
+    /// They lie below everything that the process has.
+    Low,
+    /// They lie above what any process has.
+    Beyond,
+    /// The kernel refuses before it looks at memory, or there is nothing to do.
+    Harmless,
+    /// The range goes on, but the kernel stops at the first gap.
+    Stops,
+    /// The kernel has put a map among the harness's own; it was moved.
+    Moved,
+    /// They reach memory of the harness.
+    Refused,
+}
+
+impl Verdict {
+    /// All of them with their names, in the order of their numbers.
+    pub const ALL: [(Verdict, &'static str); VERDICTS] = [
+        (Verdict::Kept, "kept"),
+        (Verdict::Low, "low"),
+        (Verdict::Beyond, "beyond"),
+        (Verdict::Harmless, "harmless"),
+        (Verdict::Stops, "stops at a gap"),
+        (Verdict::Moved, "moved"),
+        (Verdict::Refused, "refused"),
+    ];
+}
+
+/// How many verdicts there are.
+pub const VERDICTS: usize = crate::sys::VERDICTS;
+
+/// What the case may reach. Plain values, on the victim's own stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Guard {
+    kept: (usize, usize),
+    low: usize,
+    beyond: usize,
+    page: usize,
+}
+
+impl Guard {
+    /// The guard of a process with these addresses and pages of `page` bytes.
+    #[inline(always)]
+    pub fn new(arena: &Arena, page: usize) -> Guard {
+        let Range { start, end } = arena.kept();
+        // A gap stays below the program, so that what stops at the first gap stops there.
+        let low = arena.lowest_mapped().saturating_sub(page);
+        Guard { kept: (start, end), low, beyond: arena.beyond(), page }
+    }
+
+    /// Judges a call by its arguments.
+    #[inline(always)]
+    pub fn call(&self, reach: Reach, args: &[usize; 6]) -> Verdict {
+        match reach {
+            Reach::Nothing => Verdict::Harmless,
+            Reach::ToTheGap { address, aligned } => {
+                let at = args.get(address).copied().unwrap_or(0);
+                match self.place(at, at.wrapping_add(1)) {
+                    Verdict::Refused if aligned && self.in_page(at) => Verdict::Harmless,
+                    Verdict::Refused => Verdict::Refused,
+                    _ => Verdict::Stops,
+                }
+            }
+            Reach::Range { bounded } => self.range(args[0], args[1], bounded),
+            Reach::Place { address, down, length, unit } => {
+                let at = args.get(address).copied().unwrap_or(0);
+                let at = if down { at & !(self.page - 1) } else { at };
+                let length = match length {
+                    Length::Argument(index) => args.get(index).copied().unwrap_or(0),
+                    Length::Bytes(bytes) => bytes,
+                };
+                match rounded_up(length, unit) {
+                    Some(length) => self.range(at, length, true),
+                    None => Verdict::Harmless,
+                }
+            }
+            Reach::Buffer if args[2] == 0 => Verdict::Harmless,
+            Reach::Buffer => self.bytes(args[1], args[2]),
+            Reach::Remap => self.remap(args),
+        }
+    }
+
+    /// Judges an access of so many bytes, by the CPU or into a buffer.
+    #[inline(always)]
+    pub fn bytes(&self, address: usize, length: usize) -> Verdict {
+        match address.checked_add(length) {
+            Some(end) => self.place(address, end),
+            None if untagged(address) >= self.beyond => Verdict::Beyond,
+            None => Verdict::Refused,
+        }
+    }
+
+    /// Whether a map of the kernel's choice lies where the case may reach it.
+    #[inline(always)]
+    pub fn holds(&self, address: usize, length: usize) -> bool {
+        let end = address.checked_add(length.max(1));
+        end.is_some_and(|end| matches!(self.place(address, end), Verdict::Kept | Verdict::Low))
+    }
+
+    /// A range of whole pages. A range that wraps around is refused by all calls that take one.
+    #[inline(always)]
+    fn range(&self, start: usize, length: usize, bounded: bool) -> Verdict {
+        if length == 0 || self.in_page(start) {
+            return Verdict::Harmless;
+        }
+        let end = rounded_up(length, self.page);
+        match end.and_then(|length| untagged(start).checked_add(length)) {
+            None => Verdict::Harmless,
+            Some(end) if bounded && end > self.beyond => Verdict::Harmless,
+            Some(end) => self.place(untagged(start), end),
+        }
+    }
+
+    #[inline(always)]
+    fn remap(&self, args: &[usize; 6]) -> Verdict {
+        let [start, old, new, flags, to, _] = *args;
+        let whole = |length: usize| length.wrapping_add(self.page - 1) & !(self.page - 1);
+        let (old, new) = (whole(old), whole(new));
+        if new == 0 || self.in_page(start) {
+            return Verdict::Harmless;
+        }
+        let here = self.place(start, start.wrapping_add(1));
+        let was = match untagged(start).checked_add(old) {
+            _ if here == Verdict::Refused || old == 0 => here,
+            Some(end) if end <= self.beyond => self.place(start, untagged(start).wrapping_add(old)),
+            // Longer than there are addresses: the kernel moves no such map and unmaps no such end of one,
+            // unless it takes the end to begin elsewhere.
+            _ if new >= old || untagged(start).checked_add(new).is_some() => Verdict::Harmless,
+            None | Some(_) => Verdict::Refused,
+        };
+        if was == Verdict::Refused || flags & libc::MREMAP_FIXED as usize == 0 {
+            return was;
+        }
+        match self.range(to, new, true) {
+            Verdict::Refused => Verdict::Refused,
+            _ => was,
+        }
+    }
+
+    /// Where all bytes from one address to another lie.
+    #[inline(always)]
+    fn place(&self, start: usize, end: usize) -> Verdict {
+        let end = end.wrapping_sub(start).wrapping_add(untagged(start));
+        let start = untagged(start);
+        if self.kept.0 <= start && start <= end && end <= self.kept.1 {
+            Verdict::Kept
+        } else if start <= end && end <= self.low {
+            Verdict::Low
+        } else if start >= self.beyond {
+            Verdict::Beyond
+        } else {
+            Verdict::Refused
+        }
+    }
+
+    #[inline(always)]
+    fn in_page(&self, address: usize) -> bool {
+        address & (self.page - 1) != 0
+    }
+}
+
+/// The address that the kernel takes this one for: arm64 ignores the upper byte, in which a tag may stand
+/// (Documentation/arch/arm64/tagged-pointers.rst).
+#[inline(always)]
+fn untagged(address: usize) -> usize {
+    match cfg!(target_arch = "aarch64") {
+        true => ((address << 8) as isize >> 8) as usize,
+        false => address,
+    }
+}
+
+/// The next multiple of `unit`, a power of two; `None` where there is none. A division by it could panic, as
+/// far as the compiler knows.
+#[inline(always)]
+fn rounded_up(length: usize, unit: usize) -> Option<usize> {
+    let mask = unit.wrapping_sub(1);
+    length.checked_add(mask).map(|sum| sum & !mask)
+}
+
+impl Reach {
+    /// What a call of the vocabulary reaches. `huge` says that the case has made memory of huge pages, and
+    /// `segment` is the length of the segment that is attached.
+    pub fn of(call: Call, args: &[Arg], page: usize, huge: bool, segment: usize) -> Reach {
+        let has = |index: usize, flag: i32| {
+            let Some(Arg::Flags(words)) = args.get(index) else { return false };
+            words.iter().fold(0, |all, word| all | FlagWord::value(word)) & i64::from(flag) != 0
+        };
+        let unit = if huge { HUGE } else { page };
+        match call {
+            // An address that is only a hint replaces nothing; where the map comes to lie is looked at then.
+            Call::Mmap if !has(3, libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) => Reach::Nothing,
+            Call::Mmap => {
+                let unit = if has(3, libc::MAP_HUGETLB) { HUGE } else { unit };
+                Reach::Place { address: 0, down: false, length: Length::Argument(1), unit }
+            }
+            Call::Munmap => Reach::Range { bounded: true },
+            // Both skip gaps (madvise(2), msync(2): ENOMEM, after the rest was done).
+            Call::Madvise | Call::Msync => Reach::Range { bounded: false },
+            // These go to where the map at the address begins or ends.
+            Call::Mprotect if has(2, libc::PROT_GROWSDOWN | libc::PROT_GROWSUP) => {
+                Reach::Range { bounded: false }
+            }
+            Call::Mprotect | Call::Mseal => Reach::ToTheGap { address: 0, aligned: true },
+            Call::Mlock | Call::Munlock | Call::RemapFilePages | Call::Shmdt => {
+                Reach::ToTheGap { address: 0, aligned: false }
+            }
+            Call::Mremap => Reach::Remap,
+            // Rounded down with SHM_RND; without an address the arena's place stands there.
+            Call::Shmat => {
+                let (down, length) = (has(2, libc::SHM_RND), Length::Bytes(segment));
+                Reach::Place { address: 1, down, length, unit }
+            }
+            Call::Read | Call::Write => Reach::Buffer,
+            // Neither is given an address by the case.
+            Call::File | Call::Memfd | Call::Dir | Call::Pipe | Call::Devzero | Call::Open => {
+                Reach::Nothing
+            }
+            Call::Ftruncate | Call::Fallocate | Call::Pread | Call::Pwrite => Reach::Nothing,
+            Call::Fsync | Call::Fcntl | Call::Close | Call::Unlink => Reach::Nothing,
+            Call::Shmget | Call::Shmctl => Reach::Nothing,
+            Call::Sigaction | Call::Sigprocmask | Call::Setrlimit | Call::Raise => Reach::Nothing,
+            Call::Pause | Call::Exit => Reach::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 4096;
+    const GUARD: Guard =
+        Guard { kept: (1 << 40, 1 << 41), low: 0x3ff000, beyond: 1 << 47, page: PAGE };
+    const MAP: usize = (1 << 40) + (1 << 30);
+    const FAILED: usize = usize::MAX;
+
+    fn args<const N: usize>(given: [usize; N]) -> [usize; 6] {
+        std::array::from_fn(|index| given.get(index).copied().unwrap_or(0))
+    }
+
+    #[test]
+    fn a_range_is_judged_by_address_and_length_together() {
+        let unmap = Reach::Range { bounded: true };
+        let advise = Reach::Range { bounded: false };
+        for (reach, start, length, verdict) in [
+            (unmap, MAP, PAGE, Verdict::Kept),
+            (unmap, 1 << 40, 1 << 40, Verdict::Kept),
+            (unmap, 1 << 40, (1 << 40) + 1, Verdict::Refused),
+            (unmap, (1 << 40) - PAGE, PAGE, Verdict::Refused),
+            (unmap, 0, 0x3ff000, Verdict::Low),
+            (unmap, PAGE, 0x3ff000, Verdict::Refused),
+            (unmap, MAP, 1 << 52, Verdict::Harmless),
+            (advise, MAP, 1 << 52, Verdict::Refused),
+            (advise, 0, 1 << 52, Verdict::Refused),
+            (advise, MAP, PAGE.wrapping_neg(), Verdict::Harmless),
+            (advise, PAGE.wrapping_neg(), 2 * PAGE, Verdict::Harmless),
+            (advise, 1 << 63, PAGE, Verdict::Beyond),
+            (unmap, 0x400001, PAGE, Verdict::Harmless),
+            (unmap, 0x400000, 0, Verdict::Harmless),
+            (unmap, FAILED, PAGE, Verdict::Harmless),
+        ] {
+            let judged = GUARD.call(reach, &args([start, length]));
+            assert_eq!(judged, verdict, "{start:#x}, {length:#x}");
+        }
+    }
+
+    #[test]
+    fn what_mremap_moves_shrinks_and_replaces_is_judged() {
+        const FIXED: usize = (libc::MREMAP_FIXED | libc::MREMAP_MAYMOVE) as usize;
+        for (old, new, flags, to, verdict) in [
+            (PAGE, PAGE, 0, 0, Verdict::Kept),
+            (1 << 42, PAGE, 0, 0, Verdict::Refused),
+            (1 << 52, PAGE, 0, 0, Verdict::Harmless),
+            (PAGE.wrapping_neg(), PAGE, 0, 0, Verdict::Harmless),
+            // Shrunk by a range that begins below: Linux before 6.17 unmaps it.
+            (PAGE.wrapping_neg(), (1usize << 40).wrapping_neg(), 0, 0, Verdict::Refused),
+            (PAGE, PAGE, FIXED, 0x400000, Verdict::Refused),
+            (PAGE, 0x400000, FIXED, PAGE, Verdict::Refused),
+            (PAGE, PAGE, FIXED, MAP + PAGE, Verdict::Kept),
+            (PAGE, PAGE, 0, 0x400000, Verdict::Kept),
+        ] {
+            let judged = GUARD.call(Reach::Remap, &args([MAP, old, new, flags, to]));
+            assert_eq!(judged, verdict, "{old:#x}, {new:#x}, {flags}, {to:#x}");
+        }
+        assert_eq!(GUARD.call(Reach::Remap, &args([0x400000, 0, PAGE])), Verdict::Refused);
+    }
+
+    #[test]
+    fn a_map_of_huge_pages_is_as_long_as_the_kernel_makes_it() {
+        let place = |unit| {
+            let length = Length::Argument(1);
+            GUARD.call(Reach::Place { address: 0, down: false, length, unit }, &args([0, PAGE]))
+        };
+        assert_eq!(place(PAGE), Verdict::Low);
+        assert_eq!(place(HUGE), Verdict::Refused);
+    }
+
+    #[test]
+    fn an_access_is_judged_by_its_last_byte_too() {
+        assert_eq!(GUARD.bytes(0x3ff000 - 8, 8), Verdict::Low);
+        assert_eq!(GUARD.bytes(0x3ff000 - 7, 8), Verdict::Refused);
+        assert_eq!(GUARD.bytes(0x57b000, 1), Verdict::Refused);
+        assert_eq!(GUARD.bytes((1 << 41) - 1, 1), Verdict::Kept);
+        assert_eq!(GUARD.bytes(FAILED, 2), Verdict::Beyond);
+    }
+}
