@@ -4,79 +4,108 @@
 
 mod command;
 mod marked;
+mod own_process;
 
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
 
 use command::run;
-use marked::{MAP, Marked, refused, segments};
-use rstest::rstest;
+use marked::{MAP, Marked, at_some_timeout, segment_bytes};
+use own_process::{refusal, table, test};
 
 const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);\n";
 
-#[rstest]
-// It hangs: at its deadline it is killed.
-#[case::hangs("pause();", "the child had not ended after 300 ms; killed")]
-#[case::hangs_in_a_block("fork { fork { pause(); } }", "the child had not ended after 300 ms")]
-#[case::hangs_elsewhere("process { pause(); }", "the child had not ended after 300 ms")]
-#[case::blocks_its_signals(
-    "sigprocmask(SIG_BLOCK, SIGTERM); pause();",
-    "had not ended after 300 ms"
-)]
-#[case::ignores_its_signals("sigaction(SIGTERM, SIG_IGN); pause();", "had not ended after 300 ms")]
-// It stops itself.
-#[case::stops_itself("raise(SIGSTOP);", "stopped by a signal and still so after 300 ms; killed")]
-#[case::a_block_stops_itself("fork { raise(SIGSTOP); }", "had not ended after 300 ms")]
-// It ends before its access.
-#[case::exits_early("_exit(0);", "the child exited with 0 before its access")]
-#[case::exits_otherwise("_exit(7);", "the child exited with 7")]
-#[case::exits_in_a_block("fork { _exit(7); }", "")]
-// It sends itself what an access could raise: that is no answer.
-#[case::sends_itself_sigsegv("raise(SIGSEGV);", "SIGSEGV killed the child, and no access")]
-#[case::sends_itself_sigbus("raise(SIGBUS);", "SIGBUS killed the child, and no access")]
-#[case::kills_itself("raise(SIGKILL);", "SIGKILL killed the child, and no access")]
-#[case::sends_itself_sigtrap("raise(SIGTRAP);", "SIGTRAP killed the child, and no access")]
-fn a_case_that_misbehaves(
-    #[case] steps: &str,
-    #[case] says: &str,
-    #[values("default", "strict")] level: &str,
-) {
-    if refused(level) {
-        return;
-    }
+/// Steps, and what is said of them; a child that hangs has so many milliseconds, all others a minute.
+const MISBEHAVING: &[(&str, (&str, &str))] = &[
+    // It hangs: at its deadline it is killed.
+    ("hangs", ("pause();", "the child had not ended after {} ms; killed")),
+    ("hangs_in_a_block", ("fork { fork { pause(); } }", "the child had not ended after {} ms")),
+    ("hangs_elsewhere", ("process { pause(); }", "the child had not ended after {} ms")),
+    (
+        "blocks_its_signals",
+        ("sigprocmask(SIG_BLOCK, SIGTERM); pause();", "had not ended after {} ms"),
+    ),
+    ("ignores_its_signals", ("sigaction(SIGTERM, SIG_IGN); pause();", "had not ended after {} ms")),
+    // It stops itself.
+    ("stops_itself", ("raise(SIGSTOP);", "stopped by a signal and still so after {} ms; killed")),
+    ("a_block_stops_itself", ("fork { raise(SIGSTOP); }", "had not ended after {} ms")),
+    // It ends before its access.
+    ("exits_early", ("_exit(0);", "the child exited with 0 before its access")),
+    ("exits_otherwise", ("_exit(7);", "the child exited with 7")),
+    ("exits_in_a_block", ("fork { _exit(7); }", "")),
+    // It sends itself what an access could raise: that is no answer.
+    ("sends_itself_sigsegv", ("raise(SIGSEGV);", "SIGSEGV killed the child, and no access")),
+    ("sends_itself_sigbus", ("raise(SIGBUS);", "SIGBUS killed the child, and no access")),
+    ("kills_itself", ("raise(SIGKILL);", "SIGKILL killed the child, and no access")),
+    ("sends_itself_sigtrap", ("raise(SIGTRAP);", "SIGTRAP killed the child, and no access")),
+];
+
+fn main() -> ExitCode {
+    let mut tests = vec![
+        test("never_returning_is_an_answer_where_the_case_says_so", never_returns),
+        test("a_child_that_is_stopped_has_not_returned_and_is_no_answer", is_stopped),
+        test("a_case_may_lower_its_own_limits_and_meets_them", lowers_its_own_limits),
+        test("shared_memory_segments_are_removed", shared_memory_segments_are_removed),
+    ];
+    tests.extend(table("a_case_that_misbehaves", MISBEHAVING, |row| misbehaves(row, "default")));
+    let strict = table("a_case_that_misbehaves_in_strict_isolation", MISBEHAVING, |row| {
+        misbehaves(row, "strict")
+    });
+    tests.extend(strict.map(|test| test.unless(refusal::strict_isolation)));
+    let unhandled = [
+        ("blocked", "sigprocmask(SIG_BLOCK, SIGBUS);"),
+        ("ignored", "sigaction(SIGBUS, SIG_IGN);"),
+        ("default_again", "sigaction(SIGBUS, SIG_DFL);"),
+    ];
+    let name = "a_fault_whose_signal_is_not_handled_kills_all_the_same";
+    tests.extend(table(name, &unhandled, kills_all_the_same));
+    own_process::run(tests)
+}
+
+fn misbehaves((steps, says): (&str, &str), level: &str) {
     let marked = Marked::new(&format!("{MAP}{steps}\nsweep(map, read);"));
-    let started = Instant::now();
-    let (code, stdout, stderr) =
-        run(&mut marked.command(&["--timeout", "300", "--isolation", level]));
-    let expected = if says.is_empty() { 0 } else { 3 };
-    assert_eq!(code, Some(expected), "{stdout}{stderr}");
-    assert!(stdout.contains(says), "{stdout}{stderr}");
-    assert!(started.elapsed() < Duration::from_secs(10), "the deadline was 300 ms");
-    marked.nothing_is_left();
+    let told = |timeout: &str| {
+        let ran = run(&mut marked.command(&["--timeout", timeout, "--isolation", level]));
+        marked.nothing_is_left();
+        ran
+    };
+    if says.contains("{} ms") {
+        let hangs = |timeout: u32| {
+            let timeout = timeout.to_string();
+            let (code, stdout, stderr) = told(&timeout);
+            assert_eq!(code, Some(3), "{stdout}{stderr}");
+            stdout.contains(&says.replace("{}", &timeout))
+        };
+        assert!(at_some_timeout(hangs), "never said: {says}");
+    } else {
+        let (code, stdout, stderr) = told("60000");
+        let expected = if says.is_empty() { 0 } else { 3 };
+        assert_eq!(code, Some(expected), "{stdout}{stderr}");
+        assert!(stdout.contains(says), "{stdout}{stderr}");
+    }
 }
 
-#[test]
-fn never_returning_is_an_answer_where_the_case_says_so() {
-    let marked = Marked::new("timeout(200ms);\npause();");
-    let (code, stdout, _) = run(&mut marked.command(&[]));
-    assert_eq!(code, Some(0), "{stdout}");
-    assert!(stdout.contains("pause();  // never returned"), "{stdout}");
-    marked.nothing_is_left();
+fn never_returns() {
+    let answers = |timeout: u32| {
+        let marked = Marked::new(&format!("timeout({timeout}ms);\npause();"));
+        let (code, stdout, _) = run(&mut marked.command(&[]));
+        marked.nothing_is_left();
+        code == Some(0) && stdout.contains("pause();  // never returned")
+    };
+    assert!(at_some_timeout(answers));
 }
 
-#[test]
-fn a_child_that_is_stopped_has_not_returned_and_is_no_answer() {
-    let marked = Marked::new("timeout(200ms);\nraise(SIGSTOP);");
-    let (code, stdout, _) = run(&mut marked.command(&[]));
-    assert_eq!(code, Some(3), "{stdout}");
-    assert!(stdout.contains("stopped by a signal and still so after 200 ms"), "{stdout}");
-    marked.nothing_is_left();
+fn is_stopped() {
+    let is_told = |timeout: u32| {
+        let marked = Marked::new(&format!("timeout({timeout}ms);\nraise(SIGSTOP);"));
+        let (code, stdout, _) = run(&mut marked.command(&[]));
+        marked.nothing_is_left();
+        let says = format!("stopped by a signal and still so after {timeout} ms");
+        code == Some(3) && stdout.contains(&says)
+    };
+    assert!(at_some_timeout(is_told));
 }
 
-#[rstest]
-#[case::blocked("sigprocmask(SIG_BLOCK, SIGBUS);")]
-#[case::ignored("sigaction(SIGBUS, SIG_IGN);")]
-#[case::default_again("sigaction(SIGBUS, SIG_DFL);")]
-fn a_fault_whose_signal_is_not_handled_kills_all_the_same(#[case] steps: &str) {
+fn kills_all_the_same(steps: &str) {
     let marked = Marked::new(&format!("{PAST_EOF}{steps}\nsweep(map, read);"));
     let (code, stdout, _) = run(&mut marked.command(&[]));
     assert_eq!(code, Some(0), "{stdout}");
@@ -84,8 +113,7 @@ fn a_fault_whose_signal_is_not_handled_kills_all_the_same(#[case] steps: &str) {
     marked.nothing_is_left();
 }
 
-#[test]
-fn a_case_may_lower_its_own_limits_and_meets_them() {
+fn lowers_its_own_limits() {
     let marked = Marked::new(
         "setrlimit(RLIMIT_AS, 1000);\n\
          map = mmap(0, 1000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
@@ -96,11 +124,10 @@ fn a_case_may_lower_its_own_limits_and_meets_them() {
     marked.nothing_is_left();
 }
 
-#[test]
 fn shared_memory_segments_are_removed() {
-    let before = segments();
-    let marked = Marked::new("id = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);\nraise(SIGKILL);");
+    let bytes = segment_bytes();
+    let text = format!("id = shmget(IPC_PRIVATE, {bytes}, IPC_CREAT | 0600);\nraise(SIGKILL);");
+    let marked = Marked::new(&text);
     assert_eq!(run(&mut marked.command(&[])).0, Some(3));
-    assert_eq!(segments(), before);
     marked.nothing_is_left();
 }

@@ -1,37 +1,54 @@
 //! Where files cannot live and processes cannot be forked: a clear message and the right exit code.
 
 mod command;
+mod own_process;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use command::{faultmap, run};
+use command::{NOBODY, faultmap, open_to_all, run};
+use own_process::{refusal, test};
 
 const CASE: &str = "fd = file(10000);\nmap = mmap(0, 10000, PROT_READ, MAP_SHARED, fd, 0);\n\
                     sweep(map, read);\n";
-/// An ordinary user for what root is not held to.
-const NOBODY: u32 = 65534;
+const OWN_MOUNTS: &[&str] = &["--user", "--map-root-user", "--mount"];
 
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
-}
-
-/// A reason to be read even where the test passes: the macros of std would be captured.
-fn skip(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
+fn main() -> ExitCode {
+    let mut tests = vec![
+        test("a_folder_that_is_not_there", a_folder_that_is_not_there),
+        test("a_folder_that_is_a_file", a_folder_that_is_a_file),
+        test("a_folder_that_may_not_be_written_to", a_folder_that_may_not_be_written_to),
+        test("no_permission_to_fork", no_permission_to_fork),
+        test("an_ordinary_user_needs_nothing_more", an_ordinary_user_needs_nothing_more),
+        test("nobody_reads_the_output", nobody_reads_the_output),
+        test("output_that_is_lost", output_that_is_lost),
+        test("too_few_descriptors", too_few_descriptors),
+        test("a_limit_on_the_size_of_files", a_limit_on_the_size_of_files),
+        test(
+            "what_the_caller_left_open_is_out_of_reach",
+            what_the_caller_left_open_is_out_of_reach,
+        ),
+        test("the_callers_other_children_live_on", the_callers_other_children_live_on),
+        test("a_snapshot_that_is_no_file", a_snapshot_that_is_no_file),
+        test(
+            "a_file_that_a_killed_run_left_is_cleared_away",
+            a_file_that_a_killed_run_left_is_cleared_away,
+        ),
+    ];
+    for (name, body) in [
+        ("a_full_file_system", a_full_file_system as fn()),
+        ("without_proc_what_needs_it_is_skipped", without_proc_what_needs_it_is_skipped),
+    ] {
+        tests.push(test(name, body).unless(|| refusal::namespaces(OWN_MOUNTS)));
+    }
+    own_process::run(tests)
 }
 
 /// A folder that anyone can look into, with the command and a case in it.
-fn open_to_all() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    // By another process: a file that a thread has open for writing while another thread forks
-    // cannot be executed (execve(2), ETXTBSY).
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_faultmap")).arg(dir.path()).status();
-    assert!(copied.unwrap().success());
+fn folder() -> tempfile::TempDir {
+    let dir = open_to_all(&[]);
     std::fs::write(dir.path().join("it.case"), CASE).unwrap();
     dir
 }
@@ -40,13 +57,12 @@ fn open_to_all() -> tempfile::TempDir {
 fn as_ordinary_user(dir: &Path, line: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", line]).current_dir(dir).env("NO_COLOR", "1");
-    if is_root() {
+    if nix::unistd::geteuid().is_root() {
         command.gid(NOBODY).uid(NOBODY);
     }
     command
 }
 
-#[test]
 fn a_folder_that_is_not_there() {
     let (code, stdout, stderr) =
         run(&mut faultmap(&["run", "notes/map_of_empty_file", "--dir", "/no/such/folder"]));
@@ -55,7 +71,6 @@ fn a_folder_that_is_not_there() {
     assert!(stderr.contains("--dir DIR names another folder"), "{stderr}");
 }
 
-#[test]
 fn a_folder_that_is_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut command = faultmap(&["run", "notes/map_of_empty_file", "--dir"]);
@@ -64,9 +79,8 @@ fn a_folder_that_is_a_file() {
     assert!(stderr.contains("Not a directory"), "{stderr}");
 }
 
-#[test]
 fn a_folder_that_may_not_be_written_to() {
-    let dir = open_to_all();
+    let dir = folder();
     let closed = dir.path().join("closed");
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
@@ -76,23 +90,18 @@ fn a_folder_that_may_not_be_written_to() {
     assert!(stderr.contains("cannot make a file in closed: Permission denied"), "{stderr}");
 }
 
-#[test]
 fn a_full_file_system() {
-    let dir = open_to_all();
+    let dir = folder();
     std::fs::create_dir(dir.path().join("small")).unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     // A mount of its own, in namespaces of its own: as any user, where the machine lets one.
     let unshare = |line: &str| {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", line]);
+        command.args(OWN_MOUNTS).args(["sh", "-c", line]);
         command.current_dir(dir.path()).env("NO_COLOR", "1");
         command
     };
     let mount = "mount -t tmpfs -o size=4k none small";
-    match unshare(mount).output() {
-        Ok(output) if output.status.success() => {}
-        _ => return skip("a_full_file_system", "no mount can be made here"),
-    }
     for (filled, says) in [
         // No room at all: nothing is begun.
         ("head -c 4096 /dev/zero > small/filler", "cannot make a file in small: No space left"),
@@ -106,9 +115,8 @@ fn a_full_file_system() {
     }
 }
 
-#[test]
 fn no_permission_to_fork() {
-    let dir = open_to_all();
+    let dir = folder();
     // bash and others call the limit -u, dash calls it -p.
     let line = "ulimit -u 0 2>/dev/null || ulimit -p 0; exec ./faultmap show it.case";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
@@ -117,14 +125,13 @@ fn no_permission_to_fork() {
     assert!(stdout.contains("see `ulimit -u`"), "{stdout}");
 }
 
-#[test]
 fn an_ordinary_user_needs_nothing_more() {
     // Victims that look at their own memory, too: those of an ordinary user may, where they are not hidden.
     const EVERY_ACCESS: &str = "fd = file(100);
         again = open(fd, O_RDWR);
         map = mmap(0, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, again, 0);
         sweep(map, read, write, exec, copy_from_user, copy_to_user);";
-    let dir = open_to_all();
+    let dir = folder();
     std::fs::write(dir.path().join("it.case"), EVERY_ACCESS).unwrap();
     let line = "exec ./faultmap show it.case --memfd";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
@@ -138,7 +145,6 @@ fn an_ordinary_user_needs_nothing_more() {
     assert_eq!(untimed(&stdout), untimed(&run(&mut as_whoever_tests).1));
 }
 
-#[test]
 fn nobody_reads_the_output() {
     let bin = env!("CARGO_BIN_EXE_faultmap");
     let line = format!("{{ {bin} run --jobs 1; echo code $? >&2; }} | head -n 1");
@@ -147,7 +153,6 @@ fn nobody_reads_the_output() {
     assert_eq!((stdout.lines().count(), stderr.as_str()), (1, "code 0\n"));
 }
 
-#[test]
 fn output_that_is_lost() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     for arguments in [&["list"][..], &["run", "notes/map_of_empty_file", "--json"]] {
@@ -158,7 +163,6 @@ fn output_that_is_lost() {
     }
 }
 
-#[test]
 fn too_few_descriptors() {
     let limited = |most: u32| {
         let bin = env!("CARGO_BIN_EXE_faultmap");
@@ -181,9 +185,8 @@ fn too_few_descriptors() {
     }
 }
 
-#[test]
 fn a_limit_on_the_size_of_files() {
-    let dir = open_to_all();
+    let dir = folder();
     let mut command = Command::new("sh");
     let line = "ulimit -f 1; exec ./faultmap show it.case";
     let (code, stdout, _) = run(command.args(["-c", line]).current_dir(dir.path()));
@@ -192,10 +195,9 @@ fn a_limit_on_the_size_of_files() {
     assert!(stdout.contains("File too large"), "{stdout}");
 }
 
-#[test]
 fn what_the_caller_left_open_is_out_of_reach() {
     // A case may name descriptor 99, because nothing can be open there.
-    let dir = open_to_all();
+    let dir = folder();
     let text = "ftruncate(99, 0);\nfd = file(10, O_RDWR | O_TRUNC);\n";
     std::fs::write(dir.path().join("it.case"), text).unwrap();
     std::fs::write(dir.path().join("important"), "important").unwrap();
@@ -207,10 +209,9 @@ fn what_the_caller_left_open_is_out_of_reach() {
     assert!(stdout.contains("ftruncate(99, 0);  // = -1 EBADF"), "{stdout}");
 }
 
-#[test]
 fn the_callers_other_children_live_on() {
-    let dir = open_to_all();
-    let line = "sleep 30 >/dev/null 2>&1 & echo $!; exec ./faultmap show it.case --jobs 1";
+    let dir = folder();
+    let line = "sleep 600 >/dev/null 2>&1 & echo $!; exec ./faultmap show it.case --jobs 1";
     let mut command = Command::new("sh");
     let (code, stdout, stderr) =
         run(command.args(["-c", line]).current_dir(dir.path()).stderr(std::process::Stdio::null()));
@@ -222,16 +223,12 @@ fn the_callers_other_children_live_on() {
     nix::sys::signal::kill(sleeper, nix::sys::signal::Signal::SIGKILL).expect("it can be killed");
 }
 
-#[test]
 fn without_proc_what_needs_it_is_skipped() {
     let unshare = |line: &str| {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", line]);
+        command.args(OWN_MOUNTS).args(["sh", "-c", line]);
         run(command.current_dir(command::root()).env("NO_COLOR", "1"))
     };
-    if unshare("mount -t tmpfs none /proc").0 != Some(0) {
-        return skip("without_proc_what_needs_it_is_skipped", "no mount can be made here");
-    }
     let bin = env!("CARGO_BIN_EXE_faultmap");
     let (code, stdout, stderr) = unshare(&format!("mount -t tmpfs none /proc && exec {bin} run"));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
@@ -240,9 +237,8 @@ fn without_proc_what_needs_it_is_skipped() {
     assert!(stdout.contains(" 0 harness errors; "), "{stdout}");
 }
 
-#[test]
 fn a_snapshot_that_is_no_file() {
-    let dir = open_to_all();
+    let dir = folder();
     std::fs::create_dir_all(dir.path().join("cases")).unwrap();
     std::fs::create_dir_all(dir.path().join("snapshots/it.snap")).unwrap();
     std::fs::rename(dir.path().join("it.case"), dir.path().join("cases/it.case")).unwrap();
@@ -252,9 +248,8 @@ fn a_snapshot_that_is_no_file() {
     assert!(stdout.contains("is no regular file"), "{stdout}{stderr}");
 }
 
-#[test]
 fn a_file_that_a_killed_run_left_is_cleared_away() {
-    let dir = open_to_all();
+    let dir = folder();
     std::fs::create_dir(dir.path().join("files")).unwrap();
     let stale = dir.path().join("files/.faultmap-stale");
     let used = dir.path().join("files/.faultmap-used");

@@ -2,24 +2,43 @@
 //! cannot reach is in shut_in.rs.
 
 mod command;
+mod own_process;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-use command::{allows_strict, faultmap, root, run, show};
-use rstest::rstest;
+use command::{NOBODY, faultmap, open_to_all, root, run, show};
+use own_process::{Test, refusal, table, test};
 use serde_json::Value;
 
 const STRICT: [&str; 2] = ["--isolation", "strict"];
-/// An ordinary user, where root runs the tests.
-const NOBODY: u32 = 65534;
+const PLACES: &[(&str, &[&str])] = &[("on_disk", &[]), ("on_memfds", &["--memfd"])];
+/// Relative, with dots, through a link: the folder is found again below the new root.
+const NAMES: &[(&str, &str)] = &[
+    ("relative", "files"),
+    ("dots", "./other/../files"),
+    ("link", "link"),
+    ("from_outside", "other/../../here/files"),
+];
 
-/// A reason to be read even where the test passes: the macros of std would be captured.
-fn skip(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
+fn main() -> ExitCode {
+    let strict = |test: Test| test.unless(refusal::strict_isolation);
+    let as_root = |test: Test| strict(test).unless(refusal::other_users);
+    let mut tests = vec![
+        strict(test("one_probe_and_the_words_to_repeat_it", one_probe)),
+        as_root(test("every_case_is_as_its_snapshot_for_an_ordinary_user", ordinary_user)),
+        as_root(test("what_root_alone_may_do_is_skipped", what_root_alone_may_do)),
+        as_root(test("a_folder_of_somebody_else", a_folder_of_somebody_else)),
+    ];
+    tests.extend(table("every_case_is_as_its_snapshot", PLACES, every_case).map(strict));
+    tests.extend(table("a_folder_by_any_name", NAMES, a_folder_by_any_name).map(strict));
+    for refusing in REFUSING {
+        let name = format!("where_it_is_refused_every_case_is_skipped::{}", refusing.how);
+        let test = test(name, || refusing.skips_every_case());
+        tests.push(test.unless(|| refusing.cannot_be_made()));
+    }
+    own_process::run(tests)
 }
 
 /// Every line that `run --json` prints.
@@ -45,34 +64,12 @@ fn all_agree((code, stdout, stderr): (Option<i32>, String, String)) {
     }
 }
 
-#[rstest]
-#[case::on_disk(&[])]
-#[case::on_memfds(&["--memfd"])]
-fn every_case_is_as_its_snapshot(#[case] place: &[&str]) {
-    if !allows_strict() {
-        return skip("every_case_is_as_its_snapshot", "this machine refuses strict isolation");
-    }
+fn every_case(place: &[&str]) {
     all_agree(run(faultmap(&["run", "--json"]).args(STRICT).args(place)));
 }
 
-/// A folder that anyone can look into, with the command, all cases and their snapshots in it.
-fn open_to_all() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    // By another process, see places.rs.
-    let mut copy = Command::new("cp");
-    copy.args(["-r", env!("CARGO_BIN_EXE_faultmap"), "cases", "snapshots"]).arg(dir.path());
-    assert!(copy.current_dir(root()).status().unwrap().success());
-    dir
-}
-
-#[test]
-fn every_case_is_as_its_snapshot_for_an_ordinary_user() {
-    if !allows_strict() || !nix::unistd::geteuid().is_root() {
-        let reason = "root runs it, where strict isolation is allowed";
-        return skip("every_case_is_as_its_snapshot_for_an_ordinary_user", reason);
-    }
-    let dir = open_to_all();
+fn ordinary_user() {
+    let dir = open_to_all(&["cases", "snapshots"]);
     let files = dir.path().join("files");
     std::fs::create_dir(&files).unwrap();
     std::os::unix::fs::chown(&files, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -81,14 +78,7 @@ fn every_case_is_as_its_snapshot_for_an_ordinary_user() {
     all_agree(run(command.gid(NOBODY).uid(NOBODY)));
 }
 
-#[test]
-fn one_probe_and_the_words_to_repeat_it() {
-    if !allows_strict() {
-        return skip(
-            "one_probe_and_the_words_to_repeat_it",
-            "this machine refuses strict isolation",
-        );
-    }
+fn one_probe() {
     let text =
         "fd = file(100); map = mmap(0, 100, PROT_READ, MAP_SHARED, fd, 0); sweep(map, read);";
     let at = ["--access", "read", "--at", "PAGE", "--isolation", "strict"];
@@ -104,12 +94,7 @@ fn one_probe_and_the_words_to_repeat_it() {
     );
 }
 
-#[test]
-fn what_root_alone_may_do_is_skipped() {
-    if !allows_strict() || !nix::unistd::geteuid().is_root() {
-        let reason = "root runs it, where strict isolation is allowed";
-        return skip("what_root_alone_may_do_is_skipped", reason);
-    }
+fn what_root_alone_may_do() {
     let text = "requires(root);\nfd = file(1);";
     assert_eq!(show(text, &[]).0, Some(0));
     let (code, stdout, _) = show(text, &STRICT);
@@ -120,83 +105,91 @@ fn what_root_alone_may_do_is_skipped() {
     );
 }
 
-/// A shell line in a user namespace, in which this user is root.
-fn as_root_of_a_namespace(options: &[&str], line: &str) -> Option<Command> {
-    let shell = |line: &str| {
+/// A namespace that refuses strict isolation.
+struct Refusing {
+    how: &'static str,
+    /// Options of unshare(1) beside --user.
+    options: &'static [&'static str],
+    /// A shell line that prepares it.
+    setup: &'static str,
+    reason: &'static str,
+}
+
+const REFUSING: &[Refusing] = &[
+    Refusing {
+        how: "by_a_limit",
+        options: &["--map-root-user"],
+        setup: "echo 0 > /proc/sys/user/max_user_namespaces",
+        reason: "user, pid, mount and IPC namespaces cannot be made: No space left on device \
+                 (os error 28); see the limits in /proc/sys/user",
+    },
+    // As the seccomp profile of a container: here, because this user is nobody (user_namespaces(7)).
+    Refusing {
+        how: "by_permission",
+        options: &[],
+        setup: "true",
+        reason: "user, pid, mount and IPC namespaces cannot be made: Operation not permitted \
+                 (os error 1); the seccomp profile of a container",
+    },
+    // A container hides parts of /proc: nobody may mount it once more, and see them. One that is mounted
+    // elsewhere, and shows them, would do as well (mount_too_revealing() in fs/namespace.c).
+    Refusing {
+        how: "by_a_hidden_proc",
+        options: &["--map-root-user", "--mount"],
+        setup: "while read -r _ _ _ root at rest; do
+                    case \"$root $rest\" in
+                        \"/ \"*\" - proc \"*) mount -t tmpfs none \"$at/sys\" || exit 1;;
+                    esac
+                done < /proc/self/mountinfo",
+        reason: "cannot mount a /proc of its own: Operation not permitted",
+    },
+];
+
+impl Refusing {
+    /// A shell line in there, with the command as $0.
+    fn shell(&self, line: &str) -> Command {
         let mut command = Command::new("unshare");
-        command.arg("--user").args(options).args(["sh", "-c", line]).arg(command::BIN);
+        let line = format!("{}\n{line}", self.setup);
+        command.arg("--user").args(self.options).args(["sh", "-ec", &line]).arg(command::BIN);
         command.current_dir(root()).env("NO_COLOR", "1");
         command
-    };
-    let setup = line.split("exec").next().unwrap_or_default();
-    (run(&mut shell(&format!("{setup} true"))).0 == Some(0)).then(|| shell(line))
-}
-
-#[rstest]
-// None are left.
-#[case::by_a_limit(
-    &["--map-root-user"], "echo 0 > /proc/sys/user/max_user_namespaces;",
-    "user, pid, mount and IPC namespaces cannot be made: No space left on device (os error 28); \
-     see the limits in /proc/sys/user"
-)]
-// As the seccomp profile of a container: here, because this user is nobody (user_namespaces(7)).
-#[case::by_permission(
-    &[], "",
-    "user, pid, mount and IPC namespaces cannot be made: Operation not permitted (os error 1); the seccomp \
-     profile of a container"
-)]
-// A container hides parts of /proc: nobody may mount it once more, and see them.
-#[case::by_a_hidden_proc(
-    &["--map-root-user", "--mount"], "mount -t tmpfs none /proc/sys;",
-    "cannot mount a /proc of its own: Operation not permitted"
-)]
-fn where_it_is_refused_every_case_is_skipped_with_the_reason(
-    #[case] options: &[&str],
-    #[case] setup: &str,
-    #[case] reason: &str,
-) {
-    const TEST: &str = "where_it_is_refused_every_case_is_skipped_with_the_reason";
-    let memfd = "--memfd --isolation strict";
-    let line = format!("{setup} exec \"$0\" run notes --json {memfd}");
-    let Some(mut command) = as_root_of_a_namespace(options, &line) else {
-        return skip(TEST, "no such namespace can be made here");
-    };
-    let (code, stdout, stderr) = run(&mut command);
-    assert_eq!(code, Some(4), "{stdout}{stderr}");
-    for line in lines(&stdout) {
-        assert_eq!((&line["verdict"], &line["probes"]), (&"skipped".into(), &0.into()), "{line}");
-        let told = line["reason"].as_str().unwrap_or_default();
-        assert!(told.starts_with(&format!("isolation strict: {reason}")), "{line}");
     }
-    // One probe, and the search.
-    for (rest, quiet) in [
-        (format!("show notes/map_of_empty_file --access read --at 0 {memfd}"), false),
-        (format!("explore --count 1 {memfd}"), true),
-    ] {
-        let line = format!("{setup} exec \"$0\" {rest}");
-        let Some(mut command) = as_root_of_a_namespace(options, &line) else { continue };
-        let (code, stdout, stderr) = run(&mut command);
+
+    fn cannot_be_made(&self) -> Option<String> {
+        let (code, _, stderr) = run(&mut self.shell("true"));
+        (code != Some(0)).then(|| format!("no such namespace can be made here: {}", stderr.trim()))
+    }
+
+    fn skips_every_case(&self) {
+        let faultmap = |words: &str| run(&mut self.shell(&format!("exec \"$0\" {words} --memfd")));
+        let (code, stdout, stderr) = faultmap("run notes --json --isolation strict");
         assert_eq!(code, Some(4), "{stdout}{stderr}");
-        assert_eq!(stdout.is_empty(), quiet, "{stdout}");
-        assert!(format!("{stdout}{stderr}").contains(reason), "{stdout}{stderr}");
-    }
-    // What needs none of it goes on.
-    let line = format!("{setup} exec \"$0\" show notes/map_of_empty_file --memfd");
-    if let Some(mut command) = as_root_of_a_namespace(options, &line) {
-        assert_eq!(run(&mut command).0, Some(0));
+        for line in lines(&stdout) {
+            assert_eq!(
+                (&line["verdict"], &line["probes"]),
+                (&"skipped".into(), &0.into()),
+                "{line}"
+            );
+            let told = line["reason"].as_str().unwrap_or_default();
+            assert!(told.starts_with(&format!("isolation strict: {}", self.reason)), "{line}");
+        }
+        // One probe, and the search.
+        for (words, quiet) in [
+            ("show notes/map_of_empty_file --access read --at 0 --isolation strict", false),
+            ("explore --count 1 --isolation strict", true),
+        ] {
+            let (code, stdout, stderr) = faultmap(words);
+            assert_eq!(code, Some(4), "{stdout}{stderr}");
+            assert_eq!(stdout.is_empty(), quiet, "{stdout}");
+            assert!(format!("{stdout}{stderr}").contains(self.reason), "{stdout}{stderr}");
+        }
+        // What needs none of it goes on.
+        let (code, stdout, stderr) = faultmap("show notes/map_of_empty_file");
+        assert_eq!(code, Some(0), "{stdout}{stderr}");
     }
 }
 
-/// Relative, with dots, through a link: the folder is found again below the new root.
-#[rstest]
-#[case("files")]
-#[case("./other/../files")]
-#[case("link")]
-#[case("other/../../here/files")]
-fn a_folder_by_any_name(#[case] name: &str) {
-    if !allows_strict() {
-        return skip("a_folder_by_any_name", "this machine refuses strict isolation");
-    }
+fn a_folder_by_any_name(name: &str) {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().join("here");
     for folder in ["files", "other"] {
@@ -217,12 +210,7 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).unwrap().next().is_none()
 }
 
-#[test]
 fn a_folder_of_somebody_else() {
-    if !allows_strict() || !nix::unistd::geteuid().is_root() {
-        let reason = "root runs it, where strict isolation is allowed";
-        return skip("a_folder_of_somebody_else", reason);
-    }
     // Root may write there, but not root of a user namespace that knows no other user.
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();

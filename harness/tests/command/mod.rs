@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -27,19 +28,20 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), text(&stdout), text(&stderr))
 }
 
-/// Whether this machine allows what `--isolation strict` is made of, as another program finds.
-pub fn allows_strict() -> bool {
-    let mut command = Command::new("unshare");
-    command.args([
-        "--user",
-        "--map-current-user",
-        "--pid",
-        "--fork",
-        "--ipc",
-        "--mount-proc",
-        "true",
-    ]);
-    command.output().is_ok_and(|output| output.status.success())
+/// An ordinary user, where root runs the tests.
+pub const NOBODY: u32 = 65534;
+
+/// A folder that anyone can look into, with the command and these of the project's folders in it.
+pub fn open_to_all(folders: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), open).expect("it is our own");
+    // By another process: a file that a thread has open for writing while another thread forks
+    // cannot be executed (execve(2), ETXTBSY).
+    let mut copy = Command::new("cp");
+    copy.arg("-r").arg(BIN).args(folders).arg(dir.path()).current_dir(root());
+    assert!(copy.status().expect("cp(1)").success());
+    dir
 }
 
 /// A folder with this text in `it.case`, and the path of that file.

@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 pub mod children;
+pub mod refusal;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -55,14 +56,18 @@ pub fn test(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Te
 
 /// A test for each row of a table, with the word of the row behind the name.
 pub fn table<Row: Copy + Send + 'static>(
-    name: &str,
-    rows: &[(&str, Row)],
-    body: fn(Row),
-) -> Vec<Test> {
-    rows.iter().map(|&(word, row)| test(format!("{name}::{word}"), move || body(row))).collect()
+    name: &'static str,
+    rows: &[(&'static str, Row)],
+    body: impl Fn(Row) + Copy + Send + 'static,
+) -> impl Iterator<Item = Test> {
+    rows.iter().map(move |&(word, row)| test(format!("{name}::{word}"), move || body(row)))
 }
 
 impl Test {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The test is ignored, with the reason, where this gives one.
     pub fn unless(mut self, refusal: impl Fn() -> Option<String> + Send + 'static) -> Test {
         self.refusals.push(Box::new(refusal));
@@ -88,7 +93,7 @@ impl Test {
     }
 
     fn refused(&self) -> Option<String> {
-        let inside = (!self.namespaces.is_empty()).then(|| no_namespaces(self.namespaces));
+        let inside = (!self.namespaces.is_empty()).then(|| refusal::namespaces(self.namespaces));
         let refused = inside.flatten();
         let refused = refused.or_else(|| self.refusals.iter().find_map(|refusal| refusal()));
         refused.or_else(|| self.trial.and_then(|_| tried(&self.name)))
@@ -162,17 +167,6 @@ fn tried(name: &str) -> Option<String> {
     let output = Command::new(program).args([TRY, name]).output().expect("it can be started");
     assert!(output.status.success(), "{output:?}");
     Some(String::from_utf8_lossy(&output.stdout).into_owned()).filter(|reason| !reason.is_empty())
-}
-
-/// The reason for which this machine refuses such namespaces, as unshare(1) finds.
-pub fn no_namespaces(options: &[&str]) -> Option<String> {
-    let output = Command::new("unshare").args(options).arg("true").output();
-    let reason = match output {
-        Ok(output) if output.status.success() => return None,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => format!("cannot run unshare(1): {error}"),
-    };
-    Some(format!("this machine refuses {}: {reason}", options.join(" ")))
 }
 
 /// Waits for a process. One that hangs is killed, and has no status.

@@ -3,24 +3,18 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use faultmap::supervise::children;
-use rustix::process::{WaitId, WaitIdOptions, waitid};
-
 use super::mix::Mix;
+use super::own_process::children::{bury, own_children};
 use super::own_process::is_inside;
-
-/// Orphans of any run become children of this process.
-pub fn adopt_orphans() {
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux 3.4");
-}
 
 /// Afterwards nobody of the run may be there. One that was ended in the middle has a while for it.
 pub fn bury_adopted(killed: bool, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(if killed { 60 } else { 0 });
     loop {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        while killed && matches!(waitid(WaitId::All, options), Ok(Some(_))) {}
-        let left = children();
+        if killed {
+            bury();
+        }
+        let left = own_children();
         if left.is_empty() {
             return;
         }

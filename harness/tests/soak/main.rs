@@ -26,9 +26,10 @@ mod own_process;
 use std::process::{ExitCode, Stdio};
 
 use account::Account;
-use leftovers::{Leftovers, adopt_orphans, bury_adopted};
+use leftovers::{Leftovers, bury_adopted};
 use mix::Mix;
-use own_process::{no_namespaces, test};
+use own_process::children::adopt_orphans;
+use own_process::{refusal, test};
 use random::Random;
 use trouble::Trouble;
 
@@ -47,7 +48,7 @@ fn own_namespaces() -> &'static [&'static str] {
         true => &["--mount", "--ipc"],
         false => &["--user", "--map-current-user", "--mount", "--ipc"],
     };
-    if no_namespaces(own).is_none() { own } else { &[] }
+    if refusal::namespaces(own).is_none() { own } else { &[] }
 }
 
 /// The number in a variable of the environment, or another one.

@@ -9,12 +9,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::account::{Line, Lines, lines};
-use super::command::{self, allows_strict};
+use super::command::{NOBODY, open_to_all};
+use super::own_process::refusal;
 use super::random::Random;
 use super::trouble::Limits;
 
-/// An ordinary user, where root runs the tests.
-pub const NOBODY: u32 = 65534;
 /// How long a child may take, in milliseconds. In trouble a child that hangs costs as much in each run, and
 /// one that is only late is lost; in a quiet run none is lost but the hostile ones.
 const IN_TROUBLE: &str = "500";
@@ -52,18 +51,12 @@ pub enum Setting {
 
 impl Setting {
     /// Why there is none; `None` where there is.
-    pub fn refused(self) -> Option<&'static str> {
-        let root = nix::unistd::geteuid().is_root();
+    pub fn refused(self) -> Option<String> {
         match self {
             Setting::Folder | Setting::Memfd => None,
-            Setting::Strict => (!allows_strict()).then_some("strict isolation is refused"),
-            Setting::Nobody => (!root).then_some("only root can be another user"),
-            Setting::Tmpfs(_) => {
-                let options = ["--user", "--map-root-user", "--mount", "true"];
-                let made = Command::new("unshare").args(options).output();
-                let made = made.is_ok_and(|output| output.status.success());
-                (!made).then_some("no tmpfs can be mounted in a user namespace")
-            }
+            Setting::Strict => refusal::strict_isolation(),
+            Setting::Nobody => refusal::other_users(),
+            Setting::Tmpfs(_) => refusal::namespaces(&["--user", "--map-root-user", "--mount"]),
         }
     }
 }
@@ -79,15 +72,7 @@ pub struct Output(PathBuf);
 
 impl Mix {
     pub fn new() -> Mix {
-        let dir = tempfile::tempdir().expect("a folder for temporary files");
-        let open = |path: &str, mode| {
-            let path = dir.path().join(path);
-            std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is our own");
-        };
-        // By another process, see places.rs.
-        let mut copy = Command::new("cp");
-        copy.args(["-r", command::BIN, "cases", "snapshots"]).arg(dir.path());
-        assert!(copy.current_dir(command::root()).status().expect("cp(1)").success());
+        let dir = open_to_all(&["cases", "snapshots"]);
         for (id, steps) in HOSTILE {
             let map =
                 "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);";
@@ -96,9 +81,9 @@ impl Mix {
             let text = format!("// {id}\n{map}\n{steps}\n");
             std::fs::write(path, text).expect("it can be written");
         }
-        std::fs::create_dir(dir.path().join("files")).expect("it is new");
-        open("", 0o755);
-        open("files", 0o777);
+        let files = dir.path().join("files");
+        std::fs::create_dir(&files).expect("it is new");
+        std::fs::set_permissions(files, Permissions::from_mode(0o777)).expect("it is our own");
         Mix { dir, quiet: RefCell::default() }
     }
 

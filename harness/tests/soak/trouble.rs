@@ -8,6 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
 use super::mix::Setting;
+use super::own_process::children::{children_of, offspring};
 use super::random::Random;
 
 /// One kind of it a run.
@@ -97,8 +98,8 @@ impl Trouble {
             Err(error) => Some(format!("no control group can be made: {error}")),
         };
         match self {
-            FullDisk => Setting::Tmpfs(1).refused().map(str::to_owned),
-            FewProcesses => Setting::Nobody.refused().map(str::to_owned),
+            FullDisk => Setting::Tmpfs(1).refused(),
+            FewProcesses => Setting::Nobody.refused(),
             FewPids => group(&PIDS),
             LittleMemory => group(&MEMORY),
             ClockJumps if !root => Some("only root can set the clock".to_owned()),
@@ -271,21 +272,4 @@ fn signal_one(all: &[Pid], controller: Pid, signal: Signal, random: &mut Random)
     let chosen = random.of(all);
     let Ok(descriptor) = pidfd_open(chosen, PidfdFlags::empty()) else { return false };
     offspring(controller).contains(&chosen) && pidfd_send_signal(descriptor, signal).is_ok()
-}
-
-fn children_of(parent: Pid) -> Vec<Pid> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.split_whitespace().filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw)).collect()
-}
-
-/// Children, their children, and so on.
-fn offspring(parent: Pid) -> Vec<Pid> {
-    let mut all = children_of(parent);
-    let mut next = 0;
-    while next < all.len() {
-        all.extend(children_of(all[next]));
-        next += 1;
-    }
-    all
 }

@@ -1,0 +1,28 @@
+//! What a machine may refuse a test: each gives the reason, or `None` where it is allowed.
+
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// For namespaces, to which options of unshare(1) lead.
+pub fn namespaces(options: &[&str]) -> Option<String> {
+    let output = Command::new("unshare").args(options).arg("true").output();
+    let reason = match output {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => format!("cannot run unshare(1): {error}"),
+    };
+    Some(format!("this machine refuses {}: {reason}", options.join(" ")))
+}
+
+/// For what `--isolation strict` is made of, as another program finds.
+pub fn strict_isolation() -> Option<String> {
+    const OPTIONS: [&str; 6] =
+        ["--user", "--map-current-user", "--pid", "--fork", "--ipc", "--mount-proc"];
+    static REFUSED: LazyLock<Option<String>> = LazyLock::new(|| namespaces(&OPTIONS));
+    REFUSED.clone()
+}
+
+/// For what root alone may do.
+pub fn other_users() -> Option<String> {
+    (!nix::unistd::geteuid().is_root()).then(|| "only root can be another user".to_owned())
+}
