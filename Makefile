@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test review bench fuzz soak explore lint ci
+.PHONY: help cases test busy review bench fuzz soak explore lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -8,8 +8,11 @@ help: ## this list
 cases: ## run every case and print its picture, compared with snapshots/
 	cargo run -- run
 
-test: ## every case on three backings, and the tests of the harness itself
+test: ## every case on three places, and the tests of the harness itself
 	cargo test
+
+busy: ## the tests, ten times beside neighbours who load the machine and use what is everybody's
+	harness/tests/busy_neighbour.sh 10 cargo test
 
 review: ## look at changed pictures one by one, and accept or reject them
 	cargo insta test --review --test cases

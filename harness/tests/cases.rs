@@ -10,6 +10,7 @@ mod command;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -124,7 +125,9 @@ impl Measured {
             return Err(failures.into());
         }
         for (place, reason) in &skipped {
-            eprintln!("skipped: {id} ({place:?}): {reason}");
+            // In one piece, between the lines of others.
+            let line = format!("skipped: {id} ({place:?}): {reason}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
         }
         match &skipped[..] {
             [(_, reason), ..] if skipped.len() == Place::ALL.len() => {

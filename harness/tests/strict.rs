@@ -8,8 +8,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use command::{NOBODY, faultmap, open_to_all, root, run, show};
-use own_process::{Test, refusal, table, test};
+use command::{faultmap, open_to_all, root, run, show};
+use own_process::refusal::{self, NOBODY};
+use own_process::{Test, table, test};
 use serde_json::Value;
 
 const STRICT: [&str; 2] = ["--isolation", "strict"];
@@ -24,7 +25,8 @@ const NAMES: &[(&str, &str)] = &[
 
 fn main() -> ExitCode {
     let strict = |test: Test| test.unless(refusal::strict_isolation);
-    let as_root = |test: Test| strict(test).unless(refusal::other_users);
+    let as_root =
+        |test: Test| strict(test.unless(refusal::other_users).unless(refusal::ordinary_user));
     let mut tests = vec![
         strict(test("one_probe_and_the_words_to_repeat_it", one_probe)),
         as_root(test("every_case_is_as_its_snapshot_for_an_ordinary_user", ordinary_user)),

@@ -28,9 +28,6 @@ pub fn run(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), text(&stdout), text(&stderr))
 }
 
-/// An ordinary user, where root runs the tests.
-pub const NOBODY: u32 = 65534;
-
 /// A folder that anyone can look into, with the command and these of the project's folders in it.
 pub fn open_to_all(folders: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder for temporary files");

@@ -1,7 +1,11 @@
 //! What a machine may refuse a test: each gives the reason, or `None` where it is allowed.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::LazyLock;
+
+/// An ordinary user, where root runs the tests.
+pub const NOBODY: u32 = 65534;
 
 /// For namespaces, to which options of unshare(1) lead.
 pub fn namespaces(options: &[&str]) -> Option<String> {
@@ -22,7 +26,15 @@ pub fn strict_isolation() -> Option<String> {
     REFUSED.clone()
 }
 
-/// For what root alone may do.
+/// For what root alone may do: to be another user.
 pub fn other_users() -> Option<String> {
     (!nix::unistd::geteuid().is_root()).then(|| "only root can be another user".to_owned())
+}
+
+/// For what an ordinary user does: root of a namespace may know none (user_namespaces(7)).
+pub fn ordinary_user() -> Option<String> {
+    let mut command = Command::new("true");
+    command.gid(NOBODY).uid(NOBODY);
+    let error = command.status().err().filter(|_| other_users().is_none())?;
+    Some(format!("root cannot be user {NOBODY} here: {error}"))
 }

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::account::{Line, Lines, lines};
-use super::command::{NOBODY, open_to_all};
-use super::own_process::refusal;
+use super::command::open_to_all;
+use super::own_process::refusal::{self, NOBODY};
 use super::random::Random;
 use super::trouble::Limits;
 
@@ -55,7 +55,7 @@ impl Setting {
         match self {
             Setting::Folder | Setting::Memfd => None,
             Setting::Strict => refusal::strict_isolation(),
-            Setting::Nobody => refusal::other_users(),
+            Setting::Nobody => refusal::other_users().or_else(refusal::ordinary_user),
             Setting::Tmpfs(_) => refusal::namespaces(&["--user", "--map-root-user", "--mount"]),
         }
     }
