@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use tempfile::TempPath;
 
-use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Requirement, Step};
+use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
 use crate::sys::NAME_BYTES;
 use crate::victim::{FileSpec, Fill, Handed};
 
@@ -68,7 +68,7 @@ impl Backing {
     /// Makes a small file once, to see that it can be done.
     pub fn check(&self) -> io::Result<()> {
         let spec = FileSpec { size: 1, memfd: None, named: false };
-        self.make(&spec, &Fill::Pattern.content(0, 1)).map(drop)
+        self.make(&spec, &Fill::Pattern(Pattern::First).content(0, 1)).map(drop)
     }
 
     /// The name of the file system, as `requires(fs == ...)` and the variants of snapshots spell it.

@@ -20,7 +20,7 @@ use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{HarnessError, Outcome, StepResult};
-use crate::victim::Probe;
+use crate::victim::{Fill, Probe};
 
 /// Lines are a multiple of this many bytes.
 const WIDTH: usize = 256;
@@ -30,7 +30,7 @@ enum Entry {
     /// What the steps of one child came to.
     Steps(Vec<StepResult>),
     /// The probes of so many bytes, the first of them this one, came to this.
-    Probes { first: Probe, count: u64, outcome: Outcome },
+    Probes { first: Probe, fill: Fill, count: u64, outcome: Outcome },
     /// The next question has no answer, and is not to be asked again.
     Failed(HarnessError),
 }
@@ -122,11 +122,15 @@ impl<'a> Journal<'a> {
     }
 
     /// What an earlier worker has found a probe to come to; none where it has not been asked yet.
-    pub fn outcome(&mut self, probe: &Probe) -> Option<Result<Outcome, HarnessError>> {
+    pub fn outcome(
+        &mut self,
+        probe: &Probe,
+        filled: Fill,
+    ) -> Option<Result<Outcome, HarnessError>> {
         Some(match self.earlier.peek()? {
-            Entry::Probes { first, count, outcome } => {
+            Entry::Probes { first, fill, count, outcome } => {
                 let (outcome, last) = (*outcome, self.read + 1 == *count);
-                if neighbour(first, self.read) != Some(*probe) {
+                if neighbour(first, self.read) != Some(*probe) || *fill != filled {
                     return Some(Err(other(&self.earlier.next()?)));
                 }
                 self.read = if last { 0 } else { self.read + 1 };
@@ -150,18 +154,20 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes down what a probe came to.
-    pub fn keep_outcome(&mut self, probe: &Probe, outcome: Outcome) {
+    pub fn keep_outcome(&mut self, probe: &Probe, filled: Fill, outcome: Outcome) {
         if self.file.is_none() {
             return;
         }
         match &mut self.last {
-            Some(Entry::Probes { first, count, outcome: same })
-                if *same == outcome && neighbour(first, *count) == Some(*probe) =>
+            Some(Entry::Probes { first, fill, count, outcome: same })
+                if *same == outcome
+                    && *fill == filled
+                    && neighbour(first, *count) == Some(*probe) =>
             {
                 *count += 1;
                 self.write();
             }
-            _ => self.append(Entry::Probes { first: *probe, count: 1, outcome }),
+            _ => self.append(Entry::Probes { first: *probe, fill: filled, count: 1, outcome }),
         }
     }
 
@@ -220,9 +226,10 @@ fn entries(bytes: &[u8]) -> (Vec<Entry>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Access, Clean};
+    use crate::case::{Access, Clean, Pattern};
 
     const ZERO: Outcome = Outcome::Clean(Clean::Zero);
+    const FILL: Fill = Fill::Pattern(Pattern::First);
     const DATA: Outcome = Outcome::Clean(Clean::Data);
 
     fn probe(at: i64) -> Probe {
@@ -236,39 +243,39 @@ mod tests {
         assert_eq!((journal.answers(), journal.steps()), (0, None));
         let steps = vec![StepResult::Count(7); 40];
         journal.keep_steps(&steps);
-        journal.keep_outcome(&probe(-1), ZERO);
-        journal.keep_outcome(&probe(0), DATA);
-        journal.keep_outcome(&probe(5), DATA);
+        journal.keep_outcome(&probe(-1), FILL, ZERO);
+        journal.keep_outcome(&probe(0), FILL, DATA);
+        journal.keep_outcome(&probe(5), FILL, DATA);
 
         let mut journal = Journal::resume(&file).unwrap();
         assert_eq!((journal.answers(), journal.steps()), (4, Some(Ok(steps))));
         for (at, outcome) in [(-1, ZERO), (0, DATA), (5, DATA)] {
-            assert_eq!(journal.outcome(&probe(at)), Some(Ok(outcome)));
+            assert_eq!(journal.outcome(&probe(at), FILL), Some(Ok(outcome)));
         }
-        assert_eq!((journal.answers(), journal.outcome(&probe(6))), (0, None));
+        assert_eq!((journal.answers(), journal.outcome(&probe(6), FILL)), (0, None));
     }
 
     #[test]
     fn neighbours_of_equal_outcome_share_a_line() {
         let file = file().unwrap();
         let mut journal = Journal::resume(&file).unwrap();
-        (0..10_000).for_each(|at| journal.keep_outcome(&probe(at), DATA));
+        (0..10_000).for_each(|at| journal.keep_outcome(&probe(at), FILL, DATA));
         assert_eq!(bytes(&file).unwrap().len(), WIDTH);
 
         let mut journal = Journal::resume(&file).unwrap();
         for at in 0..10_000 {
             assert_eq!(journal.answers(), 10_000 - at as u64);
-            assert_eq!(journal.outcome(&probe(at)), Some(Ok(DATA)));
+            assert_eq!(journal.outcome(&probe(at), FILL), Some(Ok(DATA)));
         }
         // A new worker's line is its own.
-        journal.keep_outcome(&probe(10_000), DATA);
+        journal.keep_outcome(&probe(10_000), FILL, DATA);
         assert_eq!(Journal::resume(&file).unwrap().answers(), 10_001);
     }
 
     #[test]
     fn a_question_without_an_answer_is_not_asked_and_the_next_one_is() {
         let file = file().unwrap();
-        Journal::resume(&file).unwrap().keep_outcome(&probe(0), ZERO);
+        Journal::resume(&file).unwrap().keep_outcome(&probe(0), FILL, ZERO);
         let mut journal = Journal::resume(&file).unwrap();
         journal.keep_error(&HarnessError::ExitedEarly);
         let end = bytes(&file).unwrap().len() as u64;
@@ -276,30 +283,31 @@ mod tests {
         assert!(ends_with_lost(&bytes(&file).unwrap()));
         let mut journal = Journal::resume(&file).unwrap();
         assert_eq!(journal.answers(), 2, "whoever asks the last did not live to tell");
-        assert_eq!(journal.outcome(&probe(0)), Some(Ok(ZERO)));
-        assert_eq!(journal.outcome(&probe(1)), Some(Err(HarnessError::ExitedEarly)));
+        assert_eq!(journal.outcome(&probe(0), FILL), Some(Ok(ZERO)));
+        assert_eq!(journal.outcome(&probe(1), FILL), Some(Err(HarnessError::ExitedEarly)));
         let died = HarnessError::WorkerDied("killed".to_owned());
-        assert_eq!(journal.outcome(&probe(2)), Some(Err(died)));
-        assert_eq!(journal.outcome(&probe(3)), None);
+        assert_eq!(journal.outcome(&probe(2), FILL), Some(Err(died)));
+        assert_eq!(journal.outcome(&probe(3), FILL), None);
     }
 
     #[test]
     fn what_is_no_line_ends_it_and_is_written_over() {
         let file = file().unwrap();
-        Journal::resume(&file).unwrap().keep_outcome(&probe(0), ZERO);
+        Journal::resume(&file).unwrap().keep_outcome(&probe(0), FILL, ZERO);
         file.write_all_at(b"{\"Probes\":{\"first\"", WIDTH as u64).unwrap();
         let mut journal = Journal::resume(&file).unwrap();
-        assert_eq!(journal.outcome(&probe(0)), Some(Ok(ZERO)));
-        journal.keep_outcome(&probe(1), DATA);
+        assert_eq!(journal.outcome(&probe(0), FILL), Some(Ok(ZERO)));
+        journal.keep_outcome(&probe(1), FILL, DATA);
         assert_eq!(Journal::resume(&file).unwrap().answers(), 2);
     }
 
     #[test]
     fn an_answer_to_another_question_is_none() {
         let file = file().unwrap();
-        Journal::resume(&file).unwrap().keep_outcome(&probe(0), ZERO);
+        Journal::resume(&file).unwrap().keep_outcome(&probe(0), FILL, ZERO);
         for answer in [
-            Journal::resume(&file).unwrap().outcome(&probe(1)).map(drop_outcome),
+            Journal::resume(&file).unwrap().outcome(&probe(1), FILL).map(drop_outcome),
+            Journal::resume(&file).unwrap().outcome(&probe(0), Fill::Code).map(drop_outcome),
             Journal::resume(&file).unwrap().steps().map(|steps| steps.map(drop)),
         ] {
             assert!(matches!(answer, Some(Err(HarnessError::System(_)))), "{answer:?}");

@@ -1,8 +1,8 @@
 //! A whole case on a backing: every child that it takes, to a [`Measurement`].
 //!
-//! Two children go through all steps, and must agree on what each came to. Then each byte that a
-//! sweep asks about gets a child of its own, which performs the same steps again, on files of its own;
-//! if they came out any differently, that child's answer does not count. What a worker that is gone
+//! Two children go through all steps, with another pattern in their files, and must agree on what each
+//! came to. Then each byte that a sweep asks about gets a child of its own, which performs the same steps
+//! again, on files of its own; if they came out any differently, that child's answer does not count. What a worker that is gone
 //! has been answered is read in its journal, not asked again.
 
 use std::os::fd::OwnedFd;
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{
-    Access, Case, FaultMap, HarnessError, Measurement, Note, Outcome, Step, StepResult, SweepResult,
+    Access, Case, Clean, FaultMap, HarnessError, Measurement, Note, Outcome, Pattern, Step,
+    StepResult, SweepResult,
 };
 use crate::confine::Held;
 use crate::journal::Journal;
@@ -31,6 +32,9 @@ const TIME: Duration = Duration::from_secs(120);
 const NEST_PAYS: u64 = 4;
 /// Nests of one case that may be killed; then its children are forked without.
 const NESTS: u32 = 3;
+
+/// What the steps came to in a child that went through to the end, by the number of what its files held.
+pub type Baselines = [Option<Vec<StepResult>>; Fill::ALL.len()];
 
 /// Why a case, or one probe of it, was not measured.
 #[derive(Debug)]
@@ -60,7 +64,8 @@ pub struct Measurer<'a> {
     seed: u64,
     notes: Vec<Note>,
     /// The files' contents, by fill and by number; made when first needed.
-    contents: [Option<Vec<Vec<u8>>>; 2],
+    contents: [Option<Vec<Vec<u8>>>; Fill::ALL.len()],
+    baselines: Baselines,
     /// What the children's sandbox needs to be open.
     _ruleset: Option<OwnedFd>,
     /// What forks the children, once it pays; and how many such have been killed by somebody.
@@ -93,7 +98,8 @@ impl<'a> Measurer<'a> {
             exhaustive,
             seed: 0,
             notes: Vec::new(),
-            contents: [None, None],
+            contents: [const { None }; Fill::ALL.len()],
+            baselines: Baselines::default(),
             _ruleset: None,
             nest: None,
             lost_nests: 0,
@@ -123,6 +129,16 @@ impl<'a> Measurer<'a> {
         Measurer { seed, ..self }
     }
 
+    /// Whose steps have come to this.
+    pub fn with_baselines(self, baselines: Baselines) -> Measurer<'a> {
+        Measurer { baselines, ..self }
+    }
+
+    /// What the steps have come to so far.
+    pub fn into_baselines(self) -> Baselines {
+        self.baselines
+    }
+
     /// How many children have been forked, those of earlier workers included that gave an answer.
     pub fn children(&self) -> u64 {
         self.children
@@ -131,12 +147,7 @@ impl<'a> Measurer<'a> {
     /// Measures all of it. A sweep that has no answer is told in its place; steps that have none fail
     /// the whole case.
     pub fn measure(&mut self) -> Result<Measurement, Failure> {
-        let steps = self.steps(Fill::Pattern)?;
-        let again = self.steps(Fill::Pattern)?;
-        if let Some(step) = (0..steps.len()).find(|step| steps[*step] != again[*step]) {
-            let (first, then) = (steps[step].to_string(), again[step].to_string());
-            return Err(HarnessError::Unsteady { step, first, then }.into());
-        }
+        let steps = self.steps()?;
         let mut sweeps = Vec::new();
         for (index, _, step) in self.case.walk() {
             let Step::Sweep { map, accesses } = step else { continue };
@@ -149,18 +160,39 @@ impl<'a> Measurer<'a> {
         Ok(Measurement { steps, sweeps, notes: std::mem::take(&mut self.notes) })
     }
 
-    /// What each step comes to, in a child that goes through to the end, with its files filled so.
-    pub fn steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
-        if let Some(known) = self.journal.steps() {
-            return Ok(known?);
+    /// What each step comes to, as two children agree that have other patterns in their files.
+    pub fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
+        let first = self.baseline(Fill::Pattern(Pattern::First))?;
+        let second = self.baseline(Fill::Pattern(Pattern::Second))?;
+        let both = first.iter().zip(&second).enumerate();
+        let agreed = both.map(|(step, (first, second))| {
+            first.agreed(second).ok_or_else(|| {
+                let (first, then) = (first.to_string(), second.to_string());
+                HarnessError::Unsteady { step, first, then }.into()
+            })
+        });
+        agreed.collect()
+    }
+
+    /// What each step comes to in a child that goes through to the end, with its files filled so.
+    fn baseline(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
+        if let Some(known) = &self.baselines[fill.number()] {
+            return Ok(known.clone());
         }
-        let results = self.ask_steps(fill);
-        match &results {
-            Ok(results) => self.journal.keep_steps(results),
-            Err(Failure::Harness(error)) => self.journal.keep_error(error),
-            Err(Failure::Abandoned) => {}
-        }
-        results
+        let results = match self.journal.steps() {
+            Some(known) => known?,
+            None => {
+                let results = self.ask_steps(fill);
+                match &results {
+                    Ok(results) => self.journal.keep_steps(results),
+                    Err(Failure::Harness(error)) => self.journal.keep_error(error),
+                    Err(Failure::Abandoned) => {}
+                }
+                results?
+            }
+        };
+        self.baselines[fill.number()] = Some(results.clone());
+        Ok(results)
     }
 
     fn ask_steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
@@ -184,15 +216,10 @@ impl<'a> Measurer<'a> {
         let mut rows = Vec::new();
         let mut abandoned = false;
         for access in accesses {
-            // What steps see of the files depends on what these hold.
-            let code = match Fill::of(*access) {
-                Fill::Pattern => None,
-                Fill::Code => Some(self.steps(Fill::Code)?),
-            };
-            let steps = code.as_deref().unwrap_or(steps);
-            let row = plan.row(*access, self.exhaustive, |at| {
-                let probe = Probe { sweep: index, access: *access, at };
-                self.probe(&probe, steps).map_err(|failure| match failure {
+            let access = *access;
+            let row = plan.row(access, self.exhaustive, |at, pattern| {
+                let probe = Probe { sweep: index, access, at };
+                self.probe(&probe, pattern).map_err(|failure| match failure {
                     Failure::Harness(error) => error,
                     Failure::Abandoned => {
                         abandoned = true;
@@ -204,7 +231,6 @@ impl<'a> Measurer<'a> {
                 Ok(found) => {
                     rows.push(found.row);
                     let notes = found.surprises.into_iter();
-                    let access = *access;
                     self.notes.extend(notes.map(|at| Note::BisectedFurther {
                         sweep: number,
                         access,
@@ -214,7 +240,7 @@ impl<'a> Measurer<'a> {
                 Err(_) if abandoned => return Err(Failure::Abandoned),
                 Err(unanswered) => {
                     let (at, error) = (unanswered.at, unanswered.error);
-                    return Ok(SweepResult::Failed { access: *access, at, error });
+                    return Ok(SweepResult::Failed { access, at, error });
                 }
             }
         }
@@ -235,37 +261,47 @@ impl<'a> Measurer<'a> {
             return Err(Failure::Harness(error));
         };
         let probe = Probe { sweep, access, at };
-        if let Some(Err(lost)) = self.journal.outcome(&probe) {
+        let fill = Fill::of(access, Pattern::First);
+        if let Some(Err(lost)) = self.journal.outcome(&probe, fill) {
             return Err(lost.into());
         }
-        let witness = self.child(Some(&probe), Fill::of(access))?;
-        let outcome = self.judge(&probe, &witness);
+        let witness = self.child(Some(&probe), fill)?;
+        let mut outcome = self.judge(&probe, &witness);
+        if outcome == Ok(Outcome::Clean(Clean::Data)) {
+            // Data is what both patterns call so.
+            let second = self.child(Some(&probe), Fill::of(access, Pattern::Second))?;
+            outcome = self.judge(&probe, &second);
+        }
         Ok((outcome, witness))
     }
 
-    /// What one byte comes to, in a child whose steps must come out as these did.
-    pub fn probe(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
-        if let Some(known) = self.journal.outcome(probe) {
+    /// What one byte comes to with this pattern in the files, in a child whose steps come out as in the
+    /// first with that pattern.
+    pub fn probe(&mut self, probe: &Probe, pattern: Pattern) -> Result<Outcome, Failure> {
+        let fill = Fill::of(probe.access, pattern);
+        self.baseline(fill)?;
+        if let Some(known) = self.journal.outcome(probe, fill) {
             return Ok(known?);
         }
-        let outcome = self.ask(probe, steps);
+        let outcome = self.ask(probe, fill);
         match &outcome {
-            Ok(outcome) => self.journal.keep_outcome(probe, *outcome),
+            Ok(outcome) => self.journal.keep_outcome(probe, fill, *outcome),
             Err(Failure::Harness(error)) => self.journal.keep_error(error),
             Err(Failure::Abandoned) => {}
         }
         outcome
     }
 
-    fn ask(&mut self, probe: &Probe, steps: &[StepResult]) -> Result<Outcome, Failure> {
+    fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
         if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
             let (most, seconds) = (CHILDREN, TIME.as_secs());
             let error = format!("the case takes more than {most} children, or {seconds} s");
             return Err(HarnessError::System(error).into());
         }
-        let witness = self.child(Some(probe), Fill::of(probe.access))?;
+        let witness = self.child(Some(probe), fill)?;
         let outcome = self.judge(probe, &witness)?;
-        match unsteady(&self.program, probe, steps, &witness.evidence) {
+        let earlier = self.baselines[fill.number()].as_deref().unwrap_or_default();
+        match unsteady(&self.program, probe, earlier, &witness.evidence) {
             Some(error) => Err(error.into()),
             None => Ok(outcome),
         }
@@ -288,7 +324,7 @@ impl<'a> Measurer<'a> {
     /// One child, on fresh files.
     fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
         let specs = self.program.files;
-        let contents = self.contents[usize::from(fill == Fill::Code)].get_or_insert_with(|| {
+        let contents = self.contents[fill.number()].get_or_insert_with(|| {
             let specs = specs.iter().enumerate();
             let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
             self.supervisor.keep_back(self.memory);

@@ -22,6 +22,8 @@ pub struct Named {
     pub offsets: BTreeSet<i64>,
     /// All of them and those that copies bring about, within the page.
     pub within_page: BTreeSet<i64>,
+    /// Bytes are copied from one offset to another.
+    pub copies: bool,
 }
 
 /// What is gathered along the steps.
@@ -65,6 +67,7 @@ impl Named {
             offsets.iter().map(|offset| offset.rem_euclid(page)).collect()
         };
         let mut within_page = within(&offsets);
+        let are_copied = !copies.is_empty();
         let copies = within(&copies);
         // What was copied may be copied once more.
         for _ in 0..2 {
@@ -73,7 +76,7 @@ impl Named {
             }
             within_page.extend(within(&sums(&within_page, &copies)));
         }
-        Named { offsets, within_page }
+        Named { offsets, within_page, copies: are_copied }
     }
 }
 

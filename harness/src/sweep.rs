@@ -6,11 +6,17 @@
 //! different outcome the exact byte is found by bisection. Then each region is looked at once more, at
 //! a random byte: where that is not what was drawn, the row is bisected further, which [`Found`] tells.
 //! `exhaustive` probes every byte instead.
+//!
+//! The random bytes are looked at with the second pattern in the files: where that does not call data
+//! what the first does, the whole row is looked at with both, and is data where both call it so. It is
+//! from the start where a step copies bytes to another offset, which may be one pattern's period away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::case::{Access, Case, HarnessError, Note, Outcome, Row, StepResult, window};
+use crate::case::{
+    Access, Case, Clean, HarnessError, Note, Outcome, Pattern, Row, StepResult, window,
+};
 use crate::named::Named;
 
 /// Maps of more pages than this are not probed in each page, but in every so many of them.
@@ -37,6 +43,8 @@ pub struct Plan {
     /// In these, and in those where outcomes change, all of `within` is looked at; in all pages where
     /// there are none.
     closely: Option<BTreeSet<i64>>,
+    /// What the first pattern calls data is looked at with the second, too.
+    both: bool,
     /// Decides on the random bytes.
     seed: u64,
 }
@@ -94,7 +102,7 @@ impl Plan {
                 some.chain(ends).chain(near).chain(closely.iter().flatten().copied()).collect()
             }
         };
-        Plan { from, to, page, within, pages, closely, seed }
+        Plan { from, to, page, within, pages, closely, both: named.copies, seed }
     }
 
     /// The note that not every page is looked at closely.
@@ -103,23 +111,25 @@ impl Plan {
         Some(Note::Capped { sweep, probed, pages: ((self.to - self.from) / self.page) as u64 })
     }
 
-    /// The row of an access, asking `probe` for the outcome at one byte. It is exact where outcomes
+    /// The row of an access, asking `probe` for the outcome at one byte with a pattern in the files. It is exact where outcomes
     /// change at most once between two neighbours that were looked at.
     pub fn row(
         &self,
         access: Access,
         exhaustive: bool,
-        mut probe: impl FnMut(i64) -> Result<Outcome, HarnessError>,
+        mut probe: impl FnMut(i64, Pattern) -> Result<Outcome, HarnessError>,
     ) -> Result<Found, Unanswered> {
-        let ask = |at| probe(at).map_err(|error| Unanswered { at, error });
-        let mut look = Look { plan: self, access, known: BTreeMap::new(), ask };
+        let ask = |at, pattern| probe(at, pattern).map_err(|error| Unanswered { at, error });
+        let known = BTreeMap::new();
+        let both = self.both && access != Access::Exec;
+        let mut look = Look { plan: self, access, exhaustive, known, both, ask };
         if exhaustive {
             look.at_every_byte()?;
-            return Ok(Found { row: look.row(), surprises: Vec::new() });
+        } else {
+            look.at_samples()?;
+            look.bisect_all()?;
+            look.around_boundaries()?;
         }
-        look.at_samples()?;
-        look.bisect_all()?;
-        look.around_boundaries()?;
         let surprises = look.once_more()?;
         Ok(Found { row: look.row(), surprises })
     }
@@ -133,11 +143,14 @@ impl Plan {
 struct Look<'a, A> {
     plan: &'a Plan,
     access: Access,
+    exhaustive: bool,
     known: BTreeMap<i64, Outcome>,
+    /// What one pattern calls data the other does not: each such byte is looked at with both.
+    both: bool,
     ask: A,
 }
 
-impl<A: FnMut(i64) -> Result<Outcome, Unanswered>> Look<'_, A> {
+impl<A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'_, A> {
     fn row(&self) -> Row {
         Row::from_starts(self.access, self.known.iter().map(|(at, outcome)| (*at, *outcome)))
     }
@@ -146,15 +159,25 @@ impl<A: FnMut(i64) -> Result<Outcome, Unanswered>> Look<'_, A> {
         if let Some(known) = self.known.get(&at) {
             return Ok(*known);
         }
-        let outcome = (self.ask)(at)?;
+        let outcome = self.afresh(at)?;
         self.known.insert(at, outcome);
         Ok(outcome)
+    }
+
+    /// What a byte comes to.
+    fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered> {
+        let first = (self.ask)(at, Pattern::First)?;
+        if !self.both || first != Outcome::Clean(Clean::Data) {
+            return Ok(first);
+        }
+        let second = (self.ask)(at, Pattern::Second)?;
+        agreed(at, first, second)
     }
 
     fn at_every_byte(&mut self) -> Result<(), Unanswered> {
         let mut last = None;
         for at in self.plan.from..self.plan.to {
-            let outcome = (self.ask)(at)?;
+            let outcome = self.afresh(at)?;
             // Only where a region begins: memory stays the same however large the map.
             if last.replace(outcome) != Some(outcome) {
                 self.known.insert(at, outcome);
@@ -244,30 +267,96 @@ impl<A: FnMut(i64) -> Result<Outcome, Unanswered>> Look<'_, A> {
 
     /// Looks at a random byte of each region, until all are as drawn. Gives those that were not.
     fn once_more(&mut self) -> Result<Vec<i64>, Unanswered> {
-        let mut random = fastrand::Rng::with_seed(self.plan.seed ^ self.access as u64);
+        let Plan { from, to, seed, .. } = *self.plan;
+        let mut random = fastrand::Rng::with_seed(seed ^ self.access as u64);
         let mut surprises = Vec::new();
         let mut looked = BTreeSet::new();
         loop {
-            let Plan { from, to, .. } = *self.plan;
             let row = self.row();
             let fresh = row.regions.iter().find_map(|region| {
                 let range = region.from.unwrap_or(from)..region.to.unwrap_or(to);
-                let is_fresh = looked.range(range.clone()).next().is_none();
+                let is_fresh = looked.range(range.clone()).next().is_none()
+                    && (!self.exhaustive || self.depends_on_the_pattern(region.outcome));
                 is_fresh.then_some((range, region.outcome))
             });
             let Some((range, drawn)) = fresh else { return Ok(surprises) };
             let at = random.i64(range);
-            if self.at(at)? == drawn {
+            if self.is_as_drawn(at, drawn)? {
                 looked.insert(at);
             } else {
                 surprises.push(at);
-                let left = self.known.range(..at).next_back().map(|(at, _)| *at);
-                let right = self.known.range(at + 1..).next().map(|(at, _)| *at);
-                self.bisect(left.unwrap_or(at), at)?;
-                self.bisect(at, right.unwrap_or(at))?;
             }
         }
     }
+
+    /// Looks at a byte once more, and where that is not what was drawn, further around it.
+    fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered> {
+        let known = self.known.contains_key(&at);
+        if self.access == Access::Exec || known && !self.depends_on_the_pattern(drawn) {
+            let is_as_drawn = self.at(at)? == drawn;
+            if !is_as_drawn {
+                self.bisect_around(at)?;
+            }
+            return Ok(is_as_drawn);
+        }
+        let second = (self.ask)(at, Pattern::Second)?;
+        if second == drawn {
+            return Ok(true);
+        }
+        let first = (self.ask)(at, Pattern::First)?;
+        let outcome = agreed(at, first, second)?;
+        if outcome == drawn {
+            return Ok(true);
+        }
+        self.known.insert(at, outcome);
+        if first == Outcome::Clean(Clean::Data) && outcome != first {
+            self.look_with_both()?;
+        } else {
+            self.bisect_around(at)?;
+        }
+        Ok(false)
+    }
+
+    /// Whether the second pattern may have more to say of such a byte.
+    fn depends_on_the_pattern(&self, outcome: Outcome) -> bool {
+        self.access != Access::Exec && outcome == Outcome::Clean(Clean::Data)
+    }
+
+    fn bisect_around(&mut self, at: i64) -> Result<(), Unanswered> {
+        let left = self.known.range(..at).next_back().map(|(at, _)| *at);
+        let right = self.known.range(at + 1..).next().map(|(at, _)| *at);
+        self.bisect(left.unwrap_or(at), at)?;
+        self.bisect(at, right.unwrap_or(at))
+    }
+
+    /// Looks at all that was called data with the second pattern, too.
+    fn look_with_both(&mut self) -> Result<(), Unanswered> {
+        self.both = true;
+        if self.exhaustive {
+            self.known.clear();
+            return self.at_every_byte();
+        }
+        let data = Outcome::Clean(Clean::Data);
+        let called: Vec<i64> =
+            self.known.iter().filter(|(_, own)| **own == data).map(|(at, _)| *at).collect();
+        for at in called {
+            let second = (self.ask)(at, Pattern::Second)?;
+            self.known.insert(at, agreed(at, data, second)?);
+        }
+        self.bisect_all()
+    }
+}
+
+/// What a byte comes to by both patterns.
+fn agreed(at: i64, first: Outcome, second: Outcome) -> Result<Outcome, Unanswered> {
+    let agreed = match (first, second) {
+        (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
+        (one, two) => (one == two).then_some(one),
+    };
+    agreed.ok_or_else(|| {
+        let what = format!("{first} with one pattern in the files, {second} with another");
+        Unanswered { at, error: HarnessError::System(what) }
+    })
 }
 
 #[cfg(test)]
@@ -287,7 +376,7 @@ mod tests {
     /// What a plan finds where outcomes begin so, and how many probes that takes.
     fn found(plan: &Plan, truth: &[(i64, Outcome)]) -> (Vec<i64>, Vec<i64>, usize) {
         let mut probes = 0;
-        let found = plan.row(Access::Read, false, |at| {
+        let found = plan.row(Access::Read, false, |at, _| {
             probes += 1;
             Ok(truth.iter().rev().find(|(from, _)| *from <= at).map_or(truth[0].1, |(_, o)| *o))
         });
@@ -373,9 +462,28 @@ mod tests {
     }
 
     #[test]
+    fn data_is_what_both_patterns_call_so() {
+        let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
+        let other = Outcome::Clean(Clean::OtherData);
+        for exhaustive in [false, true] {
+            let found = plan.row(Access::Read, exhaustive, |at, pattern| {
+                Ok(match (at, pattern) {
+                    (300..4000, Pattern::Second) => other,
+                    (0..4096, _) => DATA,
+                    _ => FAULT,
+                })
+            });
+            let found = found.unwrap();
+            assert_eq!(found.row.boundaries().collect::<Vec<_>>(), [0, 300, 4000, 4096]);
+            assert_eq!(found.row.at(300), Some(other));
+            assert_eq!(found.surprises.len(), 1);
+        }
+    }
+
+    #[test]
     fn an_unanswered_probe_ends_the_row() {
         let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
-        let row = plan.row(Access::Read, false, |at| match at {
+        let row = plan.row(Access::Read, false, |at, _| match at {
             0 => Err(HarnessError::ExitedEarly),
             _ => Ok(ZERO),
         });

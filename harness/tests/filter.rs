@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use faultmap::backing::Backing;
 use faultmap::case::Access;
+use faultmap::case::Pattern;
 use faultmap::confine::Held;
 use faultmap::supervise::{Ending, Supervisor};
 use faultmap::sys::{
@@ -317,7 +318,8 @@ fn a_call_that_is_missing_is_a_harness_error() {
     let (sandbox, _ruleset) = held.expect("a sandbox");
     for (sandbox, is_answer) in [(program.sandbox, true), (sandbox, false)] {
         program.sandbox = sandbox;
-        let orders = Orders { program, probe: None, fill: Fill::Pattern, files: &[] };
+        let orders =
+            Orders { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
         let ran = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
         let judged = step_results(&program, ran.ending, &ran.evidence, 0, false);
         assert_eq!(judged.is_ok(), is_answer, "{judged:?}");

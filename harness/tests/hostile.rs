@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use faultmap::case::{Access, HarnessError, Outcome};
+use faultmap::case::{Access, HarnessError, Outcome, Pattern};
 use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
 use faultmap::sys::{Child, Inheritance, Record, SharedRecord, SlotState, SoleThread};
 use faultmap::victim::{Fill, Orders, Probe, Program};
@@ -272,7 +272,7 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
     let program = laid_out(&text);
-    let orders = Orders { program, probe: None, fill: Fill::Pattern, files: &[] };
+    let orders = Orders { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
     let witness = stage.supervisor.run(&orders, ENDS).expect("it was forked");
     assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);

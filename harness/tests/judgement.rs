@@ -28,7 +28,7 @@ fn slot(state: SlotState) -> SlotEvidence {
 }
 
 fn saw(byte: Clean) -> Option<Seen> {
-    Some(Seen { runs: vec![Run { byte, count: 1 }], cut: false })
+    Some(Seen { runs: vec![Run { byte, count: 1 }], rest: None })
 }
 
 fn fault(signal: i32, code: i32, address: u64) -> SlotEvidence {

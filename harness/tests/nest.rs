@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use faultmap::backing::{Backing, MadeFile};
+use faultmap::case::Pattern;
 use faultmap::case::limits::FILES;
 use faultmap::supervise::{Ending, NoWitness, Supervisor, Witness};
 use faultmap::sys::{Child, Inheritance, Nest, Record, SharedRecord, fork_worker};
@@ -124,7 +125,7 @@ fn a_nest_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
         let make = |spec| backing.make(spec, b"!").expect("a file");
         let files: Vec<MadeFile> = specs.map(make).collect();
         let handed: Vec<Handed> = files.iter().map(MadeFile::handed).collect();
-        let (probe, fill) = (None, Fill::Pattern);
+        let (probe, fill) = (None, Fill::Pattern(Pattern::First));
         let orders = Orders { program, probe, fill, files: &handed };
         let ran = supervisor.run_in(&nest, &orders, ENDS).expect("it was forked");
         assert_eq!(ran.ending, Ending::Exited(0), "{ran:?}");

@@ -50,6 +50,9 @@ fn fill(record: &Record, numbers: &[u64]) {
         slot.value.store(next(), Relaxed);
         slot.base.store(next(), Relaxed);
         slot.wait_status.store(next() as u32, Relaxed);
+        slot.seen.store(next() as u32, Relaxed);
+        slot.data.store(next() as u32, Relaxed);
+        slot.digest.store(next(), Relaxed);
         slot.runs.iter().for_each(|run| run.store(next(), Relaxed));
     }
 }

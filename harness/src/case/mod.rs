@@ -13,6 +13,7 @@ mod outcome;
 mod pattern;
 mod requirement;
 mod result;
+mod seen;
 mod size;
 mod window;
 
@@ -21,9 +22,10 @@ pub use fault_map::{FaultMap, Region, Row};
 pub use flag::{Family, FlagWord, lookup as lookup_flag, names_of as flag_names};
 pub use note::{Note, Scarce};
 pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal};
-pub use pattern::{PATTERN_PERIOD, is_filling, pattern, pattern_phase};
+pub use pattern::{Pattern, is_filling};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
-pub use result::{Measurement, RUNS, Run, Seen, StepResult, SweepResult};
+pub use result::{Measurement, StepResult, SweepResult};
+pub use seen::{RUNS, Rest, Run, Seen, code, decode, digest};
 pub use size::{Linear, Radix, Size};
 pub use window::window;
 

@@ -1,24 +1,38 @@
-//! What files are filled with: a pattern that depends on the offset and is never zero, so that `data`
-//! means *the right byte of the file* and not just *not zero*. Its bytes lie above everything that a
-//! step may store.
+//! What files are filled with: bytes that depend on the offset and are never zero, so that `data` means
+//! *the right byte of the file* and not just *not zero*. They lie above everything that a step may store.
+//!
+//! A byte has too few values to tell every offset from every other. So there are two [`Pattern`]s, each
+//! of which repeats after a number of bytes of its own, and `data` is what both call so: what lies
+//! elsewhere than it should by less than the product of the two is told from it.
 
-/// The pattern repeats after so many bytes. It is prime: pages, blocks and powers of two all shift it.
-pub const PATTERN_PERIOD: u64 = 127;
+use serde::{Deserialize, Serialize};
 
-/// How far file number `file` is ahead in the pattern, at offset 0.
-pub fn pattern_phase(file: usize) -> u64 {
-    37 * (file as u64 % PATTERN_PERIOD) % PATTERN_PERIOD
+/// A way to fill files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pattern {
+    /// Repeats after 127 bytes. That is prime: pages, blocks and powers of two all shift it.
+    First,
+    /// Repeats after 126 bytes: no multiple of both is less than 16,002.
+    Second,
 }
 
-/// The byte that file number `file` is filled with at this offset.
-pub fn pattern(file: usize, offset: u64) -> u8 {
-    0x80 + ((offset % PATTERN_PERIOD + pattern_phase(file)) % PATTERN_PERIOD) as u8
+impl Pattern {
+    /// The byte that file number `file` is filled with at this offset. Files are ahead of each other by
+    /// numbers that no small shift makes up for in both patterns.
+    #[inline(always)]
+    pub fn byte(self, file: usize, offset: u64) -> u8 {
+        let file = file as u64 % 126;
+        0x80 + match self {
+            Pattern::First => (offset % 127 + 37 * file) % 127,
+            Pattern::Second => (offset % 126 + 116 * file) % 126,
+        } as u8
+    }
 }
 
 /// Whether a byte can only come from the filling of a file: no step stores such a byte. (The return
 /// instructions that stand in for the pattern where fetches are probed lie there as well.)
 pub fn is_filling(byte: u8) -> bool {
-    (0x80..0x80 + PATTERN_PERIOD as u8).contains(&byte)
+    (0x80..0x80 + 127).contains(&byte)
 }
 
 #[cfg(test)]
@@ -27,16 +41,33 @@ mod tests {
     use crate::case::limits::{FILES, STORED_BYTE};
 
     #[test]
-    fn the_pattern_is_told_from_zero_from_stores_and_from_its_neighbours() {
-        for file in 0..FILES {
+    fn the_patterns_are_told_from_zero_from_stores_and_from_their_neighbours() {
+        for (pattern, file) in [(Pattern::First, 0), (Pattern::Second, FILES - 1)] {
             for offset in 0..70_000 {
-                let byte = pattern(file, offset);
+                let byte = pattern.byte(file, offset);
                 assert!(u64::from(byte) > STORED_BYTE && is_filling(byte));
                 for shift in [1, 512, 1024, 4096, 16384, 65536] {
-                    assert_ne!(byte, pattern(file, offset + shift));
+                    assert_ne!(byte, pattern.byte(file, offset + shift));
                 }
-                assert_ne!(byte, pattern(file + 1, offset));
             }
         }
+    }
+
+    #[test]
+    fn both_patterns_together_tell_files_and_offsets_apart() {
+        let same = |(file, offset), (other, at)| {
+            [Pattern::First, Pattern::Second]
+                .iter()
+                .all(|pattern| pattern.byte(file, offset) == pattern.byte(other, at))
+        };
+        for file in 0..FILES {
+            for other in 0..FILES {
+                let near = (0..1000).chain((0..200_000).step_by(512));
+                for shift in near.filter(|shift| *shift > 0 || file != other) {
+                    assert!(!same((file, shift), (other, 0)), "{file} at {shift}, {other} at 0");
+                }
+            }
+        }
+        assert!((1..16_002).all(|shift| !same((0, 0), (0, shift))) && same((0, 0), (0, 16_002)));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Clean, Errno, Fault, FaultMap, HarnessError, Note, Signal};
+use super::{Errno, Fault, FaultMap, HarnessError, Note, Seen, Signal};
 
 /// Everything that was measured of one case. Two are equal that saw the same: their notes do not count.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,27 +49,6 @@ pub enum StepResult {
     NoMap,
 }
 
-/// How many runs of equal bytes a step's result tells.
-pub const RUNS: usize = 8;
-
-/// The bytes that a load or a pread saw, as runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// The runs, in order.
-    pub runs: Vec<Run>,
-    /// There were more runs than a record holds.
-    pub cut: bool,
-}
-
-/// Equal bytes in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// `Data`, `Zero` or `Byte`.
-    pub byte: Clean,
-    /// How many.
-    pub count: u32,
-}
-
 /// What one sweep came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SweepResult {
@@ -90,62 +69,14 @@ pub enum SweepResult {
     },
 }
 
-impl Seen {
-    /// How many bytes were seen.
-    pub fn len(&self) -> u64 {
-        self.runs.iter().map(|run| u64::from(run.count)).sum()
-    }
-
-    /// Whether none was.
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
-}
-
-impl Seen {
-    /// The runs as a person reads them: `data`, `8 zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
-    /// writes the counts.
-    pub fn describe(&self, number: impl Fn(u32) -> String) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        let mut text = String::new();
-        let quote = |text: &mut String, parts: &mut Vec<String>| {
-            match text.len() {
-                0 => {}
-                1 => parts.push(format!("'{text}'")),
-                _ => parts.push(format!("\"{text}\"")),
-            }
-            text.clear();
-        };
-        for run in &self.runs {
-            match run.byte {
-                Clean::Byte(byte)
-                    if (byte.is_ascii_graphic() || byte == b' ') && run.count <= 32 =>
-                {
-                    text.extend(std::iter::repeat_n(char::from(byte), run.count as usize));
-                }
-                byte => {
-                    quote(&mut text, &mut parts);
-                    parts.push(match run.count {
-                        1 => byte.to_string(),
-                        count => format!("{} {byte}", number(count)),
-                    });
-                }
-            }
+impl StepResult {
+    /// What both of two say that went through the same steps with another pattern in the files.
+    /// `None` where they differ.
+    pub fn agreed(&self, other: &StepResult) -> Option<StepResult> {
+        match (self, other) {
+            (StepResult::Saw(one), StepResult::Saw(two)) => one.agreed(two).map(StepResult::Saw),
+            (one, two) => (one == two).then(|| one.clone()),
         }
-        quote(&mut text, &mut parts);
-        if parts.is_empty() {
-            return "nothing".to_owned();
-        }
-        if self.cut {
-            parts.push("...".to_owned());
-        }
-        parts.join(", ")
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe(|count| count.to_string()))
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::case::{Clean, PATTERN_PERIOD};
+use crate::case::Clean;
 
 /// What one byte holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// What files are filled with: at offset `n` byte `n + phase` of the pattern. Each file has a phase
-    /// of its own; what was copied from elsewhere has another.
+    /// What files are filled with: at offset `n` byte `n + phase` of a text without end, in which no byte
+    /// is like another. Each file has a phase of its own; what was copied from elsewhere has another.
     Pattern(u64),
     /// Zero.
     Zero,
@@ -17,14 +17,16 @@ pub enum Content {
     Byte(u8),
 }
 
+/// The phase of file number `file`: further apart than any offset of a case.
+pub fn phase_of(file: usize) -> u64 {
+    (file as u64) << 40
+}
+
 impl Content {
     /// The same content, copied from one offset to another.
     pub fn moved(self, from: u64, to: u64) -> Content {
-        let (from, to) = (from % PATTERN_PERIOD, to % PATTERN_PERIOD);
         match self {
-            Content::Pattern(phase) => {
-                Content::Pattern((phase + PATTERN_PERIOD + from - to) % PATTERN_PERIOD)
-            }
+            Content::Pattern(phase) => Content::Pattern(phase.wrapping_add(from).wrapping_sub(to)),
             other => other,
         }
     }
@@ -156,10 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_copied_is_the_right_byte_where_the_pattern_repeats() {
-        let content = Content::Pattern(5);
-        assert_eq!(content.moved(10, 110).seen(Some(5)), Clean::OtherData);
-        assert_eq!(content.moved(10, 10 + 3 * PATTERN_PERIOD).seen(Some(5)), Clean::Data);
-        assert_eq!(content.moved(10, 110).moved(110, 10), content);
+    fn what_was_copied_is_the_right_byte_where_it_came_from_alone() {
+        let phase = phase_of(1);
+        let content = Content::Pattern(phase);
+        assert_eq!(content.moved(10, 10 + 127).seen(Some(phase)), Clean::OtherData);
+        assert_eq!(content.moved(10, 110).moved(110, 10).seen(Some(phase)), Clean::Data);
+        assert_eq!(content.seen(Some(phase_of(0))), Clean::OtherData);
     }
 }

@@ -3,11 +3,11 @@
 use nix::libc;
 
 use super::Unmodelled;
-use super::bytes::{Content, Runs};
+use super::bytes::{Content, Runs, phase_of};
 use super::rule::Rule;
 use super::steps::{Performance, Returned, Value};
 use super::world::{Descriptor, Kind, Object, Shows};
-use crate::case::{Arg, Call, FlagWord, Size, pattern_phase};
+use crate::case::{Arg, Call, FlagWord, Size};
 
 /// MFD_NOEXEC_SEAL and MFD_EXEC, which the C library does not name on every target. (<linux/memfd.h>)
 const MFD_NOEXEC_SEAL: i32 = 0x0008;
@@ -151,7 +151,7 @@ impl Performance<'_> {
     }
 
     fn file(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let phase = pattern_phase(self.file_number());
+        let phase = phase_of(self.file_number());
         let size = self.number(args, 0) as u64;
         let mut bytes = Runs::all(Content::Zero);
         bytes.fill(0..size, Content::Pattern(phase));

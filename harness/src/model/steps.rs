@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::space::Space;
-use super::touch::seen;
 use super::world::{Process, Shows, World};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{
-    BlockKind, Call, Case, Clean, Errno, Measurement, Signal, Size, Step, StepResult, SweepResult,
+    BlockKind, Call, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult,
+    SweepResult,
 };
 
 /// What a variable holds.
@@ -297,7 +297,7 @@ fn told(returned: Returned) -> StepResult {
     match returned {
         Returned::Nothing | Returned::Value(_) | Returned::Exits => StepResult::Done,
         Returned::Count(count) => StepResult::Count(count),
-        Returned::Saw(runs) => StepResult::Saw(seen(runs.into_iter())),
+        Returned::Saw(runs) => StepResult::Saw(Seen::of(runs)),
         Returned::Errno(errno) => StepResult::Errno(Errno(errno)),
         Returned::Killed(signal) => StepResult::Killed(Signal(signal)),
         Returned::Hangs => StepResult::TimedOut,

@@ -4,7 +4,7 @@ use super::Unmodelled;
 use super::bytes::Content;
 use super::steps::{Performance, Value};
 use crate::case::{
-    Access, Clean, Fault, FaultAddress, FaultMap, Row, Run, Seen, StepResult, SweepResult, window,
+    Access, Fault, FaultAddress, FaultMap, Row, Seen, StepResult, SweepResult, window,
 };
 
 impl Performance<'_> {
@@ -50,7 +50,7 @@ impl Performance<'_> {
             let content = world.load(process, address).ok()?;
             Some((1, content.seen(world.phase_at(process, address))))
         });
-        StepResult::Saw(seen(contents))
+        StepResult::Saw(Seen::of(contents))
     }
 
     /// The fault map along a variable's map.
@@ -76,18 +76,4 @@ impl Performance<'_> {
         }
         Ok(SweepResult::Map(FaultMap { rows }))
     }
-}
-
-/// Runs as a record tells them: equal neighbours as one, and no more of them than it holds.
-pub fn seen(runs: impl Iterator<Item = (u64, Clean)>) -> Seen {
-    let mut all: Vec<Run> = Vec::new();
-    for (count, byte) in runs {
-        match all.last_mut() {
-            Some(last) if last.byte == byte => last.count += count as u32,
-            _ => all.push(Run { byte, count: count as u32 }),
-        }
-    }
-    let cut = all.len() > crate::case::RUNS;
-    all.truncate(crate::case::RUNS);
-    Seen { runs: all, cut }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Run, Seen};
+use crate::case::{Rest, Run, Seen};
 use crate::sys::{Record, SlotState};
 use crate::victim::unpack_run;
 
@@ -69,7 +69,16 @@ impl SlotEvidence {
             value: slot.value.load(Relaxed) as i64,
             base: slot.base.load(Relaxed),
             wait_status: slot.wait_status.load(Relaxed) as i32,
-            seen: runs.map(|runs| Seen { runs, cut: count > slot.runs.len() }),
+            seen: runs.map(|runs| Seen { rest: rest(slot, &runs), runs }),
         }
     }
+}
+
+/// What is told of the bytes beyond these runs, where there are more.
+fn rest(slot: &crate::sys::Slot, runs: &[Run]) -> Option<Rest> {
+    let is_cut = slot.run_count.load(Relaxed) as usize > slot.runs.len();
+    let told: u64 = runs.iter().map(|run| u64::from(run.count)).sum();
+    let bytes = u64::from(slot.seen.load(Relaxed)).saturating_sub(told) as u32;
+    let (data, digest) = (slot.data.load(Relaxed), slot.digest.load(Relaxed));
+    is_cut.then_some(Rest { bytes, data, digest })
 }

@@ -51,8 +51,8 @@ pub struct Question {
     pub at: AtomicI64,
     /// How it is touched, by number.
     pub access: AtomicU32,
-    /// 1 where the files hold return instructions.
-    pub code: AtomicU32,
+    /// What the files hold, by number.
+    pub fill: AtomicU32,
     /// 1 where its addresses are not looked at.
     pub unguarded: AtomicU32,
     /// Keeps the files aligned.
@@ -99,8 +99,14 @@ pub struct Slot {
     pub base: AtomicU64,
     /// The wait status of the process that ran the block.
     pub wait_status: AtomicU32,
-    /// Keeps the runs aligned.
+    /// How many bytes were seen.
+    pub seen: AtomicU32,
+    /// How many of them are data.
+    pub data: AtomicU32,
+    /// Keeps what follows aligned.
     pub padding: AtomicU32,
+    /// The digest of the bytes seen.
+    pub digest: AtomicU64,
     /// The bytes seen: kind, byte and count of each run, packed by the victim.
     pub runs: [AtomicU64; RUNS],
 }
@@ -148,6 +154,9 @@ impl Record {
             slot.value.store(0, Relaxed);
             slot.base.store(0, Relaxed);
             slot.wait_status.store(0, Relaxed);
+            slot.seen.store(0, Relaxed);
+            slot.data.store(0, Relaxed);
+            slot.digest.store(0, Relaxed);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::fill::Fill;
 use super::probe::Probe;
 use super::program::{Handed, Program};
-use crate::case::Access;
+use crate::case::{Access, Pattern};
 use crate::sys::Record;
 
 /// What a victim is asked to do.
@@ -40,7 +40,7 @@ pub fn ask(record: &Record, orders: &Orders<'_>, guarded: bool) {
     question.sweep.store(sweep, Relaxed);
     question.access.store(access, Relaxed);
     question.at.store(at, Relaxed);
-    question.code.store(u32::from(orders.fill == Fill::Code), Relaxed);
+    question.fill.store(orders.fill.number() as u32, Relaxed);
     question.unguarded.store(u32::from(!guarded), Relaxed);
     for (place, file) in question.files.iter().zip(orders.files) {
         place.descriptor.store(file.descriptor, Relaxed);
@@ -66,7 +66,12 @@ pub(super) fn probe(record: &Record) -> Option<Probe> {
 /// What the files hold.
 #[inline(always)]
 pub(super) fn fill(record: &Record) -> Fill {
-    if record.question.code.load(Relaxed) == 1 { Fill::Code } else { Fill::Pattern }
+    // Compared, as above.
+    match record.question.fill.load(Relaxed) {
+        1 => Fill::Code,
+        2 => Fill::Pattern(Pattern::Second),
+        _ => Fill::Pattern(Pattern::First),
+    }
 }
 
 /// Addresses are held against what the case may reach: always, but in a debug build that is asked not to.

@@ -3,13 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::fill::Fill;
-use crate::case::{Clean, Run, is_filling};
+use crate::case::{Clean, Run, code, decode, digest, is_filling};
 use crate::sys::Slot;
-
-const DATA: u64 = 1;
-const ZERO: u64 = 2;
-const BYTE: u64 = 3;
-const OTHER_DATA: u64 = 4;
 
 /// What a byte is, given the place in a file that it should show.
 #[inline(always)]
@@ -24,13 +19,10 @@ pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean 
 
 /// Adds a byte to the runs of a slot.
 pub(super) fn note(slot: &Slot, byte: Clean) {
-    let (kind, value) = match byte {
-        Clean::Data => (DATA, 0),
-        Clean::OtherData => (OTHER_DATA, 0),
-        Clean::Byte(byte) => (BYTE, u64::from(byte)),
-        _ => (ZERO, 0),
-    };
-    let head = kind << 56 | value << 48;
+    slot.seen.store(slot.seen.load(Relaxed).wrapping_add(1), Relaxed);
+    slot.data.store(slot.data.load(Relaxed).wrapping_add(u32::from(byte == Clean::Data)), Relaxed);
+    slot.digest.store(digest(slot.digest.load(Relaxed), byte), Relaxed);
+    let head = code(byte) << 48;
     let count = slot.run_count.load(Relaxed) as usize;
     if let Some(last) = count.checked_sub(1).and_then(|index| slot.runs.get(index)) {
         let run = last.load(Relaxed);
@@ -48,13 +40,5 @@ pub(super) fn note(slot: &Slot, byte: Clean) {
 /// The run that was packed; `None` for a number that no victim writes.
 pub fn unpack(packed: u64) -> Option<Run> {
     let count = u32::try_from(packed & 0xffff_ffff_ffff).ok().filter(|count| *count > 0)?;
-    let value = (packed >> 48) as u8;
-    let byte = match packed >> 56 {
-        DATA => Clean::Data,
-        OTHER_DATA => Clean::OtherData,
-        ZERO => Clean::Zero,
-        BYTE => Clean::Byte(value),
-        _ => return None,
-    };
-    Some(Run { byte, count })
+    Some(Run { byte: decode(packed >> 48)?, count })
 }

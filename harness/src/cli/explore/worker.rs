@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::backing::Backing;
-use crate::case::{Case, HarnessError, Outcome, StepResult};
+use crate::case::{Case, Clean, HarnessError, Outcome, Pattern, StepResult};
 use crate::confine::Held;
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
-use crate::measure::{Failure, Measurer};
+use crate::measure::{Baselines, Failure, Measurer};
 use crate::supervise::Supervisor;
 use crate::sys::{Inheritance, SharedRecord, keep_only};
-use crate::victim::{Fill, Probe};
+use crate::victim::Probe;
 
 /// How long a child of a program may take.
 pub const DEADLINE: Duration = Duration::from_secs(5);
@@ -95,8 +95,8 @@ struct Kernel<'a> {
     memory: Inheritance,
     backing: &'a Backing,
     held: &'a Held,
-    /// What the steps come to while files hold return instructions.
-    code_steps: Option<Vec<StepResult>>,
+    /// What the steps of the program at hand come to.
+    baselines: Baselines,
     abandoned: bool,
 }
 
@@ -110,9 +110,12 @@ impl Kernel<'_> {
         self.memory.clear();
         let (supervisor, memory) = (self.supervisor, &self.memory);
         let mut measurer =
-            Measurer::new(supervisor, memory, self.backing, case, page, DEADLINE, false);
+            Measurer::new(supervisor, memory, self.backing, case, page, DEADLINE, false)
+                .with_baselines(std::mem::take(&mut self.baselines));
         let held = measurer.hold(self.held, None);
-        held.and_then(|()| question(&mut measurer)).map_err(|failure| match failure {
+        let answer = held.and_then(|()| question(&mut measurer));
+        self.baselines = measurer.into_baselines();
+        answer.map_err(|failure| match failure {
             Failure::Harness(error) => error,
             Failure::Abandoned => {
                 self.abandoned = true;
@@ -124,27 +127,20 @@ impl Kernel<'_> {
 
 impl Answer for Kernel<'_> {
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
-        // What steps see of the files depends on what these hold while fetches are probed.
-        let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first().copied());
-        self.code_steps = match access.map(Fill::of) {
-            Some(Fill::Code) => Some(self.ask(case, |measurer| measurer.steps(Fill::Code))?),
-            _ => None,
-        };
-        self.ask(case, |measurer| measurer.steps(Fill::Pattern))
+        self.baselines = Baselines::default();
+        self.ask(case, |measurer| measurer.steps())
     }
 
-    fn probe(
-        &mut self,
-        case: &Case,
-        steps: &[StepResult],
-        at: i64,
-    ) -> Result<Outcome, HarnessError> {
+    fn probe(&mut self, case: &Case, _: &[StepResult], at: i64) -> Result<Outcome, HarnessError> {
         let Some((sweep, _, [access, ..])) = case.sweeps().next() else {
             return Err(HarnessError::System("there is no sweep to probe".to_owned()));
         };
         let probe = Probe { sweep, access: *access, at };
-        let code_steps = self.code_steps.clone();
-        self.ask(case, |measurer| measurer.probe(&probe, code_steps.as_deref().unwrap_or(steps)))
+        self.ask(case, |measurer| match measurer.probe(&probe, Pattern::First)? {
+            // Data is what both patterns call so.
+            Outcome::Clean(Clean::Data) => measurer.probe(&probe, Pattern::Second),
+            outcome => Ok(outcome),
+        })
     }
 }
 
@@ -181,7 +177,7 @@ pub fn work(
         memory,
         backing,
         held,
-        code_steps: None,
+        baselines: Baselines::default(),
         abandoned: false,
     };
     let mut done = Progress::read(&progress, number);
