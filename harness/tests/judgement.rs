@@ -93,6 +93,30 @@ fn a_fault_needs_a_record_that_agrees(#[case] address: u64, #[case] told: FaultA
 }
 
 #[test]
+fn a_step_that_kills_the_child_before_its_access_is_named() {
+    let text = "map = mmap(0, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                fork { map[0]; } map[5] = 'a'; sweep(map, read);";
+    let probe = Probe { sweep: 4, access: Access::Read, at: AT };
+    let ended = SlotEvidence { wait_status: SIGBUS, ..slot(Done) };
+    let of_block = fault(SIGBUS, 2, BASE);
+    let own = |last: SlotEvidence| {
+        let slots = vec![slot(Done), ended.clone(), of_block.clone(), last, slot(NotReached)];
+        let evidence = Evidence { slots, ..Evidence::default() };
+        let ending = Ending::Killed(SIGBUS);
+        probe_outcome(&program(text), &probe, ending, &evidence, 100, false)
+    };
+    let fault_at = FaultAddress::Accessed;
+    let raised = Fault { signal: Signal(SIGBUS), code: Some(2), address: fault_at };
+    let error = Box::new(HarnessError::Raised(raised));
+    let told = Err(HarnessError::InStep { step: 3, error });
+    assert_eq!(own(fault(SIGBUS, 2, BASE + 5)), told);
+    // What the block's process raised has killed that one and not this.
+    let outside = Err(HarnessError::KilledFromOutside(Signal(SIGBUS)));
+    assert_eq!(own(slot(Begun)), outside);
+    assert_eq!(own(fault(SIGSEGV, 1, BASE + 5)), outside, "another signal");
+}
+
+#[test]
 fn an_errno_of_the_access_is_an_answer() {
     let last = SlotEvidence { value: -14, ..slot(Done) };
     let outcome = judge(Access::CopyFromUser, Ending::Exited(0), last, true);

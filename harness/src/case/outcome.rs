@@ -95,6 +95,8 @@ pub enum HarnessError {
     ExitedNonZero(i32),
     /// A signal killed the child that no access of its own raised.
     KilledFromOutside(Signal),
+    /// The access of a step killed the child, which in other children went through.
+    Raised(Fault),
     /// What the child recorded and how it ended do not go together.
     Disagree(String),
     /// The steps came out differently from one child to the next.
@@ -244,6 +246,9 @@ impl fmt::Display for HarnessError {
             HarnessError::KilledFromOutside(Signal(nix::libc::SIGSYS)) => f.write_str(
                 "SIGSYS killed the child: a seccomp filter does not let it make this system call",
             ),
+            HarnessError::Raised(fault) => {
+                write!(f, "{fault} killed the child; in another child the step went through")
+            }
             HarnessError::KilledFromOutside(signal) => {
                 write!(f, "{signal} killed the child, and no access of its own raised it")
             }

@@ -62,7 +62,7 @@ pub fn probe_outcome(
                 address: FaultAddress::Unknown,
             }))
         }
-        (ending, ..) => Err(failure(ending, evidence, deadline_ms)),
+        (ending, ..) => Err(failure(program, all(program), ending, evidence, deadline_ms)),
     }
 }
 
@@ -128,7 +128,8 @@ pub fn step_results(
                 StepResult::TimedOut
             }
             (_, _, own) => {
-                let error = Box::new(failure(own.unwrap_or(ending), evidence, deadline_ms));
+                let (own, around) = (own.unwrap_or(ending), index..index + 1);
+                let error = Box::new(failure(program, around, own, evidence, deadline_ms));
                 return Err(HarnessError::InStep { step: index, error });
             }
         };
@@ -138,13 +139,13 @@ pub fn step_results(
         results.push(result);
     }
     if !answered {
-        return Err(failure(ending, evidence, deadline_ms));
+        return Err(failure(program, all(program), ending, evidence, deadline_ms));
     }
     for (block, op) in program.ops.iter().enumerate() {
         let slot = evidence.slots.get(block).filter(|slot| slot.state == Some(SlotState::Done));
         if let (Op::Block { end, .. }, Some(slot)) = (op, slot) {
             if let Some(own) = ended_otherwise(program, block..*end, &results, slot) {
-                return Err(failure(own, evidence, deadline_ms));
+                return Err(failure(program, block..*end, own, evidence, deadline_ms));
             }
         }
     }
@@ -281,8 +282,48 @@ fn by_the_kernel(program: &Program, op: &Op, signal: i32, evidence: &Evidence) -
     }
 }
 
-/// The reason why there is no answer.
-pub(super) fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> HarnessError {
+/// The steps of a program.
+fn all(program: &Program) -> Range<usize> {
+    0..program.ops.len()
+}
+
+/// The access of a step, one of those `within`, that has raised the signal which killed their process.
+/// What a block that is over has raised has killed another.
+fn raised_by(
+    program: &Program,
+    within: Range<usize>,
+    signal: i32,
+    evidence: &Evidence,
+) -> Option<HarnessError> {
+    let over = |block: usize| {
+        let slot = evidence.slots.get(block);
+        block != within.start && slot.is_some_and(|slot| slot.state == Some(SlotState::Done))
+    };
+    let mut step = within.start;
+    while step < within.end {
+        let slot = evidence.slots.get(step)?;
+        match (program.ops.get(step)?, slot.fault) {
+            (Op::Block { end, .. }, _) if over(step) => step = *end,
+            (Op::Touch { at, .. }, Some(recorded))
+                if recorded.0 == signal && slot.state == Some(SlotState::Begun) =>
+            {
+                let error = Box::new(HarnessError::Raised(fault(slot, *at, recorded)));
+                return Some(HarnessError::InStep { step, error });
+            }
+            _ => step += 1,
+        }
+    }
+    None
+}
+
+/// The reason why there is no answer: how a process ended that performs these steps.
+pub(super) fn failure(
+    program: &Program,
+    within: Range<usize>,
+    ending: Ending,
+    evidence: &Evidence,
+    deadline_ms: u64,
+) -> HarnessError {
     match (ending, evidence.setup) {
         (Ending::TimedOut { stopped }, _) => {
             HarnessError::TimedOut { stopped, after_ms: deadline_ms }
@@ -307,6 +348,7 @@ pub(super) fn failure(ending: Ending, evidence: &Evidence, deadline_ms: u64) -> 
         }
         (Ending::Exited(0), _) => HarnessError::ExitedEarly,
         (Ending::Exited(code), _) => HarnessError::ExitedNonZero(code),
-        (Ending::Killed(signal), _) => HarnessError::KilledFromOutside(Signal(signal)),
+        (Ending::Killed(signal), _) => raised_by(program, within, signal, evidence)
+            .unwrap_or(HarnessError::KilledFromOutside(Signal(signal))),
     }
 }

@@ -24,7 +24,10 @@ pub fn unsteady(
         Op::Block { end, .. } if probe.sweep < *end => None,
         Op::Block { end, .. } if slot.state == Some(SlotState::Done) => {
             let own = ended_otherwise(program, step..*end, earlier, slot)?;
-            Some(HarnessError::InStep { step, error: Box::new(failure(own, evidence, 0)) })
+            match failure(program, step..*end, own, evidence, 0) {
+                inside @ HarnessError::InStep { .. } => Some(inside),
+                error => Some(HarnessError::InStep { step, error: Box::new(error) }),
+            }
         }
         _ => {
             let then = came_to(op, slot, first);
