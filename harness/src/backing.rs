@@ -104,6 +104,13 @@ impl Backing {
         }
     }
 
+    /// Bytes that are free for files, where there is a bound.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let Backing::Directory(dir) = self else { return None };
+        let stat = rustix::fs::statvfs(dir).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     /// For messages.
     pub fn describe(&self) -> String {
         match self {

@@ -15,6 +15,7 @@
 //! - [`explore`]: the search for a program on which kernel and model part.
 //! - [`picture`]: a measurement to text.
 //! - [`backing`]: where a case's files live, and what that place cannot do.
+//! - [`scarce`]: cases of which two at once would take from each other.
 //! - [`confine`]: how far a worker reaches, where it is to be strictly isolated.
 //! - [`journal`]: the answers of a case so far, where they outlive the worker that asked.
 //! - [`measure`]: a whole case on a backing.
@@ -33,6 +34,7 @@ pub mod named;
 pub mod parse;
 pub mod picture;
 pub mod printable;
+pub mod scarce;
 pub mod snapshot;
 pub mod supervise;
 pub mod sweep;

@@ -27,11 +27,11 @@ use report::Reporter;
 use select::{Loaded, Selection};
 use work::{Job, Task};
 
-use crate::backing;
 use crate::confine::Held;
 use crate::model::{self, Environment};
 use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::Verdict;
+use crate::{backing, scarce};
 
 /// Everything from the arguments to the exit code.
 pub fn main() -> ExitCode {
@@ -139,14 +139,29 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let mut reporter = Reporter::new(all, options, (&backing, &held), compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let (cases, seed, guard) = (&all.cases, options.seed, options.guard);
-    let job = Job { cases, backing: &backing, deadline, strict, held: &held, guard, task, seed };
+    let jobs = options.place.jobs();
+    let page = rustix::param::page_size() as u64;
+    let alone = all.cases.iter().enumerate().filter_map(|(number, loaded)| {
+        Some((number, scarce::scarce(&loaded.case, &backing, page, jobs)?))
+    });
+    let alone = alone.collect();
+    let (seed, guard) = (options.seed, options.guard);
+    let job = Job {
+        cases: &all.cases,
+        backing: &backing,
+        deadline,
+        strict,
+        held: &held,
+        guard,
+        task,
+        seed,
+        alone,
+    };
     let mut verdicts = [0; VERDICTS];
     let take = |index, report: work::CaseReport| {
         verdicts.iter_mut().zip(report.verdicts).for_each(|(all, own)| *all += own);
         reporter.take(index, report);
     };
-    let jobs = options.place.jobs();
     let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;
     let exit = reporter.finish(interrupted);
     if guard == GuardMode::Counted {

@@ -1,5 +1,7 @@
 //! One probe, with everything that is recorded of its child.
 
+use std::collections::BTreeMap;
+
 use super::args::Options;
 use super::exit::Exit;
 use super::interrupt::Interrupt;
@@ -35,8 +37,17 @@ pub fn run(
     }
     let task = Task::OneProbe { access, at, sweep };
     let (deadline, strict) = (options.deadline(), options.place.strict());
-    let guard = options.guard;
-    let job = Job { cases: &all.cases, backing, deadline, strict, held, guard, task, seed: None };
+    let job = Job {
+        cases: &all.cases,
+        backing,
+        deadline,
+        strict,
+        held,
+        guard: options.guard,
+        task,
+        seed: None,
+        alone: BTreeMap::new(),
+    };
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, interrupt, |index, report| {

@@ -1,5 +1,6 @@
 //! What a worker does, from its first order to the end of its pipe.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -11,7 +12,7 @@ use super::args::GuardMode;
 use super::pool::Message;
 use super::select::Loaded;
 use crate::backing::Backing;
-use crate::case::{Access, Case, HarnessError, Measurement, Outcome, Requirement};
+use crate::case::{Access, Case, HarnessError, Measurement, Note, Outcome, Requirement, Scarce};
 use crate::confine::{Apart, Held};
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
@@ -37,6 +38,8 @@ pub struct Job<'a> {
     pub task: Task,
     /// Decides on the random bytes of each picture; none for one made of the case's id.
     pub seed: Option<u64>,
+    /// The cases that are measured alone, by number, and why.
+    pub alone: BTreeMap<usize, Scarce>,
 }
 
 /// How much of a case is measured.
@@ -161,10 +164,10 @@ pub(super) fn work(
     let mut order = [0; size_of::<u64>()];
     while orders.read_exact(&mut order).is_ok() {
         let case = u64::from_ne_bytes(order) as usize;
-        let Some(loaded) = job.cases.get(case) else { return 1 };
+        let Some(_) = job.cases.get(case) else { return 1 };
         memory.clear();
         let Ok(journal) = Journal::resume(&journal) else { return 1 };
-        let Some(report) = report(job, &supervisor, &memory, loaded, journal) else {
+        let Some(report) = report(job, &supervisor, &memory, case, journal) else {
             return 1;
         };
         if !send(&mut results, &Message::Done { case, report }) {
@@ -185,9 +188,10 @@ fn report(
     job: &Job<'_>,
     supervisor: &Supervisor,
     memory: &Inheritance,
-    loaded: &Loaded,
+    number: usize,
     journal: Journal<'_>,
 ) -> Option<CaseReport> {
+    let loaded = &job.cases[number];
     let case = &loaded.case;
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
@@ -200,10 +204,15 @@ fn report(
     let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),
         None => match job.task {
-            Task::Whole { .. } => measurer
-                .hold(job.held, None)
-                .and_then(|()| measurer.measure())
-                .map(CaseResult::Measured),
+            Task::Whole { .. } => {
+                let held = measurer.hold(job.held, None);
+                held.and_then(|()| measurer.measure()).map(|mut measured| {
+                    let alone = job.alone.get(&number);
+                    let alone = alone.map(|scarce| Note::MeasuredAlone { scarce: *scarce });
+                    measured.notes.extend(alone);
+                    CaseResult::Measured(measured)
+                })
+            }
             Task::OneProbe { access, at, sweep } => measurer
                 .hold(job.held, Some(access))
                 .and_then(|()| measurer.one_probe(sweep, access, at))

@@ -100,7 +100,10 @@ pub fn run(
     let foreign = children();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
-    let waiting = (0..job.cases.len()).collect();
+    // Those that are to be alone come first: while one is measured nothing else is.
+    let (alone, others): (VecDeque<usize>, VecDeque<usize>) =
+        (0..job.cases.len()).partition(|case| job.alone.contains_key(case));
+    let waiting = alone.into_iter().chain(others).collect();
     let (cores, workers, interrupted) = (Cores::own(), Vec::new(), BTreeMap::new());
     let mut pool = Pool {
         job,
@@ -147,7 +150,7 @@ impl Pool<'_> {
         let busy = |worker: &&Worker| worker.at.is_some();
         while !self.waiting.is_empty() {
             let busy = self.workers.iter().filter(busy).count();
-            if busy >= self.jobs {
+            if busy >= self.jobs || (busy > 0 && self.is_to_be_alone()) {
                 break;
             }
             match self.start() {
@@ -157,6 +160,13 @@ impl Pool<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the case that is under way is to be measured alone, or the next is.
+    fn is_to_be_alone(&self) -> bool {
+        let under_way = self.workers.iter().filter_map(|worker| worker.at.as_ref());
+        let mut cases = under_way.chain(self.waiting.front());
+        cases.any(|case| self.job.alone.contains_key(case))
     }
 
     /// Forks a worker and tells it its first case.

@@ -1,0 +1,76 @@
+//! Cases that need something of which there may be too little for two at once.
+//!
+//! Where a disk is nearly full, or has room set aside for one file, cases that are measured side by side
+//! take each other's room: what each sees then depends on the other. They are measured one at a time,
+//! which a [`Note`](crate::case::Note) says: each probe still has all of it to itself.
+
+use nix::libc;
+
+use crate::backing::Backing;
+use crate::case::{Arg, Call, Case, Scarce, Size, Step};
+
+/// What is scarce for a case on this backing, where so many workers would want it at once.
+pub fn scarce(case: &Case, backing: &Backing, page: u64, jobs: usize) -> Option<Scarce> {
+    if calls(case).any(|(_, args)| args.iter().any(asks_for_huge_pages)) {
+        return Some(Scarce::HugePages);
+    }
+    let sets_aside = calls(case).any(|(call, _)| call == Call::Fallocate);
+    let wanted = room(case, page).saturating_mul(jobs.max(2) as u64);
+    let is_small = backing.free_bytes().is_some_and(|free| free < wanted);
+    (sets_aside || is_small).then_some(Scarce::Room)
+}
+
+fn calls(case: &Case) -> impl Iterator<Item = (Call, &[Arg])> {
+    case.walk().filter_map(|(_, _, step)| match step {
+        Step::Call { call, args, .. } => Some((*call, args.as_slice())),
+        _ => None,
+    })
+}
+
+fn asks_for_huge_pages(arg: &Arg) -> bool {
+    let Arg::Flags(words) = arg else { return false };
+    let asking = ["MAP_HUGETLB", "MFD_HUGETLB", "SHM_HUGETLB", "MADV_HUGEPAGE"];
+    words.iter().any(|word| asking.contains(&word.to_string().as_str()))
+}
+
+/// The most bytes that the files of a case may take: every byte of them stored.
+fn room(case: &Case, page: u64) -> u64 {
+    let size = |arg: &Arg| match arg {
+        Arg::Size(size) => Size::register(size, page).unwrap_or(0),
+        _ => 0,
+    };
+    let whole = |bytes: u64| bytes.checked_next_multiple_of(page).unwrap_or(bytes);
+    let taken = calls(case).map(|(call, args)| match (call, args) {
+        (Call::File, [length, ..]) | (Call::Ftruncate, [_, length]) => whole(size(length)),
+        (Call::Pwrite, [_, _, at]) => whole(size(at).saturating_add(page)),
+        (Call::Write, [_, _, count]) => whole(size(count)),
+        _ => 0,
+    });
+    let is_possible = |bytes: &u64| *bytes <= libc::off_t::MAX as u64;
+    taken.filter(is_possible).fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scarce_for(text: &str) -> Option<Scarce> {
+        let case = crate::parse::case(text).unwrap();
+        scarce(&case, &Backing::Directory("/tmp".into()), 4096, 2)
+    }
+
+    #[test]
+    fn room_that_is_set_aside_and_huge_pages_are_scarce_and_a_small_file_is_not() {
+        assert_eq!(scarce_for("fd = file(100); ftruncate(fd, 0);"), None);
+        assert_eq!(scarce_for("fd = file(0); fallocate(fd, 0, 0, 100);"), Some(Scarce::Room));
+        assert_eq!(scarce_for("fd = memfd(0, MFD_HUGETLB);"), Some(Scarce::HugePages));
+        let huge = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);";
+        assert_eq!(scarce_for(huge), Some(Scarce::HugePages));
+    }
+
+    #[test]
+    fn the_room_of_a_case_is_that_of_its_files_in_whole_pages() {
+        let room = |text: &str| room(&crate::parse::case(text).unwrap(), 4096);
+        assert_eq!(room("fd = file(1); ftruncate(fd, 2 * PAGE); ftruncate(fd, -1);"), 3 * 4096);
+    }
+}
