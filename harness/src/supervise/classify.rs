@@ -12,7 +12,7 @@ use super::evidence::{Evidence, SlotEvidence};
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };
-use crate::sys::{SENT_STATUS, SlotState};
+use crate::sys::{SENT_STATUS, SlotState, instruction_at};
 use crate::victim::{Op, Probe, Program, SetupFailure};
 
 /// The answer of a child that was asked to probe.
@@ -50,7 +50,13 @@ pub fn probe_outcome(
             if signal != recorded {
                 return disagree("another signal was recorded than the one that killed");
             }
-            Ok(Outcome::Fault(fault(&slot, probe.at, (signal, code, address))))
+            let byte = slot.base.wrapping_add_signed(probe.at);
+            let accessed = match probe.access {
+                Access::Exec => instruction_at(byte),
+                _ => byte,
+            };
+            let address = relative(address, accessed, slot.base);
+            Ok(Outcome::Fault(Fault { signal: Signal(signal), code: Some(code), address }))
         }
         // Blocked or ignored by the case, a fault kills without running a handler (signal(7)).
         (Ending::Killed(signal), Some(SlotState::Begun), None)

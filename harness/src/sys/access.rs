@@ -24,6 +24,19 @@ pub const fn instruction_bytes() -> usize {
     RETURN.len()
 }
 
+/// Where the instruction begins that has the byte at this address: where all have the same length, at a
+/// multiple of it. That is where a jump to the byte goes.
+#[inline(always)]
+pub const fn instruction_at(address: u64) -> u64 {
+    start_of(address, instruction_bytes() as u64)
+}
+
+/// The multiple of a length at or below an address.
+#[inline(always)]
+const fn start_of(address: u64, length: u64) -> u64 {
+    address - address % length
+}
+
 macro_rules! one_instruction {
     ($load:ident, $store:ident, $type:ty, $x86_load:literal, $x86_store:literal,
      $arm_load:literal, $arm_store:literal, $riscv_load:literal, $riscv_store:literal) => {
@@ -172,5 +185,19 @@ impl Child {
         unsafe {
             std::arch::asm!("jalr {0}", in(reg) address, clobber_abi("C"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_of;
+
+    #[test]
+    fn a_jump_goes_to_the_beginning_of_the_instruction() {
+        assert_eq!(
+            [0x1000, 0x1001, 0x1003, 0x1004].map(|at| start_of(at, 4)),
+            [0x1000, 0x1000, 0x1000, 0x1004]
+        );
+        assert_eq!(start_of(0x1003, 1), 0x1003);
     }
 }

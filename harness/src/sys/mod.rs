@@ -28,7 +28,7 @@ mod sole_thread;
 mod spawn;
 mod system_call;
 
-pub use access::{instruction_bytes, returns_at};
+pub use access::{instruction_at, instruction_bytes, returns_at};
 pub use apart::{fork_worker_apart, hide_from_children, show_own_memory};
 pub use arena::Arena;
 pub use child::{Child, SCRATCH_BYTES, scratch};

@@ -13,7 +13,7 @@ use super::question;
 use super::see;
 use crate::case::Access;
 use crate::case::limits::BLOCKS;
-use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_bytes, set_cursor};
+use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_at, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
 const SETUP_FAILED: i32 = 3;
@@ -284,8 +284,7 @@ impl Victim<'_> {
         };
         let mut address = (base as usize).wrapping_add_signed(probe.at as isize);
         if probe.access == Access::Exec {
-            // The byte's instruction: where all have the same length, it begins at a multiple of it.
-            address &= !(instruction_bytes() - 1);
+            address = instruction_at(address as u64) as usize;
         }
         self.admit(self.guard.bytes(address, 1));
         let around = Surroundings {
