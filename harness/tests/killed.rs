@@ -121,7 +121,7 @@ fn name(signal: Signal) -> &'static str {
 }
 
 fn an_ignored_interrupt_stays_ignored() {
-    let marked = Marked::new(&format!("{MAP}timeout(4s);\npause();"));
+    let marked = Marked::new(&format!("{MAP}timeout(3s);\npause();"));
     let mut ignoring = Command::new("sh");
     ignoring.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]);
     let command = marked.command(&[]);
@@ -136,7 +136,7 @@ fn an_ignored_interrupt_stays_ignored() {
 }
 
 fn stopped(level: &str) {
-    let marked = Marked::new(&format!("{MAP}timeout(4s);\npause();"));
+    let marked = Marked::new(&format!("{MAP}timeout(3s);\npause();"));
     let child = marked.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
     let (worker, _) = marked.worker_and_victim(&child);
     kill_process(worker, Signal::STOP).unwrap();

@@ -70,7 +70,7 @@ fn closed_stdout() {
 
 /// As in a container: nobody else reaps, and signals without a handler do not end it.
 fn as_process_1(level: &str) {
-    let line = format!("test $$ = 1 && exec \"$0\" run --isolation {level}");
+    let line = format!("test $$ = 1 && exec \"$0\" run notes --isolation {level}");
     all_the_same(in_namespaces(OWN_PROCESSES, &line));
 }
 
