@@ -20,7 +20,8 @@ review: ## look at changed pictures one by one, and accept or reject them
 bench: ## what a probe costs, against a bare fork loop in C
 	cargo bench
 
-fuzz: ## a million inputs each for the parser and for what reads a victim's record
+fuzz: ## 20,000 hostile cases; a million inputs each for the parser and for what reads a victim's record
+	FAULTMAP_FUZZ_CASES=20000 cargo test --release --test fuzz
 	PROPTEST_CASES=1000000 cargo test --release --test text --test record
 
 soak: ## a million probes while workers are killed, disks are full, memory is short, ...

@@ -1,0 +1,171 @@
+//! Numbers and flags for a call: plausible ones, so that a program gets somewhere, and absurd ones.
+
+use faultmap::case::{
+    Arg, Family, FlagWord, Parameter, Radix, Size, flag_names, limits, lookup_flag,
+};
+
+use crate::random::Random;
+
+/// Places at which programs, stacks, kernels and their gaps begin: where a step could reach what is
+/// not its own.
+const LANDMARKS: [u64; 12] = [
+    0,
+    1,
+    0x1000, // vm.mmap_min_addr of old kernels
+    0xffff,
+    0x1_0000,         // vm.mmap_min_addr
+    0x40_0000,        // a program at a fixed address
+    0x57a000,         // what lies so far above it
+    0x5555_5555_4000, // a program at any address
+    0x7fff_ffff_e000, // a stack
+    0x8000_0000_0000, // the first non-canonical address
+    0x8000_0000_0000_0000,
+    0xffff_ffff_ff60_0000, // vsyscall
+];
+
+/// `pages * PAGE + bytes`, as a case would say it.
+pub fn near(pages: i64, bytes: i64) -> Size {
+    let magnitude = |number: i64| Size::bytes(number.unsigned_abs());
+    let signed = |size: Size, number: i64| match number < 0 {
+        true => Size::Negative(Box::new(size)),
+        false => size,
+    };
+    let whole = match pages.unsigned_abs() {
+        0 => return signed(magnitude(bytes), bytes),
+        1 => signed(Size::Page, pages),
+        _ => signed(Size::Product(Box::new(magnitude(pages)), Box::new(Size::Page)), pages),
+    };
+    match bytes {
+        0 => whole,
+        bytes if bytes < 0 => Size::Difference(Box::new(whole), Box::new(magnitude(bytes))),
+        bytes => Size::Sum(Box::new(whole), Box::new(magnitude(bytes))),
+    }
+}
+
+fn hex(value: u64) -> Size {
+    Size::Bytes(value, Radix::Hex)
+}
+
+/// A small number of pages, and sometimes some bytes more or fewer.
+pub fn small(random: &mut Random) -> Size {
+    let bytes = random.of(&[0, 0, 0, 0, 1, -1, 100, 4095]);
+    near(random.within(0, 5) as i64, bytes)
+}
+
+/// A number that is hardly ever right: huge, negative, at a bound of the language, beside a power of two.
+pub fn absurd(random: &mut Random) -> Size {
+    let bounds = [
+        limits::MAP_BYTES,
+        limits::FILE_BYTES,
+        limits::FILE_OFFSET,
+        limits::HOPELESS_BYTES,
+        limits::BUFFER_BYTES,
+        limits::LOW_ADDRESS,
+        limits::HOPELESS_ADDRESS,
+    ];
+    match random.within(0, 8) {
+        0 => hex(random.of(&bounds)),
+        1 => hex(random.of(&bounds).wrapping_sub(random.within(0, 2) * 0x1000)),
+        2 => Size::Negative(Box::new(small(random))),
+        3 => hex(1 << random.within(0, 64)),
+        4 => hex((1u64 << random.within(12, 64)).wrapping_sub(0x1000)),
+        5 => hex(random.of(&LANDMARKS)),
+        6 => hex(u64::MAX - random.within(0, 3) * 0xfff),
+        _ => near(random.of(&[16, 64, 256, 511, 512, 513, 4096, 16384]), 0),
+    }
+}
+
+/// So far from the start of a map: within it, beside it, or at what may lie elsewhere in the process.
+pub fn offset(random: &mut Random) -> Size {
+    let reach = limits::MAP_BYTES;
+    match random.within(0, 12) {
+        0 => hex(random.of(&LANDMARKS) % reach),
+        1 => Size::Negative(Box::new(hex(random.of(&LANDMARKS) % reach))),
+        2 => hex(reach - random.within(0, 2) * 0x1000),
+        3 => Size::Negative(Box::new(hex(reach))),
+        4 => Size::Negative(Box::new(small(random))),
+        5 => hex(random.within(0, reach)),
+        _ => small(random),
+    }
+}
+
+/// A bare address.
+pub fn address(random: &mut Random) -> Size {
+    match random.within(0, 4) {
+        0 | 1 => Size::bytes(0),
+        2 => hex(random.of(&LANDMARKS).wrapping_add(random.within(0, 3) * 0x1000)),
+        _ => absurd(random),
+    }
+}
+
+/// A number for a parameter that takes one, more often than not one that makes sense there.
+pub fn number(parameter: Parameter, random: &mut Random) -> Size {
+    if random.within(0, 10) < 3 {
+        return absurd(random);
+    }
+    let large = random.within(0, 12) == 0;
+    match parameter {
+        // Large enough to cost something, if nobody counts.
+        Parameter::Length if large => hex(1 << random.within(21, 31)),
+        Parameter::FileOffset if large => hex(1 << random.within(20, 31)),
+        Parameter::FileLength if large => hex(1 << random.within(20, 26)),
+        Parameter::Length => near(random.within(1, 5) as i64, random.of(&[0, 0, 0, 1, 100, -1])),
+        Parameter::Limit => near(random.within(0, 300) as i64, 0),
+        Parameter::Number => Size::bytes(random.within(0, 4)),
+        Parameter::MapOffset => near(random.within(0, 4) as i64, 0),
+        _ => small(random),
+    }
+}
+
+/// Some words of a family, and now and then a number.
+pub fn flags(family: Family, random: &mut Random) -> Vec<FlagWord> {
+    let plausible: &[&[&str]] = match family {
+        Family::Protection => &[
+            &["PROT_READ", "PROT_WRITE"],
+            &["PROT_READ"],
+            &["PROT_READ", "PROT_WRITE", "PROT_EXEC"],
+        ],
+        Family::Map => &[
+            &["MAP_SHARED"],
+            &["MAP_PRIVATE"],
+            &["MAP_PRIVATE", "MAP_ANONYMOUS"],
+            &["MAP_SHARED", "MAP_ANONYMOUS"],
+            &["MAP_SHARED", "MAP_FIXED"],
+            &["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED"],
+            &["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED_NOREPLACE"],
+            &["MAP_SHARED", "MAP_ANONYMOUS", "MAP_POPULATE"],
+        ],
+        Family::Remap => &[&["MREMAP_MAYMOVE"], &["MREMAP_MAYMOVE", "MREMAP_FIXED"]],
+        Family::Open => &[&["O_RDWR"], &["O_RDONLY"]],
+        Family::Shmget => &[&["IPC_CREAT"]],
+        Family::Fallocate => &[&["FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_KEEP_SIZE"]],
+        Family::Memfd => &[&["MFD_ALLOW_SEALING"]],
+        _ => &[],
+    };
+    let mut words = Vec::new();
+    if !plausible.is_empty() && random.within(0, 10) < 7 {
+        let names = random.of(plausible);
+        words.extend(names.iter().filter_map(|name| lookup_flag(family, name)));
+    }
+    let names: Vec<&str> = flag_names(family).collect();
+    let more = if words.is_empty() { random.within(0, 4) } else { random.of(&[0, 0, 0, 1]) };
+    words.extend((0..more).filter_map(|_| lookup_flag(family, random.of(&names))));
+    if family == Family::Shmget && random.within(0, 5) > 0 {
+        words.push(FlagWord::Number(random.of(&[0o600, 0o600, 0o777, 0]), Radix::Octal));
+    }
+    if words.is_empty() {
+        words.push(FlagWord::Number(0, Radix::Decimal));
+    }
+    words
+}
+
+/// A descriptor that no variable holds.
+pub fn bad_descriptor(random: &mut Random) -> Arg {
+    Arg::BadDescriptor(random.of(&[-1, -1, -1, 99, 64, 1_000_000, 0, 3, -100, i32::MIN, i32::MAX]))
+}
+
+/// Bytes to write, the fewest not at all.
+pub fn text(random: &mut Random) -> Vec<u8> {
+    let length = random.of(&[0, 1, 1, 2, 10, 100, 4096, 5000]);
+    (0..length).map(|_| random.of(b"abcxyz0189 \n\0\"\\~")).collect()
+}

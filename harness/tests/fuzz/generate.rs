@@ -1,0 +1,362 @@
+//! The cases: random programs of every call in the vocabulary, half plausible, half absurd.
+//!
+//! The main type is [`Generator`]. Case number N of a seed is the same everywhere, and does not depend on the
+//! cases before it; each is made to say one item of the vocabulary, in turn, so that so many cases as there
+//! are items say all of them.
+
+use faultmap::case::{
+    Access, Arg, BlockKind, Call, Case, Gives, Parameter, Signature, Size, Step, lookup_flag,
+};
+
+use crate::arguments;
+use crate::random::Random;
+use crate::vocabulary::{Item, family, items};
+
+/// Makes one case.
+pub struct Generator {
+    random: Random,
+    frames: Vec<Frame>,
+    made: usize,
+    focus: Item,
+}
+
+struct Frame {
+    kind: BlockKind,
+    names: Vec<(String, Gives)>,
+}
+
+/// A case that the parser takes, as text and taken apart, and how many steps it refused before.
+pub fn accepted(seed: u64, number: u64) -> (String, Case, u64) {
+    let items = items();
+    let count = items.len() as u64;
+    // Another one for the same world in each turn.
+    let focus = items[((number + number / count) % count) as usize];
+    let mut refused = 0;
+    for attempt in 0..200 {
+        // Far apart for numbers that are close.
+        let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (attempt << 56);
+        let mut case = Generator::new(Random::new(mixed), focus).case();
+        let timeout = case.timeout;
+        let whole = |steps: Vec<Step>| Case { timeout, steps, ..Case::default() }.to_string();
+        case.steps = parsable(&case.steps, &mut refused, &whole);
+        let text = case.to_string();
+        if let (true, Ok(case)) = (focus.is_said(&case), faultmap::parse::case(&text)) {
+            return (text, case, refused);
+        }
+    }
+    panic!("no case says {focus:?} in a way that the parser takes");
+}
+
+/// The steps without those that the parser refuses after the ones before them; `whole` makes a case of steps.
+fn parsable(steps: &[Step], refused: &mut u64, whole: &dyn Fn(Vec<Step>) -> String) -> Vec<Step> {
+    let mut kept: Vec<Step> = Vec::new();
+    for step in steps {
+        let step = match step {
+            Step::Block { kind, steps } => {
+                let around = kept.clone();
+                let whole = |inner: Vec<Step>| {
+                    let block = Step::Block { kind: *kind, steps: inner };
+                    whole([around.clone(), vec![block]].concat())
+                };
+                Step::Block { kind: *kind, steps: parsable(steps, refused, &whole) }
+            }
+            step => step.clone(),
+        };
+        kept.push(step);
+        if faultmap::parse::case(&whole(kept.clone())).is_err() {
+            kept.pop();
+            *refused += 1;
+        }
+    }
+    kept
+}
+
+impl Generator {
+    /// Random numbers make the case, which is to say this item.
+    pub fn new(random: Random, focus: Item) -> Generator {
+        let outermost = Frame { kind: BlockKind::Fork, names: Vec::new() };
+        Generator { random, frames: vec![outermost], made: 0, focus }
+    }
+
+    /// The case.
+    pub fn case(mut self) -> Case {
+        let mut steps = self.beginning();
+        let count = self.random.within(1, 13);
+        let when = self.random.within(0, count);
+        for index in 0..count {
+            if index == when {
+                steps.extend(self.focused());
+            }
+            steps.extend(self.step(true));
+        }
+        for _ in 0..self.random.within(0, 3) {
+            steps.extend(self.sweep());
+        }
+        let mut case = Case { steps, ..Case::default() };
+        let says = |call| move |(_, _, step): (usize, usize, &Step)| matches!(step, Step::Call { call: own, .. } if *own == call);
+        // Nobody writes to the pipe.
+        let reads_a_pipe = case.walk().any(says(Call::Pipe)) && case.walk().any(says(Call::Read));
+        if reads_a_pipe || case.walk().any(|(_, _, step)| waits(step)) {
+            case.timeout = Some(std::time::Duration::from_millis(100));
+        }
+        case
+    }
+
+    fn chance(&mut self, one_of: u64) -> bool {
+        self.random.within(0, one_of) == 0
+    }
+
+    /// A file or two and a map or two, so that what follows has something to be about.
+    fn beginning(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for _ in 0..self.random.within(0, 3) {
+            let call = self.random.of(&[Call::File, Call::File, Call::Memfd]);
+            let size = arguments::small(&mut self.random);
+            let flags = match call {
+                Call::Memfd => vec![Arg::Flags(
+                    lookup_flag(faultmap::case::Family::Memfd, "MFD_ALLOW_SEALING")
+                        .into_iter()
+                        .collect(),
+                )],
+                _ => Vec::new(),
+            };
+            let args = [vec![Arg::Size(size)], flags].concat();
+            let name = self.define(Gives::File);
+            steps.push(Step::Call { assign: Some(name), call, args });
+        }
+        for _ in 0..self.random.within(0, 3) {
+            steps.push(self.map());
+        }
+        if self.chance(3) {
+            // A length of 0 is EINVAL: the variable holds MAP_FAILED.
+            if let Step::Call { assign, call, mut args } = self.map() {
+                args[1] = Arg::Size(Size::bytes(0));
+                steps.push(Step::Call { assign, call, args });
+            }
+        }
+        steps
+    }
+
+    /// A step that says the item in focus.
+    fn focused(&mut self) -> Vec<Step> {
+        match self.focus {
+            Item::Call(row) => self.call(row, None),
+            Item::Word(row, index, word) => self.call(row, Some((index, word))),
+        }
+    }
+
+    fn step(&mut self, blocks: bool) -> Vec<Step> {
+        match self.random.within(0, 20) {
+            0..=4 => vec![self.touch()],
+            5 if blocks => vec![self.block()],
+            6 | 7 => vec![self.map()],
+            8 => vec![self.sweep().unwrap_or_else(|| self.touch())],
+            _ => {
+                let row = &Call::ALL[self.random.within(0, Call::ALL.len() as u64) as usize];
+                // What ends a process ends its case as well: seldom.
+                let ends = matches!(row.call, Call::Pause | Call::Exit | Call::Raise);
+                match ends && !self.chance(15) {
+                    true => vec![self.touch()],
+                    false => self.call(row, None),
+                }
+            }
+        }
+    }
+
+    fn map(&mut self) -> Step {
+        self.lone_call(Call::Mmap.signature(), None)
+    }
+
+    fn block(&mut self) -> Step {
+        let kind = match self.frames.len() == 1 && self.chance(2) {
+            true => BlockKind::Process,
+            false => BlockKind::Fork,
+        };
+        self.frames.push(Frame { kind, names: Vec::new() });
+        let mut steps = Vec::new();
+        if kind == BlockKind::Process {
+            if let Some(name) = self.pick(&[Gives::File], true) {
+                let assign = Some(self.define(Gives::File));
+                steps.push(Step::Call {
+                    assign,
+                    call: Call::Open,
+                    args: vec![Arg::Descriptor(name)],
+                });
+            }
+            steps.push(self.map());
+        }
+        let deeper = self.frames.len() < 4;
+        for _ in 0..self.random.within(1, 5) {
+            steps.extend(self.step(deeper));
+        }
+        self.frames.pop();
+        Step::Block { kind, steps }
+    }
+
+    fn sweep(&mut self) -> Option<Step> {
+        let map = self.pick(&[Gives::Map], false)?;
+        let mut accesses: Vec<Access> =
+            Access::ALL.into_iter().filter(|_| self.random.within(0, 4) == 0).collect();
+        if accesses.is_empty() {
+            accesses.push(self.random.of(&Access::ALL));
+        }
+        Some(Step::Sweep { map, accesses })
+    }
+
+    fn touch(&mut self) -> Step {
+        let Some(map) = self.pick(&[Gives::Map], false) else {
+            return self.map();
+        };
+        let at = arguments::offset(&mut self.random);
+        let width = self.random.of(&[1, 1, 1, 1, 2, 4, 8, 3, 16, 64]);
+        let to = (width > 1).then(|| Size::Sum(Box::new(at.clone()), Box::new(Size::bytes(width))));
+        let store = self.chance(2).then(|| self.random.of(b"xyz\0\x7e"));
+        Step::Touch { map, at, to, store }
+    }
+
+    /// A call, after what makes the variables that it cannot do without.
+    fn call(&mut self, row: &'static Signature, word: Option<(usize, &'static str)>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for parameter in row.parameters {
+            let needed = match parameter {
+                Parameter::Id => Gives::Id,
+                Parameter::File => Gives::File,
+                _ => continue,
+            };
+            if self.pick(&[needed], true).is_none() {
+                let maker = Call::ALL.iter().find(|row| row.gives == needed);
+                steps.extend(maker.map(|row| self.lone_call(row, None)));
+            }
+        }
+        steps.push(self.lone_call(row, word));
+        steps
+    }
+
+    /// Arguments of every kind that the row asks for; with this word in this parameter.
+    fn lone_call(&mut self, row: &'static Signature, word: Option<(usize, &'static str)>) -> Step {
+        let least = word.map_or(row.required, |(index, _)| row.required.max(index + 1));
+        let count = self.random.within(least as u64, row.parameters.len() as u64 + 1) as usize;
+        let mut args: Vec<Arg> =
+            row.parameters[..count].iter().map(|parameter| self.argument(*parameter)).collect();
+        if let Some((index, name)) = word {
+            let parameter = row.parameters[index];
+            let word = family(parameter).and_then(|family| lookup_flag(family, name));
+            match (&mut args[index], parameter) {
+                (Arg::Flags(words), Parameter::Flags(_)) => words.extend(word),
+                (argument, _) => *argument = Arg::Flags(word.into_iter().collect()),
+            }
+        }
+        let gives = match (row.call, args.first()) {
+            (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
+            (Call::Open, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => Gives::Varying,
+            _ => row.gives,
+        };
+        let assign = (gives != Gives::Nothing).then(|| self.define(gives));
+        Step::Call { assign, call: row.call, args }
+    }
+
+    fn argument(&mut self, parameter: Parameter) -> Arg {
+        const ANY: [Gives; 3] = [Gives::File, Gives::Descriptor, Gives::Varying];
+        let random = &mut self.random;
+        match parameter {
+            Parameter::Address => self.address(),
+            Parameter::Descriptor => match self.chance(6) {
+                true => arguments::bad_descriptor(&mut self.random),
+                false => self
+                    .pick(&ANY, false)
+                    .map_or_else(|| arguments::bad_descriptor(&mut self.random), Arg::Descriptor),
+            },
+            Parameter::File => Arg::Descriptor(self.pick_or_any(&[Gives::File])),
+            Parameter::Id => Arg::Id(self.pick_or_any(&[Gives::Id])),
+            Parameter::Flags(family) => Arg::Flags(arguments::flags(family, random)),
+            Parameter::Word(family) => {
+                let names: Vec<&str> = faultmap::case::flag_names(family).collect();
+                Arg::Flags(lookup_flag(family, random.of(&names)).into_iter().collect())
+            }
+            Parameter::Text => Arg::Text(arguments::text(random)),
+            Parameter::PathOrFile => match self.pick(&[Gives::File], true) {
+                Some(name) if !self.chance(3) => Arg::Descriptor(name),
+                _ => Arg::Text(self.random.of(&PATHS).into()),
+            },
+            number => Arg::Size(arguments::number(number, random)),
+        }
+    }
+
+    fn address(&mut self) -> Arg {
+        match self.pick(&[Gives::Map], false) {
+            Some(map) if !self.chance(5) => {
+                Arg::Address { map: Some(map), offset: arguments::offset(&mut self.random) }
+            }
+            _ => Arg::Address { map: None, offset: arguments::address(&mut self.random) },
+        }
+    }
+
+    /// A variable that holds one of these and can be seen from here; by its name alone also from another
+    /// process.
+    fn pick(&mut self, kinds: &[Gives], by_name: bool) -> Option<String> {
+        let mut seen = Vec::new();
+        for frame in self.frames.iter().rev() {
+            seen.extend(frame.names.iter().filter(|(_, kind)| kinds.contains(kind)));
+            if frame.kind == BlockKind::Process && !by_name && !kinds.contains(&Gives::Id) {
+                break;
+            }
+        }
+        let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
+        (!names.is_empty()).then(|| self.random.of(&names).to_owned())
+    }
+
+    /// The same; where there is none, a variable that does not exist.
+    fn pick_or_any(&mut self, kinds: &[Gives]) -> String {
+        self.pick(kinds, true).unwrap_or_else(|| "nothing".to_owned())
+    }
+
+    /// A variable for what a call gives: a new one, or one of the same kind once more.
+    fn define(&mut self, gives: Gives) -> String {
+        if self.chance(8) {
+            if let Some(name) = self.pick(&[gives], false) {
+                self.own(&name, gives);
+                return name;
+            }
+        }
+        self.made += 1;
+        let letter = match gives {
+            Gives::Map => "m",
+            Gives::Id => "id",
+            Gives::File => "f",
+            _ => "d",
+        };
+        let name = format!("{letter}{}", self.made);
+        self.own(&name, gives);
+        name
+    }
+
+    fn own(&mut self, name: &str, gives: Gives) {
+        let names = &mut self.frames.last_mut().expect("the outermost frame stays").names;
+        if !names.iter().any(|(own, _)| own == name) {
+            names.push((name.to_owned(), gives));
+        }
+    }
+}
+
+/// Files that a case may open, and one that it may not.
+const PATHS: [&str; 7] = [
+    "/dev/zero",
+    "/dev/null",
+    "/dev/full",
+    "/proc/self/maps",
+    "/proc/cpuinfo",
+    "/proc/version",
+    "/etc/passwd",
+];
+
+/// Whether the process stays at this step until somebody ends it.
+fn waits(step: &Step) -> bool {
+    let Step::Call { call, args, .. } = step else { return false };
+    match (call, args.first()) {
+        (Call::Pause, _) => true,
+        (Call::Raise, Some(Arg::Flags(words))) => {
+            words.iter().any(|word| word.is("SIGSTOP") || word.is("SIGTSTP"))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,116 @@
+//! Hostile cases: random programs with absurd arguments do no harm, leave nothing, and are answered as the
+//! model says.
+//!
+//! Each world (see `world.rs`) is a process of its own: this program, started once more. How many cases in all,
+//! and which: FAULTMAP_FUZZ_CASES and FAULTMAP_FUZZ_SEED.
+
+mod arguments;
+mod bounds;
+#[path = "../command/mod.rs"]
+mod command;
+mod generate;
+mod judge;
+#[path = "../soak/random.rs"]
+mod random;
+mod run;
+mod session;
+mod shrink;
+mod vocabulary;
+mod world;
+
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use vocabulary::Count;
+use world::{WORLDS, World};
+
+/// The world that this process is to enter.
+const WORLD: &str = "FAULTMAP_FUZZ_WORLD";
+
+fn main() -> ExitCode {
+    if let Ok(name) = std::env::var(WORLD) {
+        return session::main(World::named(&name).expect("a world of that name"), &Plan::read());
+    }
+    let mut arguments = Arguments::from_args();
+    // A world has the machine to itself.
+    arguments.test_threads.get_or_insert(1);
+    let mut trials = vec![Trial::test("every_call_and_flag_is_generated", every_item)];
+    for world in WORLDS {
+        let refused = refused(world);
+        if let Some(reason) = &refused {
+            eprintln!("skipped: {}: {reason}", world.name);
+        }
+        let trial =
+            Trial::test(format!("no_case_does_harm_{}", world.name), move || in_world(world));
+        trials.push(trial.with_ignored_flag(refused.is_some()));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Which cases.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    seed: u64,
+    cases: u64,
+}
+
+impl Plan {
+    fn read() -> Plan {
+        let number = |name: &str, otherwise| match std::env::var(name) {
+            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")),
+            Err(_) => otherwise,
+        };
+        Plan { seed: number("FAULTMAP_FUZZ_SEED", 1), cases: number("FAULTMAP_FUZZ_CASES", 200) }
+    }
+}
+
+/// As many cases as there are calls and words say all of them.
+fn every_item() -> Result<(), Failed> {
+    let Plan { seed, cases } = Plan::read();
+    let mut count = Count::new();
+    let mut refused = 0;
+    let cases = cases.max(vocabulary::items().len() as u64);
+    for number in 0..cases {
+        let (_, case, more) = generate::accepted(seed, number);
+        count.add(&case);
+        refused += more;
+    }
+    println!(
+        "{cases} cases; the parser refused {refused} steps more; calls and words were generated so often:\n{count}"
+    );
+    match count.missing() {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(format!("never generated: {}", missing.join(", ")).into()),
+    }
+}
+
+fn again(world: World) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a program knows its file"));
+    command.env(WORLD, world.name);
+    command
+}
+
+/// Why this machine does not have such a world.
+fn refused(world: World) -> Option<String> {
+    let output = again(world).env("FAULTMAP_FUZZ_CASES", "0").output().expect("it can be started");
+    match output.status.success() {
+        true if world.arguments.contains(&"strict") && !command::allows_strict() => {
+            Some("this machine refuses strict isolation".to_owned())
+        }
+        true => None,
+        false => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+fn in_world(world: World) -> Result<(), Failed> {
+    let output = again(world).output().expect("it can be started");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    match output.status.success() {
+        true => {
+            print!("{told}");
+            Ok(())
+        }
+        false => Err(format!("{told}{}", String::from_utf8_lossy(&output.stderr)).into()),
+    }
+}

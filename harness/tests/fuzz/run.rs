@@ -1,0 +1,181 @@
+//! Cases through the real command, many in one process, and what became of each.
+//!
+//! The main type is [`Runner`]. What concerns a whole call of the command (a crash, a hang, something left
+//! behind) is traced to the case that does it by running ever smaller parts of the batch.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bounds::{DISK_BYTES, MEMORY_BYTES, Sampler};
+use crate::command::faultmap;
+use crate::world::{Before, Entered};
+
+/// How long the command may print nothing.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Workers of one call.
+const JOBS: u64 = 2;
+/// What `run` may end with when every case parses (see `faultmap --help`): differ or new, harness error,
+/// nothing was run.
+const EXITS: [i32; 3] = [1, 3, 4];
+
+/// A case with the name of its file.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: String,
+    pub text: String,
+}
+
+/// What became of one case.
+#[derive(Debug, Clone)]
+pub enum Came {
+    /// Its line of the JSON.
+    Line(Value),
+    /// The command did not live up to its promises with it.
+    Broken(String),
+}
+
+/// Runs the command in a world.
+pub struct Runner {
+    world: Entered,
+    sampler: Sampler,
+    arguments: Vec<String>,
+    pub calls: u64,
+    pub children: u64,
+    pub disk: u64,
+    pub memory: u64,
+}
+
+impl Runner {
+    pub fn new(world: Entered, arguments: Vec<String>) -> Runner {
+        let sampler = Sampler::start(world.tmpfs());
+        Runner { world, sampler, arguments, calls: 0, children: 0, disk: 0, memory: 0 }
+    }
+
+    /// How often disk and memory were looked at.
+    pub fn stop(self) -> u64 {
+        self.sampler.stop()
+    }
+
+    /// Every case with what became of it, in their order.
+    pub fn run(&mut self, cases: &[Named]) -> Vec<Came> {
+        if cases.is_empty() {
+            return Vec::new();
+        }
+        let (mut lines, broken) = self.call(cases);
+        let Some(broken) = broken else {
+            let line = |case: &Named| match lines.remove(&case.name) {
+                Some(line) => Came::Line(line),
+                None => Came::Broken("no line was printed of it".to_owned()),
+            };
+            return cases.iter().map(line).collect();
+        };
+        if cases.len() == 1 {
+            return vec![Came::Broken(broken)];
+        }
+        eprintln!("{broken}: looks for the case among {}", cases.len());
+        // Reports come in the order of the cases: what was under way was not reported, as a rule.
+        let mut suspects: Vec<usize> =
+            (0..cases.len()).filter(|index| !lines.contains_key(&cases[*index].name)).collect();
+        suspects.truncate(2 * JOBS as usize);
+        for suspect in suspects {
+            let alone = &cases[suspect..=suspect];
+            if let (_, Some(broken)) = self.call(alone) {
+                let mut came = self.run(&cases[..suspect]);
+                came.push(Came::Broken(broken));
+                came.extend(self.run(&cases[suspect + 1..]));
+                return came;
+            }
+        }
+        let (left, right) = cases.split_at(cases.len() / 2);
+        let mut came = self.run(left);
+        came.extend(self.run(right));
+        if !came.iter().any(|came| matches!(came, Came::Broken(_))) {
+            came[0] =
+                Came::Broken(format!("{broken} (in one of {} cases, not again)", cases.len()));
+        }
+        came
+    }
+
+    /// One call of the command: the lines that it printed, and how it broke its promises.
+    fn call(&mut self, cases: &[Named]) -> (BTreeMap<String, Value>, Option<String>) {
+        let folder = self.world.cases();
+        for name in crate::world::names(&folder) {
+            std::fs::remove_file(folder.join(name)).expect("what was written can be removed");
+        }
+        for case in cases {
+            let path = folder.join(format!("{}.case", case.name));
+            std::fs::write(path, &case.text).expect("there is room for cases");
+        }
+        let before = Before::look();
+        self.sampler.take();
+        let mut command = faultmap(&["run", "--json", "--seed", "1", "--timeout", "10000"]);
+        command.arg("--jobs").arg(JOBS.to_string()).args(&self.arguments);
+        command.args(self.world.world.arguments).args(self.world.place()).arg(&folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the command can be started");
+        let (lines, mut broken) = follow(child);
+        self.calls += 1;
+        self.children += lines.values().filter_map(|line| line["probes"].as_u64()).sum::<u64>();
+        broken = broken
+            .or_else(|| self.world.leftovers(&before).map(|left| format!("left behind: {left}")));
+        let (disk, memory) = self.sampler.take();
+        (self.disk, self.memory) = (self.disk.max(disk), self.memory.max(memory));
+        let (most_disk, most_memory) = (JOBS * DISK_BYTES, JOBS * MEMORY_BYTES);
+        if disk > most_disk {
+            broken.get_or_insert(format!("took {} MiB of disk", disk >> 20));
+        }
+        if memory > most_memory {
+            broken.get_or_insert(format!("took {} MiB of memory", memory >> 20));
+        }
+        (lines, broken)
+    }
+}
+
+/// Reads what the command prints until it ends, or kills it where it goes on without a word.
+fn follow(mut child: Child) -> (BTreeMap<String, Value>, Option<String>) {
+    let stdout = child.stdout.take().expect("it is piped");
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let (send, receive) = channel();
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    let errors = std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let mut lines = BTreeMap::new();
+    let mut broken = None;
+    loop {
+        match receive.recv_timeout(PATIENCE) {
+            Ok(text) => match serde_json::from_str::<Value>(&text) {
+                Ok(line) => {
+                    lines.insert(line["case"].as_str().unwrap_or_default().to_owned(), line);
+                }
+                Err(_) => broken = Some(format!("printed what is no JSON: {text}")),
+            },
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                broken = Some(format!("hangs: no word for {} s", PATIENCE.as_secs()));
+                let _ = child.kill();
+                break;
+            }
+        }
+    }
+    let status = child.wait().expect("it was started here");
+    let _ = reader.join();
+    let told = errors.join().unwrap_or_default();
+    if !status.code().is_some_and(|code| EXITS.contains(&code)) {
+        broken.get_or_insert(format!("ended with {status}: {}", told.trim()));
+    } else if !told.trim().is_empty() {
+        broken.get_or_insert(format!("wrote to stderr: {}", told.trim()));
+    }
+    (lines, broken)
+}
