@@ -37,6 +37,10 @@ fn main() -> ExitCode {
     ];
     for (name, body) in [
         ("a_full_file_system", a_full_file_system as fn()),
+        (
+            "cases_on_a_small_disk_do_not_take_each_others_room",
+            cases_on_a_small_disk_do_not_take_each_others_room,
+        ),
         ("without_proc_what_needs_it_is_skipped", without_proc_what_needs_it_is_skipped),
     ] {
         tests.push(test(name, body).unless(|| refusal::namespaces(OWN_MOUNTS)));
@@ -118,6 +122,31 @@ fn a_full_file_system() {
         assert_eq!(code, Some(3), "{stdout}{stderr}");
         assert!(format!("{stdout}{stderr}").contains(says), "{stdout}{stderr}");
     }
+}
+
+fn cases_on_a_small_disk_do_not_take_each_others_room() {
+    let dir = folder();
+    // All the room that there is, for each probe of each.
+    let text = "fd = file(0); ftruncate(fd, 256 * PAGE);
+                map = mmap(0, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                map[0] = 'a'; map[PAGE] = 'a'; map[2 * PAGE] = 'a'; map[3 * PAGE] = 'a';
+                map[4 * PAGE] = 'a'; map[5 * PAGE] = 'a'; sweep(map, read, write);";
+    std::fs::create_dir_all(dir.path().join("all/cases")).unwrap();
+    for name in ["a", "b", "c", "d"] {
+        std::fs::write(dir.path().join(format!("all/cases/{name}.case")), text).unwrap();
+    }
+    let page = rustix::param::page_size();
+    let line = format!(
+        "mkdir small; mount -t tmpfs -o size={} none small || exit 99; \
+         exec ./faultmap run all --dir small --jobs 4",
+        8 * page
+    );
+    let mut command = Command::new("unshare");
+    command.args(OWN_MOUNTS).args(["sh", "-c", &line]);
+    let (code, stdout, stderr) = run(command.current_dir(dir.path()).env("NO_COLOR", "1"));
+    assert_ne!(code, Some(99), "{stderr}");
+    assert!(stdout.contains(", 0 harness errors; "), "{stdout}{stderr}");
+    assert!(!stdout.contains("not reached"), "{stdout}");
 }
 
 fn no_permission_to_fork() {
