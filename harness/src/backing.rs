@@ -1,17 +1,17 @@
 //! Where a case's files live, and what that place cannot do.
 
+mod named_file;
+
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
-use tempfile::TempPath;
+use named_file::NamedFile;
+use rustix::fs::MemfdFlags;
 
 use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
-use crate::sys::NAME_BYTES;
 use crate::victim::{FileSpec, Fill, Handed};
 
 /// A place for files.
@@ -27,7 +27,7 @@ pub enum Backing {
 #[derive(Debug)]
 pub struct MadeFile {
     descriptor: OwnedFd,
-    name: Option<Name>,
+    name: Option<NamedFile>,
 }
 
 impl MadeFile {
@@ -38,22 +38,16 @@ impl MadeFile {
     }
 }
 
-/// A file's name, as a victim can use it.
-#[derive(Debug)]
-struct Name {
-    folder: OwnedFd,
-    bytes: [u8; NAME_BYTES],
-    /// Removes it.
-    _path: TempPath,
-}
-
 impl Backing {
     /// Makes a file, filled.
     pub fn make(&self, spec: &FileSpec, content: &[u8]) -> io::Result<MadeFile> {
         let (file, name) = match (self, spec.memfd) {
             (_, Some(flags)) => (memfd(flags)?, None),
             (Backing::Memfd, None) => (memfd(0)?, None),
-            (Backing::Directory(dir), None) if spec.named => named(dir)?,
+            (Backing::Directory(dir), None) if spec.named => {
+                let (file, name) = named_file::make(dir)?;
+                (file, Some(name))
+            }
             (Backing::Directory(dir), None) => (tempfile::tempfile_in(dir)?, None),
         };
         match spec.memfd {
@@ -90,17 +84,8 @@ impl Backing {
 
     /// Removes named files that nobody has open any more: those of processes that were killed.
     pub fn remove_stale(&self) {
-        let Backing::Directory(dir) = self else { return };
-        let Ok(entries) = std::fs::read_dir(dir) else { return };
-        for entry in entries.flatten() {
-            if !entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
-                continue;
-            }
-            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let opened = rustix::fs::open(entry.path(), flags, Mode::empty());
-            if opened.is_ok_and(|file| locked(&file)) {
-                let _ = std::fs::remove_file(entry.path());
-            }
+        if let Backing::Directory(dir) = self {
+            named_file::remove_stale(dir);
         }
     }
 
@@ -118,30 +103,6 @@ impl Backing {
             Backing::Memfd => "memfd".to_owned(),
         }
     }
-}
-
-/// How the names of files begin that need one.
-const PREFIX: &str = ".faultmap-";
-
-/// A file with a name. It is locked for as long as any process has it open, so that a file of a run
-/// that was killed is told from one that is in use, in another container too.
-fn named(dir: &Path) -> io::Result<(File, Option<Name>)> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = rustix::fs::open(dir, flags, Mode::empty())?;
-    loop {
-        let (file, path) = tempfile::Builder::new().prefix(PREFIX).tempfile_in(dir)?.into_parts();
-        // Somebody may have found it stale before it was locked.
-        if locked(&file) && rustix::fs::fstat(&file)?.st_nlink > 0 {
-            let mut bytes = [0; NAME_BYTES];
-            let name = path.file_name().unwrap_or_default().as_bytes();
-            bytes[..name.len()].copy_from_slice(name); // PREFIX and six letters
-            return Ok((file, Some(Name { folder, bytes, _path: path })));
-        }
-    }
-}
-
-fn locked(file: impl AsFd) -> bool {
-    rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 fn memfd(flags: u32) -> io::Result<File> {

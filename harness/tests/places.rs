@@ -285,8 +285,8 @@ fn a_snapshot_that_is_no_file() {
 fn a_file_that_a_killed_run_left_is_cleared_away() {
     let dir = folder();
     std::fs::create_dir(dir.path().join("files")).unwrap();
-    let stale = dir.path().join("files/.faultmap-stale");
-    let used = dir.path().join("files/.faultmap-used");
+    let stale = dir.path().join("files/.faultmap-123456789.tmp");
+    let used = dir.path().join("files/.faultmap-abcdefghi.tmp");
     for path in [&stale, &used] {
         std::fs::write(path, "").unwrap();
     }

@@ -169,7 +169,7 @@ impl Place {
         match (&self.dir, self.memfd) {
             (_, true) => Backing::Memfd,
             (Some(dir), _) => Backing::Directory(dir.clone()),
-            (None, _) => Backing::Directory(std::env::temp_dir()),
+            (None, _) => Backing::Directory(temporary_folder()),
         }
     }
 
@@ -211,6 +211,12 @@ impl Options {
     pub fn sweep(&self) -> usize {
         usize::from(self.sweep) - 1
     }
+}
+
+/// TMPDIR, or /tmp where that is not set. One that is empty is none, and not the folder at hand.
+fn temporary_folder() -> PathBuf {
+    let given = std::env::temp_dir();
+    if given.as_os_str().is_empty() { PathBuf::from("/tmp") } else { given }
 }
 
 /// A power of two that some machine has.

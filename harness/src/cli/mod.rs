@@ -67,7 +67,7 @@ fn run(command: Command) -> Exit {
         }
     };
     result.unwrap_or_else(|(exit, message)| {
-        anstream::eprintln!("{message}");
+        output::tell(&message);
         exit
     })
 }

@@ -21,6 +21,11 @@ pub fn note(message: &str) -> String {
     format!("{NOTE}note{NOTE:#}: {message}")
 }
 
+/// Writes a line to stderr. Where that cannot be written to nobody is told, and the exit code tells enough.
+pub fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
 /// Why it cannot go on, and the exit code for that.
 pub fn failed(why: String) -> Failed {
     (Exit::Harness, error(&why))

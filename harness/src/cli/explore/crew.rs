@@ -13,6 +13,7 @@ use crate::backing::Backing;
 use crate::case::HarnessError;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lines::Lines;
+use crate::cli::output;
 use crate::confine::Held;
 use crate::explore::Search;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
@@ -126,7 +127,7 @@ impl<'a> Crew<'a> {
                 None => self.held.hold_worker(),
             };
             if let Err(why) = held {
-                anstream::eprintln!("{why}");
+                output::tell(&why);
                 return 1;
             }
             let (share, answers) = ((number, self.size), File::from(answers));

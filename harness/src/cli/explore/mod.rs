@@ -34,6 +34,11 @@ pub fn run(
     out: &Path,
     place: &Place,
 ) -> Result<Exit, Failed> {
+    // Not only when there is something to write, which may be after an hour.
+    tempfile::tempfile_in(out).map_err(|error| {
+        let message = format!("cannot write cases to {}: {error}", out.display());
+        (Exit::Usage, format!("{}\n  --out DIR names another folder", output::error(&message)))
+    })?;
     let backing = place.backing();
     let mut interrupt = Some(Interrupt::watch().map_err(output::failed)?);
     backing.check().map_err(|error| output::unusable(&backing, &error))?;

@@ -139,7 +139,7 @@ pub fn run(
     pool.bury_orphans();
     if pool.lost > 0 {
         let lost = output::count(pool.lost, "worker");
-        anstream::eprintln!("{}", output::note(&format!("{lost} lost, and replaced")));
+        output::tell(&output::note(&format!("{lost} lost, and replaced")));
     }
     Ok(None)
 }

@@ -1,0 +1,150 @@
+//! Places and outputs that cannot do what others can: the command ends with the exit code that says so, and
+//! touches nothing that is not its own.
+//!
+//! Each test has a process of its own, because some change what that process may do.
+
+mod command;
+mod own_process;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use command::{BIN, case_file, faultmap, run};
+use nix::libc;
+use own_process::{Test, table, test};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
+const UNLINKS: &str = "fd = file(10);\nunlink(fd);\nftruncate(fd, 1);\n";
+
+fn main() -> ExitCode {
+    let errors = [("enosys", libc::ENOSYS), ("eperm", libc::EPERM), ("enolck", libc::ENOLCK)];
+    let mut tests = table("a_file_system_without_locks", &errors, a_file_system_without_locks);
+    tests.push(test("a_lock_that_is_always_taken", a_lock_that_is_always_taken));
+    let outputs: [(&str, &[&str]); 5] = [
+        ("run", &["run", "notes/map_of_empty_file"]),
+        ("wrong_folder", &["run", "--dir", "/nonexistent"]),
+        ("wrong_option", &["run", "--bogus"]),
+        ("no_such_case", &["show", "/nonexistent.case"]),
+        ("explore", &["explore", "--count", "1", "--out", "/nonexistent"]),
+    ];
+    tests.extend(table("stderr_that_is_full", &outputs, stderr_that_is_full));
+    tests.extend(table("a_file_size_limit_of_0", &outputs, a_file_size_limit_of_0));
+    let rest: [(&str, fn()); 3] = [
+        ("files_of_others_stay", files_of_others_stay),
+        ("an_empty_tmpdir_is_none", an_empty_tmpdir_is_none),
+        ("a_folder_for_splits_is_looked_at_first", a_folder_for_splits_is_looked_at_first),
+    ];
+    tests.extend(rest.into_iter().map(|(name, body)| -> Test { test(name, body) }));
+    own_process::run(tests)
+}
+
+/// From here on, flock(2) fails with this.
+fn refuse_locks(errno: i32) {
+    rustix::thread::set_no_new_privs(true).expect("any kernel has that");
+    let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);
+    let here = std::env::consts::ARCH.try_into().expect("a filter can be made here");
+    let rules = [(libc::SYS_flock, Vec::new())].into_iter().collect();
+    let filter = SeccompFilter::new(rules, allowed, refused, here).expect("a filter");
+    let filter = BpfProgram::try_from(filter).expect("a program");
+    seccompiler::apply_filter(&filter).expect("it is taken");
+}
+
+fn show(files: &Path, text: &str) -> (Option<i32>, String, String) {
+    let (_dir, case) = case_file(text);
+    run(faultmap(&["show"]).arg(case).arg("--dir").arg(files))
+}
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder).expect("it is there").count()
+}
+
+/// The file is not locked then, and made all the same. One that may be somebody's is not removed.
+fn a_file_system_without_locks(errno: i32) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(".faultmap-123456789.tmp"), "").unwrap();
+    refuse_locks(errno);
+    let (code, stdout, stderr) = show(dir.path(), UNLINKS);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert_eq!(count(dir.path()), 1);
+}
+
+fn a_lock_that_is_always_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    refuse_locks(libc::EWOULDBLOCK);
+    let (code, stdout, stderr) = show(dir.path(), UNLINKS);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("Resource temporarily unavailable"), "{stdout}");
+    assert_eq!(count(dir.path()), 0);
+}
+
+fn stderr_that_is_full(arguments: &[&str]) {
+    let full = || OpenOptions::new().write(true).open("/dev/full").expect("any machine has it");
+    let status = faultmap(arguments).stdout(full()).stderr(full()).status().unwrap();
+    assert!(matches!(status.code(), Some(2 | 3)), "{status}");
+}
+
+fn a_file_size_limit_of_0(arguments: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| Stdio::from(File::create(dir.path().join(name)).unwrap());
+    let command = faultmap(arguments);
+    let mut limited = Command::new("prlimit");
+    limited.arg("--fsize=0").arg(command.get_program()).args(command.get_args());
+    limited.current_dir(command::root()).stdout(file("out")).stderr(file("err"));
+    let status = limited.status().expect("prlimit(1)");
+    assert!(matches!(status.code(), Some(2 | 3)), "{status}");
+}
+
+fn files_of_others_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let ours = ".faultmap-111111111.tmp";
+    std::fs::write(at(ours), "").unwrap();
+    // A user's own, by other names.
+    let mut kept = vec![".faultmap-notes", ".faultmap-my-notes.tmp", ".faultmap-"];
+    kept.iter().for_each(|name| std::fs::write(at(name), "mine").unwrap());
+    // By our name: no regular file, or one with a second name.
+    std::fs::create_dir(at(".faultmap-222222222.tmp")).unwrap();
+    symlink(at(".faultmap-notes"), at(".faultmap-333333333.tmp")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, at(".faultmap-444444444.tmp"), 0o600.into()).unwrap();
+    std::fs::write(at(".faultmap-555555555.tmp"), "two names").unwrap();
+    std::fs::hard_link(at(".faultmap-555555555.tmp"), at("second")).unwrap();
+    kept.extend([".faultmap-222222222.tmp", ".faultmap-333333333.tmp", ".faultmap-444444444.tmp"]);
+    kept.extend([".faultmap-555555555.tmp", "second"]);
+    if nix::unistd::geteuid().is_root() {
+        std::fs::write(at(".faultmap-666666666.tmp"), "somebody else's").unwrap();
+        std::os::unix::fs::chown(at(".faultmap-666666666.tmp"), Some(65534), None).unwrap();
+        kept.push(".faultmap-666666666.tmp");
+    }
+    let (code, stdout, stderr) = show(dir.path(), UNLINKS);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(!at(ours).exists());
+    for name in kept {
+        assert!(at(name).symlink_metadata().is_ok(), "{name} is gone");
+    }
+}
+
+fn an_empty_tmpdir_is_none() {
+    let (_dir, case) = case_file(UNLINKS);
+    let here = tempfile::tempdir().unwrap();
+    let mut command = Command::new(BIN);
+    command.arg("show").arg(case).env("TMPDIR", "").current_dir(here.path());
+    let (code, stdout, stderr) = run(&mut command);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.ends_with(" in /tmp\n"), "{stdout}");
+}
+
+fn a_folder_for_splits_is_looked_at_first() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    for name in ["missing", "file"] {
+        let out = dir.path().join(name);
+        let (code, stdout, stderr) = run(faultmap(&["explore", "--count", "1", "--out"]).arg(&out));
+        assert_eq!((code, stdout), (Some(2), String::new()), "{stderr}");
+        assert!(stderr.contains("cannot write cases to "), "{stderr}");
+    }
+    let (code, _, stderr) = run(faultmap(&["explore", "--count", "1", "--out"]).arg(dir.path()));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(count(dir.path()), 1, "nothing of the look is left");
+}
