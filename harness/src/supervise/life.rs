@@ -93,6 +93,10 @@ impl Supervisor {
         let thread = SoleThread::claim().map_err(std::io::Error::other)?;
         // What a child forks and leaves behind becomes a child of this process, not of init.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        // One that somebody has stopped would not see that the controller is gone: it is woken to see it. To be
+        // killed at once would leave what it has made. (PR_SET_PDEATHSIG in prctl(2); a change of user or
+        // capabilities takes it back, and whoever has to make one has done so.)
+        rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
         let arena = Arena::find().map_err(|error| {
             std::io::Error::other(format!(
                 "no room for maps to stand alone (see `ulimit -v`): {error}"
