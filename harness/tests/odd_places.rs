@@ -7,12 +7,16 @@ mod command;
 mod own_process;
 
 use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use command::{BIN, case_file, faultmap, run};
 use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use own_process::{Test, table, test};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
@@ -37,7 +41,24 @@ fn main() -> ExitCode {
         ("a_folder_for_splits_is_looked_at_first", a_folder_for_splits_is_looked_at_first),
     ];
     tests.extend(rest.into_iter().map(|(name, body)| -> Test { test(name, body) }));
+    let silent = [("from_the_start", false), ("after_its_first_answer", true)];
+    let hangs = [("ctrl_c", (Signal::SIGINT, 130)), ("sigterm", (Signal::SIGTERM, 143))];
+    for (word, answers) in silent {
+        let name = |test: &str| format!("a_file_system_that_is_silent_{word}::{test}");
+        for (signal, row) in hangs {
+            tests.push(beside_fuse(test(name(signal), move || ends_on_a_signal(answers, row))));
+        }
+        tests.push(beside_fuse(test(name("explore"), move || explore_ends(answers))));
+    }
     own_process::run(tests)
+}
+
+/// The mount goes with its namespace.
+fn beside_fuse(test: Test) -> Test {
+    test.inside(&["--user", "--map-root-user", "--mount"]).unless(|| {
+        let opened = OpenOptions::new().read(true).write(true).open("/dev/fuse");
+        opened.err().map(|error| format!("cannot open /dev/fuse: {error}"))
+    })
 }
 
 /// From here on, flock(2) fails with this.
@@ -147,4 +168,75 @@ fn a_folder_for_splits_is_looked_at_first() {
     let (code, _, stderr) = run(faultmap(&["explore", "--count", "1", "--out"]).arg(dir.path()));
     assert_eq!(code, Some(0), "{stderr}");
     assert_eq!(count(dir.path()), 1, "nothing of the look is left");
+}
+
+/// A file system whose server answers nothing, or nothing but the first question. It is there for as long as
+/// this lives.
+struct Silent {
+    dir: tempfile::TempDir,
+    _server: File,
+}
+
+impl Silent {
+    fn mount(answers: bool) -> Silent {
+        let dir = tempfile::tempdir().unwrap();
+        let server = OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
+        let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
+        let data = std::ffi::CString::new(data).unwrap();
+        let flags = rustix::mount::MountFlags::NOSUID | rustix::mount::MountFlags::NODEV;
+        rustix::mount::mount("silent", dir.path(), "fuse", flags, &*data).unwrap();
+        if answers {
+            answer_init(&server);
+        }
+        Silent { dir, _server: server }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // Detached, since nobody answers: and then the folder below can be removed.
+        rustix::mount::unmount(self.dir.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
+    }
+}
+
+/// FUSE_INIT of linux/fuse.h, for version 7.31 and nothing optional.
+fn answer_init(mut server: &File) {
+    let mut question = vec![0; 1 << 16];
+    let read = server.read(&mut question).unwrap();
+    assert!(read >= 40 && question[4..8] == 26u32.to_ne_bytes(), "it begins with FUSE_INIT");
+    let mut answer = Vec::new();
+    answer.extend(80u32.to_ne_bytes()); // the length of all of it
+    answer.extend(0u32.to_ne_bytes()); // no error
+    answer.extend(&question[8..16]); // the question's number
+    for word in [7u32, 31, 4096, 0, 0, 4096, 1] {
+        answer.extend(word.to_ne_bytes());
+    }
+    answer.resize(80, 0);
+    assert_eq!(server.write(&answer).unwrap(), 80);
+}
+
+fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
+    let silent = Silent::mount(answers);
+    let mut command = faultmap(&["run", "notes/map_of_empty_file", "--dir"]);
+    command.arg(silent.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = command.spawn().unwrap();
+    let pid = running.id();
+    // It watches for signals before it looks at the place.
+    let list = format!("/proc/{pid}/task/{pid}/children");
+    while std::fs::read_to_string(&list).unwrap_or_default().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    kill(Pid::from_raw(pid as i32), signal).unwrap();
+    let output = running.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(&format!("ended by {signal} before ")), "{stderr}");
+}
+
+fn explore_ends(answers: bool) {
+    let silent = Silent::mount(answers);
+    let (code, stdout, stderr) =
+        run(faultmap(&["explore", "--for", "1s", "--dir"]).arg(silent.dir.path()));
+    assert_eq!((code, stdout), (Some(3), String::new()), "{stderr}");
+    assert!(stderr.contains(" has not answered for 1s"), "{stderr}");
 }

@@ -9,6 +9,7 @@ mod json;
 mod lines;
 mod one;
 mod output;
+mod place;
 mod pool;
 mod report;
 mod select;
@@ -23,6 +24,7 @@ use clap::Parser as _;
 use args::{Command, GuardMode, Options};
 use exit::Exit;
 use interrupt::Interrupt;
+use place::Places;
 use report::Reporter;
 use select::{Loaded, Selection};
 use work::{Job, Task};
@@ -128,15 +130,14 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     }
     let backing = options.place.backing();
     let interrupt = Interrupt::watch().map_err(output::failed)?;
-    backing.check().map_err(|error| output::unusable(&backing, &error))?;
-    if all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case)) {
-        backing.remove_stale();
-    }
+    let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));
+    let places = Places { backing: &backing, out: None, clear };
+    let file_system = places.look(None, &interrupt)?;
     let held = Held::find();
     if let Some(probe) = options.one_probe() {
         return one::run(all, options, (&backing, &held), probe, interrupt);
     }
-    let mut reporter = Reporter::new(all, options, (&backing, &held), compare);
+    let mut reporter = Reporter::new(all, options, (&backing, file_system, &held), compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
     let jobs = options.place.jobs();

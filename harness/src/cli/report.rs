@@ -78,7 +78,7 @@ impl<'a> Reporter<'a> {
     pub fn new(
         all: &'a Selection,
         options: &'a Options,
-        (backing, held): (&Backing, &Held),
+        (backing, file_system, held): (&Backing, String, &Held),
         compare: bool,
     ) -> Reporter<'a> {
         let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
@@ -93,7 +93,7 @@ impl<'a> Reporter<'a> {
             options,
             compare,
             page: rustix::param::page_size() as u64,
-            file_system: backing.file_system(),
+            file_system,
             place: backing.describe(),
             without: held.without(),
             started: Instant::now(),

@@ -14,6 +14,7 @@ use crate::case::HarnessError;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::lines::Lines;
 use crate::cli::output;
+use crate::cli::place;
 use crate::confine::Held;
 use crate::explore::Search;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
@@ -196,7 +197,7 @@ impl<'a> Crew<'a> {
     ) {
         let ended = self.bury(number);
         self.bury_orphans();
-        self.backing.remove_stale();
+        place::clear(self.backing);
         let share = &mut self.shares[number];
         let mut progress = Progress::read(&share.progress, number as u64);
         if share.died_at == Some(progress.next) {
@@ -241,6 +242,6 @@ impl<'a> Crew<'a> {
         self.hold = None;
         self.shares.clear();
         sweep_orphans(&self.foreign, DEADLINE);
-        self.backing.remove_stale();
+        place::clear(self.backing);
     }
 }

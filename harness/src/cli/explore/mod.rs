@@ -22,9 +22,13 @@ use super::args::Place;
 use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::output::{self, Output};
+use super::place::Places;
 use super::{Failed, environment};
 use crate::confine::{self, Held};
 use crate::explore::Search;
+
+/// How long workers may take to end when the time is over: one may be shrinking a program.
+const OVERTIME: Duration = Duration::from_secs(60);
 
 /// Searches, and prints what was found.
 pub fn run(
@@ -34,14 +38,11 @@ pub fn run(
     out: &Path,
     place: &Place,
 ) -> Result<Exit, Failed> {
-    // Not only when there is something to write, which may be after an hour.
-    tempfile::tempfile_in(out).map_err(|error| {
-        let message = format!("cannot write cases to {}: {error}", out.display());
-        (Exit::Usage, format!("{}\n  --out DIR names another folder", output::error(&message)))
-    })?;
     let backing = place.backing();
     let mut interrupt = Some(Interrupt::watch().map_err(output::failed)?);
-    backing.check().map_err(|error| output::unusable(&backing, &error))?;
+    // The folder for splits too, and not only when there is one to write, which may be after an hour.
+    let places = Places { backing: &backing, out: Some(out), clear: false };
+    interrupt.as_ref().map_or(Ok(String::new()), |interrupt| places.look(time, interrupt))?;
     if let Some(reason) = place.strict().then(|| confine::check(&backing).err()).flatten() {
         return Err((Exit::Nothing, output::error(&format!("isolation strict: {reason}"))));
     }
@@ -61,7 +62,8 @@ pub fn run(
         false => ProgressBar::hidden(),
     };
     let mut interrupted = None;
-    while crew.is_at_work() && interrupted.is_none() {
+    let mut is_late = false;
+    while crew.is_at_work() && interrupted.is_none() && !is_late {
         let take = |message: Message| bar.suspend(|| totals.take(message, &mut output));
         crew.receive(&mut interrupt, take);
         let Counts { programs, bytes, .. } = crew.counts();
@@ -69,10 +71,15 @@ pub fn run(
         bar.set_message(format!("{programs} programs, {rate:.0}/s, {bytes} bytes compared"));
         bar.tick();
         interrupted = interrupt.as_ref().and_then(Interrupt::caught);
+        is_late = bounds.until.is_some_and(|until| Instant::now() > until + OVERTIME);
     }
     bar.finish_and_clear();
     let counts = crew.counts();
     crew.end();
+    if is_late {
+        let place = backing.describe();
+        output::tell(&output::note(&format!("workers had to be killed; does {place} answer?")));
+    }
     let exit = totals.end(counts, (&backing, &held), started.elapsed(), output)?;
-    Ok(interrupted.unwrap_or(exit))
+    Ok(interrupted.unwrap_or(if is_late { Exit::Harness } else { exit }))
 }

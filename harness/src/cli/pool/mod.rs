@@ -38,6 +38,7 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::lines::Lines;
 use super::output;
+use super::place;
 use super::work::{CaseReport, Job, work};
 use crate::case::HarnessError;
 use crate::confine;
@@ -266,14 +267,13 @@ impl Pool<'_> {
             while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
                 if Instant::now() >= deadline {
                     let _ = kill(pid, SIGKILL);
-                    let _ = waitpid(pid, None);
-                    break;
+                    break; // to be reaped with the orphans
                 }
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
         self.bury_orphans();
-        self.job.backing.remove_stale();
+        place::clear(self.job.backing);
     }
 
     /// Reads what a worker sent, and tells it the next case; buries it at its end.
@@ -314,7 +314,7 @@ impl Pool<'_> {
         let Some(case) = worker.at.take() else { return };
         let journal = journal::answers(&worker.journal).unwrap_or_default();
         self.bury_orphans();
-        self.job.backing.remove_stale();
+        place::clear(self.job.backing);
         self.lost += 1;
         match self.interrupted.entry(case).or_default().died(journal, &how) {
             true => self.waiting.push_front(case),
