@@ -104,21 +104,28 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     let mut exit = Exit::Nothing;
     for Loaded { id, case, .. } in &all.cases {
         out.print(&format!("{id}  predicted for pages of {page} bytes\n"));
-        match model::predict(case, &environment) {
-            Err(unmodelled) => out.print(&format!("    not modelled: {}\n\n", unmodelled.what)),
-            Ok(predictions) => {
-                exit = Exit::Agree;
-                for prediction in predictions {
-                    for rule in prediction.without {
-                        out.print(&format!("    or, where {} does not hold:\n\n", rule.name()));
-                    }
-                    let picture = crate::picture::draw(case, &prediction.measurement, page);
-                    picture.lines().for_each(|line| {
-                        out.print(&format!("{}\n", format!("    {line}").trim_end()));
-                    });
-                    out.print("\n");
-                }
+        let lines = crate::parse::lines(&case.steps);
+        let line = |step: usize| {
+            let line = lines.iter().find(|line| line.step == Some(step));
+            line.map_or("", |line| line.text.as_str())
+        };
+        for prediction in model::predict(case, &environment) {
+            for open in prediction.not_held() {
+                let (rule, line) = (open.rule.name(), line(open.step));
+                out.print(&format!("    or, where {rule} does not hold at `{line}`:\n\n"));
             }
+            if prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0) {
+                exit = Exit::Agree;
+            }
+            let picture = crate::picture::draw(case, &prediction.measurement, page);
+            picture
+                .lines()
+                .for_each(|line| out.print(&format!("{}\n", format!("    {line}").trim_end())));
+            if let Some(unmodelled) = &prediction.unmodelled {
+                let (line, what) = (line(unmodelled.step), &unmodelled.what);
+                out.print(&format!("    not modelled from `{line}` on: {what}\n"));
+            }
+            out.print("\n");
         }
     }
     out.end(exit)

@@ -6,8 +6,8 @@ use proptest::strategy::{Strategy as _, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{cook, recipe};
-use crate::case::{Case, FaultMap, HarnessError, Outcome, StepResult, SweepResult};
-use crate::model::{Environment, Prediction, Rule, predict};
+use crate::case::{Case, FaultMap, HarnessError, Measurement, Outcome, StepResult, SweepResult};
+use crate::model::{Environment, OpenRule, Prediction, Rule, difference, judge, predict_after};
 
 /// Whoever is asked what a case does: the kernel, or in a test something worse.
 pub trait Answer {
@@ -140,14 +140,13 @@ impl Search {
 
     fn compare(&self, text: &str, answer: &mut impl Answer) -> Result<Compared, HarnessError> {
         let Ok(case) = crate::parse::case(text) else { return Ok(Compared::Unmodelled) };
-        let Ok(mut may) = predict(&case, &self.environment) else {
-            return Ok(Compared::Unmodelled);
-        };
         let steps = answer.steps(&case)?;
-        let must = may[0].measurement.clone();
-        may.retain(|prediction| prediction.measurement.steps == steps);
+        let mut may = predict_after(&case, &self.environment, &steps);
         if may.is_empty() {
-            return Ok(Compared::Differ(steps_differ(&case, &must.steps, &steps)));
+            return Ok(Compared::Differ(self.steps_differ(&case, steps)));
+        }
+        if may.iter().any(|prediction| prediction.unmodelled.is_some()) {
+            return Ok(Compared::Unmodelled);
         }
         let mut bytes = 0;
         for at in places(&may) {
@@ -162,11 +161,19 @@ impl Search {
             }
             bytes += 1;
         }
-        // The first prediction is what must be where no rule is open.
-        Ok(match may[0].without.first() {
-            Some(rule) => Compared::Open(*rule, bytes),
+        // What all that are left have in common was the kernel's choice.
+        let did_not_hold = |open: &&OpenRule| may.iter().all(|own| own.open.contains(open));
+        Ok(match may[0].not_held().find(did_not_hold) {
+            Some(open) => Compared::Open(open.rule, bytes),
             None => Compared::Agree(bytes),
         })
+    }
+
+    /// What the model says of the first step that is not as it must be.
+    fn steps_differ(&self, case: &Case, steps: Vec<StepResult>) -> String {
+        let measured = Measurement { steps, sweeps: Vec::new(), notes: Vec::new() };
+        let judged = judge(case, &self.environment, &measured);
+        judged.split.map_or(String::new(), |split| difference(case, &split, &measured))
     }
 }
 
@@ -202,13 +209,4 @@ fn places(may: &[Prediction]) -> BTreeSet<i64> {
         places.insert(0);
     }
     places
-}
-
-fn steps_differ(case: &Case, model: &[StepResult], measured: &[StepResult]) -> String {
-    let lines = crate::parse::lines(&case.steps);
-    let first = (0..model.len()).find(|step| model.get(*step) != measured.get(*step)).unwrap_or(0);
-    let text = lines.iter().find(|line| line.step == Some(first)).map_or("", |line| &line.text);
-    let told =
-        |results: &[StepResult]| results.get(first).map_or(String::new(), ToString::to_string);
-    format!("at `{text}` the model says {}; measured was {}", told(model), told(measured))
 }

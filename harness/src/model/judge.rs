@@ -1,7 +1,8 @@
 //! Model against measurement: which of what may happen did, and what to say where none of it did.
 
-use super::{Environment, Prediction, Rule, Unmodelled, predict};
-use crate::case::{Access, Case, Measurement, Row, Step, StepResult, SweepResult};
+use super::follow::{Ended, follow};
+use super::{Environment, Rule, Unmodelled};
+use crate::case::{Access, Case, Measurement, Row, StepResult, SweepResult};
 
 /// What the model says to a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,57 +57,72 @@ pub struct OpenRule {
     pub held: bool,
 }
 
+impl Place {
+    /// The step at which it is.
+    pub fn step(self) -> usize {
+        match self {
+            Place::Step(step) | Place::Row { step, .. } => step,
+        }
+    }
+}
+
 /// Compares what was measured with what may happen.
 pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> Judgement {
-    let may = match predict(case, environment) {
-        Ok(may) => may,
-        Err(unmodelled) => {
-            return Judgement { unmodelled: Some(unmodelled), ..Judgement::default() };
-        }
-    };
-    let matters = |rule: &Rule| may.iter().any(|prediction| prediction.without.contains(rule));
-    if let Some(did) = may.iter().find(|prediction| agrees(prediction, measured)) {
-        let told = |rule: Rule| OpenRule { step: 0, rule, held: !did.without.contains(&rule) };
-        let open = Rule::OPEN.into_iter().filter(matters).map(told).collect();
-        return Judgement { open, ..Judgement::default() };
+    let ways = follow(case, environment, measured);
+    let open = ways.certain();
+    if let Some((parted, place)) = ways.parted {
+        let rule = only_rule(case, environment, measured, &parted);
+        let predicted = Box::new(parted.measurement);
+        let split = Some(Split { predicted, place, rule });
+        return Judgement { split, open, unmodelled: parted.unmodelled };
     }
-    let without = |rule: &Rule| {
-        let may = predict(case, &environment.without(&[*rule])).unwrap_or_default();
-        may.iter().any(|prediction| agrees(prediction, measured))
-    };
-    let rule = Rule::ALL.iter().copied().find(without);
-    let predicted = Box::new(may[0].measurement.clone());
-    let place = first_difference(case, &predicted, measured).unwrap_or(Place::Step(0));
-    Judgement { split: Some(Split { predicted, place, rule }), ..Judgement::default() }
+    let whole = ways.possible.iter().any(|way| way.unmodelled.is_none());
+    let ends = ways.possible.into_iter().filter_map(|way| way.unmodelled);
+    let unmodelled = if whole { None } else { ends.max_by_key(|own| own.step) };
+    Judgement { split: None, open, unmodelled }
 }
 
-fn agrees(prediction: &Prediction, measured: &Measurement) -> bool {
-    prediction.measurement == *measured
+/// The rule without which the model says all of what was measured. Where there are two it may be
+/// either, and none is named.
+fn only_rule(
+    case: &Case,
+    environment: &Environment,
+    measured: &Measurement,
+    parted: &Ended,
+) -> Option<Rule> {
+    // To fall silent earlier than the model with all its rules does is no explanation.
+    let end = |way: &Ended| way.unmodelled.as_ref().map_or(usize::MAX, |own| own.step);
+    let explains = |rule: &&Rule| {
+        let ways = follow(case, &environment.without(&[**rule]), measured);
+        ways.possible.iter().any(|way| end(way) >= end(parted))
+    };
+    let mut rules = Rule::ALL.iter().filter(explains);
+    match (rules.next(), rules.next()) {
+        (Some(rule), None) => Some(*rule),
+        _ => None,
+    }
 }
 
-/// The first place at which two measurements of a case differ, as far as both go. What has no answer
-/// differs from nothing.
-pub fn first_difference(case: &Case, a: &Measurement, b: &Measurement) -> Option<Place> {
-    let sweeps = case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
-    let sweep_steps: Vec<usize> = sweeps.map(|(step, _, _)| step).collect();
-    let steps = 0..a.steps.len().min(b.steps.len());
-    for step in steps {
-        if a.steps[step] != b.steps[step] {
-            return Some(Place::Step(step));
-        }
-        let Some(sweep) = sweep_steps.iter().position(|own| *own == step) else { continue };
-        let (Some(SweepResult::Map(a)), Some(SweepResult::Map(b))) =
-            (a.sweeps.get(sweep), b.sweeps.get(sweep))
-        else {
-            continue;
-        };
-        for (row, other) in a.rows.iter().zip(&b.rows) {
-            if let Some(at) = first_byte(row, other) {
-                return Some(Place::Row { step, sweep, access: row.access, at });
-            }
-        }
+/// Where two measurements differ at a step, as far as both go; `sweep` is the number of the sweep that
+/// the step is. What has no answer differs from nothing.
+pub fn differs_at(
+    step: usize,
+    sweep: Option<usize>,
+    a: &Measurement,
+    b: &Measurement,
+) -> Option<Place> {
+    if a.steps.get(step)? != b.steps.get(step)? {
+        return Some(Place::Step(step));
     }
-    None
+    let sweep = sweep?;
+    let (SweepResult::Map(a), SweepResult::Map(b)) = (a.sweeps.get(sweep)?, b.sweeps.get(sweep)?)
+    else {
+        return None;
+    };
+    a.rows.iter().zip(&b.rows).find_map(|(row, other)| {
+        let at = first_byte(row, other)?;
+        Some(Place::Row { step, sweep, access: row.access, at })
+    })
 }
 
 /// The first byte at which two rows differ; one of the map if there is one.

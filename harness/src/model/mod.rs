@@ -1,15 +1,18 @@
 //! What must happen: a second, independent answer to every case.
 //!
 //! The model is a pure function from a case and an [`Environment`] to the measurement that POSIX and
-//! Linux promise. It makes no system call, never looks at a measurement, and shares nothing with the
-//! runner but the vocabulary. Its rules are listed in [`Rule`], each with its source; where the standard
-//! leaves a thing open, [`predict`] answers with every outcome that is allowed.
+//! Linux promise. It makes no system call, and shares nothing with the runner but the vocabulary. Its
+//! rules are listed in [`Rule`], each with its source; where the standard leaves a thing open,
+//! [`predict`] answers with every outcome that is allowed. Only [`judge()`] looks at a measurement: to tell
+//! which of them came, or that none did.
 
 mod access;
 mod advice;
 mod bytes;
 mod calls;
+mod explain;
 mod files;
+mod follow;
 mod judge;
 mod limits;
 mod mapping;
@@ -24,13 +27,11 @@ mod touch;
 mod transfer;
 mod world;
 
-pub use judge::{Judgement, OpenRule, Place, Split, difference, first_difference, judge, known};
+pub use judge::{Judgement, OpenRule, Place, Split, difference, judge, known};
 pub use rule::Rule;
 pub use world::World;
 
-use std::collections::VecDeque;
-
-use crate::case::{Case, Measurement};
+use crate::case::{Case, Measurement, StepResult};
 
 /// What the model is told of the machine and of the place where files live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +60,19 @@ impl Environment {
 /// One thing that may happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
-    /// The open rules that do not hold in it.
-    pub without: Vec<Rule>,
-    /// The whole measurement.
+    /// What becomes in it of the open rules that matter to it.
+    pub open: Vec<OpenRule>,
+    /// The measurement, as far as the model says anything.
     pub measurement: Measurement,
+    /// From where on it says nothing.
+    pub unmodelled: Option<Unmodelled>,
+}
+
+impl Prediction {
+    /// Where an open rule does not hold in it.
+    pub fn not_held(&self) -> impl Iterator<Item = &OpenRule> {
+        self.open.iter().filter(|open| !open.held)
+    }
 }
 
 /// Where the model begins to say nothing of a case, and why.
@@ -89,29 +99,30 @@ impl Unmodelled {
 /// let case = faultmap::parse::case(
 ///     "fd = file(100); map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0); sweep(map, read);",
 /// );
-/// let predictions = predict(&case.unwrap(), &Environment::with_pages_of(65536)).unwrap();
+/// let predictions = predict(&case.unwrap(), &Environment::with_pages_of(65536));
 /// assert_eq!(predictions.len(), 1);
 /// ```
-pub fn predict(case: &Case, environment: &Environment) -> Result<Vec<Prediction>, Unmodelled> {
+pub fn predict(case: &Case, environment: &Environment) -> Vec<Prediction> {
+    predict_after(case, environment, &[])
+}
+
+/// All that may happen where the first steps have come to these results; nothing where they must not.
+pub fn predict_after(
+    case: &Case,
+    environment: &Environment,
+    steps: &[StepResult],
+) -> Vec<Prediction> {
+    let measured = Measurement { steps: steps.to_vec(), sweeps: Vec::new(), notes: Vec::new() };
     let mut all: Vec<Prediction> = Vec::new();
-    // Ways to decide open rules, those that let most of them hold first: each run tells which others
-    // had a say.
-    let mut ways = VecDeque::from([Vec::<(Rule, bool)>::new()]);
-    while let Some(decided) = ways.pop_front() {
-        let without: Vec<Rule> =
-            decided.iter().filter(|(_, holds)| !holds).map(|(rule, _)| *rule).collect();
-        let (measurement, asked) = steps::perform(case, &environment.without(&without))?;
-        let mut way = decided;
-        for rule in asked {
-            let known = way.iter().any(|(own, _)| *own == rule);
-            if !known && !environment.without.contains(&rule) {
-                ways.push_back([way.as_slice(), &[(rule, false)]].concat());
-                way.push((rule, true));
-            }
-        }
-        if all.iter().all(|other| other.measurement != measurement) {
-            all.push(Prediction { without, measurement });
+    for way in follow::follow(case, environment, &measured).possible {
+        let follow::Ended { decided, measurement, unmodelled } = way;
+        let same =
+            |own: &&mut Prediction| own.measurement == measurement && own.unmodelled == unmodelled;
+        match all.iter_mut().find(same) {
+            Some(other) => other.open.retain(|own| decided.contains(own)),
+            None => all.push(Prediction { open: decided, measurement, unmodelled }),
         }
     }
-    Ok(all)
+    all.sort_by_key(|own| own.not_held().count());
+    all
 }

@@ -14,7 +14,7 @@ use super::world::World;
 use crate::case::{Arg, Fault, FaultAddress};
 
 /// Dispositions and the mask, by number of the signal.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signals {
     /// Those whose disposition the case has set, and whether to SIG_IGN.
     set: std::collections::BTreeMap<i32, bool>,

@@ -12,7 +12,7 @@ pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
 pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
 
 /// A stretch of equal properties, whole pages long.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
     /// Its addresses.
     pub range: Range<u64>,
@@ -126,7 +126,7 @@ impl Stretch {
 }
 
 /// The stretches of a process, in rising order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Space {
     stretches: Vec<Stretch>,
 }

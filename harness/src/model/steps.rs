@@ -1,6 +1,7 @@
-//! A case performed in the model: its steps in order, its blocks as processes, its sweeps as rows.
+//! A case performed in the model: one step after the other, its blocks as processes, its sweeps as rows.
+//!
+//! A [`Performance`] is a value: where a step may go two ways, both are followed from copies of it.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::space::Space;
@@ -44,9 +45,62 @@ pub enum Returned {
     Hangs,
 }
 
+/// A case as a list of what is done in turn.
+pub struct Script<'c> {
+    pub case: &'c Case,
+    turns: Vec<Turn<'c>>,
+    /// How many files the harness makes for the steps before each step.
+    files_before: Vec<usize>,
+    /// For each step that is a sweep, which one of the case.
+    sweep_numbers: Vec<Option<usize>>,
+}
+
+/// What is done next.
+#[derive(Clone, Copy)]
+enum Turn<'c> {
+    /// A step, by its index; a block begins with one.
+    Step(usize, &'c Step),
+    /// A block ends.
+    Leave(BlockKind),
+}
+
+impl<'c> Script<'c> {
+    pub fn of(case: &'c Case) -> Script<'c> {
+        let mut script =
+            Script { case, turns: Vec::new(), files_before: Vec::new(), sweep_numbers: Vec::new() };
+        let (mut files, mut sweeps) = (0, 0);
+        for (_, _, step) in case.walk() {
+            script.files_before.push(files);
+            script.sweep_numbers.push(matches!(step, Step::Sweep { .. }).then_some(sweeps));
+            let makes_file = matches!(step, Step::Call { call: Call::File | Call::Memfd, .. });
+            files += usize::from(makes_file);
+            sweeps += usize::from(matches!(step, Step::Sweep { .. }));
+        }
+        script.add(&case.steps, &mut 0);
+        script
+    }
+
+    fn add(&mut self, steps: &'c [Step], index: &mut usize) {
+        for step in steps {
+            self.turns.push(Turn::Step(*index, step));
+            *index += 1;
+            if let Step::Block { kind, steps } = step {
+                self.add(steps, index);
+                self.turns.push(Turn::Leave(*kind));
+            }
+        }
+    }
+
+    /// Which sweep of the case a step is.
+    pub fn sweep_number(&self, step: usize) -> Option<usize> {
+        self.sweep_numbers[step]
+    }
+}
+
 /// The case at work.
+#[derive(Clone)]
 pub struct Performance<'a> {
-    pub case: &'a Case,
+    script: &'a Script<'a>,
     pub world: World<'a>,
     /// The processes that are alive; the last is the one at work.
     pub processes: Vec<Process>,
@@ -54,14 +108,12 @@ pub struct Performance<'a> {
     frames: Vec<HashMap<String, Value>>,
     /// The files that variables were made for, block by block: their paths, so to say.
     files: Vec<HashMap<String, usize>>,
-    /// How many files the harness makes for the steps before each step.
-    files_before: Vec<usize>,
-    /// The case says that never to return is an answer.
-    waits_for_ever: bool,
-    results: Vec<StepResult>,
-    sweeps: Vec<SweepResult>,
-    next: usize,
-    next_sweep: usize,
+    /// What the steps have come to so far.
+    pub measurement: Measurement,
+    /// What is done next; past the end where nothing is.
+    turn: usize,
+    /// The step at work.
+    index: usize,
 }
 
 /// Whether a process goes on.
@@ -75,47 +127,80 @@ enum Flow {
 /// Addresses from one map to the next. Any number serves that no map reaches over.
 pub const APART: u64 = 1 << 36;
 
-/// The measurement that the case must come to, and the open rules that had a say in it.
-pub fn perform(
-    case: &Case,
-    environment: &Environment,
-) -> Result<(Measurement, Vec<Rule>), Unmodelled> {
-    let steps = case.walk().count();
-    let sweeps = case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. })).count();
-    let makes_file =
-        |step: &Step| matches!(step, Step::Call { call: Call::File | Call::Memfd, .. });
-    let world = World {
-        environment,
-        objects: Vec::new(),
-        segments: Vec::new(),
-        positions: Vec::new(),
-        placed: 0,
-        asked: RefCell::default(),
-    };
-    let mut performance = Performance {
-        case,
-        world,
-        processes: vec![Process::default()],
-        frames: vec![HashMap::new()],
-        files: vec![HashMap::new()],
-        files_before: case
-            .walk()
-            .scan(0, |made, (_, _, step)| {
-                let before = *made;
-                *made += usize::from(makes_file(step));
-                Some(before)
-            })
-            .collect(),
-        waits_for_ever: case.timeout.is_some(),
-        results: vec![StepResult::NotReached; steps],
-        sweeps: vec![SweepResult::NotReached; sweeps],
-        next: 0,
-        next_sweep: 0,
-    };
-    performance.block(&case.steps)?;
-    let measurement =
-        Measurement { steps: performance.results, sweeps: performance.sweeps, notes: Vec::new() };
-    Ok((measurement, performance.world.asked.into_inner()))
+impl<'a> Performance<'a> {
+    /// Before the first step.
+    pub fn new(script: &'a Script<'a>, environment: &'a Environment) -> Performance<'a> {
+        Performance {
+            script,
+            world: World::new(environment),
+            processes: vec![Process::default()],
+            frames: vec![HashMap::new()],
+            files: vec![HashMap::new()],
+            measurement: Measurement {
+                steps: vec![StepResult::NotReached; script.sweep_numbers.len()],
+                sweeps: vec![
+                    SweepResult::NotReached;
+                    script.sweep_numbers.iter().flatten().count()
+                ],
+                notes: Vec::new(),
+            },
+            turn: 0,
+            index: 0,
+        }
+    }
+
+    /// Whether there is nothing more to do.
+    pub fn is_over(&self) -> bool {
+        self.turn >= self.script.turns.len()
+    }
+
+    /// The step that was at work last.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether nothing can ever tell the two apart.
+    pub fn is_like(&self, other: &Performance<'_>) -> bool {
+        self.turn == other.turn
+            && self.measurement == other.measurement
+            && self.frames == other.frames
+            && self.files == other.files
+            && self.processes == other.processes
+            && self.world.is_like(&other.world)
+    }
+
+    /// Does what is next.
+    pub fn advance(&mut self) -> Result<(), Unmodelled> {
+        let turn = self.script.turns[self.turn];
+        self.turn += 1;
+        match turn {
+            Turn::Leave(kind) => self.leave(kind),
+            Turn::Step(index, step) => {
+                self.index = index;
+                match self.step(step).map_err(|what| Unmodelled { step: index, ..what })? {
+                    Flow::GoesOn => {}
+                    Flow::Ended => self.skip(),
+                    Flow::Hangs => self.turn = self.script.turns.len(),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// To the end of the block at work; or of the case, where there is none.
+    fn skip(&mut self) {
+        while let Some(turn) = self.script.turns.get(self.turn) {
+            match turn {
+                Turn::Leave(_) => return,
+                Turn::Step(_, Step::Block { .. }) => {
+                    self.turn += 1;
+                    self.skip();
+                    self.turn += 1;
+                }
+                Turn::Step(..) => self.turn += 1,
+            }
+        }
+    }
 }
 
 impl Performance<'_> {
@@ -135,7 +220,7 @@ impl Performance<'_> {
 
     /// Which of the harness's files the step at work makes.
     pub fn file_number(&self) -> usize {
-        self.files_before[self.next - 1]
+        self.script.files_before[self.index]
     }
 
     /// The address for a map that is to stand alone.
@@ -160,26 +245,15 @@ impl Performance<'_> {
         size.eval(self.world.page()).unwrap_or(0)
     }
 
-    fn block(&mut self, steps: &[Step]) -> Result<Flow, Unmodelled> {
-        for step in steps {
-            let index = self.next;
-            let in_block = matches!(step, Step::Block { .. });
-            let flow = self.step(step).map_err(|unmodelled| match in_block {
-                true => unmodelled,
-                false => Unmodelled { step: index, ..unmodelled },
-            })?;
-            if flow != Flow::GoesOn {
-                return Ok(flow);
-            }
-        }
-        Ok(Flow::GoesOn)
+    /// The case.
+    pub fn case(&self) -> &Case {
+        self.script.case
     }
 
     fn step(&mut self, step: &Step) -> Result<Flow, Unmodelled> {
-        let index = self.next;
-        self.next += 1;
+        let index = self.index;
         let mut flow = Flow::GoesOn;
-        self.results[index] = match step {
+        let result = match step {
             Step::Call { assign, call, args } => {
                 let returned = self.call(*call, args)?;
                 if let Some(name) = assign {
@@ -194,17 +268,23 @@ impl Performance<'_> {
                 self.touch(map, at, width, *store)
             }
             Step::Sweep { map, accesses } => {
-                let number = self.next_sweep;
-                self.next_sweep += 1;
-                self.sweeps[number] = self.sweep(map, accesses)?;
-                match self.sweeps[number] {
+                let swept = self.sweep(map, accesses)?;
+                let result = match swept {
                     SweepResult::NoMap => StepResult::NoMap,
                     _ => StepResult::Done,
+                };
+                if let Some(number) = self.script.sweep_number(index) {
+                    self.measurement.sweeps[number] = swept;
                 }
+                result
             }
-            Step::Block { kind, steps } => return self.other_process(index, *kind, steps),
+            Step::Block { kind, .. } => {
+                self.enter(*kind);
+                StepResult::Done
+            }
         };
-        let faulted = matches!(self.results[index], StepResult::Fault(_));
+        let faulted = matches!(result, StepResult::Fault(_));
+        self.measurement.steps[index] = result;
         Ok(if faulted { Flow::Ended } else { flow })
     }
 
@@ -214,7 +294,7 @@ impl Performance<'_> {
             Returned::Killed(_) => Ok(Flow::Ended),
             Returned::Exits if self.processes.len() > 1 => Ok(Flow::Ended),
             Returned::Exits => Err(Unmodelled::new("a victim that exits: it has no answer")),
-            Returned::Hangs if self.waits_for_ever => Ok(Flow::Hangs),
+            Returned::Hangs if self.script.case.timeout.is_some() => Ok(Flow::Hangs),
             Returned::Hangs => {
                 Err(Unmodelled::new("a step that never returns, without `timeout(...)`"))
             }
@@ -242,14 +322,9 @@ impl Performance<'_> {
         }
     }
 
-    fn other_process(
-        &mut self,
-        index: usize,
-        kind: BlockKind,
-        steps: &[Step],
-    ) -> Result<Flow, Unmodelled> {
-        let (inherits, separate) =
-            (self.world.on(Rule::ForkInheritsMaps), self.world.on(Rule::ForkSeparatesPrivate));
+    /// Another process begins.
+    fn enter(&mut self, kind: BlockKind) {
+        let inherits = self.world.on(Rule::ForkInheritsMaps);
         let mut child = match kind {
             BlockKind::Fork => {
                 let process = self.process();
@@ -274,21 +349,16 @@ impl Performance<'_> {
         self.processes.push(child);
         self.frames.push(HashMap::new());
         self.files.push(HashMap::new());
-        let (first, first_sweep) = (self.next, self.next_sweep);
-        self.results[index] = StepResult::Done;
-        if self.block(steps)? == Flow::Hangs {
-            return Ok(Flow::Hangs);
-        }
-        // What the block did not reach is numbered all the same.
-        let (all, sweeps) = count(steps);
-        (self.next, self.next_sweep) = (first + all, first_sweep + sweeps);
+    }
+
+    /// It has ended.
+    fn leave(&mut self, kind: BlockKind) {
         self.frames.pop();
         self.files.pop();
         let child = self.processes.pop().unwrap_or_default();
-        if kind == BlockKind::Fork && !separate {
+        if kind == BlockKind::Fork && !self.world.on(Rule::ForkSeparatesPrivate) {
             self.process().space = child.space;
         }
-        Ok(Flow::GoesOn)
     }
 }
 
@@ -302,16 +372,4 @@ fn told(returned: Returned) -> StepResult {
         Returned::Killed(signal) => StepResult::Killed(Signal(signal)),
         Returned::Hangs => StepResult::TimedOut,
     }
-}
-
-/// How many steps and sweeps these are, blocks and all.
-fn count(steps: &[Step]) -> (usize, usize) {
-    steps.iter().fold((0, 0), |(all, sweeps), step| match step {
-        Step::Block { steps, .. } => {
-            let (inner, inner_sweeps) = count(steps);
-            (all + 1 + inner, sweeps + inner_sweeps)
-        }
-        Step::Sweep { .. } => (all + 1, sweeps + 1),
-        _ => (all + 1, sweeps),
-    })
 }

@@ -60,7 +60,7 @@ impl Performance<'_> {
         accesses: &[Access],
     ) -> Result<SweepResult, Unmodelled> {
         let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
-        let window = window(self.case, map, self.world.page());
+        let window = window(self.case(), map, self.world.page());
         let process = &self.processes[self.processes.len() - 1];
         let looked_at =
             base.wrapping_add_signed(window.start)..base.wrapping_add_signed(window.end);

@@ -13,7 +13,7 @@ use super::space::Space;
 use crate::case::{Fault, FaultAddress, Signal};
 
 /// Something that can be mapped shared: a file, shared anonymous memory, a segment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     /// Its size in bytes.
     pub size: u64,
@@ -71,7 +71,7 @@ pub enum Shows {
 }
 
 /// An open descriptor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
     /// What it shows.
     pub shows: Shows,
@@ -90,7 +90,7 @@ pub struct Descriptor {
 }
 
 /// One process.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// Its memory.
     pub space: Space,
@@ -103,7 +103,7 @@ pub struct Process {
 }
 
 /// A System V shared memory segment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// The object that it is.
     pub object: usize,
@@ -124,17 +124,47 @@ pub struct World<'a> {
     pub positions: Vec<u64>,
     /// How many maps have been placed alone.
     pub placed: u64,
-    /// Open rules that mattered, in the order in which they were first asked for.
-    pub asked: RefCell<Vec<Rule>>,
+    /// The open rules that had a say in the step at work, and whether they hold in it.
+    pub decided: RefCell<Vec<(Rule, bool)>>,
 }
 
-impl World<'_> {
-    /// Whether a rule holds here.
-    pub fn on(&self, rule: Rule) -> bool {
-        if Rule::OPEN.contains(&rule) && !self.asked.borrow().contains(&rule) {
-            self.asked.borrow_mut().push(rule);
+impl<'a> World<'a> {
+    /// Before anything was made.
+    pub fn new(environment: &'a Environment) -> World<'a> {
+        World {
+            environment,
+            objects: Vec::new(),
+            segments: Vec::new(),
+            positions: Vec::new(),
+            placed: 0,
+            decided: RefCell::default(),
         }
-        !self.environment.without.contains(&rule)
+    }
+
+    /// Whether the other has the same things in the same state.
+    pub fn is_like(&self, other: &World<'_>) -> bool {
+        self.objects == other.objects
+            && self.segments == other.segments
+            && self.positions == other.positions
+            && self.placed == other.placed
+    }
+
+    /// Whether a rule holds here. An open one holds in a step unless that was decided otherwise.
+    pub fn on(&self, rule: Rule) -> bool {
+        if self.environment.without.contains(&rule) {
+            return false;
+        }
+        if !Rule::OPEN.contains(&rule) {
+            return true;
+        }
+        let mut decided = self.decided.borrow_mut();
+        match decided.iter().find(|(own, _)| *own == rule) {
+            Some((_, held)) => *held,
+            None => {
+                decided.push((rule, true));
+                true
+            }
+        }
     }
 
     /// Whether a rule holds that is open for files: it is the file system's to keep. A memfd is kept as
@@ -214,14 +244,11 @@ impl World<'_> {
     fn grow(&mut self, object: usize, size: u64) {
         let old = self.objects[object].size;
         let stale = |world: &Self, range| world.objects[object].bytes.any_but(Content::Zero, range);
-        // What lies behind the new end in the same page, and what lies between the two ends.
-        let end =
-            match stale(self, size..u64::MAX) && self.on_for(Rule::GrowthClearsThePage, object) {
-                true => u64::MAX,
-                false => size,
-            };
-        if stale(self, old..end) && self.on_for(Rule::GrowthClearsTheTail, object) {
-            self.objects[object].bytes.fill(old..end, Content::Zero);
+        if stale(self, size..u64::MAX) && self.on_for(Rule::GrowthClearsThePage, object) {
+            self.objects[object].bytes.fill(size..u64::MAX, Content::Zero);
+        }
+        if stale(self, old..size) && self.on_for(Rule::GrowthClearsTheTail, object) {
+            self.objects[object].bytes.fill(old..size, Content::Zero);
         }
         if !self.on(Rule::GrowthIsZero) {
             self.objects[object].bytes.fill(old..size, Content::Byte(1));

@@ -90,8 +90,14 @@ pub fn draw_judgement(
         return String::new();
     }
     let held = |held: bool| if held { "held" } else { "did not hold" };
-    let line = |open: &OpenRule| format!("open: {} {} here\n", open.rule.name(), held(open.held));
-    format!("\n{}", judged.open.iter().map(line).collect::<String>())
+    let mut lines: Vec<String> = Vec::new();
+    for OpenRule { rule, held: did, .. } in &judged.open {
+        let line = format!("open: {} {} here\n", rule.name(), held(*did));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    format!("\n{}", lines.concat())
 }
 
 /// What a step came to, where that is worth saying.

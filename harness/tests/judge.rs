@@ -1,0 +1,162 @@
+//! The model's judgement of measurements made by hand: nothing is measured here.
+
+use faultmap::case::{Case, Clean, Errno, Measurement, Outcome, StepResult, SweepResult};
+use faultmap::model::{Environment, Judgement, Place, Rule, judge, predict};
+
+fn environment() -> Environment {
+    Environment::with_pages_of(4096)
+}
+
+fn case(steps: &str) -> Case {
+    let text = format!(
+        "fd = file(100); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); {steps}"
+    );
+    faultmap::parse::case(&text).expect("a case")
+}
+
+/// The measurement in which open rules hold, or do not, as these say in the order of the steps.
+fn measured(case: &Case, held: &[bool]) -> Measurement {
+    let all = predict(case, &environment());
+    let did = |own: &&faultmap::model::Prediction| {
+        own.open.iter().map(|open| open.held).eq(held.iter().copied())
+    };
+    all.iter().find(did).unwrap_or_else(|| panic!("{all:#?}")).measurement.clone()
+}
+
+fn judged(case: &Case, measured: &Measurement) -> Judgement {
+    judge(case, &environment(), measured)
+}
+
+fn open(judgement: &Judgement) -> Vec<(usize, Rule, bool)> {
+    judgement.open.iter().map(|open| (open.step, open.rule, open.held)).collect()
+}
+
+const TWICE: &str = "map[3500] = 'c'; pwrite(fd, \"x\", 3000); map[3500]; ftruncate(fd, 3200);
+                     map[3500]; sweep(map, read);";
+
+#[test]
+fn an_open_rule_may_hold_at_one_step_and_not_at_the_next() {
+    let case = case(TWICE);
+    let page = Rule::GrowthClearsThePage;
+    for (held, told) in [
+        (vec![true], vec![(3, page, true)]),
+        (vec![false, true], vec![(3, page, false), (5, page, true)]),
+        (vec![false, false], vec![(3, page, false), (5, page, false)]),
+    ] {
+        let judgement = judged(&case, &measured(&case, &held));
+        assert_eq!(judgement.split, None);
+        assert_eq!(open(&judgement), told);
+    }
+}
+
+#[test]
+fn an_open_rule_that_nothing_tells_is_not_told() {
+    // Nothing looks at the tail, or what looks comes after it was stored to again.
+    for steps in [
+        "map[3500] = 'c'; ftruncate(fd, 3000);",
+        "map[200] = 'c'; fsync(fd); map[200] = 'd'; map[200];",
+    ] {
+        let case = case(steps);
+        let all = predict(&case, &environment());
+        assert_eq!(all.len(), 1, "{steps}");
+        assert_eq!(judged(&case, &all[0].measurement), Judgement::default(), "{steps}");
+    }
+}
+
+#[test]
+fn what_must_not_be_is_a_split_at_its_first_place() {
+    let case = case(TWICE);
+    let mut measured = measured(&case, &[true]);
+    measured.steps[5] = StepResult::Errno(Errno(nix::libc::EPERM));
+    let judgement = judged(&case, &measured);
+    let split = judgement.split.as_ref().expect("a split");
+    assert_eq!((split.place, split.rule), (Place::Step(5), None));
+    assert_eq!(open(&judgement), [(3, Rule::GrowthClearsThePage, true)]);
+}
+
+#[test]
+fn a_split_stays_one_where_the_model_says_nothing_of_what_follows() {
+    let case = case("map[50]; madvise(map, PAGE, MADV_COLLAPSE); map[50];");
+    let right = predict(&case, &environment()).remove(0);
+    let unmodelled = right.unmodelled.clone().expect("a step that is not modelled");
+    assert_eq!((unmodelled.step, right.measurement.steps.len()), (3, 3));
+    let mut measured = right.measurement;
+    measured.steps.extend([StepResult::Errno(Errno(nix::libc::EAGAIN)), StepResult::NotReached]);
+    let judgement = judged(&case, &measured);
+    assert_eq!(judgement.split, None);
+    assert_eq!(judgement.unmodelled, Some(unmodelled.clone()));
+    measured.steps[2] = StepResult::Done;
+    let judgement = judged(&case, &measured);
+    assert_eq!(judgement.split.map(|split| split.place), Some(Place::Step(2)));
+    assert_eq!(judgement.unmodelled, Some(unmodelled));
+}
+
+#[test]
+fn more_ways_than_are_followed_are_not_modelled_from_there_on() {
+    let file = |number: usize| {
+        let map = format!("mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f{number}, 0)");
+        format!("f{number} = file(100); m{number} = {map}; m{number}[200] = 'x'; fsync(f{number});")
+    };
+    let ways = |count: usize| {
+        let looks = |number: usize| format!("m{number}[200];");
+        let all = (0..count).map(file).chain((0..count).map(looks));
+        faultmap::parse::case(&all.collect::<String>()).expect("a case")
+    };
+    let all = predict(&ways(6), &environment());
+    assert_eq!(all.len(), 64);
+    assert!(all.iter().all(|own| own.unmodelled.is_none()));
+    let case = ways(7);
+    let all = predict(&case, &environment());
+    let unmodelled = all[0].unmodelled.as_ref().expect("too many");
+    assert_eq!(unmodelled.step, 28, "{unmodelled:?}");
+    // What was measured rules the others out, as long as it does so in time.
+    let mut measured = all[0].measurement.clone();
+    measured.steps.resize(35, StepResult::Done);
+    assert_eq!(judged(&case, &measured).unmodelled.map(|own| own.step), Some(28));
+}
+
+#[test]
+fn a_rule_is_named_only_where_it_alone_explains_all_of_it() {
+    let case = case("map[200] = 'x'; map[50]; sweep(map, read, write);");
+    let right = predict(&case, &environment()).remove(0).measurement;
+    let without = |rule| predict(&case, &environment().without(&[rule])).remove(0).measurement;
+    let named = |measured: &Measurement| judged(&case, measured).split.expect("a split").rule;
+    let broken = without(Rule::TailStaysInMemory);
+    assert_eq!(named(&broken), Some(Rule::TailStaysInMemory));
+    // A second difference that the rule does not make.
+    let mut more = broken;
+    more.steps[3] = StepResult::Done;
+    assert_eq!(named(&more), None);
+    // Part of what the rule makes.
+    let mut part = without(Rule::OutsideIsMaperr);
+    let (SweepResult::Map(part_of), SweepResult::Map(right)) =
+        (&mut part.sweeps[0], &right.sweeps[0])
+    else {
+        panic!("no sweep")
+    };
+    assert_ne!(part_of.rows, right.rows);
+    part_of.rows[0] = right.rows[0].clone();
+    assert_eq!(named(&part), None);
+    assert!(right.rows[1].at(50) == Some(Outcome::Clean(Clean::ToFile)));
+}
+
+#[test]
+fn no_rule_is_named_where_two_would_each_explain_it() {
+    // A page that shows the old byte may have been copied along with its neighbour, or with all of them.
+    let case = case(
+        "two = file(2 * PAGE); p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, two, 0);
+         p[0] = 'x'; pwrite(two, \"a\", PAGE); p[PAGE]; sweep(p, write);",
+    );
+    let right = predict(&case, &environment()).remove(0).measurement;
+    let without = |rule| predict(&case, &environment().without(&[rule])).remove(0).measurement;
+    let all: Vec<(Rule, Measurement)> =
+        Rule::ALL.iter().map(|rule| (*rule, without(*rule))).collect();
+    let mut ambiguous = 0;
+    for (rule, measured) in all.iter().filter(|(_, measured)| *measured != right) {
+        let same = all.iter().filter(|(_, other)| other == measured).count();
+        ambiguous += usize::from(same > 1);
+        let named = judged(&case, measured).split.expect("a split").rule;
+        assert_eq!(named, (same == 1).then_some(*rule));
+    }
+    assert!(ambiguous >= 2);
+}
