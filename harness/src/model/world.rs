@@ -154,7 +154,7 @@ impl<'a> World<'a> {
         if self.environment.without.contains(&rule) {
             return false;
         }
-        if !Rule::OPEN.contains(&rule) {
+        if !rule.is_open() {
             return true;
         }
         let mut decided = self.decided.borrow_mut();

@@ -1,22 +1,9 @@
-//! The rules, one by one, each with its source.
+//! The rules, one by one, each with its source, and `open` where nobody promises it.
 //!
-//! A rule stands here once, by name. Where it is applied the model asks [`super::World::on`]; a test
-//! that breaks one rule at a time shows that each of them is needed.
+//! To add one, write it here, apply it where it belongs by asking [`super::super::World::on`], and let a
+//! case or a program notice when it is broken: tests/model.rs looks for one.
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident,)*) => {
-        /// What must hold of a map, by POSIX.1-2024 or by Linux.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Rule { $($(#[$doc])* $rule,)* }
-
-        impl Rule {
-            /// Every rule.
-            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
-        }
-    };
-}
-
-rules! {
+super::rules! {
     // What a map shows.
 
     /// A map has whole pages: its length is rounded up, and what lies in its last page beyond the
@@ -96,16 +83,16 @@ rules! {
     /// Where a file grows over what had been stored past its end, that becomes zero. Open: on tmpfs the
     /// stored bytes become bytes of the file. (POSIX mmap: never written out; Linux 6.13 for disks;
     /// mmap(2), BUGS)
-    GrowthClearsTheTail,
+    GrowthClearsTheTail: open,
     /// Where a file grows within its last page, what had been stored past its new end is zero as well.
     /// Open: ext4 zeroes the page to its end for ftruncate, and as far as the file now goes for pwrite.
     /// (POSIX does not say: those bytes are still no part of the file)
-    GrowthClearsThePage,
+    GrowthClearsThePage: open,
     /// When the last page is written out, what had been stored past the end becomes zero in memory,
     /// too. Open: tmpfs writes nothing out; and a disk file system may do so at any time, which the
     /// model expects of msync, fsync and writes through O_SYNC alone. (mmap(2), BUGS; Linux: a folio
     /// that spans the end of the file is zeroed behind it before it is written)
-    WritebackClearsTheTail,
+    WritebackClearsTheTail: open,
 
     // Holes.
 
@@ -117,10 +104,10 @@ rules! {
     /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end
     /// of the page; where the hole begins past the end, nothing is. Open: on tmpfs it is exactly the
     /// hole. (fallocate(2) does not say)
-    PunchingClearsTheTail,
+    PunchingClearsTheTail: open,
     /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others.
     /// (fallocate(2))
-    RangesCanBeChanged,
+    RangesCanBeChanged: open,
 
     // Other processes.
 
@@ -228,7 +215,7 @@ rules! {
     RemapFixedReplaces,
     /// MREMAP_FIXED moves several maps at once where no length changes. Open: EFAULT before Linux 6.17.
     /// (mremap(2))
-    RemapMovesSeveral,
+    RemapMovesSeveral: open,
     /// An old length of 0 doubles a shared map. (mremap(2))
     RemapOfLengthZeroMapsAgain,
     /// MREMAP_DONTUNMAP takes what private copies there are, and leaves the map. (mremap(2))
@@ -249,7 +236,7 @@ rules! {
     AdviceGoesOnBehindTheHole,
     /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. The model
     /// says the one or the other of the whole range. (madvise(2))
-    FreedPagesStay,
+    FreedPagesStay: open,
     /// MADV_WIPEONFORK of what has a file, /dev/zero included, is EINVAL, and so is MADV_FREE of what
     /// is not private memory. (madvise(2), ERRORS)
     AdviceForMemoryIsEinval,
@@ -270,9 +257,9 @@ rules! {
     /// A guarded page has lost its private copy. (madvise(2))
     GuardDropsCopies,
     /// MADV_MERGEABLE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
-    PagesCanBeMerged,
+    PagesCanBeMerged: open,
     /// MADV_HUGEPAGE is known. Open: an option of the kernel, EINVAL without. (madvise(2))
-    PagesCanBeHuge,
+    PagesCanBeHuge: open,
 
     // Seals, of memory and of memfds.
 
@@ -290,7 +277,7 @@ rules! {
     SealWriteOfMappedIsEbusy,
     /// A file that is no memfd has no seals: EINVAL. Open: files of a tmpfs have them, sealed from the
     /// beginning, which is EPERM. (fcntl(2), ERRORS)
-    FilesHaveNoSeals,
+    FilesHaveNoSeals: open,
 
     // Files beside their maps.
 
@@ -315,7 +302,7 @@ rules! {
     /// A write that fails with EFAULT does not make the file longer. Open: where it began past the end,
     /// Linux 6.18 makes the file as long as the offset at which it began. (POSIX write: does not say;
     /// Linux: generic_perform_write calls write_end with nothing copied)
-    FailedWriteKeepsTheSize,
+    FailedWriteKeepsTheSize: open,
 
     // System V shared memory.
 
@@ -327,26 +314,4 @@ rules! {
     ShmatOverMapIsEinval,
     /// A removed segment lives until its last shmdt. (shmctl(2))
     RemovedSegmentLives,
-}
-
-impl Rule {
-    /// The rules that are open: kernels and file systems may or may not keep to them.
-    pub const OPEN: [Rule; 11] = [
-        Rule::GrowthClearsThePage,
-        Rule::GrowthClearsTheTail,
-        Rule::WritebackClearsTheTail,
-        Rule::PunchingClearsTheTail,
-        Rule::RangesCanBeChanged,
-        Rule::FreedPagesStay,
-        Rule::PagesCanBeMerged,
-        Rule::PagesCanBeHuge,
-        Rule::RemapMovesSeveral,
-        Rule::FilesHaveNoSeals,
-        Rule::FailedWriteKeepsTheSize,
-    ];
-
-    /// Its name, for pictures and `known:` comments.
-    pub fn name(self) -> String {
-        format!("{self:?}")
-    }
 }
