@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use own_process::children::own_children;
-use own_process::{Test, table, test};
+use own_process::{Test, refusal, table, test};
 
 /// A child that hangs, beside a file with a name.
 const HANGS: &str = "fd = file(PAGE);\nfork { pause(); }\nunlink(fd);\n";
@@ -23,7 +23,7 @@ const HANGS: &str = "fd = file(PAGE);\nfork { pause(); }\nunlink(fd);\n";
 fn main() -> ExitCode {
     let levels = [("default", "default"), ("strict", "strict")];
     let strict = |test: Test, level| match level {
-        "strict" => test.unless(no_strict),
+        "strict" => test.unless(refusal::strict_isolation),
         _ => test,
     };
     let stopped = table("stopped_workers_of_a_killed_controller", &levels, stopped_workers);
@@ -31,10 +31,6 @@ fn main() -> ExitCode {
     let mut tests: Vec<Test> = tests.collect();
     tests.push(test("a_named_file_is_gone_at_the_next_start", a_named_file));
     own_process::run(tests)
-}
-
-fn no_strict() -> Option<String> {
-    (!command::allows_strict()).then(|| "this machine refuses strict isolation".to_owned())
 }
 
 fn start(marked: &Marked, level: &str) -> Child {

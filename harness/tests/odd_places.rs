@@ -24,7 +24,8 @@ const UNLINKS: &str = "fd = file(10);\nunlink(fd);\nftruncate(fd, 1);\n";
 
 fn main() -> ExitCode {
     let errors = [("enosys", libc::ENOSYS), ("eperm", libc::EPERM), ("enolck", libc::ENOLCK)];
-    let mut tests = table("a_file_system_without_locks", &errors, a_file_system_without_locks);
+    let mut tests: Vec<Test> =
+        table("a_file_system_without_locks", &errors, a_file_system_without_locks).collect();
     tests.push(test("a_lock_that_is_always_taken", a_lock_that_is_always_taken));
     let outputs: [(&str, &[&str]); 5] = [
         ("run", &["run", "notes/map_of_empty_file"]),

@@ -12,6 +12,9 @@ mod generate;
 mod judge;
 #[path = "../soak/random.rs"]
 mod random;
+#[allow(dead_code, reason = "it uses one of them")]
+#[path = "../own_process/refusal.rs"]
+mod refusal;
 mod run;
 mod session;
 mod shrink;
@@ -95,9 +98,7 @@ fn again(world: World) -> Command {
 fn refused(world: World) -> Option<String> {
     let output = again(world).env("FAULTMAP_FUZZ_CASES", "0").output().expect("it can be started");
     match output.status.success() {
-        true if world.arguments.contains(&"strict") && !command::allows_strict() => {
-            Some("this machine refuses strict isolation".to_owned())
-        }
+        true if world.arguments.contains(&"strict") => refusal::strict_isolation(),
         true => None,
         false => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
     }
