@@ -22,7 +22,7 @@ bench: ## what a probe costs, against a bare fork loop in C
 
 fuzz: ## 20,000 hostile cases; a million inputs each for the parser and for what reads a victim's record
 	FAULTMAP_FUZZ_CASES=20000 cargo test --release --test fuzz
-	PROPTEST_CASES=1000000 cargo test --release --test text --test record
+	PROPTEST_CASES=1000000 cargo test --release --test parser_fuzz --test record_fuzz
 
 soak: ## a million probes while workers are killed, disks are full, memory is short, ...
 	FAULTMAP_SOAK_PROBES=1000000 cargo test --release --test soak -- --show-output

@@ -1,5 +1,5 @@
 //! Children that got out of the vocabulary, behind the filter and the Landlock domain of a case: they call
-//! what the words of that case call, and open what it names. What `--isolation strict` adds is in shut_in.rs.
+//! what the words of that case call, and open what it names. What `--isolation strict` adds is in sandbox.rs.
 //!
 //! Each test has a process of its own, because nothing may be forked from a thread of a test runner. A child calls the kernel through the same [`Child`] that a
 //! victim has.

@@ -3,14 +3,14 @@
 //! else does to a run is in killed.rs.
 
 mod command;
-mod marked;
 mod own_process;
+mod watched_run;
 
 use std::process::ExitCode;
 
 use command::run;
-use marked::{MAP, Marked, at_some_timeout, segment_bytes};
 use own_process::{refusal, table, test};
+use watched_run::{MAP, WatchedRun, at_some_timeout, segment_bytes};
 
 const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);\n";
 
@@ -62,10 +62,10 @@ fn main() -> ExitCode {
 }
 
 fn misbehaves((steps, says): (&str, &str), level: &str) {
-    let marked = Marked::new(&format!("{MAP}{steps}\nsweep(map, read);"));
+    let watched = WatchedRun::new(&format!("{MAP}{steps}\nsweep(map, read);"));
     let told = |timeout: &str| {
-        let ran = run(&mut marked.command(&["--timeout", timeout, "--isolation", level]));
-        marked.nothing_is_left();
+        let ran = run(&mut watched.command(&["--timeout", timeout, "--isolation", level]));
+        watched.nothing_is_left();
         ran
     };
     if says.contains("{} ms") {
@@ -86,9 +86,9 @@ fn misbehaves((steps, says): (&str, &str), level: &str) {
 
 fn never_returns() {
     let answers = |timeout: u32| {
-        let marked = Marked::new(&format!("timeout({timeout}ms);\npause();"));
-        let (code, stdout, _) = run(&mut marked.command(&[]));
-        marked.nothing_is_left();
+        let watched = WatchedRun::new(&format!("timeout({timeout}ms);\npause();"));
+        let (code, stdout, _) = run(&mut watched.command(&[]));
+        watched.nothing_is_left();
         code == Some(0) && stdout.contains("pause();  // never returned")
     };
     assert!(at_some_timeout(answers));
@@ -96,9 +96,9 @@ fn never_returns() {
 
 fn is_stopped() {
     let is_told = |timeout: u32| {
-        let marked = Marked::new(&format!("timeout({timeout}ms);\nraise(SIGSTOP);"));
-        let (code, stdout, _) = run(&mut marked.command(&[]));
-        marked.nothing_is_left();
+        let watched = WatchedRun::new(&format!("timeout({timeout}ms);\nraise(SIGSTOP);"));
+        let (code, stdout, _) = run(&mut watched.command(&[]));
+        watched.nothing_is_left();
         let says = format!("stopped by a signal and still so after {timeout} ms");
         code == Some(3) && stdout.contains(&says)
     };
@@ -106,28 +106,28 @@ fn is_stopped() {
 }
 
 fn kills_all_the_same(steps: &str) {
-    let marked = Marked::new(&format!("{PAST_EOF}{steps}\nsweep(map, read);"));
-    let (code, stdout, _) = run(&mut marked.command(&[]));
+    let watched = WatchedRun::new(&format!("{PAST_EOF}{steps}\nsweep(map, read);"));
+    let (code, stdout, _) = run(&mut watched.command(&[]));
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("| SIGBUS (no siginfo)"), "{stdout}");
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 fn lowers_its_own_limits() {
-    let marked = Marked::new(
+    let watched = WatchedRun::new(
         "setrlimit(RLIMIT_AS, 1000);\n\
          map = mmap(0, 1000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
     );
-    let (code, stdout, _) = run(&mut marked.command(&[]));
+    let (code, stdout, _) = run(&mut watched.command(&[]));
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("-1, 0);  // = -1 ENOMEM"), "{stdout}");
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 fn shared_memory_segments_are_removed() {
     let bytes = segment_bytes();
     let text = format!("id = shmget(IPC_PRIVATE, {bytes}, IPC_CREAT | 0600);\nraise(SIGKILL);");
-    let marked = Marked::new(&text);
-    assert_eq!(run(&mut marked.command(&[])).0, Some(3));
-    marked.nothing_is_left();
+    let watched = WatchedRun::new(&text);
+    assert_eq!(run(&mut watched.command(&[])).0, Some(3));
+    watched.nothing_is_left();
 }

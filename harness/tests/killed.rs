@@ -2,19 +2,20 @@
 //! left behind.
 
 mod command;
-mod marked;
 mod own_process;
+mod watched_run;
 
 use std::process::{Command, ExitCode, Stdio};
 
-use marked::{MAP, Marked, segment_bytes};
 use own_process::{Test, refusal, table, test};
 use rustix::process::{Pid, Signal, kill_process};
+use watched_run::{MAP, WatchedRun, segment_bytes};
 
 const KILLED: &[(&str, Signal)] =
     &[("segv", Signal::SEGV), ("kill", Signal::KILL), ("term", Signal::TERM)];
 /// How the runner is ended, its exit code and what it says.
-const ENDED: &[(&str, (Signal, Option<i32>, &str))] = &[
+type End = (Signal, Option<i32>, &'static str);
+const ENDED: &[(&str, End)] = &[
     ("kill", (Signal::KILL, None, "")),
     ("term", (Signal::TERM, Some(143), "1 case: 1 not measured because of SIGTERM, ")),
     ("int", (Signal::INT, Some(130), "1 case: 1 not measured because of SIGINT, ")),
@@ -61,9 +62,9 @@ fn hanging() -> String {
 }
 
 fn killed_from_outside(signal: Signal) {
-    let marked = Marked::new(&format!("{MAP}pause();\nsweep(map, read);"));
-    let child = marked.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
-    let (_, victim) = marked.worker_and_victim(&child);
+    let watched = WatchedRun::new(&format!("{MAP}pause();\nsweep(map, read);"));
+    let child = watched.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
+    let (_, victim) = watched.worker_and_victim(&child);
     kill_process(victim, signal).unwrap();
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -72,42 +73,42 @@ fn killed_from_outside(signal: Signal) {
         stdout.contains(&format!("{} killed the child, and no access", name(signal))),
         "{stdout}"
     );
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 /// Not the pipe to the controller, by which it could answer for others, and not the answers so far.
 fn what_a_victim_has_open() {
-    let marked = Marked::new(&format!("fd = file(PAGE);\n{MAP}pause();\nsweep(map, read);"));
-    let child = marked.command(&["--timeout", "60000"]).stdout(Stdio::piped()).spawn().unwrap();
-    let (_, victim) = marked.worker_and_victim(&child);
+    let watched = WatchedRun::new(&format!("fd = file(PAGE);\n{MAP}pause();\nsweep(map, read);"));
+    let child = watched.command(&["--timeout", "60000"]).stdout(Stdio::piped()).spawn().unwrap();
+    let (_, victim) = watched.worker_and_victim(&child);
     let mut open: Vec<String> = std::fs::read_dir(format!("/proc/{victim}/fd"))
         .unwrap()
         .flatten()
         .filter(|entry| !["0", "1", "2"].contains(&entry.file_name().to_str().unwrap()))
         .map(|entry| std::fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned())
         .collect();
-    let files = marked.files().to_string_lossy().into_owned();
+    let files = watched.files().to_string_lossy().into_owned();
     open.retain(|path| !path.starts_with(&files));
     assert_eq!(open, [""; 0]);
     kill_process(victim, Signal::KILL).unwrap();
     child.wait_with_output().unwrap();
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
-fn runner_ended((signal, code, told): (Signal, Option<i32>, &str), level: &str) {
-    let marked = Marked::new(&hanging());
-    let child = marked
+fn runner_ended((signal, code, told): End, level: &str) {
+    let watched = WatchedRun::new(&hanging());
+    let child = watched
         .command(&["--timeout", "60000", "--isolation", level])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    marked.worker_and_victim(&child);
+    watched.worker_and_victim(&child);
     kill_process(Pid::from_child(&child), signal).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), code);
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains(told), "{stdout}");
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 fn is_ignored(signal: Signal) -> bool {
@@ -121,14 +122,14 @@ fn name(signal: Signal) -> &'static str {
 }
 
 fn an_ignored_interrupt_stays_ignored() {
-    let marked = Marked::new(&format!("{MAP}timeout(3s);\npause();"));
+    let watched = WatchedRun::new(&format!("{MAP}timeout(3s);\npause();"));
     let mut ignoring = Command::new("sh");
     ignoring.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]);
-    let command = marked.command(&[]);
+    let command = watched.command(&[]);
     ignoring.arg(command.get_program()).args(command.get_args()).current_dir(command::root());
     ignoring.env("NO_COLOR", "1").stdout(Stdio::piped());
     let child = ignoring.spawn().unwrap();
-    marked.worker_and_victim(&child);
+    watched.worker_and_victim(&child);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -136,38 +137,38 @@ fn an_ignored_interrupt_stays_ignored() {
 }
 
 fn stopped(level: &str) {
-    let marked = Marked::new(&format!("{MAP}timeout(3s);\npause();"));
-    let child = marked.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
-    let (worker, _) = marked.worker_and_victim(&child);
+    let watched = WatchedRun::new(&format!("{MAP}timeout(3s);\npause();"));
+    let child = watched.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
+    let (worker, _) = watched.worker_and_victim(&child);
     kill_process(worker, Signal::STOP).unwrap();
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{stdout}");
     assert!(stdout.contains("never returned"), "{stdout}");
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 fn one_probe_killed() {
-    let marked = Marked::new(&format!("{}{MAP}sweep(map, read);", hanging()));
+    let watched = WatchedRun::new(&format!("{}{MAP}sweep(map, read);", hanging()));
     let arguments = ["--timeout", "60000", "--access", "read", "--at", "0"];
-    let mut child = marked.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
-    marked.worker_and_victim(&child);
+    let mut child = watched.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
+    watched.worker_and_victim(&child);
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }
 
 fn killed_twice(level: &str) {
-    let marked = Marked::new(&format!("{MAP}pause();"));
-    let mut child = marked
+    let watched = WatchedRun::new(&format!("{MAP}pause();"));
+    let mut child = watched
         .command(&["--timeout", "60000", "--isolation", level])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let (first, _) = marked.worker_and_victim(&child);
+    let (first, _) = watched.worker_and_victim(&child);
     kill_process(first, Signal::KILL).unwrap();
     let second = loop {
-        let (worker, _) = marked.worker_and_victim(&child);
+        let (worker, _) = watched.worker_and_victim(&child);
         if worker != first {
             break worker;
         }
@@ -178,5 +179,5 @@ fn killed_twice(level: &str) {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{stdout}");
     assert!(stdout.contains("the worker that ran it is gone: killed by SIGKILL"), "{stdout}");
-    marked.nothing_is_left();
+    watched.nothing_is_left();
 }

@@ -1,5 +1,5 @@
 //! `--isolation strict`, as a user has it: the same pictures, or a skip with its reason. What a child
-//! cannot reach is in shut_in.rs.
+//! cannot reach is in sandbox.rs.
 
 mod command;
 mod own_process;

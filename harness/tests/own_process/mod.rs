@@ -190,3 +190,9 @@ fn text(file: &mut File) -> String {
     let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }
+
+/// Not there where `main` is run; without `harness = false` in Cargo.toml it would not be, and nothing with it.
+#[test]
+fn main_is_run() {
+    panic!("the program needs a [[test]] with `harness = false` in Cargo.toml");
+}

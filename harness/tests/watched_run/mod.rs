@@ -17,17 +17,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub const MAP: &str = "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
 
 /// A run of one case. The test is a process of its own, from which alone the run descends.
-pub struct Marked {
+pub struct WatchedRun {
     dir: tempfile::TempDir,
     case: PathBuf,
 }
 
-impl Marked {
-    pub fn new(text: &str) -> Marked {
+impl WatchedRun {
+    pub fn new(text: &str) -> WatchedRun {
         adopt_orphans();
         let (dir, case) = case_file(text);
         std::fs::create_dir(dir.path().join("files")).unwrap();
-        Marked { dir, case }
+        WatchedRun { dir, case }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
