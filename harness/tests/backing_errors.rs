@@ -154,9 +154,9 @@ fn no_permission_to_fork() {
     // bash and others call the limit -u, dash calls it -p.
     let line = "ulimit -u 0 2>/dev/null || ulimit -p 0; exec ./faultmap show it.case";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
-    assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
-    assert!(stdout.contains("cannot fork: Resource temporarily unavailable"), "{stdout}");
-    assert!(stdout.contains("see `ulimit -u`"), "{stdout}");
+    assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
+    assert!(stderr.contains("cannot fork: Resource temporarily unavailable"), "{stderr}");
+    assert!(stderr.contains("see `ulimit -u`"), "{stderr}");
 }
 
 fn an_ordinary_user_needs_nothing_more() {

@@ -4,18 +4,18 @@
 //! Each test has a process of its own: it adopts what a killed run leaves behind.
 
 mod command;
-mod marked;
 mod own_process;
+mod watched_run;
 
 use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use marked::{MAP, Marked};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use own_process::children::own_children;
 use own_process::{Test, refusal, table, test};
+use watched_run::{MAP, WatchedRun};
 
 /// A child that hangs, beside a file with a name.
 const HANGS: &str = "fd = file(PAGE);\nfork { pause(); }\nunlink(fd);\n";
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     own_process::run(tests)
 }
 
-fn start(marked: &Marked, level: &str) -> Child {
+fn start(marked: &WatchedRun, level: &str) -> Child {
     // As with process 1 of a container: orphans go to a process of the same session, so that the kernel wakes
     // none that is stopped (setpgid(2): orphaned process groups).
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("any kernel");
@@ -72,7 +72,7 @@ fn own_pid() -> i32 {
 /// All but the controller, fork servers and victims included.
 fn stopped_workers(level: &str) {
     // Enough children for a fork server, and then one that hangs.
-    let marked = Marked::new(&format!("{HANGS}{MAP}sweep(map, read);"));
+    let marked = WatchedRun::new(&format!("{HANGS}{MAP}sweep(map, read);"));
     let child = start(&marked, level);
     marked.worker_and_victim(&child);
     let controller = child.id() as i32;
@@ -84,12 +84,12 @@ fn stopped_workers(level: &str) {
     assert_eq!(count(&marked), 0, "files are left");
 }
 
-fn count(marked: &Marked) -> usize {
+fn count(marked: &WatchedRun) -> usize {
     std::fs::read_dir(marked.files()).expect("it is there").count()
 }
 
 fn a_named_file() {
-    let marked = Marked::new(HANGS);
+    let marked = WatchedRun::new(HANGS);
     let child = start(&marked, "default");
     marked.worker_and_victim(&child);
     kill_at_once(&child);

@@ -83,3 +83,9 @@ impl Output {
         }
     }
 }
+
+/// Why no process could be forked, and where to look.
+pub fn cannot_fork(errno: nix::errno::Errno) -> String {
+    let error = std::io::Error::from(errno);
+    format!("cannot fork: {error}; see `ulimit -u` and the limits of this container")
+}

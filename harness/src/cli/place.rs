@@ -117,7 +117,7 @@ fn apart<T: Serialize + DeserializeOwned>(
         let answer = serde_json::to_vec(&body()).unwrap_or_default();
         i32::from(tell.write_all(&answer).is_err())
     });
-    let pid = forked.map_err(|errno| lost(errno.into()))?;
+    let pid = forked.map_err(|errno| Silent::Lost(output::cannot_fork(errno)))?;
     let Some((mut told, tell)) = ends else { return Err(Silent::Lost("no pipe".to_owned())) };
     drop(tell);
     let answered = await_answer(&told, interrupt, Instant::now() + limit);

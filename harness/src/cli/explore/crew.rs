@@ -135,7 +135,7 @@ impl<'a> Crew<'a> {
             let place = (self.backing, self.held);
             work(self.search, place, share, self.bounds, watched, progress, answers)
         });
-        let pid = forked.map_err(|errno| format!("cannot fork: {errno}"))?;
+        let pid = forked.map_err(output::cannot_fork)?;
         let Some((results, _)) = ends else { return Err("cannot start".to_owned()) };
         Ok((pid, Lines::of(File::from(results))))
     }

@@ -194,10 +194,7 @@ impl Pool<'_> {
             let (told, answers, is_alone) = (File::from(told), File::from(answers), self.jobs == 1);
             work(self.job, apart, told, answers, journal, is_alone)
         });
-        let pid = forked.map_err(|errno| {
-            let error = std::io::Error::from(errno);
-            format!("cannot fork: {error}; see `ulimit -u` and the limits of this container")
-        })?;
+        let pid = forked.map_err(output::cannot_fork)?;
         let Some((orders, results, .., journal)) = ends else {
             return Err("cannot start".to_owned());
         };
