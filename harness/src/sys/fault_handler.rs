@@ -23,12 +23,13 @@ use super::system_call::checked;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
 
-/// `struct sigaction` as the kernel has it, where it needs a restorer. (rt_sigaction in sigaction(2))
-#[cfg(target_arch = "x86_64")]
+/// `struct sigaction` as the kernel has it (rt_sigaction in sigaction(2)). x86-64 needs a restorer; on others
+/// the kernel itself maps what a handler returns to ([vdso]), and riscv64 has no field for it.
 #[repr(C)]
 struct KernelAction {
     handler: usize,
     flags: u64,
+    #[cfg(not(target_arch = "riscv64"))]
     restorer: usize,
     mask: u64,
 }
@@ -72,33 +73,24 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP]
         .into_iter()
         .try_for_each(handle)
+        .map_err(nix::errno::Errno::from_raw)
 }
 
-#[cfg(target_arch = "x86_64")]
-fn handle(signal: libc::c_int) -> Result<(), nix::errno::Errno> {
+/// Without the C library: a victim that is process 1 comes here too, see [`on_fault`]. Fails with the errno.
+fn handle(signal: libc::c_int) -> Result<(), i32> {
     const SA_RESTORER: u64 = 0x0400_0000;
     let action = KernelAction {
         handler: on_fault as *const () as usize,
-        flags: u64::from(FLAGS as u32) | SA_RESTORER,
+        flags: u64::from(FLAGS as u32) | if cfg!(target_arch = "x86_64") { SA_RESTORER } else { 0 },
+        #[cfg(target_arch = "x86_64")]
         restorer: faultmap_restorer as *const () as usize,
+        #[cfg(target_arch = "aarch64")]
+        restorer: 0,
         mask: 0,
     };
     let args = [signal as usize, (&raw const action) as usize, 0, size_of::<u64>(), 0, 0];
     // SAFETY: `action` is what the kernel reads; the handler is async-signal-safe, see below.
-    let done = unsafe { checked(libc::SYS_rt_sigaction, args) };
-    done.map(drop).map_err(nix::errno::Errno::from_raw)
-}
-
-/// Elsewhere the kernel itself maps what a handler returns to ([vdso]).
-#[cfg(not(target_arch = "x86_64"))]
-fn handle(signal: libc::c_int) -> Result<(), nix::errno::Errno> {
-    // SAFETY: zero is a valid `sigaction`: no handler, no flags, an empty mask.
-    let mut action: libc::sigaction = unsafe { std::mem::MaybeUninit::zeroed().assume_init() };
-    action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
-    action.sa_flags = FLAGS;
-    // SAFETY: `action` is fully initialised; the handler is async-signal-safe, see below.
-    nix::errno::Errno::result(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
-    Ok(())
+    unsafe { checked(libc::SYS_rt_sigaction, args) }.map(drop)
 }
 
 /// Async-signal-safe: atomics and system calls.

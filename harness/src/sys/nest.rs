@@ -84,7 +84,13 @@ impl Nest {
         let desk = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let pid = fork_nest(&desk, own, &stack, sandbox, lay_on_stack(&body))?;
+        let body = lay_on_stack(&body);
+        let pid = with_patience(|| match fork_nest(&desk, own, &stack, sandbox, body) {
+            error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
+            pid => Ok(pid as libc::c_long),
+        })?;
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(nix::errno::Errno::ESRCH)?;
         Ok(Nest { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
@@ -144,7 +150,7 @@ impl Drop for Nest {
     }
 }
 
-/// The nest's own code, which lies with that of its victims.
+/// The nest's own code, which lies with that of its victims. Gives the nest's process id, or -errno.
 ///
 /// Nothing large is moved about in there, or in a victim: a memcpy of some length looks up in the C
 /// library's data how long it is worth while to be clever, and neither has those.
@@ -157,23 +163,18 @@ fn fork_nest<F: Fn(Child) -> i32>(
     stack: &Range<usize>,
     sandbox: &Sandbox<'_>,
     body: *const F,
-) -> Result<Pid, nix::errno::Errno> {
+) -> isize {
     let address = desk.at();
     let flags = (libc::CLONE_FILES | libc::SIGCHLD) as usize;
     // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
     // stack means that), exactly as after fork(2), but for the table of descriptors.
-    let fork = || match unsafe { system_call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) } {
-        error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
-        pid => Ok(pid as libc::c_long),
-    };
-    match with_patience(fork)? {
-        0 => {
-            // SAFETY: the worker has mapped it for at least as long as this process lives.
-            let desk: &Desk = unsafe { address.as_ref() };
-            live(desk, worker, stack, sandbox, body)
-        }
-        pid => i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH),
+    let pid = unsafe { system_call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) };
+    if pid == 0 {
+        // SAFETY: the worker has mapped it for at least as long as this process lives.
+        let desk: &Desk = unsafe { address.as_ref() };
+        live(desk, worker, stack, sandbox, body)
     }
+    pid
 }
 
 /// A nest's whole life.
@@ -212,7 +213,7 @@ fn live<F: Fn(Child) -> i32>(
         // SAFETY: the worker has laid the body there, and these flags share nothing.
         if let Err(errno) = unsafe { fork_victim(FORK_FLAGS, Some(&desk.pid), body) } {
             // Its end wakes the worker: a signal that it sent would need a filter that lets victims send some.
-            desk.pid.store(-(errno as i32), Release);
+            desk.pid.store(-errno, Release);
             nest.exit(0);
         }
     }

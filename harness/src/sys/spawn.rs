@@ -37,7 +37,8 @@ pub fn spawn(
     };
     let body = lay_on_stack(&body);
     // SAFETY: the body lies there, and the flags share nothing.
-    let pid = with_patience(|| unsafe { fork_victim(libc::SIGCHLD, None, body) })?;
+    let fork = || unsafe { fork_victim(libc::SIGCHLD, None, body) };
+    let pid = with_patience(|| fork().map_err(nix::errno::Errno::from_raw))?;
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
 }
 
@@ -53,12 +54,12 @@ pub(super) unsafe fn fork_victim<F: Fn(Child) -> i32>(
     flags: i32,
     tid: Option<&AtomicI32>,
     body: *const F,
-) -> Result<libc::c_long, nix::errno::Errno> {
+) -> Result<libc::c_long, i32> {
     let tid = tid.map_or(0, |tid| tid.as_ptr() as usize);
     // SAFETY: as the caller promises: the child has a copy of the memory, as after fork(2), with the body
     // where it starts, and it does not come back.
     match unsafe { clone_onto(flags as usize, tid, body as usize, start::<F>) } {
-        error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
+        error @ -4095..0 => Err(-error as i32),
         pid => Ok(pid as libc::c_long),
     }
 }

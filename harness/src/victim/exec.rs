@@ -42,6 +42,7 @@ pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool
 }
 
 /// Whether the map at `address` has `x`, and whether it has `r`, in /proc/self/maps (proc(5)).
+#[inline(always)]
 fn allowed(child: &Child, address: usize) -> Result<(bool, bool), i32> {
     let maps = open(child, c"/proc/self/maps")?;
     let mut line = Line::default();

@@ -39,11 +39,7 @@ impl Victim<'_> {
         };
         let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
         decimal(descriptor, &mut path[14..]);
-        let opened = match CStr::from_bytes_until_nul(&path) {
-            Ok(path) => self.open(path, flags),
-            Err(_) => Err(libc::ENOENT),
-        };
-        match opened {
+        match self.open_at(self.child.address_of(&path), flags) {
             // The file is there: it is /proc that is not.
             Err(libc::ENOENT) => self.give_up(SetupFailure::File, libc::ENOENT),
             opened => opened,
@@ -51,8 +47,13 @@ impl Victim<'_> {
     }
 
     pub(super) fn open(&self, path: &CStr, flags: i32) -> Result<usize, i32> {
+        self.open_at(path.as_ptr() as usize, flags)
+    }
+
+    /// Opens the path at this address, which a NUL ends.
+    fn open_at(&self, path: usize, flags: i32) -> Result<usize, i32> {
         let at = libc::AT_FDCWD as usize;
-        self.child.call(libc::SYS_openat, [at, path.as_ptr() as usize, flags as usize, 0, 0, 0])
+        self.child.call(libc::SYS_openat, [at, path, flags as usize, 0, 0, 0])
     }
 
     #[inline(always)]

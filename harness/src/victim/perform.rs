@@ -96,6 +96,7 @@ pub fn run(
 
 impl Victim<'_> {
     /// Ends the process: what it was asked to do cannot be done.
+    #[inline(always)]
     pub(super) fn give_up(&self, why: SetupFailure, errno: i32) -> ! {
         self.record.setup_errno.store(errno, Relaxed);
         self.record.setup.store(why as u32, Relaxed);

@@ -120,7 +120,7 @@ pub(super) fn make(
 /// Whether the page of `address` shows nothing of its file: not even its first byte can be read.
 #[inline(always)]
 fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
-    let start = address - address % around.page;
+    let start = address & !(around.page - 1);
     let Some((file, offset)) = around.maps.file_at(start) else { return Ok(false) };
     let descriptor = question::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
     let scratch = around.child.scratch_address();

@@ -18,6 +18,7 @@ pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean 
 }
 
 /// Adds a byte to the runs of a slot.
+#[inline(always)]
 pub(super) fn note(slot: &Slot, byte: Clean) {
     slot.seen.store(slot.seen.load(Relaxed).wrapping_add(1), Relaxed);
     slot.data.store(slot.data.load(Relaxed).wrapping_add(u32::from(byte == Clean::Data)), Relaxed);
