@@ -190,6 +190,10 @@ impl Output {
         File::create(&self.0).expect("it can be made")
     }
 
+    pub fn is_empty(&self) -> bool {
+        std::fs::metadata(&self.0).is_ok_and(|file| file.len() == 0)
+    }
+
     pub fn text(&self) -> String {
         std::fs::read_to_string(&self.0).unwrap_or_default()
     }

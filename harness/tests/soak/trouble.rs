@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
-use super::mix::Setting;
+use super::mix::{Output, Setting};
 use super::own_process::children::{children_of, offspring};
 use super::random::Random;
 
@@ -131,8 +131,14 @@ impl Trouble {
         limits
     }
 
-    /// Makes trouble until the run has ended. Gives how many signals were sent.
-    pub fn make(self, run: &mut Child, random: &mut Random) -> u64 {
+    /// Makes trouble until the run has ended, from its first answer on where it is told to wait for that.
+    /// Gives how many signals were sent.
+    pub fn make(self, run: &mut Child, random: &mut Random, wait_for: Option<&Output>) -> u64 {
+        while wait_for.is_some_and(Output::is_empty)
+            && run.try_wait().expect("it was started").is_none()
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let controller =
             i32::try_from(run.id()).ok().and_then(Pid::from_raw).expect("a process id");
         let since_boot = real_time() - monotonic_time();

@@ -60,14 +60,18 @@ impl WatchedRun {
         panic!("no victim: {last:?}");
     }
 
-    /// No process, no file and no segment.
-    pub fn nothing_is_left(&self) {
+    pub fn no_process_is_left(&self) {
         let deadline = Instant::now() + PATIENCE;
         while !own_children().is_empty() {
             assert!(Instant::now() < deadline, "still there: {}", own_children());
             bury();
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// No process, no file and no segment.
+    pub fn nothing_is_left(&self) {
+        self.no_process_is_left();
         let files: Vec<_> = std::fs::read_dir(self.files()).unwrap().flatten().collect();
         assert!(files.is_empty(), "left behind: {files:?}");
         assert_eq!(segments(), [""; 0], "left behind");
