@@ -31,7 +31,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 /// letter before it, as in decomposed accents, counts as shown.
 pub fn is_printable(c: char) -> bool {
     // str::escape_debug leaves such a mark as it is unless it comes first.
-    let mut utf8 = ['a' as u8; 5];
+    let mut utf8 = [b'a'; 5];
     let end = 1 + c.encode_utf8(&mut utf8[1..]).len();
     let pair = std::str::from_utf8(&utf8[..end]).unwrap_or_default();
     matches!(c, '\\' | '\'' | '"') || pair.escape_debug().count() == 2

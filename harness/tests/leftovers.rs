@@ -44,13 +44,14 @@ fn signal(pid: Pid, signal: Signal) {
 fn stopped_workers(level: &str) {
     // Enough children for a fork server, and then one that hangs.
     let watched = WatchedRun::new(&format!("{HANGS}{MAP}sweep(map, read);"));
-    let child = start(&watched, level);
+    let mut child = start(&watched, level);
     watched.worker_and_victim(&child);
     let controller = Pid::from_child(&child);
     let all = offspring(controller);
     assert!(all.len() >= 2, "worker and victim: {all:?}");
     all.into_iter().for_each(|pid| signal(pid, Signal::STOP));
     signal(controller, Signal::KILL);
+    child.wait().expect("it was killed");
     watched.nothing_is_left();
 }
 
@@ -60,9 +61,10 @@ fn count(watched: &WatchedRun) -> usize {
 
 fn a_named_file() {
     let watched = WatchedRun::new(HANGS);
-    let child = start(&watched, "default");
+    let mut child = start(&watched, "default");
     watched.worker_and_victim(&child);
     kill_at_once(&child);
+    child.wait().expect("it was killed");
     watched.no_process_is_left();
     assert_eq!(count(&watched), 1, "the file");
     let next = "fd = file(1);\nunlink(fd);\n";

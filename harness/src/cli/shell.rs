@@ -12,7 +12,7 @@ pub fn word(text: impl AsRef<OsStr>) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
     let shown = std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_printable));
     match shown {
-        Some(text) if !text.is_empty() && bytes.iter().all(|byte| plain(byte)) => text.to_owned(),
+        Some(text) if !text.is_empty() && bytes.iter().all(plain) => text.to_owned(),
         Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
         // POSIX.1-2024, 2.2.4 "Dollar-Single-Quotes".
         None => {

@@ -6,8 +6,8 @@
 //!
 //! - no new privileges (PR_SET_NO_NEW_PRIVS), for workers and all that they fork;
 //! - a seccomp filter for workers, and a narrower one for the victims of each case: the system calls of its
-//!   own words and of the victim's own code; whoever makes another is killed ([`calls`]);
-//! - a Landlock domain for the victims of each case: the files that its words name ([`opens`]).
+//!   own words and of the victim's own code; whoever makes another is killed (`calls`);
+//! - a Landlock domain for the victims of each case: the files that its words name (`opens`).
 //!
 //! What the kernel refuses of that is done without, and told ([`Held`]). A victim pays next to nothing for it:
 //! what forks it is in there already.
@@ -17,7 +17,7 @@
 //! - user and pid namespaces: no process outside has a number in there, and the kernel kills all that
 //!   is inside when the worker ends, however it ends. The worker stays who it was, by name;
 //! - a mount namespace with a root of its own: the directory of the files, /proc of the inside, and
-//!   the few files of /dev that a case may open are all that there is ([`files`]);
+//!   the few files of /dev that a case may open are all that there is (`files`);
 //! - an IPC namespace: shared memory segments end with the worker;
 //! - no capabilities.
 //!

@@ -132,7 +132,7 @@ impl Supervisor {
         })
     }
 
-    /// The same for one of several workers: see [`Rests`].
+    /// The same for one of several workers: see `rests.rs`.
     pub fn with_rests(self) -> Supervisor {
         Supervisor { rests: Some(Rests::new()), ..self }
     }
