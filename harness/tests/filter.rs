@@ -219,7 +219,6 @@ fn makes_calls_with_other_arguments() {
             second(libc::F_SETOWN),
         ),
         ("poison", "madvise(0, 0, MADV_NORMAL);", libc::SYS_madvise, third(libc::MADV_HWPOISON)),
-        ("a segment of others", "shmget(IPC_PRIVATE, 0, 0);", libc::SYS_shmget, [1; 6]),
         ("a file that is new", "fd = file(1, O_RDWR);", libc::SYS_openat, third(create)),
         ("another's limit", "setrlimit(RLIMIT_AS, 0);", libc::SYS_prlimit64, process),
         ("a thread", "fork { }", libc::SYS_clone, [thread as usize, 0, 0, 0, 0, 0]),

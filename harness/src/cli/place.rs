@@ -23,7 +23,7 @@ use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::{Failed, output};
 use crate::backing::Backing;
-use crate::sys::{SoleThread, fork_worker};
+use crate::sys::{SoleThread, forget_stale_segments, fork_worker};
 
 /// How long a place may take to answer: a disk that has to spin up, a network.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,6 +53,7 @@ pub struct Places<'a> {
 impl Places<'_> {
     /// Sees that files can be made there, within this time at most. Gives the name of the backing's file system.
     pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<String, Failed> {
+        forget_stale_segments();
         let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
         let place = self.backing.describe();
         match apart(Some(interrupt), limit, || self.try_them()) {
@@ -93,8 +94,9 @@ impl Places<'_> {
     }
 }
 
-/// Clears away what workers have left that were killed.
+/// Clears away what workers have left that were killed, and the children of those.
 pub fn clear(backing: &Backing) {
+    forget_stale_segments();
     if let Backing::Directory(_) = backing {
         let _ = apart(None, GRACE, || backing.remove_stale());
     }

@@ -22,6 +22,7 @@ mod own_descriptors;
 mod record;
 mod sandbox;
 mod scene;
+mod segments;
 pub mod sigchld;
 mod signal_self;
 mod sole_thread;
@@ -36,7 +37,7 @@ pub use fault_handler::{SENT_STATUS, install as install_fault_handler};
 pub use inheritance::{Inheritance, can_keep_back, give_back, keep_back};
 pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
-pub use namespace::{forget_segment, own_ipc_namespace};
+pub use namespace::own_ipc_namespace;
 pub use nest::{FORK_FLAGS, Nest, NoVictim};
 pub use own_descriptors::{DESCRIPTORS, keep_from_victims, keep_only};
 pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
@@ -45,6 +46,7 @@ pub use sandbox::{
     landlock_ruleset, landlock_version,
 };
 pub use scene::set_cursor;
+pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{fork_worker, spawn};

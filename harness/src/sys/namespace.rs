@@ -1,8 +1,7 @@
 //! Shared memory segments outlive the process that made them. Where the kernel allows it a worker
 //! has an IPC namespace of its own, and its segments end with it however it ends; elsewhere each
-//! segment is removed by hand after its probe.
+//! segment is removed by hand after its probe (`super::segments`).
 
-use nix::libc;
 use nix::sched::{CloneFlags, unshare};
 
 /// Gives this process, of one thread, an IPC namespace of its own (ipc_namespaces(7)). An ordinary
@@ -23,10 +22,4 @@ pub fn own_ipc_namespace() -> Result<(), nix::errno::Errno> {
         // Nobody any more: what would be measured is not what this user gets.
         false => Err(nix::errno::Errno::EPERM),
     }
-}
-
-/// Marks a shared memory segment as to be removed when nobody has it attached any more.
-pub fn forget_segment(id: i32) {
-    // SAFETY: IPC_RMID takes no buffer; an id that does not exist is an error and nothing more.
-    unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) };
 }

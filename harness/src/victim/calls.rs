@@ -113,7 +113,6 @@ fn fixed(number: libc::c_long, args: &[Operand<'_>; 6]) -> Vec<(u8, u32)> {
     let which: &[u8] = match number {
         libc::SYS_fcntl | libc::SYS_shmctl => &[1], // the command
         libc::SYS_madvise => &[2],                  // the advice
-        libc::SYS_shmget => &[0],                   // the key
         libc::SYS_ppoll => &[0, 1, 2, 3],           // pause(2)
         _ => &[],
     };

@@ -224,7 +224,10 @@ impl Victim<'_> {
             // Also where close(2) fails, Linux has closed it.
             self.program.descriptors.note(args[0], None);
         }
-        let mut result = self.child.call(number, args)?;
+        let mut result = match number {
+            libc::SYS_shmget => self.child.new_segment(args)?,
+            _ => self.child.call(number, args)?,
+        };
         let page = self.program.page as usize;
         let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
         match then {

@@ -102,7 +102,7 @@ pub fn segment_bytes() -> u32 {
 }
 
 /// The segments of that size, a line each (proc_sysvipc(5)).
-fn segments() -> Vec<String> {
+pub fn segments() -> Vec<String> {
     let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
     let own = segment_bytes().to_string();
     let is_own = |line: &&str| line.split_whitespace().nth(3) == Some(&own);
