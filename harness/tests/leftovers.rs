@@ -3,6 +3,8 @@
 //!
 //! Each test has a process of its own: it adopts what a killed run leaves behind.
 
+#![expect(clippy::zombie_processes, reason = "`await_end` reaps all there are")]
+
 mod command;
 mod own_process;
 mod watched_run;
