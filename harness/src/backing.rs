@@ -143,7 +143,7 @@ fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<Stri
             let own = version(&release);
             (own >= (*major, *minor), format!("this is Linux {}.{}", own.0, own.1))
         }
-        Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU has it not".to_owned()),
+        Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU does not have it".to_owned()),
         Requirement::NotCpu(flag) => (!has_cpu_flag(flag), "this CPU has it".to_owned()),
         Requirement::Exec => (!backing.no_exec(), "the files are on a noexec mount".to_owned()),
         Requirement::Arch(name) => {

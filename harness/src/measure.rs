@@ -17,7 +17,7 @@ use crate::case::{
 use crate::confine::Held;
 use crate::journal::Journal;
 use crate::supervise::{
-    Abandoned, NoWitness, Supervisor, Witness, probe_outcome, step_results, unsteady,
+    Abandoned, NoWitness, Supervisor, Witness, probe_outcome, recorded, step_results, unsteady,
 };
 use crate::sweep::Plan;
 use crate::sys::{Inheritance, Nest};
@@ -273,6 +273,11 @@ impl<'a> Measurer<'a> {
             outcome = self.judge(&probe, &second);
         }
         Ok((outcome, witness))
+    }
+
+    /// What each step of a child came to by its own record.
+    pub fn recorded(&self, witness: &Witness) -> Vec<Option<StepResult>> {
+        recorded(&self.program, &witness.evidence)
     }
 
     /// What one byte comes to with this pattern in the files, in a child whose steps come out as in the

@@ -167,7 +167,7 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
 #[case::too_many_arguments(
     "fd = file(1);\nclose(fd, 2);",
     "2:9",
-    "`close` takes 1 arguments",
+    "`close` takes 1 argument",
     "its form is `close(fd);`"
 )]
 #[case::missing_semicolon("fd = file(1)\nclose(fd);", "1:12", "expected `;` after this", "as in C")]

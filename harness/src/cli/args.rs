@@ -82,6 +82,13 @@ pub enum Command {
     },
     /// List the ids of all cases, with the first sentence of each
     List,
+    /// Explain a rule of the model: what it says, its source, and the cases that show it
+    #[command(after_help = exit::HELP)]
+    Explain {
+        /// A rule (PastEofIsSigbus) or a word (open, split, known, "not modelled"); a list of all without
+        #[arg(value_name = "RULE")]
+        rule: Option<String>,
+    },
 }
 
 /// How far the children of a case reach.

@@ -1,11 +1,10 @@
 //! The command: arguments, workers, progress, colours, exit codes.
 
 mod args;
-mod difference;
 mod exit;
+mod explain;
 mod explore;
 mod interrupt;
-mod json;
 mod lines;
 mod one;
 mod output;
@@ -14,7 +13,6 @@ mod pool;
 mod report;
 mod select;
 mod shell;
-mod verdict;
 mod work;
 
 use std::process::ExitCode;
@@ -26,11 +24,13 @@ use exit::Exit;
 use interrupt::Interrupt;
 use place::Places;
 use report::Reporter;
+use report::machine::Machine;
 use select::{Loaded, Selection};
 use work::{Job, Task};
 
 use crate::confine::Held;
 use crate::model::{self, Environment};
+use crate::printable::escaped;
 use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::Verdict;
 use crate::{backing, scarce};
@@ -57,6 +57,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Exit {
     let result = match command {
         Command::List => list(),
+        Command::Explain { rule } => explain::run(rule.as_deref()),
         Command::Predict { case, page_size } => predict(&case, page_size),
         Command::Explore { count, time, seed, out, place } => {
             explore::run(count, time, seed, &out, &place)
@@ -79,12 +80,20 @@ type Failed = (Exit, String);
 
 fn list() -> Result<Exit, Failed> {
     let all = Selection::load(&[])?;
-    let width = all.cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
+    let width = all.cases.iter().map(|case| escaped(&case.id).chars().count()).max().unwrap_or(0);
     let mut out = output::Output::default();
     for Loaded { id, case, .. } in &all.cases {
-        out.print(&format!("{id:width$}  {}\n", case.summary()));
+        out.print(&format!("{:width$}  {}\n", escaped(id), escaped(&case.summary())));
     }
     out.end(Exit::Agree)
+}
+
+/// How this command was started, for a command that is printed.
+fn program() -> &'static str {
+    match std::env::var_os("CARGO_MANIFEST_DIR") {
+        Some(_) => "cargo run --",
+        None => "faultmap",
+    }
 }
 
 /// What the model is told of this machine.
@@ -103,7 +112,7 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     let mut out = output::Output::default();
     let mut exit = Exit::Nothing;
     for Loaded { id, case, .. } in &all.cases {
-        out.print(&format!("{id}  predicted for pages of {page} bytes\n"));
+        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(id)));
         let lines = crate::parse::lines(&case.steps);
         let line = |step: usize| {
             let line = lines.iter().find(|line| line.step == Some(step));
@@ -141,10 +150,11 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let places = Places { backing: &backing, out: None, clear };
     let file_system = places.look(None, &interrupt)?;
     let held = Held::find();
+    let machine = Machine::here(&options.place, &backing, file_system, &held);
     if let Some(probe) = options.one_probe() {
-        return one::run(all, options, (&backing, &held), probe, interrupt);
+        return one::run(all, options, (&backing, &held, &machine), probe, interrupt);
     }
-    let mut reporter = Reporter::new(all, options, (&backing, file_system, &held), compare);
+    let mut reporter = Reporter::new(all, options, machine, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
     let jobs = options.place.jobs();

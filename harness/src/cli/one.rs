@@ -1,17 +1,20 @@
 //! One probe, with everything that is recorded of its child.
 
+use anstyle::Style;
 use std::collections::BTreeMap;
 
 use super::args::Options;
 use super::exit::Exit;
 use super::interrupt::Interrupt;
-use super::json::{SCHEMA, si_code};
 use super::output::Output;
+use super::report::json::{self, Probed};
+use super::report::machine::Machine;
+use super::report::text::{BAD, NOTE, Text};
 use super::select::{Loaded, Selection};
-use super::work::{CaseResult, Job, Task};
+use super::work::{CaseReport, CaseResult, Job, Task};
 use super::{Failed, output, pool};
 use crate::backing::Backing;
-use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size, Step};
+use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size};
 use crate::confine::Held;
 use crate::supervise::{Ending, Witness};
 
@@ -19,16 +22,14 @@ use crate::supervise::{Ending, Witness};
 pub fn run(
     all: &Selection,
     options: &Options,
-    (backing, held): (&Backing, &Held),
+    (backing, held, machine): (&Backing, &Held, &Machine),
     (access, at): (Access, &Size),
     interrupt: Interrupt,
 ) -> Result<Exit, Failed> {
-    let page = rustix::param::page_size() as u64;
-    let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+    let at = at.eval(machine.page_size).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
     let sweep = options.sweep();
     for loaded in &all.cases {
-        let sweeps = loaded.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
-        let have = sweeps.count();
+        let have = loaded.case.sweeps().count();
         if have <= sweep {
             let sweeps = output::count(have, "sweep");
             let message = format!("{} has {sweeps}: nothing to probe", loaded.word);
@@ -52,58 +53,55 @@ pub fn run(
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, interrupt, |index, report| {
         let loaded = &all.cases[index];
-        let text = match report.result {
-            CaseResult::Probed(outcome, witness) => {
-                let bad = outcome.is_err() || exit == Exit::Harness;
-                exit = if bad { Exit::Harness } else { Exit::Agree };
-                match options.json {
-                    true => json(&loaded.id, access, at, &outcome, &witness),
-                    false => told(loaded, access, at, &outcome, &witness),
-                }
-            }
-            CaseResult::Skipped(reason) => unprobed(loaded, "skipped", &reason, options.json),
-            CaseResult::Failed(error) => {
-                exit = Exit::Harness;
-                unprobed(loaded, "harness error", &error.to_string(), options.json)
-            }
-            CaseResult::Measured(_) => String::new(),
+        let probed = probed(&report, sweep, access, at);
+        exit = match (exit, probed.verdict) {
+            (Exit::Harness, _) | (_, FAILED) => Exit::Harness,
+            (exit, SKIPPED) => exit,
+            _ => Exit::Agree,
         };
-        out.print(&text);
+        out.print(&match options.json {
+            true => json::probe(loaded, &probed, machine),
+            false => told(loaded, &probed),
+        });
     })
     .map_err(output::failed)?;
     out.end(interrupted.unwrap_or(exit))
 }
 
-/// Why nothing was probed.
-fn unprobed(loaded: &Loaded, verdict: &str, reason: &str, json: bool) -> String {
-    match json {
-        true => {
-            let line = serde_json::json!({
-                "schema": SCHEMA,
-                "case": loaded.id,
-                "verdict": verdict,
-                "reason": reason,
-            });
-            format!("{line}\n")
+const SKIPPED: &str = "skipped";
+const FAILED: &str = "harness error";
+
+fn probed(report: &CaseReport, sweep: usize, access: Access, at: i64) -> Probed<'_> {
+    let (verdict, reason, answer) = match &report.result {
+        CaseResult::Probed { outcome, witness, steps } => {
+            let error = outcome.as_ref().err().map(ToString::to_string);
+            let verdict = if error.is_some() { FAILED } else { "measured" };
+            (verdict, error, Some((outcome, witness, steps.as_slice())))
         }
-        false => format!("{}  {verdict}\n    {reason}\n", loaded.id),
-    }
+        CaseResult::Skipped(reason) => (SKIPPED, Some(reason.clone()), None),
+        CaseResult::Failed(error) => (FAILED, Some(error.to_string()), None),
+        CaseResult::Measured(_) => ("measured", None, None),
+    };
+    let (probes, elapsed_us) = (report.probes, report.elapsed_us);
+    Probed { verdict, reason, sweep, access, at, answer, probes, elapsed_us }
 }
 
 /// For a person: every fact on a line of its own.
-fn told(
-    loaded: &Loaded,
-    access: Access,
-    at: i64,
-    outcome: &Result<Outcome, HarnessError>,
-    witness: &Witness,
-) -> String {
+fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
+    let mut text = Text::default();
+    let Some((outcome, witness, _)) = probed.answer else {
+        let style = if probed.verdict == SKIPPED { NOTE } else { BAD };
+        text.heading(&loaded.id, &[(style, probed.verdict)]);
+        probed.reason.iter().for_each(|reason| text.line(Style::new(), reason));
+        return text.into_string();
+    };
+    let what = format!("{} at {}", probed.access, probed.at);
+    text.heading(&loaded.id, &[(Style::new(), &what)]);
     let lines = crate::parse::lines(&loaded.case.steps);
-    let mut text = format!("{}  {access} at {at}\n", loaded.id);
     for (name, value) in facts(&lines, outcome, witness) {
-        text.push_str(&format!("    {name:10} {value}\n"));
+        text.line(Style::new(), &format!("{name:10} {value}"));
     }
-    text
+    text.into_string()
 }
 
 fn facts(
@@ -152,27 +150,4 @@ fn ending(ending: Ending) -> String {
         Ending::TimedOut { stopped: true } => "stopped, and killed at its deadline".to_owned(),
         Ending::Stuck => "killed, but still there".to_owned(),
     }
-}
-
-fn json(
-    id: &str,
-    access: Access,
-    at: i64,
-    outcome: &Result<Outcome, HarnessError>,
-    witness: &Witness,
-) -> String {
-    let answer = outcome.as_ref().ok();
-    serde_json::json!({
-        "schema": SCHEMA,
-        "case": id,
-        "access": access.name(),
-        "at": at,
-        "outcome": answer.map(Outcome::word),
-        "si_code": answer.and_then(si_code),
-        "reason": outcome.as_ref().err().map(ToString::to_string),
-        "ended": ending(witness.ending),
-        "elapsed_us": witness.elapsed.as_micros() as u64,
-    })
-    .to_string()
-        + "\n"
 }

@@ -12,7 +12,9 @@ use super::args::GuardMode;
 use super::pool::Message;
 use super::select::Loaded;
 use crate::backing::Backing;
-use crate::case::{Access, Case, HarnessError, Measurement, Note, Outcome, Requirement, Scarce};
+use crate::case::{
+    Access, Case, HarnessError, Measurement, Note, Outcome, Requirement, Scarce, StepResult,
+};
 use crate::confine::{Apart, Held};
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
@@ -78,7 +80,12 @@ pub struct CaseReport {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum CaseResult {
     Measured(Measurement),
-    Probed(Result<Outcome, HarnessError>, Witness),
+    Probed {
+        outcome: Result<Outcome, HarnessError>,
+        witness: Witness,
+        /// By the child's own record.
+        steps: Vec<Option<StepResult>>,
+    },
     Skipped(String),
     Failed(HarnessError),
 }
@@ -131,7 +138,7 @@ pub(super) fn work(
         if rustix::process::geteuid() != user {
             send(
                 &mut results,
-                &Message::Broken("this user is lost in a user namespace".to_owned()),
+                &Message::Broken("entering the user namespace changed the user id".to_owned()),
             );
             return 1;
         }
@@ -216,7 +223,10 @@ fn report(
             Task::OneProbe { access, at, sweep } => measurer
                 .hold(job.held, Some(access))
                 .and_then(|()| measurer.one_probe(sweep, access, at))
-                .map(|(outcome, witness)| CaseResult::Probed(outcome, witness)),
+                .map(|(outcome, witness)| {
+                    let steps = measurer.recorded(&witness);
+                    CaseResult::Probed { outcome, witness, steps }
+                }),
         },
     };
     let result = match result {

@@ -79,6 +79,7 @@ impl Parser<'_> {
         let (name, most) = (signature.name, signature.parameters.len());
         let message = match (self.at(")") || self.at(","), signature.required) {
             (false, _) => format!("expected `,` or `)` after an argument of `{name}`"),
+            (true, 1) if most == 1 => format!("`{name}` takes 1 argument"),
             (true, least) if least == most => format!("`{name}` takes {most} arguments"),
             (true, least) => format!("`{name}` takes {least} to {most} arguments"),
         };

@@ -34,18 +34,8 @@ impl ParseError {
         words: impl IntoIterator<Item = &'a str>,
     ) -> ParseError {
         let words: Vec<&str> = words.into_iter().collect();
-        // A word that was cut short, as in a truncated file.
-        let begun = words.iter().filter(|word| got.len() > 2 && word.starts_with(got)).min();
-        if let Some(word) = begun {
-            return self.hint(format!("did you mean `{word}`?"));
-        }
-        let nearest = words
-            .iter()
-            .map(|word| (distance(got, word), *word))
-            .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-            .min();
-        match nearest {
-            Some((_, word)) => self.hint(format!("did you mean `{word}`?")),
+        match nearest(got, &words) {
+            Some(word) => self.hint(format!("did you mean `{word}`?")),
             None => self.hint(format!("one of: {}", words.join(", "))),
         }
     }
@@ -89,6 +79,17 @@ impl std::fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
+
+/// The word that may have been meant: one that begins so, or one of which few letters differ.
+pub fn nearest<'a>(got: &str, words: &[&'a str]) -> Option<&'a str> {
+    // A word that was cut short, as in a truncated file.
+    let begun = words.iter().filter(|word| got.len() > 2 && word.starts_with(got)).min();
+    let near = || {
+        let all = words.iter().map(|word| (distance(got, word), *word));
+        all.filter(|(distance, word)| *distance <= 1 + word.len() / 4).min()
+    };
+    begun.copied().or_else(|| near().map(|(_, word)| word))
+}
 
 /// How many letters must change to turn one word into the other (Levenshtein). Short words only.
 fn distance(a: &str, b: &str) -> usize {

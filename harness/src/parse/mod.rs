@@ -14,7 +14,7 @@ mod scope;
 mod size;
 mod token;
 
-pub use error::ParseError;
+pub use error::{ParseError, nearest};
 pub use print::{Line, lines};
 
 use crate::case::{Case, Size, limits};

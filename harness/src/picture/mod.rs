@@ -13,9 +13,9 @@ pub use offsets::Offsets;
 use std::collections::BTreeSet;
 
 use crate::case::{
-    Case, Fault, FaultAddress, Measurement, Outcome, Seen, Step, StepResult, SweepResult,
+    Case, Fault, FaultAddress, FaultMap, Measurement, Outcome, Row, Seen, Step, StepResult,
+    SweepResult,
 };
-use crate::model::{Judgement, OpenRule};
 use crate::parse::lines;
 use grid::grid;
 
@@ -68,36 +68,46 @@ pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
     text
 }
 
-/// What the model says to the picture, where that is more than that it must be so.
-pub fn draw_judgement(
-    case: &Case,
-    measured: &Measurement,
-    judged: &Judgement,
-    page: u64,
-) -> String {
-    if let Some(split) = &judged.split {
-        let own: Vec<String> = draw(case, measured, page).lines().map(str::to_owned).collect();
-        let theirs = draw(case, &split.predicted, page);
-        let other = theirs.lines().filter(|line| !own.iter().any(|own| own == line));
-        let mut text = "\n".to_owned();
-        for line in other {
-            text.push_str(&format!("model: {line}\n"));
+/// The parts of a picture in which another measurement of the case, as far as that goes, differs from
+/// this one: its steps, and of its grids the rows.
+pub fn draw_other(case: &Case, this: &Measurement, other: &Measurement, page: u64) -> String {
+    let offsets = Offsets::of(case, page);
+    let lines = lines(&case.steps);
+    let line = |step: usize| lines.iter().find(|line| line.step == Some(step));
+    let mut sweeps = this.sweeps.iter().zip(&other.sweeps);
+    let mut out = String::new();
+    for (step, _, what) in case.walk() {
+        let text = line(step).map_or("", |line| line.text.as_str());
+        if let Step::Sweep { map, .. } = what {
+            let Some((this, other)) = sweeps.next() else { continue };
+            let Some(parts) = differing(this, other) else { continue };
+            out.push_str(&format!("{text}\n"));
+            let rows = sweep_lines(&parts, None, map, &offsets);
+            rows.iter().for_each(|row| out.push_str(&format!("{}\n", row.trim_end())));
+            continue;
         }
-        let name = split.rule.map_or("none".to_owned(), |rule| rule.name());
-        return text + &format!("rule: {name}\n");
-    }
-    if judged.open.is_empty() {
-        return String::new();
-    }
-    let held = |held: bool| if held { "held" } else { "did not hold" };
-    let mut lines: Vec<String> = Vec::new();
-    for OpenRule { rule, held: did, .. } in &judged.open {
-        let line = format!("open: {} {} here\n", rule.name(), held(*did));
-        if !lines.contains(&line) {
-            lines.push(line);
+        let (Some(this), Some(other)) = (this.steps.get(step), other.steps.get(step)) else {
+            continue;
+        };
+        if this != other {
+            let said = note(other, &offsets).unwrap_or_else(|| other.to_string());
+            out.push_str(&format!("{text}  // {said}\n"));
         }
     }
-    format!("\n{}", lines.concat())
+    out
+}
+
+/// The other sweep, with the rows in which the two differ. What has no answer differs from nothing.
+fn differing(this: &SweepResult, other: &SweepResult) -> Option<SweepResult> {
+    match (this, other) {
+        (SweepResult::Failed { .. }, _) | (_, SweepResult::Failed { .. }) => None,
+        (SweepResult::Map(this), SweepResult::Map(other)) => {
+            let differs = |row: &&Row| !this.rows.contains(row);
+            let rows: Vec<Row> = other.rows.iter().filter(differs).cloned().collect();
+            (!rows.is_empty()).then_some(SweepResult::Map(FaultMap { rows }))
+        }
+        (this, other) => (this != other).then(|| other.clone()),
+    }
 }
 
 /// What a step came to, where that is worth saying.

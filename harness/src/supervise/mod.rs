@@ -20,5 +20,5 @@ pub use ending::Ending;
 pub use evidence::{Evidence, SlotEvidence};
 pub use life::{Abandoned, NoWitness, Supervisor, Witness};
 pub use orphans::{children, sweep_orphans};
-pub use steady::unsteady;
+pub use steady::{recorded, unsteady};
 pub use watch::{bury, is_dead, kill_if_stopped};

@@ -41,8 +41,12 @@ pub fn unsteady(
     })
 }
 
-/// What a step came to by its own record; `None` where it was begun and not finished.
-fn came_to(op: &Op, slot: &SlotEvidence, first: &StepResult) -> Option<StepResult> {
+/// What each step of a child came to by its own record; `None` where it was begun and not finished.
+pub fn recorded(program: &Program, evidence: &Evidence) -> Vec<Option<StepResult>> {
+    program.ops.iter().zip(&evidence.slots).map(|(op, slot)| own_record(op, slot)).collect()
+}
+
+fn own_record(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
     match (slot.state?, slot.fault, op) {
         (SlotState::NotReached, ..) => Some(StepResult::NotReached),
         (SlotState::NoMap, ..) => Some(StepResult::NoMap),
@@ -52,14 +56,18 @@ fn came_to(op: &Op, slot: &SlotEvidence, first: &StepResult) -> Option<StepResul
         }
         // It has ended the process of its block without a word, as it is to: the block tells by what.
         (SlotState::Begun, None, Op::Exit { .. }) => Some(StepResult::Done),
-        (SlotState::Begun, None, _) => {
-            let silent = match first {
-                StepResult::Killed(_) | StepResult::TimedOut => true,
-                StepResult::Fault(Fault { code, .. }) => code.is_none(),
-                _ => false,
-            };
-            silent.then(|| first.clone())
-        }
         _ => None,
     }
+}
+
+/// The same for a step that an earlier child has performed: where that one said nothing, nor need
+/// this one.
+fn came_to(op: &Op, slot: &SlotEvidence, first: &StepResult) -> Option<StepResult> {
+    let silent = || match first {
+        StepResult::Killed(_) | StepResult::TimedOut => true,
+        StepResult::Fault(Fault { code, .. }) => code.is_none(),
+        _ => false,
+    };
+    let is_silent = slot.state == Some(SlotState::Begun) && slot.fault.is_none();
+    own_record(op, slot).or_else(|| (is_silent && silent()).then(|| first.clone()))
 }

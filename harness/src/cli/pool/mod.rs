@@ -291,9 +291,9 @@ impl Pool<'_> {
                 (Ok(Message::Broken(why)), _) => {
                     return Err(format!("a worker cannot work: {why}"));
                 }
-                (Ok(_), _) => return Err("a worker sent what it was not asked".to_owned()),
+                (Ok(_), _) => return Err("unexpected message from a worker".to_owned()),
                 (Err(error), _) => {
-                    return Err(format!("a worker sent what is no message: {error}"));
+                    return Err(format!("invalid message from a worker: {error}"));
                 }
             }
         }

@@ -42,4 +42,9 @@ impl Rule {
     pub fn name(self) -> String {
         format!("{self:?}")
     }
+
+    /// The rule of that name.
+    pub fn from_name(name: &str) -> Option<Rule> {
+        Rule::ALL.iter().copied().find(|rule| rule.name() == name)
+    }
 }

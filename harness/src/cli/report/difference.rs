@@ -1,16 +1,11 @@
 //! Where two pictures differ: as a diff, and as the arguments that look at one byte.
 
-use std::fmt::Write as _;
-
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
-use super::shell;
+use super::text::{BAD, GOOD, Text};
+use crate::cli::shell;
 use crate::picture::{Byte, Offsets};
-use crate::printable::escaped;
-
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// The arguments that probe this byte.
 pub fn probe(byte: &Byte, offsets: &Offsets) -> String {
@@ -22,9 +17,8 @@ pub fn probe(byte: &Byte, offsets: &Offsets) -> String {
     format!(" --access {} --at {at}{sweep}", byte.access)
 }
 
-/// The two pictures, line by line.
-pub fn diff(kept: &str, measured: &str) -> String {
-    let mut out = String::new();
+/// Writes the two pictures, line by line.
+pub fn diff(kept: &str, measured: &str, out: &mut Text) {
     let diff = TextDiff::from_lines(kept, measured);
     for change in diff.iter_all_changes() {
         let (sign, style) = match change.tag() {
@@ -32,8 +26,7 @@ pub fn diff(kept: &str, measured: &str) -> String {
             ChangeTag::Insert => ("+", GOOD),
             ChangeTag::Equal => (" ", Style::new()),
         };
-        let line = escaped(change.value().trim_end_matches(['\n', '\r']));
-        let _ = writeln!(out, "    {style}{sign} {line}{style:#}");
+        let line = change.value().trim_end_matches(['\n', '\r']);
+        out.line(style, &format!("{sign} {line}"));
     }
-    out
 }

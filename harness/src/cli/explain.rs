@@ -1,0 +1,134 @@
+//! `faultmap explain`: a rule of the model, its source, and the cases that show it.
+//!
+//! A case shows a rule if the model predicts something else for it without the rule.
+
+use super::exit::Exit;
+use super::output::{self, Output};
+use super::select::Selection;
+use super::{Failed, environment, program};
+use crate::case::Case;
+use crate::model::{self, Rule};
+use crate::parse::nearest;
+use crate::printable::escaped;
+
+/// The words with which a run speaks of the model.
+const WORDS: [(&str, &str); 4] = [
+    (
+        "split",
+        "Kernel and model part: what was measured is not what the rules of the model allow. `rule:` \
+         names the one rule without which the model would say what was measured, and `rule: none` says \
+         that there is no such rule. The case fails, unless its comment says `// known: RULE why`.",
+    ),
+    (
+        "known",
+        "Kernel and model part, and the comment of the case says why: `// known: RULE why`. The case \
+         does not fail. It does once kernel and model agree again.",
+    ),
+    (
+        "open",
+        "Nobody promises it: kernels and file systems may keep to an open rule or not. The note says \
+         what became of it, at which step. Neither is an error.",
+    ),
+    (
+        "not modelled",
+        "From that step on the model predicts nothing: the answer turns on something outside of it, \
+         such as how much memory is free. What was measured there is compared with the snapshot alone.",
+    ),
+];
+
+/// Explains this rule or word; lists all of them where there is none.
+pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
+    let mut out = Output::default();
+    match name {
+        None => {
+            for (word, text) in WORDS {
+                out.print(&format!("{word}\n{}\n", paragraph(text)));
+            }
+            for rule in Rule::ALL {
+                out.print(&format!("{}{}\n", rule.name(), open_word(*rule)));
+                out.print(&paragraph(&first_sentence(rule.text())));
+            }
+            out.print(&format!("\n`{} explain RULE` tells more of one.\n", program()));
+        }
+        Some(name) => out.print(&explained(name)?),
+    }
+    out.end(Exit::Agree)
+}
+
+fn explained(name: &str) -> Result<String, Failed> {
+    let is = |own: &str| own.eq_ignore_ascii_case(name);
+    if let Some((word, text)) = WORDS.iter().find(|(word, _)| is(word)) {
+        return Ok(format!("{word}\n{}", paragraph(text)));
+    }
+    let Some(rule) = Rule::ALL.iter().copied().find(|rule| is(&rule.name())) else {
+        return Err(unknown(name));
+    };
+    let mut text = format!("{}{}\n{}", rule.name(), open_word(rule), paragraph(rule.text()));
+    if rule.is_open() {
+        text.push_str("    Open: nobody promises it, and either way is right.\n");
+    }
+    text.push_str(&match Selection::load(&[]) {
+        Err(_) => "    There is no folder cases/ here to look for cases that show it.\n".to_owned(),
+        Ok(all) => {
+            let shows = all.cases.iter().filter(|own| shows(&own.case, rule));
+            let ids: Vec<String> =
+                shows.map(|own| format!("        {}\n", escaped(&own.id))).collect();
+            match ids.as_slice() {
+                [] => "    No case shows it.\n".to_owned(),
+                ids => format!("    Shown by:\n{}", ids.concat()),
+            }
+        }
+    });
+    Ok(text)
+}
+
+fn unknown(name: &str) -> Failed {
+    let rules: Vec<String> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    let words = WORDS.iter().map(|(word, _)| *word);
+    let all: Vec<&str> = rules.iter().map(String::as_str).chain(words).collect();
+    // A part of a name is near, too.
+    let lower = name.to_lowercase();
+    let holds = |own: &&str| lower.len() > 2 && own.to_lowercase().contains(&lower);
+    let mut near: Vec<&str> = all.iter().copied().filter(holds).collect();
+    near.extend(nearest(name, &all).filter(|own| !near.contains(own)));
+    let hint = match near.is_empty() {
+        true => format!("`{} explain` lists them all", program()),
+        false => format!("did you mean {}?", near.join(", ")),
+    };
+    let message = format!("there is no rule `{}`", escaped(name));
+    (Exit::Usage, format!("{}\n  {hint}", output::error(&message)))
+}
+
+/// Whether the model predicts something else for the case without the rule.
+fn shows(case: &Case, rule: Rule) -> bool {
+    let here = environment();
+    model::predict(case, &here) != model::predict(case, &here.without(&[rule]))
+}
+
+fn open_word(rule: Rule) -> &'static str {
+    if rule.is_open() { "  (open)" } else { "" }
+}
+
+fn first_sentence(text: &str) -> String {
+    match text.find(". ") {
+        Some(end) => text[..=end].to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// The text in lines of at most a hundred characters.
+fn paragraph(text: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.len() + word.len() > 90 {
+            out.push_str(&format!("    {line}\n"));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    out + &format!("    {line}\n")
+}

@@ -1,0 +1,333 @@
+//! One JSON object a line: all that is known of a case, for programs. harness/docs/json.md tells what
+//! each field means.
+//!
+//! [`SCHEMA`] grows when a field changes its meaning or goes; new fields may come at any time.
+
+mod answer;
+#[cfg(test)]
+mod fields;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::machine::Machine;
+use super::notes;
+use super::verdict::Findings;
+use crate::case::{
+    Access, Case, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
+};
+use crate::cli::select::Loaded;
+use crate::cli::work::CaseReport;
+use crate::model::{Judgement, known};
+use crate::printable::is_printable;
+use crate::supervise::{Ending, Witness};
+use answer::Answer;
+
+/// The version of this form.
+pub const SCHEMA: u32 = 2;
+
+/// One case.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    schema: u32,
+    case: &'a str,
+    verdict: &'static str,
+    reason: Option<&'a str>,
+    repeat: Option<&'a str>,
+    steps: Vec<StepLine>,
+    sweeps: Vec<SweepLine>,
+    probe: Option<ProbeLine>,
+    picture: Option<&'a str>,
+    snapshot: Option<SnapshotLine<'a>>,
+    model: Option<ModelLine<'a>>,
+    notes: Vec<Value>,
+    #[serde(flatten)]
+    machine: &'a Machine,
+    probes: u64,
+    elapsed_us: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct StepLine {
+    step: usize,
+    text: String,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Debug, Serialize)]
+struct SweepLine {
+    sweep: usize,
+    step: usize,
+    map: String,
+    result: &'static str,
+    reason: Option<String>,
+    rows: Vec<RowLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct RowLine {
+    access: &'static str,
+    regions: Vec<RegionLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct RegionLine {
+    from: Option<i64>,
+    to: Option<i64>,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeLine {
+    sweep: usize,
+    access: &'static str,
+    at: i64,
+    #[serde(flatten)]
+    answer: Answer,
+    ended: Value,
+}
+
+#[derive(Debug, Serialize)]
+struct SnapshotLine<'a> {
+    path: String,
+    kept: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelLine<'a> {
+    says: &'static str,
+    known: Vec<&'a str>,
+    rule: Option<String>,
+    steps: Vec<StepLine>,
+    sweeps: Vec<SweepLine>,
+    open: Vec<Value>,
+    not_modelled: Option<Value>,
+}
+
+/// The line of a case that was run or shown.
+pub fn case(
+    loaded: &Loaded,
+    measured: Option<&Measurement>,
+    report: &CaseReport,
+    found: &Findings,
+    machine: &Machine,
+) -> String {
+    let steps =
+        measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
+    let snapshot = found
+        .snapshot
+        .as_ref()
+        .map(|path| SnapshotLine { path: path.display().to_string(), kept: found.kept.as_deref() });
+    text(&Line {
+        schema: SCHEMA,
+        case: &loaded.id,
+        verdict: found.verdict().word(),
+        reason: found.reason.as_deref(),
+        repeat: found.repeat.as_deref(),
+        steps,
+        sweeps: measured.map_or(Vec::new(), |measured| sweeps(&loaded.case, measured)),
+        probe: None,
+        picture: found.picture.as_deref(),
+        snapshot,
+        model: found.judgement.as_ref().map(|judged| model(&loaded.case, judged, machine)),
+        notes: measured.map_or(Vec::new(), |measured| notes(&loaded.case, measured)),
+        machine,
+        probes: report.probes,
+        elapsed_us: report.elapsed_us,
+    })
+}
+
+/// The line of a case in which one byte was probed, or was to be.
+#[derive(Debug)]
+pub struct Probed<'a> {
+    pub verdict: &'static str,
+    pub reason: Option<String>,
+    pub sweep: usize,
+    pub access: Access,
+    pub at: i64,
+    pub answer: Option<(&'a Result<Outcome, HarnessError>, &'a Witness, &'a [Option<StepResult>])>,
+    pub probes: u64,
+    pub elapsed_us: u64,
+}
+
+/// The line of one probe.
+pub fn probe(loaded: &Loaded, probed: &Probed<'_>, machine: &Machine) -> String {
+    let Probed { sweep, access, at, answer, .. } = probed;
+    let recorded = answer.map_or(Vec::new(), |(_, _, steps)| {
+        numbered(&loaded.case, steps.len())
+            .map(|(step, text)| StepLine {
+                step: step + 1,
+                text,
+                answer: match &steps[step] {
+                    Some(result) => Answer::step(result, touched(&loaded.case, step, machine)),
+                    None => Answer::plain("begun"),
+                },
+            })
+            .collect()
+    });
+    let probe = answer.map(|(outcome, witness, _)| ProbeLine {
+        sweep: sweep + 1,
+        access: access.name(),
+        at: *at,
+        answer: match outcome {
+            Ok(outcome) => Answer::outcome(outcome, Some(*at)),
+            Err(_) => Answer::plain("no answer"),
+        },
+        ended: ended(witness.ending),
+    });
+    text(&Line {
+        schema: SCHEMA,
+        case: &loaded.id,
+        verdict: probed.verdict,
+        reason: probed.reason.as_deref(),
+        repeat: None,
+        steps: recorded,
+        sweeps: Vec::new(),
+        probe,
+        picture: None,
+        snapshot: None,
+        model: None,
+        notes: Vec::new(),
+        machine,
+        probes: probed.probes,
+        elapsed_us: probed.elapsed_us,
+    })
+}
+
+/// The line as it is printed. What a terminal would act upon is escaped, as JSON has it.
+fn text(line: &Line<'_>) -> String {
+    let json = serde_json::to_string(line).unwrap_or_default();
+    let mut out = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        match is_printable(c) {
+            true => out.push(c),
+            false => {
+                let units = c.encode_utf16(&mut [0; 2]).to_vec();
+                out.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// The first steps, each with its index and text.
+fn numbered(case: &Case, most: usize) -> impl Iterator<Item = (usize, String)> {
+    let lines = crate::parse::lines(&case.steps);
+    let numbered = lines.into_iter().filter_map(|line| line.step.map(|step| (step, line.text)));
+    numbered.filter(move |(step, _)| *step < most)
+}
+
+/// The first byte that a step touches itself.
+fn touched(case: &Case, step: usize, machine: &Machine) -> Option<i64> {
+    match case.walk().nth(step) {
+        Some((_, _, Step::Touch { at, .. })) => {
+            at.eval(machine.page_size).and_then(|at| i64::try_from(at).ok())
+        }
+        _ => None,
+    }
+}
+
+fn steps(case: &Case, results: &[StepResult], machine: &Machine) -> Vec<StepLine> {
+    let line = |(step, text): (usize, String)| StepLine {
+        step: step + 1,
+        text,
+        answer: Answer::step(&results[step], touched(case, step, machine)),
+    };
+    numbered(case, results.len()).map(line).collect()
+}
+
+fn sweeps(case: &Case, measurement: &Measurement) -> Vec<SweepLine> {
+    let line = |(sweep, ((step, map, _), result)): (usize, ((usize, &str, _), &SweepResult))| {
+        let (word, reason) = match result {
+            SweepResult::Map(_) => ("map", None),
+            SweepResult::NoMap => ("no map", None),
+            SweepResult::NotReached => ("not reached", None),
+            SweepResult::Failed { access, at, error } => {
+                ("no answer", Some(format!("{access} at {at}: {error}")))
+            }
+        };
+        let rows = match result {
+            SweepResult::Map(fault_map) => fault_map.rows.as_slice(),
+            _ => &[],
+        };
+        SweepLine {
+            sweep: sweep + 1,
+            step: step + 1,
+            map: map.to_owned(),
+            result: word,
+            reason,
+            rows: rows.iter().map(row).collect(),
+        }
+    };
+    case.sweeps().zip(&measurement.sweeps).enumerate().map(line).collect()
+}
+
+fn row(row: &crate::case::Row) -> RowLine {
+    let region = |region: &crate::case::Region| RegionLine {
+        from: region.from,
+        to: region.to,
+        answer: Answer::outcome(&region.outcome, None),
+    };
+    RowLine { access: row.access.name(), regions: row.regions.iter().map(region).collect() }
+}
+
+fn model<'a>(case: &'a Case, judged: &Judgement, machine: &Machine) -> ModelLine<'a> {
+    let split = judged.split.as_ref();
+    let says = match (split, &judged.unmodelled, judged.open.as_slice()) {
+        (Some(_), ..) => "split",
+        (None, Some(_), _) => "not modelled",
+        (None, None, []) => "agrees",
+        (None, None, _) => "open",
+    };
+    let open = judged
+        .open
+        .iter()
+        .map(|open| json!({ "rule": open.rule.name(), "step": open.step + 1, "held": open.held }));
+    let unmodelled = judged.unmodelled.as_ref();
+    ModelLine {
+        says,
+        known: known(case),
+        rule: split.and_then(|split| split.rule).map(|rule| rule.name()),
+        steps: split.map_or(Vec::new(), |split| steps(case, &split.predicted.steps, machine)),
+        sweeps: split.map_or(Vec::new(), |split| sweeps(case, &split.predicted)),
+        open: open.collect(),
+        not_modelled: unmodelled.map(|own| json!({ "step": own.step + 1, "what": own.what })),
+    }
+}
+
+/// The notes of the harness, each with its kind and its facts; sweeps are counted from 1.
+fn notes(case: &Case, measured: &Measurement) -> Vec<Value> {
+    let facts = |note: &crate::case::Note| {
+        let mut facts = serde_json::Map::new();
+        if let Ok(Value::Object(tagged)) = serde_json::to_value(note) {
+            for (kind, own) in tagged {
+                facts.insert("kind".to_owned(), Value::String(kind));
+                facts.extend(own.as_object().cloned().unwrap_or_default());
+            }
+        }
+        if let Some(sweep) = facts.get_mut("sweep") {
+            *sweep = json!(sweep.as_u64().unwrap_or(0) + 1);
+        }
+        facts.insert("text".to_owned(), Value::String(note.to_string()));
+        Value::Object(facts)
+    };
+    let mut all: Vec<Value> = measured.notes.iter().map(facts).collect();
+    let unswept = notes::nothing_accessed(case, measured);
+    all.extend(unswept.map(|text| json!({ "kind": "nothing_accessed", "text": text })));
+    all
+}
+
+fn ended(ending: Ending) -> Value {
+    let signal = |number: i32| crate::case::Signal(number).to_string();
+    match ending {
+        Ending::Exited(status) => json!({ "how": "exited", "status": status }),
+        Ending::Killed(number) => {
+            json!({ "how": "killed", "signal": number, "signal_name": signal(number) })
+        }
+        Ending::TimedOut { stopped } => json!({ "how": "timed out", "stopped": stopped }),
+        Ending::Stuck => json!({ "how": "stuck" }),
+    }
+}

@@ -1,0 +1,45 @@
+//! Where a run took place: what a result depends on beside its case. The main type is [`Machine`].
+
+use serde::Serialize;
+
+use crate::backing::Backing;
+use crate::cli::args::Place;
+use crate::confine::Held;
+
+/// The machine, the place of the files, and how far children reach. A part of each JSON line.
+#[derive(Debug, Clone, Serialize)]
+pub struct Machine {
+    /// The version of this command.
+    pub faultmap: &'static str,
+    /// The release that uname(2) gives.
+    pub kernel: String,
+    pub architecture: &'static str,
+    pub page_size: u64,
+    /// As variants of snapshots spell it.
+    pub file_system: String,
+    /// The folder of the files, or `memfd`.
+    pub place: String,
+    /// `default` or `strict`, as it was asked for.
+    pub isolation: &'static str,
+    /// The effective user id.
+    pub user: u32,
+    /// What holds victims back elsewhere and is not here, with the reason: `seccomp: ...`.
+    pub without: Vec<String>,
+}
+
+impl Machine {
+    /// This one.
+    pub fn here(place: &Place, backing: &Backing, file_system: String, held: &Held) -> Machine {
+        Machine {
+            faultmap: env!("CARGO_PKG_VERSION"),
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            architecture: std::env::consts::ARCH,
+            page_size: rustix::param::page_size() as u64,
+            file_system,
+            place: backing.describe(),
+            isolation: place.isolation(),
+            user: rustix::process::geteuid().as_raw(),
+            without: held.without(),
+        }
+    }
+}

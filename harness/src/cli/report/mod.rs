@@ -1,0 +1,148 @@
+//! Reports of cases, in order, to whoever reads them: a person or a program.
+//!
+//! [`Reporter`] takes them as they come. What a case came to is decided in [`verdict`]; each form of
+//! output has a file of its own: [`text`] and [`json`].
+
+mod difference;
+pub mod json;
+pub mod machine;
+mod notes;
+pub mod text;
+mod totals;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Options;
+use super::exit::Exit;
+use super::output::{self, Output, count};
+use super::select::Selection;
+use super::work::{CaseReport, CaseResult};
+use super::{Failed, Loaded};
+use machine::Machine;
+use totals::Totals;
+use verdict::Judge;
+
+/// Prints reports in the order of the cases, whatever the order in which they come.
+pub struct Reporter<'a> {
+    cases: &'a [Loaded],
+    options: &'a Options,
+    compares: bool,
+    machine: Machine,
+    started: Instant,
+    waiting: BTreeMap<usize, CaseReport>,
+    next: usize,
+    totals: Totals,
+    children: u64,
+    reported: usize,
+    out: Output,
+    bar: ProgressBar,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(
+        all: &'a Selection,
+        options: &'a Options,
+        machine: Machine,
+        compares: bool,
+    ) -> Reporter<'a> {
+        let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
+            true => ProgressBar::new(all.cases.len() as u64),
+            false => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases  {elapsed}") {
+            bar.set_style(style);
+        }
+        Reporter {
+            cases: &all.cases,
+            options,
+            compares,
+            machine,
+            started: Instant::now(),
+            waiting: BTreeMap::new(),
+            next: 0,
+            totals: Totals::default(),
+            children: 0,
+            reported: 0,
+            out: Output::default(),
+            bar,
+        }
+    }
+
+    /// Takes the report of a case.
+    pub fn take(&mut self, index: usize, report: CaseReport) {
+        self.waiting.insert(index, report);
+        while let Some(report) = self.waiting.remove(&self.next) {
+            self.print(self.next, &report);
+            self.next += 1;
+        }
+    }
+
+    fn print(&mut self, index: usize, report: &CaseReport) {
+        let text = self.text(index, report);
+        self.children += report.probes;
+        self.reported += 1;
+        self.bar.suspend(|| self.out.print(&text));
+        self.bar.inc(1);
+    }
+
+    fn text(&mut self, index: usize, report: &CaseReport) -> String {
+        let loaded = &self.cases[index];
+        let (machine, place) = (&self.machine, &self.options.place);
+        let judge = Judge { machine, place, compares: self.compares };
+        let found = judge.findings(loaded, report);
+        self.totals.add(&found);
+        let measured = match &report.result {
+            CaseResult::Measured(measured) => Some(measured),
+            _ => None,
+        };
+        match self.options.json {
+            true => json::case(loaded, measured, report, &found, machine),
+            false => text::case(loaded, measured, &found, machine.page_size),
+        }
+    }
+
+    /// Prints the last line. Gives the exit code that all of it comes to, or the one of the signal that
+    /// has ended it early.
+    pub fn finish(mut self, interrupted: Option<Exit>) -> Result<Exit, Failed> {
+        for (index, report) in std::mem::take(&mut self.waiting) {
+            self.print(index, &report);
+        }
+        self.bar.finish_and_clear();
+        if !self.options.json {
+            let line = self.last_line(interrupted);
+            self.out.print(&line);
+        }
+        let exit = interrupted.unwrap_or(self.totals.exit(self.compares));
+        self.out.end(exit)
+    }
+
+    fn last_line(&self, interrupted: Option<Exit>) -> String {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let counts = self.totals.words(self.compares);
+        let children = match self.children {
+            1 => "1 child".to_owned(),
+            children => format!("{children} children"),
+        };
+        let cases = count(self.cases.len(), "case");
+        let missing = match interrupted.map(Exit::signal) {
+            Some(signal) => {
+                let left = self.cases.len() - self.reported;
+                format!("{left} not measured because of {signal}, ")
+            }
+            None => String::new(),
+        };
+        let Machine { file_system, place, without, .. } = &self.machine;
+        let place = crate::printable::escaped(place);
+        let strictly = if self.options.place.strict() { ", strictly isolated" } else { "" };
+        format!(
+            "{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {file_system} in \
+             {place}{strictly}{}\n",
+            output::without(without)
+        )
+    }
+}
