@@ -95,7 +95,7 @@ fn unknown(name: &str) -> Failed {
         true => format!("`{} explain` lists them all", program()),
         false => format!("did you mean {}?", near.join(", ")),
     };
-    let message = format!("there is no rule `{}`", escaped(name));
+    let message = format!("there is no rule `{name}`");
     (Exit::Usage, format!("{}\n  {hint}", output::error(&message)))
 }
 

@@ -7,18 +7,24 @@ use anstyle::{AnsiColor, Style};
 use super::Failed;
 use super::exit::Exit;
 use crate::backing::Backing;
+use crate::printable::escaped;
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default();
 
+/// The lines of a message that may name a file or a word of others.
+pub fn printable(message: &str) -> String {
+    message.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}
+
 /// A message for stderr.
 pub fn error(message: &str) -> String {
-    format!("{BAD}error{BAD:#}: {message}")
+    format!("{BAD}error{BAD:#}: {}", printable(message))
 }
 
 /// Something that changes no result, for stderr.
 pub fn note(message: &str) -> String {
-    format!("{NOTE}note{NOTE:#}: {message}")
+    format!("{NOTE}note{NOTE:#}: {}", printable(message))
 }
 
 /// Writes a line to stderr. Where that cannot be written to nobody is told, and the exit code tells enough.

@@ -182,6 +182,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
 }
 
 fn usage(message: &str, hint: &str) -> Failed {
-    let hint = if hint.is_empty() { String::new() } else { format!("\n  {hint}") };
+    let hint =
+        if hint.is_empty() { String::new() } else { format!("\n  {}", output::printable(hint)) };
     (Exit::Usage, format!("{}{hint}", output::error(message)))
 }

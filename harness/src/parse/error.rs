@@ -63,9 +63,9 @@ impl ParseError {
             .path(escaped(path))
             .fold(true)
             .annotation(AnnotationKind::Primary.span(span));
-        let mut report = vec![Level::ERROR.primary_title(&self.message).element(snippet)];
+        let mut report = vec![Level::ERROR.primary_title(escaped(&self.message)).element(snippet)];
         if let Some(hint) = &self.hint {
-            report.push(Group::with_title(Level::HELP.secondary_title(hint)));
+            report.push(Group::with_title(Level::HELP.secondary_title(escaped(hint))));
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&report)

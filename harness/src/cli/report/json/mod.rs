@@ -139,6 +139,10 @@ pub fn case(
     })
 }
 
+/// The outcome, what is known of the child, and its steps by its own record.
+pub type ProbeAnswer<'a> =
+    (&'a Result<Outcome, HarnessError>, &'a Witness, &'a [Option<StepResult>]);
+
 /// The line of a case in which one byte was probed, or was to be.
 #[derive(Debug)]
 pub struct Probed<'a> {
@@ -147,7 +151,7 @@ pub struct Probed<'a> {
     pub sweep: usize,
     pub access: Access,
     pub at: i64,
-    pub answer: Option<(&'a Result<Outcome, HarnessError>, &'a Witness, &'a [Option<StepResult>])>,
+    pub answer: Option<ProbeAnswer<'a>>,
     pub probes: u64,
     pub elapsed_us: u64,
 }

@@ -1,0 +1,244 @@
+//! The command's output for people: pictures that can be copied, verdicts, notes, and others' text.
+
+mod command;
+
+use std::path::Path;
+
+use command::{faultmap, run, show};
+use faultmap::case::{Case, Measurement, SweepResult};
+use faultmap::model::{Environment, Rule, predict};
+use faultmap::picture::{draw, draw_other};
+
+const PAGE: u64 = 4096;
+/// One sweep of a file of a hundred bytes.
+const CASE: &str = "fd = file(100);\nmap = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\n\
+                    sweep(map, read);\n";
+
+/// A folder with `cases/it.case` and, kept of it, this picture.
+fn project(case: &str, kept: Option<&str>) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    for folder in ["cases", "snapshots"] {
+        std::fs::create_dir(dir.path().join(folder)).expect("a new folder");
+    }
+    std::fs::write(dir.path().join("cases/it.case"), case).expect("written");
+    if let Some(kept) = kept {
+        let text = format!("---\nsource: tests/mine.rs\n---\n{kept}");
+        std::fs::write(dir.path().join("snapshots/it.snap"), text).expect("written");
+    }
+    dir
+}
+
+/// `faultmap run` there.
+fn run_in(dir: &Path) -> (Option<i32>, String, String) {
+    run(faultmap(&["run"]).current_dir(dir).env_remove("CARGO_MANIFEST_DIR"))
+}
+
+fn predicted(text: &str, without: Option<Rule>) -> (Case, Measurement) {
+    let case = faultmap::parse::case(text).expect("a case");
+    let environment = Environment::with_pages_of(PAGE).without(without.as_slice());
+    let measurement = predict(&case, &environment).remove(0).measurement;
+    (case, measurement)
+}
+
+fn picture(text: &str) -> String {
+    let (case, measurement) = predicted(text, None);
+    draw(&case, &measurement, PAGE)
+}
+
+#[test]
+fn the_steps_of_a_picture_are_a_case_that_draws_it() {
+    let first = picture(CASE);
+    let steps: Vec<&str> = first.lines().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(picture(&steps.join("\n")), first);
+    let readme = std::fs::read_to_string(command::root().join("README.md")).expect("a README");
+    let example = readme.split("-- show notes/map_8192_of_2200_byte_file").nth(1).expect("shown");
+    let copied: Vec<&str> = example.lines().skip(2).take_while(|line| !line.is_empty()).collect();
+    let (code, stdout, stderr) = show(&copied.join("\n"), &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    for line in example.lines().skip(2 + copied.len() + 1).take(5) {
+        assert!(stdout.contains(line.trim()), "{line} is not in\n{stdout}");
+    }
+}
+
+#[test]
+fn a_map_that_nothing_accesses_is_told_of() {
+    let map = "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
+    let says = |text: &str| show(text, &[]).1.contains("add `sweep(m, read, write);` to draw one");
+    assert!(says(map));
+    assert!(!says(&format!("{map} sweep(m, read);")));
+    assert!(!says(&format!("{map} m[0];")));
+    assert!(!says(&format!("fd = file(1); {map} write(fd, m, 1);")));
+    assert!(!says("m = mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);"), "it failed");
+}
+
+#[test]
+fn a_case_that_has_changed_and_is_split_counts_as_both() {
+    let case = format!("// known: PastEofIsSigbus on some other kernel\n{CASE}");
+    let kept = picture(CASE).replace("SIGBUS ADRERR ", "zero          ");
+    for (kept, counts, heading) in [
+        (Some(kept.as_str()), "0 same, 1 changed, 0 new, 1 split", "it  changed, split"),
+        (Some(picture(CASE).as_str()), "1 same, 0 changed, 0 new, 1 split", "it  split"),
+        (None, "0 same, 0 changed, 1 new, 1 split", "it  split"),
+    ] {
+        let dir = project(&case, kept);
+        let (code, stdout, stderr) = run_in(dir.path());
+        assert_eq!(code, Some(1), "{stdout}{stderr}");
+        assert!(stdout.contains(counts), "{stdout}");
+        assert!(stdout.lines().any(|line| line == heading), "{stdout}");
+        assert!(stdout.contains("known: PastEofIsSigbus no longer holds"), "{stdout}");
+    }
+}
+
+#[test]
+fn one_byte_of_a_region_that_is_gone_is_named() {
+    let kept = picture(CASE).replace("| SIGSEGV MAPERR", "");
+    let dir = project(CASE, Some(&kept));
+    let (code, stdout, stderr) = run_in(dir.path());
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    let says = "one byte that changed: faultmap run it --access read --at '2*PAGE'";
+    assert!(stdout.contains(says), "{stdout}");
+}
+
+#[test]
+fn a_note_does_not_turn_a_snapshot_red_and_explains_itself() {
+    let text = "fd = file(100);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
+                map[200] = 'x';\nftruncate(fd, PAGE);\nsweep(map, read);\n";
+    let dir = project(text, None);
+    let shown = run(faultmap(&["show", "it", "--json"]).current_dir(dir.path())).1;
+    let line: serde_json::Value = serde_json::from_str(&shown).expect("a line");
+    let dir = project(text, line["picture"].as_str());
+    let (code, stdout, stderr) = run_in(dir.path());
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("1 same, 0 changed, 0 new, 0 split, 1 open, "), "{stdout}");
+    let open = stdout.lines().find(|line| line.contains("open: Growth")).expect("a note");
+    assert!(open.contains("(kernels and file systems may differ; `faultmap explain"), "{open}");
+}
+
+#[test]
+fn what_is_not_modelled_is_told_of_and_counted() {
+    let text = "fd = file(PAGE);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
+                madvise(map, PAGE, MADV_COLLAPSE);\nsweep(map, read);\n";
+    let (code, stdout, stderr) = show(text, &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("not modelled: "), "{stdout}");
+    assert!(stdout.contains("on the model predicts nothing"), "{stdout}");
+    assert!(stdout.contains("1 measured, 1 not modelled, 0 skipped"), "{stdout}");
+}
+
+#[test]
+fn the_other_side_of_a_split_is_drawn_by_grids() {
+    // Only the second of two sweeps differs, and its rows stand in the first one as well.
+    let text = "fd = file(100); map = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+                sweep(map, read, write); sweep(map, read, write);";
+    let (case, model) = predicted(text, None);
+    let mut kernel = model.clone();
+    let SweepResult::Map(map) = &mut kernel.sweeps[1] else { panic!("no map") };
+    map.rows[1] =
+        faultmap::case::Row { access: map.rows[1].access, regions: map.rows[0].regions.clone() };
+    assert_eq!(
+        draw_other(&case, &kernel, &model, PAGE),
+        "sweep(map, read, write);\n           \
+         0              100            PAGE             2*PAGE\n\
+         write      | to file      | memory only  | SIGBUS ADRERR  | SIGSEGV MAPERR\n"
+    );
+    assert_eq!(draw_other(&case, &model, &model, PAGE), "");
+    // A grid on the one side alone.
+    kernel.sweeps[1] = SweepResult::NoMap;
+    let drawn = draw_other(&case, &model, &kernel, PAGE);
+    assert_eq!(drawn, "sweep(map, read, write);\nmap is MAP_FAILED: nothing to sweep\n");
+    // A header never stands alone, whatever differs.
+    for rule in Rule::ALL {
+        let (_, kernel) = predicted(text, Some(*rule));
+        let drawn = draw_other(&case, &kernel, &model, PAGE);
+        assert_eq!(drawn.is_empty(), kernel == model, "{rule:?}: {drawn}");
+        let heads = drawn.matches("sweep(").count();
+        let rows = drawn.lines().filter(|line| line.contains('|')).count();
+        assert!(rows >= heads, "{rule:?}: {drawn}");
+    }
+}
+
+#[test]
+fn a_rule_is_explained_with_its_source_and_its_cases() {
+    let (code, stdout, stderr) = run(&mut faultmap(&["explain", "PastEofIsSigbus"]));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("every access is SIGBUS. (POSIX mmap)"), "{stdout}");
+    assert!(stdout.contains("notes/map_8192_of_2200_byte_file\n"), "{stdout}");
+    assert!(!stdout.contains("notes/private_anonymous_map\n"), "it has no end of a file: {stdout}");
+    let (code, stdout, _) = run(&mut faultmap(&["explain"]));
+    assert_eq!(code, Some(0));
+    for rule in Rule::ALL {
+        let is = |line: &str| line.split_whitespace().next() == Some(rule.name().as_str());
+        assert!(stdout.lines().any(is), "{rule:?} is not listed");
+    }
+    for word in ["split", "known", "open", "not modelled"] {
+        assert_eq!(run(&mut faultmap(&["explain", word])).0, Some(0), "{word}");
+    }
+    for (name, near) in [("PastEofIsSigbuss", "PastEofIsSigbus"), ("growth", "GrowthIsZero")] {
+        let (code, stdout, stderr) = run(&mut faultmap(&["explain", name]));
+        assert_eq!((code, stdout.as_str()), (Some(2), ""));
+        assert!(stderr.contains(&format!("did you mean {near}")), "{stderr}");
+    }
+    let (code, _, stderr) = run(&mut faultmap(&["explain", "\x1b[31m"]));
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("there is no rule `\\u{1b}[31m`"), "{stderr}");
+}
+
+#[test]
+fn text_of_others_is_escaped() {
+    let evil = "\u{202e}evil\u{2066}\u{9b}31m";
+    // A comment keeps what the parser lets pass.
+    let case = format!("// {evil} known words.\n// known: {evil} why\n{CASE}");
+    let dir = project(&case, Some(&format!("{}\x1b]0;title\x07{evil}\n", picture(CASE))));
+    let path = dir.path().join("cases");
+    std::fs::rename(path.join("it.case"), path.join(format!("it {evil}.case"))).expect("renamed");
+    let kept = dir.path().join("snapshots");
+    let name = format!("it {evil}.snap");
+    std::fs::rename(kept.join("it.snap"), kept.join(name)).expect("renamed");
+    for arguments in [
+        &["list"][..],
+        &["run"],
+        &["run", "--json"],
+        &["run", "--access", "read", "--at", "0"],
+        &["run", "--access", "read", "--at", "0", "--json"],
+        &["explain", "PastEofIsSigbus"],
+        &["predict", &format!("it {evil}")],
+        &["show", "no\u{202e}case"],
+        &["show", "no\u{202e}case.case"],
+        &["show", "cases", "--dir", "/no\u{202e}folder\x1b[31m"],
+    ] {
+        let output = faultmap(arguments).current_dir(dir.path()).output().expect("started");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("text");
+        assert!(!text.is_empty(), "{arguments:?}");
+        let acts = |c: &char| *c != '\n' && !faultmap::printable::is_printable(*c);
+        assert_eq!(text.chars().find(acts), None, "{arguments:?}: {}", text.escape_debug());
+    }
+}
+
+#[test]
+fn a_command_to_repeat_is_quoted_for_a_shell() {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let path = dir.path().join("it's $(touch made) a \u{202e}case.case");
+    std::fs::write(&path, "requires(exec); fd = file(1); pause();").expect("written");
+    let mut command = faultmap(&["show", "--timeout", "100"]);
+    command.arg(&path).current_dir(dir.path()).env_remove("CARGO_MANIFEST_DIR");
+    let (code, stdout, stderr) = run(&mut command);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    let repeat = stdout.lines().find_map(|line| line.trim().strip_prefix("to repeat it: faultmap"));
+    let line = format!("exec {}{} --timeout 100", command::BIN, repeat.expect("a command"));
+    let mut shell = std::process::Command::new("bash");
+    let (code, again, stderr) = run(shell.args(["-c", &line]).current_dir(dir.path()));
+    assert_eq!(code, Some(3), "{line}: {again}{stderr}");
+    assert_eq!(again.lines().next(), stdout.lines().next());
+    assert!(!dir.path().join("made").exists(), "the shell has run a part of the name");
+}
+
+#[test]
+fn a_snapshot_of_four_gigabytes_is_refused() {
+    let dir = project(CASE, Some(""));
+    let file = std::fs::File::create(dir.path().join("snapshots/it.snap")).expect("made");
+    file.set_len(4 << 30).expect("sparse");
+    let (code, stdout, stderr) = run_in(dir.path());
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains("it.snap has more than 1048576 bytes"), "{stdout}");
+}
