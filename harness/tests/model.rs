@@ -132,8 +132,33 @@ const OPEN: &[(Rule, &str, &str)] = &[
     ),
     (
         Rule::PunchingClearsTheTail,
-        "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 100);",
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 150, 100);",
+        "map[50] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 50);",
+    ),
+    (
+        Rule::FallocateClearsThePage,
         "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 50);",
+        "ftruncate(fd, PAGE - 1); map[PAGE - 1] = 'x';
+         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 50);",
+    ),
+    (
+        Rule::FallocateClearsThePage,
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_KEEP_SIZE, 50, 500);",
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_KEEP_SIZE, PAGE, 500);",
+    ),
+    (
+        Rule::DontunmapUnlocksTheRest,
+        "mlock(p, 2 * PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+         madvise(p, 2 * PAGE, MADV_DONTNEED);",
+        "mlock(p, PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+         madvise(p, 2 * PAGE, MADV_DONTNEED);",
+    ),
+    (
+        Rule::SealExecIsSealWrite,
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);
+         fcntl(m, F_ADD_SEALS, F_SEAL_EXEC);",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); s = mmap(0, PAGE, PROT_READ, MAP_PRIVATE, m, 0);
+         fcntl(m, F_ADD_SEALS, F_SEAL_EXEC);",
     ),
     (
         Rule::RangesCanBeChanged,

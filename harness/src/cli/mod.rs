@@ -101,6 +101,7 @@ fn environment() -> Environment {
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: crate::sys::instruction_bytes() as u64,
+        noexec: false,
         without: Vec::new(),
     }
 }

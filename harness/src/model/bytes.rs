@@ -23,6 +23,14 @@ pub fn phase_of(file: usize) -> u64 {
 }
 
 impl Content {
+    /// A byte that was stored; a zero is like any other zero.
+    pub fn of(byte: u8) -> Content {
+        match byte {
+            0 => Content::Zero,
+            byte => Content::Byte(byte),
+        }
+    }
+
     /// The same content, copied from one offset to another.
     pub fn moved(self, from: u64, to: u64) -> Content {
         match self {

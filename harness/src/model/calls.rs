@@ -263,18 +263,21 @@ impl Performance<'_> {
         if own & libc::F_SEAL_SEAL != 0 {
             return Returned::Errno(libc::EPERM);
         }
+        // A file that may be executed is sealed against writing along with its mode. (Linux 6.3:
+        // memfd_add_seals)
+        let before = added;
+        if added & F_SEAL_EXEC != 0 && own & F_SEAL_EXEC == 0 {
+            added |= libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+            added |= libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        }
         let writes = added & libc::F_SEAL_WRITE != 0 && own & libc::F_SEAL_WRITE == 0;
         let mapped = self.processes.iter().flat_map(|process| process.space.iter()).any(|map| {
             map.object == Some(object) && map.shared && map.may & super::space::WRITE != 0
         });
-        if writes && mapped && self.world.on(Rule::SealWriteOfMappedIsEbusy) {
+        let says = before & libc::F_SEAL_WRITE != 0;
+        let busy = writes && mapped && (says || self.world.on(Rule::SealExecIsSealWrite));
+        if busy && self.world.on(Rule::SealWriteOfMappedIsEbusy) {
             return Returned::Errno(libc::EBUSY);
-        }
-        // A file that may be executed is sealed against writing along with its mode. (Linux 6.3:
-        // memfd_add_seals)
-        if added & F_SEAL_EXEC != 0 && own & F_SEAL_EXEC == 0 {
-            added |= libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
-            added |= libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
         }
         self.world.objects[object].seals |= added;
         Returned::Nothing

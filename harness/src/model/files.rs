@@ -111,6 +111,8 @@ impl Performance<'_> {
             0 => {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
+                } else {
+                    self.clear_page(object, &range, 0..0);
                 }
                 Ok(Returned::Nothing)
             }
@@ -129,7 +131,8 @@ impl Performance<'_> {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
                 }
-                self.world.objects[object].bytes.fill(range, Content::Zero);
+                self.world.objects[object].bytes.fill(range.clone(), Content::Zero);
+                self.clear_page(object, &range, range.clone());
                 Ok(Returned::Nothing)
             }
             _ => {
@@ -141,23 +144,42 @@ impl Performance<'_> {
     /// A hole: zeros for every map that has no copy.
     pub(super) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
         let size = self.world.objects[object].size;
-        let last = self.world.round_up(size);
+        let past = range.start.max(size)..range.end;
         let bytes = &self.world.objects[object].bytes;
-        // What may be stored past the end is seen in the last page only.
-        let stale =
-            range.end > size && range.start < last && bytes.any_but(Content::Zero, size..last);
-        let end = match stale && self.world.on_for(Rule::PunchingClearsTheTail, object) {
-            true if range.start >= size => range.start,
-            true => last,
-            false => range.end,
-        };
+        let stale = bytes.any_but(Content::Zero, past.clone());
+        let on_disk = matches!(self.world.objects[object].kind, Kind::File(_));
+        let stays = stale && on_disk && !self.world.on(Rule::PunchingClearsTheTail);
         if self.world.on(Rule::PunchingZeroes) {
-            self.world.objects[object].bytes.fill(range.start..end.max(range.start), Content::Zero);
+            let end = if stays { past.start.max(range.start) } else { range.end };
+            self.world.objects[object].bytes.fill(range.start..end, Content::Zero);
         }
+        self.clear_page(object, &range, range.clone());
         if !self.world.on(Rule::PunchingLeavesCopies) {
             for process in &mut self.processes {
                 let own = process.space.iter_mut().filter(|own| own.object == Some(object));
                 own.for_each(|stretch| stretch.copied.fill(range.clone(), false));
+            }
+        }
+    }
+
+    /// What fallocate of a range makes of bytes that were stored past the end, save those that it has `done`
+    /// already.
+    fn clear_page(
+        &mut self,
+        object: usize,
+        range: &std::ops::Range<u64>,
+        done: std::ops::Range<u64>,
+    ) {
+        let size = self.world.objects[object].size;
+        let tail = size..self.world.round_up(size);
+        let last = size / self.world.page() * self.world.page();
+        let beside = [tail.start..tail.end.min(done.start), tail.start.max(done.end)..tail.end];
+        let bytes = &self.world.objects[object].bytes;
+        let stale = beside.iter().any(|part| bytes.any_but(Content::Zero, part.clone()));
+        let reaches = range.start < tail.end && last < range.end;
+        if reaches && stale && self.world.on_for(Rule::FallocateClearsThePage, object) {
+            for part in beside {
+                self.world.objects[object].bytes.fill(part, Content::Zero);
             }
         }
     }
@@ -238,10 +260,7 @@ impl Performance<'_> {
         if matches!(descriptor.shows, Shows::Pipe | Shows::Proc | Shows::ProcMaps) {
             return Returned::Errno(libc::ESPIPE);
         }
-        let bytes = text.iter().map(|byte| match byte {
-            0 => Content::Zero,
-            byte => Content::Byte(*byte),
-        });
+        let bytes = text.iter().map(|byte| Content::of(*byte));
         let runs: Vec<Loaded> =
             bytes.map(|content| Loaded { length: 1, content, offset: 0 }).collect();
         self.put(descriptor, offset as u64, &runs)

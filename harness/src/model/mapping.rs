@@ -14,8 +14,6 @@ use crate::case::Arg;
 
 /// More than any process has: 47 bits, of which a page stays unused.
 pub(super) const ADDRESSES: u64 = 1 << 47;
-/// The largest offset that a file can have.
-const FILE_END: u64 = i64::MAX as u64;
 /// MAP_DROPPABLE, a type of its own. (<linux/mman.h>)
 const MAP_DROPPABLE: i32 = 0x08;
 
@@ -32,7 +30,8 @@ impl Performance<'_> {
     }
 
     pub(super) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let (length, prot) = (self.length(args, 1), Self::flags(args, 2));
+        // PROT_GROWSDOWN and PROT_GROWSUP say nothing here. (Linux: calc_vm_prot_bits)
+        let (length, prot) = (self.length(args, 1), Self::flags(args, 2) & (READ | WRITE | EXEC));
         let (flags, offset) = (Self::flags(args, 3) as i32, self.number(args, 5) as u64);
         let errno = |errno| Ok(Returned::Errno(errno));
         let has = |flag| flags & flag != 0;
@@ -70,8 +69,9 @@ impl Performance<'_> {
         if noreplace && taken && self.world.on(Rule::NoreplaceIsEexist) {
             return errno(libc::EEXIST);
         }
-        let far = offset > FILE_END - pages.min(FILE_END);
-        if !anonymous && far && self.world.on(Rule::TooFarIsEoverflow) {
+        let far =
+            descriptor.is_some_and(|own| offset > own.shows.end() - pages.min(own.shows.end()));
+        if far && self.world.on(Rule::TooFarIsEoverflow) {
             return errno(libc::EOVERFLOW);
         }
         let origin = match self.origin(descriptor, flags, prot)? {
@@ -89,9 +89,12 @@ impl Performance<'_> {
         if self.exceeds(pages, !shared && prot & WRITE != 0)? {
             return errno(libc::ENOMEM);
         }
-        // Shared memory of its own begins at 0, whatever offset was given.
         let (object, offset) = match origin.shows {
             Some(Shows::Object(object)) => (Some(object), offset),
+            // As long as the map, and entered at the offset.
+            Some(_) if shared && self.world.on(Rule::DevZeroIsEnteredAtTheOffset) => {
+                (Some(self.new_memory(pages)), offset)
+            }
             _ if shared => (Some(self.new_memory(pages)), 0),
             _ => (None, 0),
         };
@@ -102,7 +105,8 @@ impl Performance<'_> {
             }
             let new = Stretch::new(range.clone(), prot, origin.may, shared, object);
             let open_file = descriptor.map(|own| own.open_file);
-            self.process().space.insert(Stretch { offset, locked, open_file, ..new });
+            let writer = shared && descriptor.is_none_or(|own| own.writable);
+            self.process().space.insert(Stretch { offset, locked, writer, open_file, ..new });
             if !shared && !self.world.on(Rule::UncopiedPagesFollowTheFile) {
                 self.copy_all(range.clone());
             }
@@ -195,25 +199,54 @@ impl Performance<'_> {
         if !descriptor.readable && self.world.on(Rule::UnreadableIsEacces) {
             return Ok(Err(libc::EACCES));
         }
+        let unmappable = matches!(descriptor.shows, Shows::Dir | Shows::Pipe | Shows::DevNull)
+            || matches!(descriptor.shows, Shows::DevFull | Shows::ProcMaps);
+        if self.is_noexec(descriptor.shows) {
+            if prot & EXEC != 0 && self.world.on(Rule::NoexecIsEperm) {
+                return Ok(Err(libc::EPERM));
+            }
+            may &= !EXEC;
+        }
+        if unmappable && self.world.on(Rule::NoFileIsEnodev) {
+            return Ok(Err(libc::ENODEV));
+        }
+        if grows {
+            return Ok(Err(libc::EINVAL));
+        }
         match descriptor.shows {
-            Shows::Object(object) => {
-                let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
-                if shared && may & WRITE != 0 && self.sealed(object, writes) {
-                    if prot & WRITE != 0 {
-                        return Ok(Err(libc::EPERM));
-                    }
-                    may &= !WRITE;
+            Shows::Object(object) if shared && may & WRITE != 0 => {
+                match self.may_under_seals(object, prot, may) {
+                    Ok(own) => may = own,
+                    Err(errno) => return Ok(Err(errno)),
                 }
             }
-            Shows::DevZero => {}
             // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
             Shows::Proc => return Ok(Err(libc::EIO)),
-            _ if self.world.on(Rule::NoFileIsEnodev) => return Ok(Err(libc::ENODEV)),
             _ => {}
         }
-        match grows {
-            true => Ok(Err(libc::EINVAL)),
-            false => Ok(Ok(Origin { shows: Some(descriptor.shows), may })),
+        Ok(Ok(Origin { shows: Some(descriptor.shows), may }))
+    }
+
+    /// What a shared map of a memfd may ever be under its seals, or the errno where it may not be.
+    pub(super) fn may_under_seals(&self, object: usize, prot: i64, may: i64) -> Result<i64, i32> {
+        match self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
+            true if prot & WRITE != 0 => Err(libc::EPERM),
+            true => Ok(may & !WRITE),
+            false => Ok(may),
+        }
+    }
+
+    /// Whether what it shows lies where nothing may be executed. (mount(8): noexec; Linux: SB_I_NOEXEC of
+    /// procfs and of pipes)
+    fn is_noexec(&self, shows: Shows) -> bool {
+        match shows {
+            Shows::Proc | Shows::ProcMaps | Shows::Pipe => true,
+            Shows::Object(object) => {
+                let on_disk = matches!(self.world.objects[object].kind, Kind::File(_));
+                on_disk && self.world.environment.noexec
+            }
+            Shows::Dir => self.world.environment.noexec,
+            Shows::DevZero | Shows::DevNull | Shows::DevFull => false,
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Environment {
     pub page: u64,
     /// The length of an instruction where all have the same, 1 elsewhere.
     pub instruction_bytes: u64,
+    /// The files lie where nothing may be executed. (mount(8): noexec)
+    pub noexec: bool,
     /// Rules that do not hold: open ones, or one that a test has broken to show what it is needed for.
     pub without: Vec<Rule>,
 }
@@ -47,7 +49,7 @@ pub struct Environment {
 impl Environment {
     /// An x86-64 machine with pages of so many bytes, on which every rule holds.
     pub fn with_pages_of(page: u64) -> Environment {
-        Environment { page, instruction_bytes: 1, without: Vec::new() }
+        Environment { page, instruction_bytes: 1, noexec: false, without: Vec::new() }
     }
 
     /// The same, without these rules as well.

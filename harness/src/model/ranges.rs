@@ -75,8 +75,12 @@ impl Performance<'_> {
             Ok(range) => range,
         };
         if prot & (down | up) != 0 {
-            // No map of a case grows.
-            let hole = self.process().space.at(range.start).is_none();
+            // No map of a case grows. PROT_GROWSDOWN takes the first map of the range for its own.
+            let space = &self.process().space;
+            let hole = match prot & down != 0 {
+                true => !space.any_in(&range),
+                false => space.at(range.start).is_none(),
+            };
             return Ok(Returned::Errno(if hole { libc::ENOMEM } else { libc::EINVAL }));
         }
         let page = self.world.page();
@@ -103,11 +107,27 @@ impl Performance<'_> {
         }
         if let Some((at, errno)) = refused {
             if range.start < at {
-                let _ = self.change(&(range.start..at), |stretch| stretch.prot = prot);
+                let _ = self.protect(&(range.start..at), prot);
             }
             return Ok(Returned::Errno(errno));
         }
-        Ok(self.change(&range, |stretch| stretch.prot = prot & (READ | WRITE | EXEC)))
+        Ok(self.protect(&range, prot))
+    }
+
+    fn protect(&mut self, range: &Range<u64>, prot: i64) -> Returned {
+        let prot = prot & (READ | WRITE | EXEC);
+        let mut copied = Vec::new();
+        let changed = self.change(range, |own| {
+            if own.locked && !own.shared && own.prot & WRITE == 0 && prot & WRITE != 0 {
+                copied.push(own.range.clone());
+            }
+            own.prot = prot;
+        });
+        for range in copied {
+            // Failure is nobody's to hear. (Linux: mprotect_fixup)
+            let _ = self.populate(range);
+        }
+        changed
     }
 
     pub(super) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {

@@ -258,15 +258,19 @@ impl Performance<'_> {
         } else {
             let leaves = stays && self.world.on(Rule::DontunmapLeavesTheMap);
             let locked = self.process().space.at(was.start).is_some_and(|own| own.locked);
-            if let (true, Some(whole)) = (leaves, self.process().space.at_mut(was.start)) {
-                // All of the map that is left, not only the part that was asked for. (Linux:
-                // dontunmap_complete)
-                whole.locked = false;
+            let whole = self.process().space.at(was.start).map(|own| own.range.clone());
+            let part = locked && whole.is_some_and(|whole| whole != *was);
+            // All of the map that is left, not only the part that was asked for.
+            if leaves && part && self.world.on(Rule::DontunmapUnlocksTheRest) {
+                if let Some(whole) = self.process().space.at_mut(was.start) {
+                    whole.locked = false;
+                }
             }
             let Some(own) = self.process().space.take(was).pop() else { return };
             moved = Stretch { locked, ..own.clone() };
             if leaves {
                 let mut left = own;
+                left.locked = false;
                 left.drop_copies();
                 left.drop_guards();
                 self.process().space.insert(left);
@@ -302,20 +306,25 @@ impl Performance<'_> {
         }
         let Some(own) = self.process().space.at(start).cloned() else { return einval };
         let range = start..start + length;
-        // A shared map of a descriptor that cannot be written is none here. (Linux: VM_SHARED)
-        let shared = own.shared && own.may & WRITE != 0;
         let space = &self.process().space;
         let alike = space.touching(&range).all(|other| own.is_like(other));
         let hole = space.hole_in(&range).is_some();
-        if !shared || !alike || hole {
+        // A shared map of a descriptor that cannot be written is none here.
+        if !own.writer || !alike || hole {
             return einval;
         }
+        let offset = first.checked_mul(page).filter(|at| *at <= i64::MAX as u64 - length);
+        let Some(offset) = offset else { return Ok(Returned::Errno(libc::EOVERFLOW)) };
+        let may = own
+            .object
+            .map_or(Ok(own.may), |object| self.may_under_seals(object, own.prot, own.may));
+        let may = match may {
+            Ok(may) => may,
+            Err(errno) => return Ok(Returned::Errno(errno)),
+        };
         if own.sealed && self.world.on(Rule::MsealIsEperm) {
             return Ok(Returned::Errno(libc::EPERM));
         }
-        let Some(offset) = first.checked_mul(page).filter(|at| at + length < 1 << 63) else {
-            return Err(Unmodelled::new("pages that no file can have"));
-        };
         // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
         // shm_mmap)
         if self.world.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
@@ -326,7 +335,7 @@ impl Performance<'_> {
             }
         }
         if self.world.on(Rule::RemapFilePagesShowsOthers) {
-            let new = Stretch::new(range.clone(), own.prot, own.may, true, own.object);
+            let new = Stretch::new(range.clone(), own.prot, may, true, own.object);
             let (locked, open_file) = (own.locked, own.open_file);
             self.process().space.insert(Stretch { offset, locked, open_file, ..new });
         }

@@ -74,7 +74,7 @@ impl Performance<'_> {
         let write = if read_only { 0 } else { WRITE };
         let may = READ | write | EXEC;
         let new = Stretch::new(range, READ | write | exec, may, true, Some(object));
-        self.process().space.insert(new);
+        self.process().space.insert(Stretch { writer: !read_only, ..new });
         Ok(Returned::Value(Value::Map(start)))
     }
 

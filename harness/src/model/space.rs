@@ -22,6 +22,8 @@ pub struct Stretch {
     pub may: i64,
     /// MAP_SHARED.
     pub shared: bool,
+    /// MAP_SHARED of a descriptor that could be written, whatever seals say. (Linux: VM_SHARED)
+    pub writer: bool,
     /// The object that it shows; none for private anonymous memory.
     pub object: Option<usize>,
     /// The open file that it was mapped by.
@@ -60,6 +62,7 @@ impl Stretch {
             prot,
             may,
             shared,
+            writer: shared,
             object,
             open_file: None,
             offset: 0,
@@ -81,7 +84,7 @@ impl Stretch {
 
     /// Whether the other is a map of the same file with the same flags.
     pub fn is_like(&self, other: &Stretch) -> bool {
-        let flags = |own: &Stretch| (own.shared, own.locked, own.dont_fork, own.wiped, own.sealed);
+        let flags = |own: &Stretch| (own.writer, own.locked, own.dont_fork, own.wiped, own.sealed);
         (self.prot, self.may, self.object, self.open_file, flags(self))
             == (other.prot, other.may, other.object, other.open_file, flags(other))
     }

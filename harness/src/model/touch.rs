@@ -42,7 +42,7 @@ impl Performance<'_> {
         drop(faults);
         if let Some(byte) = store {
             addresses.clone().for_each(|address| world.prepare_store(process, address));
-            let byte = Content::Byte(byte);
+            let byte = Content::of(byte);
             addresses.for_each(|address| world.store(process, address..address + 1, byte));
             return StepResult::Done;
         }

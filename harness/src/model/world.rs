@@ -70,6 +70,17 @@ pub enum Shows {
     Pipe,
 }
 
+impl Shows {
+    /// The largest offset that it can have, as far as mmap cares: of files that is what an `off_t`
+    /// holds. (Linux: file_mmap_size_max)
+    pub fn end(self) -> u64 {
+        match self {
+            Shows::Object(_) | Shows::ProcMaps | Shows::Proc => i64::MAX as u64,
+            Shows::DevZero | Shows::DevNull | Shows::DevFull | Shows::Dir | Shows::Pipe => u64::MAX,
+        }
+    }
+}
+
 /// An open descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {

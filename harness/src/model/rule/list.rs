@@ -101,10 +101,13 @@ super::rules! {
     /// Punching a hole leaves private copies as they are. (Linux: unmap_mapping_range without
     /// even_cows)
     PunchingLeavesCopies,
-    /// Where a hole reaches past the end of the file, what had been stored there is zeroed to the end
-    /// of the page; where the hole begins past the end, nothing is. Open: on tmpfs it is exactly the
-    /// hole. (fallocate(2) does not say)
+    /// Where a hole reaches past the end of the file, what had been stored there is zeroed as well. Open:
+    /// ext4 leaves it where the hole begins past the end. (fallocate(2) does not say)
     PunchingClearsTheTail: open,
+    /// Where a hole or another range of fallocate reaches into the last page, what had been stored past
+    /// the end beside it is zeroed, too. Open: tmpfs clears exactly the hole, ext4 does it for holes
+    /// that begin within the file, xfs and btrfs for other ranges as well. (fallocate(2) does not say)
+    FallocateClearsThePage: open,
     /// Ranges of a file can be taken out and put in. Open: EOPNOTSUPP on tmpfs and others.
     /// (fallocate(2))
     RangesCanBeChanged: open,
@@ -162,6 +165,12 @@ super::rules! {
     /// A file of a kind that cannot be mapped, such as a directory or a pipe, is ENODEV. (POSIX mmap,
     /// ERRORS; mmap(2) has EACCES for it)
     NoFileIsEnodev,
+    /// PROT_EXEC of a file on a file system where nothing may be executed is EPERM, and it cannot be had
+    /// later, either. (POSIX mmap, ERRORS: EACCES or EPERM; mmap(2), ERRORS)
+    NoexecIsEperm,
+    /// A shared map of /dev/zero is memory as long as the map, entered at the offset: past its end it is
+    /// SIGBUS. (Linux: shmem_zero_setup)
+    DevZeroIsEnteredAtTheOffset,
     /// More than the address space is ENOMEM. (POSIX mmap, ERRORS)
     TooLongIsEnomem,
     /// An offset and length beyond what a file can have are EOVERFLOW. (POSIX mmap, ERRORS)
@@ -190,8 +199,8 @@ super::rules! {
     ChangedBeforeTheHole,
     /// mlock and munlock round their address down to a page. (mlock(2), NOTES)
     LocksRoundTheAddress,
-    /// mlock makes private copies where stores are allowed. (Linux: populate_vma_page_range asks for
-    /// write access)
+    /// mlock makes private copies where stores are allowed, and so does mprotect that allows them in locked
+    /// memory. (Linux: populate_vma_page_range asks for write access; mprotect_fixup)
     LockingMakesCopies,
     /// mlock of a page that cannot be had is ENOMEM, and the range is locked all the same. (Linux:
     /// __mlock_posix_error_return; POSIX: EAGAIN)
@@ -220,6 +229,9 @@ super::rules! {
     RemapOfLengthZeroMapsAgain,
     /// MREMAP_DONTUNMAP takes what private copies there are, and leaves the map. (mremap(2))
     DontunmapLeavesTheMap,
+    /// MREMAP_DONTUNMAP of a part of a locked map unlocks all of the map that is left. Open: Linux
+    /// 6.12.117 unlocks that part alone. (Linux: dontunmap_complete; mremap(2) does not say)
+    DontunmapUnlocksTheRest: open,
     /// remap_file_pages has a shared map show other pages of its file. (remap_file_pages(2))
     RemapFilePagesShowsOthers,
 
@@ -275,6 +287,9 @@ super::rules! {
     /// F_SEAL_WRITE of a file that is mapped shared, and whose map may be given PROT_WRITE, is EBUSY.
     /// (fcntl(2), ERRORS)
     SealWriteOfMappedIsEbusy,
+    /// F_SEAL_EXEC of a memfd that may be executed seals it against writing, and is EBUSY where that would
+    /// be. Open: older kernels than 6.18 seal it without looking at its maps. (Linux: memfd_add_seals)
+    SealExecIsSealWrite: open,
     /// A file that is no memfd has no seals: EINVAL. Open: files of a tmpfs have them, sealed from the
     /// beginning, which is EPERM. (fcntl(2), ERRORS)
     FilesHaveNoSeals: open,
