@@ -103,7 +103,7 @@ pub fn number(parameter: Parameter, random: &mut Random) -> Size {
     if random.within(0, 10) < 3 {
         return absurd(random);
     }
-    let large = random.within(0, 12) == 0;
+    let large = random.within(0, 6) == 0;
     match parameter {
         // Large enough to cost something, if nobody counts.
         Parameter::Length if large => hex(1 << random.within(21, 31)),

@@ -30,25 +30,44 @@ use world::{WORLDS, World};
 
 /// The world that this process is to enter.
 const WORLD: &str = "FAULTMAP_FUZZ_WORLD";
+/// Set where it is to do without the guard.
+const UNGUARDED: &str = "FAULTMAP_FUZZ_UNGUARDED";
 
 fn main() -> ExitCode {
     if let Ok(name) = std::env::var(WORLD) {
-        return session::main(World::named(&name).expect("a world of that name"), &Plan::read());
+        let world = World::named(&name).expect("a world of that name");
+        return match std::env::var_os(UNGUARDED) {
+            None => session::main(world, &Plan::read()),
+            Some(_) => session::unguarded(world, &Plan::read()),
+        };
     }
     let mut arguments = Arguments::from_args();
     // A world has the machine to itself.
     arguments.test_threads.get_or_insert(1);
     let mut trials = vec![Trial::test("every_call_and_flag_is_generated", every_item)];
     for world in WORLDS {
-        let refused = refused(world);
-        if let Some(reason) = &refused {
-            eprintln!("skipped: {}: {reason}", world.name);
-        }
-        let trial =
-            Trial::test(format!("no_case_does_harm_{}", world.name), move || in_world(world));
-        trials.push(trial.with_ignored_flag(refused.is_some()));
+        let name = format!("no_case_does_harm_{}", world.name);
+        trials.push(trial(name, refused(world), move || report(&mut again(world))));
     }
+    let refused = match cfg!(debug_assertions) {
+        true => refused(World::SANDBOX),
+        false => Some("a release build cannot do without the guard".to_owned()),
+    };
+    let run = || report(again(World::SANDBOX).env(UNGUARDED, "1"));
+    trials.push(trial("the_faults_are_found_without_the_guard".to_owned(), refused, run));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test; ignored, with the reason, where this machine cannot run it.
+fn trial(
+    name: String,
+    refused: Option<String>,
+    run: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    if let Some(reason) = &refused {
+        eprintln!("skipped: {name}: {reason}");
+    }
+    Trial::test(name, run).with_ignored_flag(refused.is_some())
 }
 
 /// Which cases.
@@ -104,8 +123,9 @@ fn refused(world: World) -> Option<String> {
     }
 }
 
-fn in_world(world: World) -> Result<(), Failed> {
-    let output = again(world).output().expect("it can be started");
+/// Runs a world, and passes on what it tells.
+fn report(world: &mut Command) -> Result<(), Failed> {
+    let output = world.output().expect("it can be started");
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     match output.status.success() {
         true => {

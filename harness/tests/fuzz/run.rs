@@ -39,11 +39,20 @@ pub enum Came {
     Broken(String),
 }
 
+/// The guard of the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    Counted,
+    Off,
+}
+
 /// Runs the command in a world.
 pub struct Runner {
     world: Entered,
     sampler: Sampler,
-    arguments: Vec<String>,
+    guard: Guard,
+    /// How often the guard came to each of its verdicts.
+    pub verdicts: BTreeMap<String, u64>,
     pub calls: u64,
     pub children: u64,
     pub disk: u64,
@@ -51,9 +60,10 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(world: Entered, arguments: Vec<String>) -> Runner {
+    pub fn new(world: Entered, guard: Guard) -> Runner {
         let sampler = Sampler::start(world.tmpfs());
-        Runner { world, sampler, arguments, calls: 0, children: 0, disk: 0, memory: 0 }
+        let verdicts = BTreeMap::new();
+        Runner { world, sampler, guard, verdicts, calls: 0, children: 0, disk: 0, memory: 0 }
     }
 
     /// How often disk and memory were looked at.
@@ -101,6 +111,14 @@ impl Runner {
         came
     }
 
+    /// Adds `kept 5, low 0, ...`.
+    fn count(&mut self, verdicts: &str) {
+        for verdict in verdicts.split(", ") {
+            let (name, count) = verdict.rsplit_once(' ').unwrap_or((verdict, ""));
+            *self.verdicts.entry(name.to_owned()).or_default() += count.parse::<u64>().unwrap_or(0);
+        }
+    }
+
     /// One call of the command: the lines that it printed, and how it broke its promises.
     fn call(&mut self, cases: &[Named]) -> (BTreeMap<String, Value>, Option<String>) {
         let folder = self.world.cases();
@@ -114,17 +132,31 @@ impl Runner {
         let before = Before::look();
         self.sampler.take();
         let mut command = faultmap(&["run", "--json", "--seed", "1", "--timeout", "10000"]);
-        command.arg("--jobs").arg(JOBS.to_string()).args(&self.arguments);
+        command.arg("--jobs").arg(JOBS.to_string());
+        command.args(["--guard", if self.guard == Guard::Off { "off" } else { "counted" }]);
         command.args(self.world.world.arguments).args(self.world.place()).arg(&folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("the command can be started");
-        let (lines, mut broken) = follow(child);
+        let Followed { lines, mut broken, stderr } = follow(child);
+        let mut told = Vec::new();
+        for line in stderr.lines() {
+            match line.strip_prefix("guard: ") {
+                Some(verdicts) => self.count(verdicts),
+                None => told.push(line),
+            }
+        }
+        if !told.is_empty() {
+            broken.get_or_insert(format!("wrote to stderr: {}", told.join(" ")));
+        }
         self.calls += 1;
         self.children += lines.values().filter_map(|line| line["probes"].as_u64()).sum::<u64>();
         broken = broken
             .or_else(|| self.world.leftovers(&before).map(|left| format!("left behind: {left}")));
         let (disk, memory) = self.sampler.take();
         (self.disk, self.memory) = (self.disk.max(disk), self.memory.max(memory));
+        if self.guard == Guard::Off {
+            return (lines, broken);
+        }
         let (most_disk, most_memory) = (JOBS * DISK_BYTES, JOBS * MEMORY_BYTES);
         if disk > most_disk {
             broken.get_or_insert(format!("took {} MiB of disk", disk >> 20));
@@ -136,8 +168,15 @@ impl Runner {
     }
 }
 
+/// What the command printed, and how it broke its promises.
+struct Followed {
+    lines: BTreeMap<String, Value>,
+    broken: Option<String>,
+    stderr: String,
+}
+
 /// Reads what the command prints until it ends, or kills it where it goes on without a word.
-fn follow(mut child: Child) -> (BTreeMap<String, Value>, Option<String>) {
+fn follow(mut child: Child) -> Followed {
     let stdout = child.stdout.take().expect("it is piped");
     let mut stderr = child.stderr.take().expect("it is piped");
     let (send, receive) = channel();
@@ -171,11 +210,9 @@ fn follow(mut child: Child) -> (BTreeMap<String, Value>, Option<String>) {
     }
     let status = child.wait().expect("it was started here");
     let _ = reader.join();
-    let told = errors.join().unwrap_or_default();
+    let stderr = errors.join().unwrap_or_default();
     if !status.code().is_some_and(|code| EXITS.contains(&code)) {
-        broken.get_or_insert(format!("ended with {status}: {}", told.trim()));
-    } else if !told.trim().is_empty() {
-        broken.get_or_insert(format!("wrote to stderr: {}", told.trim()));
+        broken.get_or_insert(format!("ended with {status}: {}", stderr.trim()));
     }
-    (lines, broken)
+    Followed { lines, broken, stderr }
 }

@@ -9,7 +9,7 @@ use faultmap::case::Case;
 use crate::Plan;
 use crate::generate::accepted;
 use crate::judge::{Verdict, judge};
-use crate::run::{Named, Runner};
+use crate::run::{Guard, Named, Runner};
 use crate::shrink::shrink;
 use crate::world::{WORLDS, World};
 
@@ -17,6 +17,11 @@ use crate::world::{WORLDS, World};
 const BATCH: usize = 200;
 /// Kinds of findings that are shrunk; the others are counted.
 const SHRUNK: usize = 12;
+
+/// Cases that have to suffice to find what the guard keeps away.
+const UNGUARDED: u64 = 1000;
+/// Where it is found: steps that unmap, replace or drop memory of the harness.
+const PLACES: [&str; 3] = ["in munmap", "in mmap", "in madvise"];
 
 /// A finding, as often as it came.
 struct Finding {
@@ -26,64 +31,120 @@ struct Finding {
     times: u64,
 }
 
-/// Runs this world's share, prints the report, and fails where something was found.
-pub fn main(world: World, plan: &Plan) -> ExitCode {
-    let entered = match world.enter() {
-        Ok(entered) => entered,
-        Err(reason) => {
-            eprintln!("{reason}");
-            return ExitCode::from(77);
+/// All that came of a share of the cases.
+struct Session {
+    runner: Runner,
+    /// How often each judgement was passed.
+    counts: BTreeMap<String, u64>,
+    findings: BTreeMap<String, Finding>,
+    seed: u64,
+}
+
+impl Session {
+    fn enter(world: World, guard: Guard, seed: u64) -> Result<Session, ExitCode> {
+        match world.enter() {
+            Ok(entered) => {
+                let runner = Runner::new(entered, guard);
+                Ok(Session { runner, counts: BTreeMap::new(), findings: BTreeMap::new(), seed })
+            }
+            Err(reason) => {
+                eprintln!("{reason}");
+                Err(ExitCode::FAILURE)
+            }
         }
-    };
-    let mut runner = Runner::new(entered, Vec::new());
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    let mut findings: BTreeMap<String, Finding> = BTreeMap::new();
-    let share = WORLDS.iter().position(|own| *own == world).unwrap_or(0) as u64;
-    let numbers: Vec<u64> = (share..plan.cases).step_by(WORLDS.len()).collect();
-    for batch in numbers.chunks(BATCH) {
-        let cases: Vec<(Named, Case)> = batch
-            .iter()
-            .map(|number| {
-                let (text, case, _) = accepted(plan.seed, *number);
-                (Named { name: format!("case_{number:06}"), text }, case)
-            })
-            .collect();
-        let named: Vec<Named> = cases.iter().map(|(named, _)| named.clone()).collect();
-        let started = std::time::Instant::now();
-        let came = runner.run(&named);
-        eprintln!("{}: {} cases in {:.1?}", world.name, named.len(), started.elapsed());
-        for ((number, (_, case)), came) in batch.iter().zip(&cases).zip(&came) {
-            let count = match judge(case, came) {
+    }
+
+    /// Runs and judges cases by their numbers.
+    fn run(&mut self, numbers: &[u64]) {
+        let make = |number: &u64| {
+            let (text, case, _) = accepted(self.seed, *number);
+            (Named { name: format!("case_{number:06}"), text }, case)
+        };
+        let (named, cases): (Vec<Named>, Vec<Case>) = numbers.iter().map(make).unzip();
+        let came = self.runner.run(&named);
+        for ((number, case), came) in numbers.iter().zip(cases).zip(&came) {
+            let count = match judge(&case, came) {
                 Verdict::Fine(word) => word,
                 Verdict::Allowed(kind) => format!("allowed: {kind}"),
                 Verdict::Finding { kind, told } => {
-                    let first = || Finding { number: *number, case: case.clone(), told, times: 0 };
-                    findings.entry(kind.clone()).or_insert_with(first).times += 1;
-                    format!("FINDING: {kind}")
+                    let count = format!("FINDING: {kind}");
+                    let first = || Finding { number: *number, case, told, times: 0 };
+                    self.findings.entry(kind).or_insert_with(first).times += 1;
+                    count
                 }
             };
-            *counts.entry(count).or_default() += 1;
+            *self.counts.entry(count).or_default() += 1;
         }
     }
-    println!(
-        "{}: {} cases, {} calls of the command, {} children",
-        world.name,
-        numbers.len(),
-        runner.calls,
-        runner.children
-    );
-    for (kind, count) in &counts {
-        println!("  {count:6} {kind}");
+
+    fn print(&self) {
+        for (kind, count) in &self.counts {
+            println!("  {count:6} {kind}");
+        }
+        let verdicts = self.runner.verdicts.iter().map(|(name, count)| format!("{name} {count}"));
+        println!("  verdicts of the guard: {}", verdicts.collect::<Vec<_>>().join(", "));
     }
-    for (index, (kind, finding)) in findings.iter().enumerate() {
-        report(&mut runner, index, kind, finding, plan.seed);
+}
+
+/// Runs this world's share, prints the report, and fails where something was found.
+pub fn main(world: World, plan: &Plan) -> ExitCode {
+    let mut session = match Session::enter(world, Guard::Counted, plan.seed) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let share = WORLDS.iter().position(|own| *own == world).unwrap_or(0) as u64;
+    let numbers: Vec<u64> = (share..plan.cases).step_by(WORLDS.len()).collect();
+    for batch in numbers.chunks(BATCH) {
+        session.run(batch);
     }
-    let (disk, memory) = (runner.disk >> 20, runner.memory >> 20);
-    let samples = runner.stop();
+    let runner = &session.runner;
+    let (name, calls, children) = (world.name, runner.calls, runner.children);
+    println!("{name}: {} cases, {calls} calls of the command, {children} children", numbers.len());
+    session.print();
+    for (index, (kind, finding)) in session.findings.iter().enumerate() {
+        report(&mut session.runner, index, kind, finding, plan.seed);
+    }
+    let (disk, memory) = (session.runner.disk >> 20, session.runner.memory >> 20);
+    let samples = session.runner.stop();
     println!("  most disk {disk} MiB, most memory {memory} MiB at any time ({samples} samples)\n");
-    match findings.is_empty() {
+    match session.findings.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+/// Runs cases without the guard until every fault that it keeps away was found; fails where that takes more
+/// than a thousand.
+pub fn unguarded(world: World, plan: &Plan) -> ExitCode {
+    let mut session = match Session::enter(world, Guard::Off, plan.seed) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let faults = |kind: &str, place: &str| {
+        kind.starts_with(place)
+            && kind.ends_with("killed the child, and no access of its own raised it")
+    };
+    let found =
+        |session: &Session, place: &str| session.findings.keys().any(|kind| faults(kind, place));
+    let numbers: Vec<u64> = (0..UNGUARDED).collect();
+    let mut run = 0;
+    for batch in numbers.chunks(100) {
+        session.run(batch);
+        run += batch.len();
+        if PLACES.iter().all(|place| found(&session, place)) {
+            break;
+        }
+    }
+    println!("without the guard: {run} cases");
+    session.print();
+    let missing: Vec<_> = PLACES.iter().filter(|place| !found(&session, place)).collect();
+    session.runner.stop();
+    match missing.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => {
+            println!("no fault of the harness was found {missing:?}");
+            ExitCode::FAILURE
+        }
     }
 }
 
