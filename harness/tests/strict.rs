@@ -176,9 +176,11 @@ impl Refusing {
             assert!(told.starts_with(&format!("isolation strict: {}", self.reason)), "{line}");
         }
         // One probe, and the search.
+        let folder = std::env::temp_dir();
+        let explore = format!("explore --count 1 --out {} --isolation strict", folder.display());
         for (words, quiet) in [
             ("show notes/map_of_empty_file --access read --at 0 --isolation strict", false),
-            ("explore --count 1 --isolation strict", true),
+            (&*explore, true),
         ] {
             let (code, stdout, stderr) = faultmap(words);
             assert_eq!(code, Some(4), "{stdout}{stderr}");
