@@ -76,11 +76,13 @@ impl Victim<'_> {
     }
 }
 
-/// Writes the number without formatting machinery, which could panic.
+/// Writes the number without formatting machinery, which could panic: from its last digit to its first.
 fn decimal(number: usize, out: &mut [u8]) {
-    let digits = number.checked_ilog10().unwrap_or(0);
-    for (place, power) in out.iter_mut().zip((0..=digits).rev()) {
-        *place = b'0' + (number / 10usize.pow(power) % 10) as u8;
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut left = number;
+    for place in out.iter_mut().take(digits).rev() {
+        *place = b'0' + (left % 10) as u8;
+        left /= 10;
     }
 }
 
