@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use named_file::NamedFile;
 use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
 
 use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
 use crate::victim::{FileSpec, Fill, Handed};
@@ -26,7 +27,8 @@ pub enum Backing {
 /// A file made for one probe. Nothing of it is left when it is dropped.
 #[derive(Debug)]
 pub struct MadeFile {
-    descriptor: OwnedFd,
+    /// The errno where the kernel refuses such a memfd: that is an answer.
+    descriptor: Result<OwnedFd, i32>,
     name: Option<NamedFile>,
 }
 
@@ -34,29 +36,33 @@ impl MadeFile {
     /// What the victim gets to know of it.
     pub fn handed(&self) -> Handed {
         let name = self.name.as_ref().map(|name| (name.folder.as_raw_fd(), name.bytes));
-        Handed { descriptor: self.descriptor.as_raw_fd(), name }
+        let descriptor = self.descriptor.as_ref().map_or_else(|errno| -errno, AsRawFd::as_raw_fd);
+        Handed { descriptor, name }
     }
 }
 
 impl Backing {
     /// Makes a file, filled.
     pub fn make(&self, spec: &FileSpec, content: &[u8]) -> io::Result<MadeFile> {
-        let (file, name) = match (self, spec.memfd) {
-            (_, Some(flags)) => (memfd(flags)?, None),
-            (Backing::Memfd, None) => (memfd(0)?, None),
-            (Backing::Directory(dir), None) if spec.named => {
+        if let Some(flags) = spec.memfd {
+            let descriptor = match asked_for_memfd(flags, content) {
+                // Those are of the harness: it has opened too much.
+                Err(error @ (Errno::MFILE | Errno::NFILE)) => return Err(error.into()),
+                made => made.map_err(Errno::raw_os_error),
+            };
+            return Ok(MadeFile { descriptor, name: None });
+        }
+        let (file, name) = match self {
+            Backing::Memfd => (File::from(memfd(MemfdFlags::empty())?), None),
+            Backing::Directory(dir) if spec.named => {
                 let (file, name) = named_file::make(dir)?;
                 (file, Some(name))
             }
-            (Backing::Directory(dir), None) => (tempfile::tempfile_in(dir)?, None),
+            Backing::Directory(dir) => (tempfile::tempfile_in(dir)?, None),
         };
-        match spec.memfd {
-            // The size of a hugetlb file is set, never written.
-            Some(flags) if flags & MemfdFlags::HUGETLB.bits() != 0 => file.set_len(spec.size)?,
-            // At an offset: the victim's descriptors begin at 0, as a freshly opened one does.
-            _ => file.write_all_at(content, 0)?,
-        }
-        Ok(MadeFile { descriptor: file.into(), name })
+        // At an offset: the victim's descriptors begin at 0, as a freshly opened one does.
+        file.write_all_at(content, 0)?;
+        Ok(MadeFile { descriptor: Ok(file.into()), name })
     }
 
     /// Makes a small file once, to see that it can be done.
@@ -105,10 +111,25 @@ impl Backing {
     }
 }
 
-fn memfd(flags: u32) -> io::Result<File> {
+/// The memfd that a case asks for, filled. Fails with what the kernel says to its flags or its size.
+fn asked_for_memfd(flags: u32, content: &[u8]) -> Result<OwnedFd, Errno> {
     // A memfd that may be sealed starts unsealed; one that may not, has F_SEAL_SEAL set.
-    let flags = MemfdFlags::from_bits_retain(flags) | MemfdFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::memfd_create(c"faultmap", flags)?))
+    let flags = MemfdFlags::from_bits_retain(flags);
+    let file = memfd(flags)?;
+    if flags.contains(MemfdFlags::HUGETLB) {
+        rustix::fs::ftruncate(&file, content.len() as u64)?;
+        crate::sys::huge_file::fill(&file, content)?;
+        return Ok(file);
+    }
+    let mut at = 0;
+    while at < content.len() {
+        at += rustix::io::pwrite(&file, &content[at..], at as u64)?;
+    }
+    Ok(file)
+}
+
+fn memfd(flags: MemfdFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::memfd_create(c"faultmap", flags | MemfdFlags::CLOEXEC)
 }
 
 /// What the case needs and this machine or backing has not, as a reason; `None` where all is there.

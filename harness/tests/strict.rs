@@ -87,8 +87,8 @@ fn one_probe() {
     let (code, stdout, _) = show(text, &at);
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("SIGSEGV MAPERR"), "{stdout}");
-    // A child that is killed for it, and the line that does the same again.
-    let (code, stdout, _) = show("raise(SIGKILL);", &STRICT);
+    // A child that has no answer, and the line that does the same again.
+    let (code, stdout, _) = show("_exit(7);", &STRICT);
     assert_eq!(code, Some(3), "{stdout}");
     assert!(
         stdout.contains("to repeat it: ") && stdout.contains(" --isolation strict\n"),

@@ -42,6 +42,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_close,
     libc::SYS_close_range,
     libc::SYS_dup,
+    libc::SYS_dup3,
     libc::SYS_fallocate,
     libc::SYS_fcntl,
     libc::SYS_flock,

@@ -117,7 +117,7 @@ pub fn step_results(
                 StepResult::Fault(fault(&slot, *at, (signal, code, address)))
             }
             (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
-                if by_the_kernel(program, op, signal, evidence) =>
+                if by_its_own_step(program, index, signal, evidence) =>
             {
                 match op {
                     Op::Touch { .. } => StepResult::Fault(Fault {
@@ -277,14 +277,21 @@ fn is_fault(signal: i32) -> bool {
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP].contains(&signal)
 }
 
-/// Whether a signal without siginfo is the kernel's answer to this step: a fault that the case has
-/// blocked or ignored, or a limit that a system call ran into. SIGSYS never is: no system call raises it, a
-/// seccomp filter does.
-fn by_the_kernel(program: &Program, op: &Op, signal: i32, evidence: &Evidence) -> bool {
-    match op {
-        Op::Touch { .. } => program.alters(signal) && is_fault(signal) && evidence.sent.is_none(),
-        Op::Raise { .. } => false,
-        _ => signal == libc::SIGXFSZ,
+/// Whether a signal without siginfo is what this step has brought about: a fault that the case has blocked or
+/// ignored, a limit that a system call ran into, or a signal that the case sends itself.
+fn by_its_own_step(program: &Program, index: usize, signal: i32, evidence: &Evidence) -> bool {
+    match program.ops.get(index) {
+        Some(Op::Touch { .. }) => {
+            program.alters(signal) && is_fault(signal) && evidence.sent.is_none()
+        }
+        Some(Op::Raise { signal: own }) => *own == signal,
+        // One that was raised while it was blocked, and is no longer.
+        Some(Op::Sigprocmask { .. }) => {
+            let before = program.ops.iter().take(index);
+            before.into_iter().any(|op| matches!(op, Op::Raise { signal: own } if *own == signal))
+        }
+        Some(_) => signal == libc::SIGXFSZ,
+        None => false,
     }
 }
 

@@ -13,6 +13,7 @@ mod apart;
 mod arena;
 mod child;
 mod fault_handler;
+pub mod huge_file;
 mod inheritance;
 mod inherited;
 mod limits;
@@ -39,7 +40,7 @@ pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use namespace::own_ipc_namespace;
 pub use nest::{FORK_FLAGS, Nest, NoVictim};
-pub use own_descriptors::{DESCRIPTORS, keep_from_victims, keep_only};
+pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
 pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,

@@ -19,6 +19,10 @@ pub const DESCRIPTORS: u64 = 64;
 const FIRST: libc::c_int = 56;
 const LAST: libc::c_int = DESCRIPTORS as libc::c_int - 1;
 
+/// Where a victim keeps two descriptors of its own: it has closed what was there, and no step of a case is
+/// given such a number.
+pub const AHEAD: [usize; 2] = [FIRST as usize, FIRST as usize + 1];
+
 /// Moves a descriptor out of the reach of victims. Fails as fcntl(2) does, F_DUPFD_CLOEXEC; with EMFILE
 /// where there are too many such.
 pub fn keep_from_victims(descriptor: OwnedFd) -> Result<OwnedFd, rustix::io::Errno> {

@@ -65,7 +65,7 @@ pub struct Question {
 #[repr(C)]
 #[derive(Debug)]
 pub struct QuestionFile {
-    /// The harness's own descriptor.
+    /// The harness's own descriptor; -errno where the kernel refused to make the file.
     pub descriptor: AtomicI32,
     /// The folder in which it has a name; -1 where it has none.
     pub folder: AtomicI32,

@@ -128,6 +128,7 @@ fn of_access(access: Access) -> Vec<Allowed> {
         Access::Read | Access::Write => Vec::new(),
         Access::CopyFromUser | Access::CopyToUser => vec![
             call(libc::SYS_pipe2, &[(1, 0)]),
+            call(libc::SYS_dup3, &[(2, 0)]),
             call(libc::SYS_read, &[]),
             call(libc::SYS_write, &[]),
         ],
@@ -135,6 +136,8 @@ fn of_access(access: Access) -> Vec<Allowed> {
         Access::Exec => vec![
             call(libc::SYS_prctl, &[(0, libc::PR_SET_DUMPABLE as u32)]),
             open(libc::O_RDONLY),
+            call(libc::SYS_dup3, &[(2, 0)]),
+            call(libc::SYS_mmap, &[(2, libc::PROT_EXEC as u32), (4, u32::MAX)]),
             call(libc::SYS_read, &[]),
             call(libc::SYS_pread64, &[]),
         ],

@@ -8,21 +8,36 @@
 
 use nix::libc;
 
+use super::ahead::{Memory, open_late};
 use crate::sys::{Child, instruction_bytes, returns_at, scratch, show_own_memory};
 
 /// Bytes read from /proc at once.
 const CHUNK: usize = 8 * 1024;
 
 /// Whether to jump to `address`; `past_eof` says whether its page lies wholly past the end of a file.
-/// Fails where /proc does not tell.
+/// `ahead` are the files to look into, where they are open. Fails where /proc does not tell.
 #[inline(always)]
-pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool, i32> {
-    let (fetch, load) = allowed(child, address)?;
+pub(super) fn runs(
+    child: &Child,
+    ahead: Option<Memory>,
+    address: usize,
+    past_eof: bool,
+) -> Result<bool, i32> {
+    let maps = match ahead {
+        Some(ahead) => ahead.maps,
+        None => open_late(child, c"/proc/self/maps")?,
+    };
+    let (fetch, load) = allowed(child, maps, address)?;
     if !fetch {
         return Ok(true); // the fetch faults
     }
-    show_own_memory(child); // else that file is root's alone
-    let memory = open(child, c"/proc/self/mem")?;
+    let memory = match ahead {
+        Some(ahead) => ahead.content,
+        None => {
+            show_own_memory(child); // else that file is root's alone
+            open_late(child, c"/proc/self/mem")?
+        }
+    };
     let mut returns = true;
     for index in 0..instruction_bytes() {
         let expected = returns_at(index as u64);
@@ -32,6 +47,8 @@ pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool
             Ok(1) => returns &= scratch(0) == expected,
             // A page that may be loaded and cannot be, or that no file has: the fetch faults too.
             _ if load || past_eof => return Ok(true),
+            // There is nothing to load and nothing to fetch: a guard page (MADV_GUARD_INSTALL).
+            _ if shows_what_cannot_be_loaded(child, memory) => return Ok(true),
             // A kernel that looks at the protection here as well (proc_mem.force_override, Linux 6.12)
             // cannot say what lies in a page of PROT_EXEC alone: nothing is run blindly.
             _ => return Err(libc::EACCES),
@@ -41,10 +58,20 @@ pub(super) fn runs(child: &Child, address: usize, past_eof: bool) -> Result<bool
     Ok(returns)
 }
 
+/// Whether this file shows a page of PROT_EXEC alone: tried with a new one.
+#[inline(always)]
+fn shows_what_cannot_be_loaded(child: &Child, memory: usize) -> bool {
+    let (protection, flags) = (libc::PROT_EXEC, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    let args = [0, 1, protection as usize, flags as usize, usize::MAX, 0];
+    child.call(libc::SYS_mmap, args).is_ok_and(|page| {
+        let args = [memory, child.scratch_address(), 1, page, 0, 0];
+        child.call(libc::SYS_pread64, args) == Ok(1)
+    })
+}
+
 /// Whether the map at `address` has `x`, and whether it has `r`, in /proc/self/maps (proc(5)).
 #[inline(always)]
-fn allowed(child: &Child, address: usize) -> Result<(bool, bool), i32> {
-    let maps = open(child, c"/proc/self/maps")?;
+fn allowed(child: &Child, maps: usize, address: usize) -> Result<(bool, bool), i32> {
     let mut line = Line::default();
     let mut answer = (false, false);
     'file: loop {
@@ -63,11 +90,6 @@ fn allowed(child: &Child, address: usize) -> Result<(bool, bool), i32> {
     }
     child.call(libc::SYS_close, [maps, 0, 0, 0, 0, 0])?;
     Ok(answer)
-}
-
-fn open(child: &Child, path: &std::ffi::CStr) -> Result<usize, i32> {
-    let at = libc::AT_FDCWD as usize;
-    child.call(libc::SYS_openat, [at, path.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0])
 }
 
 /// A line of /proc/self/maps, byte by byte: `start-end perms ...`.

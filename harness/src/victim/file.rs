@@ -32,10 +32,13 @@ impl Victim<'_> {
         let Some(descriptor) = question::descriptor(self.record, file) else {
             self.give_up(SetupFailure::File, libc::EBADF);
         };
+        // The kernel has refused to make it: the variable is -1, and what is opened by it is not there.
+        if descriptor < 0 {
+            return Err(if reopen.is_some() { libc::ENOENT } else { -descriptor });
+        }
         let descriptor = descriptor as usize;
         let Some(flags) = reopen else {
-            let dup = self.child.call(libc::SYS_dup, [descriptor, 0, 0, 0, 0, 0]);
-            return dup.or_else(|errno| self.give_up(SetupFailure::File, errno));
+            return self.child.call(libc::SYS_dup, [descriptor, 0, 0, 0, 0, 0]);
         };
         let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
         decimal(descriptor, &mut path[14..]);

@@ -5,6 +5,7 @@
 //! needs was laid out before the fork in a [`Program`], and everything it has to say goes into the
 //! record. It reads its own copy of the harness's memory and writes only to its own.
 
+mod ahead;
 mod calls;
 mod compile;
 mod exec;

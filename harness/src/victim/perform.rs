@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::libc;
 
+use super::ahead::{MEMORY, prepare};
 use super::failure::SetupFailure;
 use super::fill::Fill;
 use super::guard::{Guard, Reach, Verdict};
@@ -71,6 +72,10 @@ pub fn run(
         victim.give_up(SetupFailure::Sandbox, errno);
     }
     victim.die_with(supervisor);
+    let prepared = victim.probe.map_or(Ok(()), |probe| prepare(&child, probe.access));
+    if let Err(errno) = prepared {
+        victim.give_up(SetupFailure::Access, errno);
+    }
     let mut index = 0;
     for process in 0..program.processes.len().min(BLOCKS) {
         if let Some(first) = victim.start_stranger(process) {
@@ -297,6 +302,7 @@ impl Victim<'_> {
             fill: self.fill,
             page: self.program.page as usize,
             record: self.record,
+            memory: (!self.in_block).then_some(MEMORY),
         };
         if let Err(errno) = probe::make(&around, probe.access, address, slot) {
             self.give_up(SetupFailure::Access, errno);

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::libc;
 
+use super::ahead::{Memory, PIPE};
 use super::exec;
 use super::fill::Fill;
 use super::maps::Maps;
@@ -36,6 +37,8 @@ pub(super) struct Surroundings<'a> {
     pub page: usize,
     /// Tells the harness's descriptors of the files.
     pub record: &'a Record,
+    /// Files of /proc that show the memory of this process, where they were opened ahead.
+    pub memory: Option<Memory>,
 }
 
 /// Makes the access at `address` and notes what was seen. Fails with what could not be prepared.
@@ -48,31 +51,27 @@ pub(super) fn make(
 ) -> Result<(), i32> {
     let child = around.child;
     let shows = around.maps.file_at(address);
-    let pipe = match access {
-        Access::CopyFromUser | Access::CopyToUser => Some(Pipe::new(child)?),
-        _ => None,
-    };
-    if let (Access::CopyToUser, Some(pipe)) = (access, &pipe) {
+    if access == Access::CopyToUser {
         let mark = std::hint::black_box(MARK); // on the stack: constants lie on a page of their own
-        child.call(libc::SYS_write, [pipe.write, child.address_of(&mark), 1, 0, 0, 0])?;
+        child.call(libc::SYS_write, [PIPE.write, child.address_of(&mark), 1, 0, 0, 0])?;
     }
     let runs = match access {
-        Access::Exec => exec::runs(child, address, past_eof(around, address)?)?,
+        Access::Exec => exec::runs(child, around.memory, address, past_eof(around, address)?)?,
         _ => true,
     };
 
     slot.state.store(SlotState::Begun as u32, Relaxed); // ARMED: nothing but the access from here
-    let result = match (access, &pipe) {
-        (Access::Read, _) => {
+    let result = match access {
+        Access::Read => {
             let byte = child.load(address, 1)[0];
             see::note(slot, see::judge(byte, shows, around.fill));
             Ok(0)
         }
-        (Access::Write, _) => {
+        Access::Write => {
             child.store(address, 1, MARK);
             Ok(0)
         }
-        (Access::Exec, _) => {
+        Access::Exec => {
             if runs {
                 child.execute(address);
             } else {
@@ -80,20 +79,15 @@ pub(super) fn make(
             }
             Ok(0)
         }
-        (Access::CopyFromUser, Some(pipe)) => {
-            child.call(libc::SYS_write, [pipe.write, address, 1, 0, 0, 0])
-        }
-        (Access::CopyToUser, Some(pipe)) => {
-            child.call(libc::SYS_read, [pipe.read, address, 1, 0, 0, 0])
-        }
-        (_, None) => Err(libc::EBADF),
+        Access::CopyFromUser => child.call(libc::SYS_write, [PIPE.write, address, 1, 0, 0, 0]),
+        Access::CopyToUser => child.call(libc::SYS_read, [PIPE.read, address, 1, 0, 0, 0]),
     };
     slot.state.store(SlotState::Done as u32, Relaxed); // DONE
 
-    match (result, access, &pipe) {
-        (Err(errno), ..) => slot.value.store(-i64::from(errno) as u64, Relaxed),
-        (Ok(_), Access::CopyFromUser, Some(pipe)) => {
-            child.call(libc::SYS_read, [pipe.read, child.scratch_address(), 1, 0, 0, 0])?;
+    match (result, access) {
+        (Err(errno), _) => slot.value.store(-i64::from(errno) as u64, Relaxed),
+        (Ok(_), Access::CopyFromUser) => {
+            child.call(libc::SYS_read, [PIPE.read, child.scratch_address(), 1, 0, 0, 0])?;
             see::note(slot, see::judge(crate::sys::scratch(0), shows, around.fill));
         }
         _ => {}
@@ -126,18 +120,4 @@ fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
     let scratch = around.child.scratch_address();
     let args = [descriptor, scratch, 1, offset as usize, 0, 0];
     Ok(around.child.call(libc::SYS_pread64, args)? == 0)
-}
-
-struct Pipe {
-    read: usize,
-    write: usize,
-}
-
-impl Pipe {
-    fn new(child: &Child) -> Result<Pipe, i32> {
-        let ends = std::cell::UnsafeCell::new([0i32; 2]);
-        child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
-        let [read, write] = ends.into_inner();
-        Ok(Pipe { read: read as usize, write: write as usize })
-    }
 }

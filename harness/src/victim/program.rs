@@ -52,7 +52,7 @@ pub struct FileSpec {
 /// A file as it was made for one probe.
 #[derive(Debug, Clone, Copy)]
 pub struct Handed {
-    /// The harness's own descriptor, open for reading and writing.
+    /// The harness's own descriptor, open for reading and writing; -errno where the kernel refused the memfd.
     pub descriptor: i32,
     /// The folder and its name there, where it has one.
     pub name: Option<(i32, [u8; NAME_BYTES])>,

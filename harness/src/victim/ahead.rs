@@ -1,0 +1,71 @@
+//! Descriptors that the access needs, made before the first step: a step may leave no room for them
+//! (RLIMIT_NOFILE). They lie at numbers that no step is given, so that the case counts as it would without.
+//!
+//! The files of /proc show the memory of the process that has opened them. So one that is forked later opens
+//! its own, when they are needed: its steps are over then, and there is room in place of descriptor 0, unless
+//! no descriptor is allowed at all.
+
+use nix::libc;
+
+use crate::case::Access;
+use crate::sys::{AHEAD, Child, show_own_memory};
+
+/// The ends of the pipe through which a byte is copied: its numbers.
+pub(super) const PIPE: Pipe = Pipe { read: AHEAD[0], write: AHEAD[1] };
+/// The files of /proc that tell where instructions may be fetched, and what lies there.
+pub(super) const MEMORY: Memory = Memory { maps: AHEAD[0], content: AHEAD[1] };
+
+pub(super) struct Pipe {
+    pub read: usize,
+    pub write: usize,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Memory {
+    pub maps: usize,
+    pub content: usize,
+}
+
+/// Makes what this access needs. Fails with what the kernel says.
+#[inline(always)]
+pub(super) fn prepare(child: &Child, access: Access) -> Result<(), i32> {
+    match access {
+        Access::CopyFromUser | Access::CopyToUser => {
+            let ends = std::cell::UnsafeCell::new([0i32; 2]);
+            child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
+            let [read, write] = ends.into_inner();
+            put_aside(child, read as usize, PIPE.read)?;
+            put_aside(child, write as usize, PIPE.write)
+        }
+        Access::Exec => {
+            put_aside(child, open(child, c"/proc/self/maps")?, MEMORY.maps)?;
+            show_own_memory(child); // else that file is root's alone
+            put_aside(child, open(child, c"/proc/self/mem")?, MEMORY.content)
+        }
+        Access::Read | Access::Write => Ok(()),
+    }
+}
+
+#[inline(always)]
+fn put_aside(child: &Child, descriptor: usize, at: usize) -> Result<(), i32> {
+    child.call(libc::SYS_dup3, [descriptor, at, 0, 0, 0, 0])?;
+    child.call(libc::SYS_close, [descriptor, 0, 0, 0, 0, 0]).map(drop)
+}
+
+/// Opens a file for reading, where the steps are over.
+#[inline(always)]
+pub(super) fn open_late(child: &Child, path: &std::ffi::CStr) -> Result<usize, i32> {
+    match open(child, path) {
+        Err(libc::EMFILE) => {
+            child.call(libc::SYS_close, [0; 6])?;
+            open(child, path)
+        }
+        opened => opened,
+    }
+}
+
+#[inline(always)]
+fn open(child: &Child, path: &std::ffi::CStr) -> Result<usize, i32> {
+    let at = libc::AT_FDCWD as usize;
+    child.call(libc::SYS_openat, [at, path.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0])
+}

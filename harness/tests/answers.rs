@@ -1,0 +1,87 @@
+//! What a case brings upon itself is an answer, not a failure of the harness: a file that the kernel does not
+//! make, a limit that leaves no room for more descriptors, a signal that the case sends itself.
+
+mod command;
+
+use command::show;
+use rstest::rstest;
+
+#[rstest]
+#[case("m = memfd(0, MFD_EXEC | MFD_NOEXEC_SEAL);", "EINVAL")]
+#[case("m = memfd(100, MFD_HUGETLB);", "EINVAL")]
+#[case("m = memfd(1, MFD_HUGETLB | MFD_ALLOW_SEALING);", "EINVAL")]
+#[case("a = file(1); setrlimit(RLIMIT_NOFILE, 1); b = file(2);", "EMFILE")]
+fn a_file_that_cannot_be_made_is_an_errno_of_its_step(#[case] text: &str, #[case] errno: &str) {
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains(&format!(");  // = -1 {errno}")), "{out}");
+}
+
+#[test]
+fn a_memfd_of_huge_pages_is_filled_or_refused() {
+    let text = "m = memfd(2097152, MFD_HUGETLB); pread(m, 2097150, 2);";
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("2 data") || out.contains("= -1 E"), "unfilled: {out}");
+}
+
+#[rstest]
+#[case::one("setrlimit(RLIMIT_NOFILE, 1);", "")]
+#[case::none("setrlimit(RLIMIT_NOFILE, 0);", "")]
+#[case::in_a_fork("setrlimit(RLIMIT_NOFILE, 1); fork {", "}")]
+fn a_limit_of_descriptors_loses_no_row(#[case] before: &str, #[case] after: &str) {
+    let text = format!(
+        "fd = file(PAGE);
+         map = mmap(0, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd, 0);
+         {before} sweep(map, read, write, copy_from_user, copy_to_user, exec); {after}"
+    );
+    let (code, out, err) = show(&text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    for row in [
+        "read | data | SIGSEGV MAPERR",
+        "write | to file | SIGSEGV MAPERR",
+        "copy_from_user | data | EFAULT",
+        "copy_to_user | to file | EFAULT",
+        "exec | ok | SIGSEGV MAPERR",
+    ] {
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        assert!(words(&out).contains(&words(row)), "{row} is not in {out}");
+    }
+}
+
+#[rstest]
+#[case("PROT_EXEC")]
+#[case("PROT_READ | PROT_EXEC")]
+#[case("PROT_READ | PROT_WRITE | PROT_EXEC")]
+fn a_guard_page_is_not_executed(#[case] protection: &str) {
+    let text = format!(
+        "map = mmap(0, PAGE, {protection}, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         madvise(map, PAGE, MADV_GUARD_INSTALL);
+         sweep(map, exec);"
+    );
+    let (code, out, err) = show(&text, &[]);
+    if out.contains("= -1 EINVAL") {
+        eprintln!("skipped: no guard pages before Linux 6.13");
+        return;
+    }
+    // A kernel that does not show what cannot be loaded has no answer, and says so.
+    let hidden = out.contains("preparing the access: EACCES") && protection == "PROT_EXEC";
+    assert!(code == Some(0) || hidden, "{out}{err}");
+    assert!(out.contains("exec       | SIGSEGV MAPERR\n") || hidden, "{out}");
+}
+
+#[rstest]
+#[case("raise(SIGTERM);", "raise(SIGTERM);  // killed by SIGTERM")]
+#[case("raise(SIGKILL);", "raise(SIGKILL);  // killed by SIGKILL")]
+#[case("raise(SIGSEGV);", "raise(SIGSEGV);  // killed by SIGSEGV")]
+#[case("raise(SIGUSR1);", "raise(SIGUSR1);  // killed by SIGUSR1")]
+#[case("fork { raise(SIGBUS); }", "raise(SIGBUS);  // killed by SIGBUS")]
+#[case(
+    "sigprocmask(SIG_BLOCK, SIGHUP); raise(SIGHUP); sigprocmask(SIG_UNBLOCK, SIGHUP);",
+    "sigprocmask(SIG_UNBLOCK, SIGHUP);  // killed by SIGHUP"
+)]
+fn a_signal_that_a_step_sends_is_its_answer(#[case] text: &str, #[case] line: &str) {
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains(line), "{out}");
+}
