@@ -47,8 +47,9 @@ fn bisection_finds_what_every_byte_shows_in_random_programs() {
     }
     let bisected = measured(&all, &[]);
     assert_eq!(bisected.len() as u64, programs());
-    let is_odd = |line: &&Value| line["verdict"] == "split" && line["rows"][0].is_object();
-    let swept = bisected.values().filter(|line| line["rows"][0].is_object()).count();
+    let has_picture = |line: &&Value| line["sweeps"][0]["rows"][0].is_object();
+    let is_odd = |line: &&Value| line["verdict"] == "split" && has_picture(line);
+    let swept = bisected.values().filter(has_picture).count();
     assert!(swept as u64 * 3 > programs(), "only {swept} have a picture");
     for line in bisected.values().filter(is_odd) {
         let name = format!("{}.case", line["case"].as_str().expect("a name"));
@@ -61,11 +62,11 @@ fn bisection_finds_what_every_byte_shows_in_random_programs() {
     println!("{swept} pictures, {} of them not as predicted", exhaustive.len());
     let wrong: Vec<String> = exhaustive
         .iter()
-        .filter(|(name, line)| line["rows"] != bisected[*name]["rows"])
+        .filter(|(name, line)| line["sweeps"] != bisected[*name]["sweeps"])
         .map(|(name, line)| {
             let text = std::fs::read_to_string(all.join(format!("{name}.case")));
             let text = text.expect("a case file");
-            format!("{name}\n{text}drawn {}\ntrue  {}\n", bisected[name]["rows"], line["rows"])
+            format!("{name}\n{text}drawn {}\ntrue  {}\n", bisected[name]["sweeps"], line["sweeps"])
         })
         .collect();
     assert!(wrong.is_empty(), "{} wrong pictures\n{}", wrong.len(), wrong.join("\n"));

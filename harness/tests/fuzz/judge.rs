@@ -99,16 +99,18 @@ fn split_kind(line: &Value) -> String {
     let notes = notes(line);
     let first = notes.lines().find_map(|note| note.strip_prefix("model: "));
     let place = match first.map(str::trim_start) {
-        Some(step) if step.contains(';') => step_name(step).to_owned(),
+        Some(step) if step.contains(';') && !step.starts_with("sweep(") => {
+            step_name(step).to_owned()
+        }
         _ => "a sweep".to_owned(),
     };
-    let rule = notes.lines().find_map(|note| note.strip_prefix("rule: ")).unwrap_or("none");
+    let rule = line["model"]["rule"].as_str().unwrap_or("none");
     format!("split in {place}, rule {rule}")
 }
 
 fn notes(line: &Value) -> String {
     let notes = line["notes"].as_array().into_iter().flatten();
-    notes.filter_map(Value::as_str).collect::<Vec<_>>().join("\n")
+    notes.filter_map(|note| note["text"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// `N` for every number.

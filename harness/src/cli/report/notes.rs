@@ -3,30 +3,49 @@
 //! Each word of the model's (split, open, not modelled, known, `rule: none`) is explained in the line
 //! in which it appears.
 
-use crate::case::{Arg, Call, Case, Gives, Measurement, Step, StepResult};
+use crate::case::{Arg, Call, Case, Gives, Measurement, Note, Step, StepResult};
 use crate::cli::program;
 use crate::model::{Judgement, OpenRule, Split, known};
 use crate::picture;
 
-/// The notes on a case, a line or more each.
-pub fn of(
+/// One note.
+#[derive(Debug)]
+pub struct Remark<'a> {
+    /// Whose it is: a word of the model's, or that nothing is accessed; none for what the harness measured.
+    pub kind: Option<&'static str>,
+    /// A line or more, as it is printed.
+    pub text: String,
+    /// The facts of one that the harness measured.
+    pub measured: Option<&'a Note>,
+}
+
+/// The notes on a case.
+pub fn of<'a>(
     case: &Case,
-    measured: Option<&Measurement>,
+    measured: Option<&'a Measurement>,
     judged: Option<&Judgement>,
     page: u64,
-) -> Vec<String> {
+) -> Vec<Remark<'a>> {
     let Some(measured) = measured else { return Vec::new() };
+    let remark = |kind, text| Remark { kind: Some(kind), text, measured: None };
     let mut notes = Vec::new();
     if let Some(judged) = judged {
-        notes.extend(judged.split.as_ref().map(|split| part(case, measured, split, page)));
-        notes.extend(judged.open.iter().map(|open| decided(case, open)));
+        let split = judged.split.as_ref();
+        notes.extend(split.map(|split| remark("split", part(case, measured, split, page))));
+        notes.extend(judged.open.iter().map(|open| remark("open", decided(case, open))));
         notes.extend(judged.unmodelled.as_ref().map(|unmodelled| {
             let (step, what) = (at(case, unmodelled.step), &unmodelled.what);
-            format!("not modelled: {what}; from {step}, on the model predicts nothing")
+            let text = format!("not modelled: {what}; from {step}, on the model predicts nothing");
+            remark("not_modelled", text)
         }));
     }
-    notes.extend(measured.notes.iter().map(ToString::to_string));
-    notes.extend(nothing_accessed(case, measured));
+    notes.extend(measured.notes.iter().map(|note| Remark {
+        kind: None,
+        text: note.to_string(),
+        measured: Some(note),
+    }));
+    let unswept = nothing_accessed(case, measured);
+    notes.extend(unswept.map(|text| remark("nothing_accessed", text)));
     notes
 }
 
@@ -70,8 +89,8 @@ fn decided(case: &Case, open: &OpenRule) -> String {
     )
 }
 
-/// A map that was made and that nothing looks at: the advice to sweep it.
-pub fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
+/// The advice to sweep a map that was made and that nothing accesses.
+fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
     let accesses = |step: &Step| match step {
         Step::Sweep { .. } | Step::Touch { .. } => true,
         // The kernel accesses the memory that these are given.

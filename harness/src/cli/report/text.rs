@@ -72,7 +72,7 @@ pub fn case(
         text.gap();
     }
     for note in notes {
-        note.lines().for_each(|line| text.line(PLAIN, line));
+        note.text.lines().for_each(|line| text.line(PLAIN, line));
     }
     let style = if found.compared == Verdict::Skipped { PLAIN } else { BAD };
     for line in found.reason.iter().flat_map(|reason| reason.lines()) {

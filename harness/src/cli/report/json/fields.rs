@@ -143,7 +143,12 @@ fn lines() -> Vec<Value> {
             judged.unmodelled = Some(Unmodelled { step: 3, what: "memory".to_owned() });
         },
     );
-    assert_eq!(noted["notes"][0]["sweep"], 1);
+    let kinds = noted["notes"].as_array().expect("a list").iter().map(|note| note["kind"].as_str());
+    let kinds: Vec<&str> = kinds.flatten().collect();
+    let all = ["open", "not_modelled", "bisected_further", "capped", "measured_alone"];
+    assert_eq!(kinds, all);
+    assert_eq!(noted["notes"][2]["sweep"], 1);
+    assert_eq!(split["notes"][0]["kind"], "split");
     assert_eq!(noted["model"]["open"][0]["step"], 3);
     assert_eq!(noted["model"]["not_modelled"]["step"], 4);
     vec![split, noted]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::machine::Machine;
-use super::notes;
+use super::notes::{self, Remark};
 use super::verdict::Findings;
 use crate::case::{
     Access, Case, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
@@ -116,6 +116,8 @@ pub fn case(
 ) -> String {
     let steps =
         measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
+    let judged = found.judgement.as_ref();
+    let notes = notes::of(&loaded.case, measured, judged, machine.page_size);
     let snapshot = found
         .snapshot
         .as_ref()
@@ -131,8 +133,8 @@ pub fn case(
         probe: None,
         picture: found.picture.as_deref(),
         snapshot,
-        model: found.judgement.as_ref().map(|judged| model(&loaded.case, judged, machine)),
-        notes: measured.map_or(Vec::new(), |measured| notes(&loaded.case, measured)),
+        model: judged.map(|judged| model(&loaded.case, judged, machine)),
+        notes: notes.iter().map(note).collect(),
         machine,
         probes: report.probes,
         elapsed_us: report.elapsed_us,
@@ -302,26 +304,21 @@ fn model<'a>(case: &'a Case, judged: &Judgement, machine: &Machine) -> ModelLine
     }
 }
 
-/// The notes of the harness, each with its kind and its facts; sweeps are counted from 1.
-fn notes(case: &Case, measured: &Measurement) -> Vec<Value> {
-    let facts = |note: &crate::case::Note| {
-        let mut facts = serde_json::Map::new();
-        if let Ok(Value::Object(tagged)) = serde_json::to_value(note) {
-            for (kind, own) in tagged {
-                facts.insert("kind".to_owned(), Value::String(kind));
-                facts.extend(own.as_object().cloned().unwrap_or_default());
-            }
+/// A note with its kind and its facts; sweeps are counted from 1.
+fn note(remark: &Remark<'_>) -> Value {
+    let mut facts = serde_json::Map::new();
+    facts.extend(remark.kind.map(|kind| ("kind".to_owned(), json!(kind))));
+    if let Some(Ok(Value::Object(tagged))) = remark.measured.map(serde_json::to_value) {
+        for (kind, own) in tagged {
+            facts.insert("kind".to_owned(), Value::String(kind));
+            facts.extend(own.as_object().cloned().unwrap_or_default());
         }
-        if let Some(sweep) = facts.get_mut("sweep") {
-            *sweep = json!(sweep.as_u64().unwrap_or(0) + 1);
-        }
-        facts.insert("text".to_owned(), Value::String(note.to_string()));
-        Value::Object(facts)
-    };
-    let mut all: Vec<Value> = measured.notes.iter().map(facts).collect();
-    let unswept = notes::nothing_accessed(case, measured);
-    all.extend(unswept.map(|text| json!({ "kind": "nothing_accessed", "text": text })));
-    all
+    }
+    if let Some(sweep) = facts.get_mut("sweep") {
+        *sweep = json!(sweep.as_u64().unwrap_or(0) + 1);
+    }
+    facts.insert("text".to_owned(), json!(remark.text));
+    Value::Object(facts)
 }
 
 fn ended(ending: Ending) -> Value {
