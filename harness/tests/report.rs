@@ -141,6 +141,9 @@ fn the_other_side_of_a_split_is_drawn_by_grids() {
          0              100            PAGE             2*PAGE\n\
          write      | to file      | memory only  | SIGBUS ADRERR  | SIGSEGV MAPERR\n"
     );
+    // A row that is as another row of the measured grid.
+    let drawn = draw_other(&case, &model, &kernel, PAGE);
+    assert!(drawn.contains("write      | data         | zero "), "{drawn}");
     assert_eq!(draw_other(&case, &model, &model, PAGE), "");
     // A grid on the one side alone.
     kernel.sweeps[1] = SweepResult::NoMap;
@@ -189,24 +192,26 @@ fn text_of_others_is_escaped() {
     // A comment keeps what the parser lets pass.
     let case = format!("// {evil} known words.\n// known: {evil} why\n{CASE}");
     let dir = project(&case, Some(&format!("{}\x1b]0;title\x07{evil}\n", picture(CASE))));
-    let path = dir.path().join("cases");
-    std::fs::rename(path.join("it.case"), path.join(format!("it {evil}.case"))).expect("renamed");
-    let kept = dir.path().join("snapshots");
-    let name = format!("it {evil}.snap");
-    std::fs::rename(kept.join("it.snap"), kept.join(name)).expect("renamed");
-    for arguments in [
-        &["list"][..],
-        &["run"],
-        &["run", "--json"],
-        &["run", "--access", "read", "--at", "0"],
-        &["run", "--access", "read", "--at", "0", "--json"],
-        &["explain", "PastEofIsSigbus"],
-        &["predict", &format!("it {evil}")],
-        &["show", "no\u{202e}case"],
-        &["show", "no\u{202e}case.case"],
-        &["show", "cases", "--dir", "/no\u{202e}folder\x1b[31m"],
+    let id = "it \u{202e}evil\u{2066}";
+    for (folder, ending) in [("cases", "case"), ("snapshots", "snap")] {
+        let path = dir.path().join(folder);
+        let names = (path.join("it").with_extension(ending), path.join(format!("{id}.{ending}")));
+        std::fs::rename(names.0, names.1).expect("renamed");
+    }
+    for (arguments, code) in [
+        (&["list"][..], 0),
+        (&["run"], 1),
+        (&["run", "--json"], 1),
+        (&["run", "--access", "read", "--at", "0"], 0),
+        (&["run", "--access", "read", "--at", "0", "--json"], 0),
+        (&["explain", "PastEofIsSigbus"], 0),
+        (&["predict", id], 0),
+        (&["show", "no\u{202e}case"], 2),
+        (&["show", "no\u{202e}case.case"], 2),
+        (&["show", "cases", "--dir", "/no\u{202e}folder\x1b[31m"], 2),
     ] {
         let output = faultmap(arguments).current_dir(dir.path()).output().expect("started");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(text).expect("text");
         assert!(!text.is_empty(), "{arguments:?}");
