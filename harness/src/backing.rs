@@ -82,7 +82,7 @@ impl Backing {
     }
 
     /// Whether the files cannot be mapped PROT_EXEC (mount(8), `noexec`).
-    fn no_exec(&self) -> bool {
+    pub fn no_exec(&self) -> bool {
         let Backing::Directory(dir) = self else { return false };
         let flags = rustix::fs::statvfs(dir).map(|stat| stat.f_flag);
         flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))

@@ -1,7 +1,11 @@
 //! The model's judgement of measurements made by hand: nothing is measured here.
 
-use faultmap::case::{Case, Clean, Errno, Measurement, Outcome, StepResult, SweepResult};
+use faultmap::case::{
+    Case, Clean, Errno, Fault, FaultAddress, Measurement, Outcome, Signal, StepResult, SweepResult,
+};
 use faultmap::model::{Environment, Judgement, Place, Rule, judge, predict};
+use nix::libc::{EAGAIN, EDQUOT, EIO, ENOMEM, ENOSPC, EPERM, SIGBUS};
+use rstest::rstest;
 
 fn environment() -> Environment {
     Environment::with_pages_of(4096)
@@ -67,7 +71,7 @@ fn an_open_rule_that_nothing_tells_is_not_told() {
 fn what_must_not_be_is_a_split_at_its_first_place() {
     let case = case(TWICE);
     let mut measured = measured(&case, &[true]);
-    measured.steps[5] = StepResult::Errno(Errno(nix::libc::EPERM));
+    measured.steps[5] = StepResult::Errno(Errno(EPERM));
     let judgement = judged(&case, &measured);
     let split = judgement.split.as_ref().expect("a split");
     assert_eq!((split.place, split.rule), (Place::Step(5), None));
@@ -81,7 +85,7 @@ fn a_split_stays_one_where_the_model_says_nothing_of_what_follows() {
     let unmodelled = right.unmodelled.clone().expect("a step that is not modelled");
     assert_eq!((unmodelled.step, right.measurement.steps.len()), (3, 3));
     let mut measured = right.measurement;
-    measured.steps.extend([StepResult::Errno(Errno(nix::libc::EAGAIN)), StepResult::NotReached]);
+    measured.steps.extend([StepResult::Errno(Errno(EAGAIN)), StepResult::NotReached]);
     let judgement = judged(&case, &measured);
     assert_eq!(judgement.split, None);
     assert_eq!(judgement.unmodelled, Some(unmodelled.clone()));
@@ -159,4 +163,79 @@ fn no_rule_is_named_where_two_would_each_explain_it() {
         assert_eq!(named, (same == 1).then_some(*rule));
     }
     assert!(ambiguous >= 2);
+}
+
+const TRUNCATE: &str = "ftruncate(fd, 2 * PAGE);";
+const WRITE: &str = "pwrite(fd, \"ab\", 0);";
+const PROTECT: &str = "mprotect(map, 1, PROT_READ);";
+
+/// Disk and memory as they are, and what the kernel said where the model expects that the step succeeds.
+#[rstest]
+#[case::full(TRUNCATE, (false, false), errno(ENOSPC), true)]
+#[case::quota(WRITE, (false, false), errno(EDQUOT), true)]
+#[case::failing("fsync(fd);", (false, false), errno(EIO), true)]
+#[case::short(WRITE, (true, false), StepResult::Count(1), true)]
+#[case::short_for_no_reason(WRITE, (false, false), StepResult::Count(1), false)]
+#[case::no_page("map[0] = 'a';", (true, false), sigbus(), true)]
+#[case::no_page_for_no_reason("map[0] = 'a';", (false, false), sigbus(), false)]
+#[case::memory(PROTECT, (false, true), errno(ENOMEM), true)]
+#[case::no_memory_for_no_reason(PROTECT, (true, false), errno(ENOMEM), false)]
+#[case::no_disk_in_it(PROTECT, (true, false), errno(ENOSPC), false)]
+#[case::another_errno(TRUNCATE, (true, true), errno(EPERM), false)]
+fn what_the_environment_explains_is_not_modelled(
+    #[case] step: &str,
+    #[case] (little_disk, little_memory): (bool, bool),
+    #[case] kernel: StepResult,
+    #[case] explained: bool,
+) {
+    let case = case(step);
+    let mut environment = Environment { little_disk, ..environment() };
+    environment.limits.little_memory = little_memory;
+    let mut measured = predict(&case, &environment).remove(0).measurement;
+    measured.steps[2] = kernel;
+    let judgement = judge(&case, &environment, &measured);
+    assert_eq!(judgement.unmodelled.as_ref().map(|own| own.step), explained.then_some(2));
+    assert_eq!(judgement.split.is_some(), !explained);
+}
+
+fn errno(number: i32) -> StepResult {
+    StepResult::Errno(Errno(number))
+}
+
+fn sigbus() -> StepResult {
+    let (signal, address) = (Signal(SIGBUS), FaultAddress::Accessed);
+    StepResult::Fault(Fault { signal, code: Some(2), address })
+}
+
+#[test]
+fn a_full_disk_and_large_pages_explain_rows_and_nothing_else_in_them() {
+    let case = case("sweep(map, read, write);");
+    let right = predict(&case, &environment()).remove(0).measurement;
+    let past = faultmap::parse::case(
+        "fd = file(0); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         sweep(map, read, write);",
+    );
+    let past = predict(&past.expect("a case"), &environment()).remove(0).measurement;
+    let rows = |from: &Measurement| from.sweeps.clone();
+    let judged = |environment: &Environment, kernel: &Measurement, model: &Case| {
+        judge(model, environment, kernel).split.is_some()
+    };
+    let mut little = environment();
+    little.little_disk = true;
+    let full = Measurement { sweeps: rows(&past), ..right.clone() };
+    assert!(judged(&environment(), &full, &case));
+    assert!(!judged(&little, &full, &case));
+    let mut more = full.clone();
+    let SweepResult::Map(map) = &mut more.sweeps[0] else { panic!("no map") };
+    map.rows[1] = predict(&case, &environment().without(&[Rule::OutsideIsMaperr]))
+        .remove(0)
+        .measurement
+        .sweeps
+        .into_iter()
+        .find_map(|sweep| match sweep {
+            SweepResult::Map(map) => map.rows.into_iter().nth(1),
+            _ => None,
+        })
+        .expect("a row");
+    assert!(judged(&little, &more, &case));
 }

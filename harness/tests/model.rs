@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use faultmap::case::{Case, Clean, HarnessError, Measurement, Outcome, StepResult, SweepResult};
 use faultmap::explore::{Answer, Search, Tried};
-use faultmap::model::{Environment, Judgement, Prediction, Rule, difference, judge, predict};
+use faultmap::model::{
+    Environment, Judgement, Limits, Prediction, Rule, difference, judge, predict,
+};
 use faultmap::picture;
 use faultmap::snapshot::Snapshots;
 use rstest::rstest;
@@ -93,12 +95,32 @@ impl Answer for Wrong {
     }
 }
 
+/// What an ordinary user may have.
+fn ordinary() -> Limits {
+    let hard = [(nix::libc::RLIMIT_STACK as i64, 8 << 20)].into_iter().collect();
+    Limits { raises: false, locks: false, hard, lockable: 2 * PAGE, little_memory: false }
+}
+
+/// What only an ordinary user is refused.
+const BOUND: [&str; 2] = [
+    "setrlimit(RLIMIT_STACK, 8388609);",
+    "p = mmap(0, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);",
+];
+
 /// What notices that a rule is broken: a case whose snapshot then differs, or a program of the search.
 fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
     let broken = environment(Some(rule));
     let case = kept.iter().find(|own| !pictures(&own.case, &broken).contains(&own.pictures[0]));
     if let Some(Kept { id, .. }) = case {
         return Some(format!("the case {id}"));
+    }
+    let bound = || Environment { limits: ordinary(), ..environment(None) };
+    let text = BOUND.iter().find(|text| {
+        let case = faultmap::parse::case(text).expect("a case");
+        predict(&case, &bound()) != predict(&case, &bound().without(&[rule]))
+    });
+    if let Some(text) = text {
+        return Some(format!("an ordinary user: {text}"));
     }
     let search = Search { seed: 1, environment: environment(None) };
     let mut wrong = Wrong::without(rule);

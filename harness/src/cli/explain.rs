@@ -5,9 +5,9 @@
 use super::exit::Exit;
 use super::output::{self, Output};
 use super::select::Selection;
-use super::{Failed, environment, program};
+use super::{Failed, program};
 use crate::case::Case;
-use crate::model::{self, Rule};
+use crate::model::{self, Environment, Rule};
 use crate::parse::nearest;
 use crate::printable::escaped;
 
@@ -101,7 +101,7 @@ fn unknown(name: &str) -> Failed {
 
 /// Whether the model predicts something else for the case without the rule.
 fn shows(case: &Case, rule: Rule) -> bool {
-    let here = environment();
+    let here = Environment::with_pages_of(rustix::param::page_size() as u64);
     model::predict(case, &here) != model::predict(case, &here.without(&[rule]))
 }
 

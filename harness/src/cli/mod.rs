@@ -1,6 +1,7 @@
 //! The command: arguments, workers, progress, colours, exit codes.
 
 mod args;
+mod environment;
 mod exit;
 mod explain;
 mod explore;
@@ -93,16 +94,6 @@ fn program() -> &'static str {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(_) => "cargo run --",
         None => "faultmap",
-    }
-}
-
-/// What the model is told of this machine.
-fn environment() -> Environment {
-    Environment {
-        page: rustix::param::page_size() as u64,
-        instruction_bytes: crate::sys::instruction_bytes() as u64,
-        noexec: false,
-        without: Vec::new(),
     }
 }
 

@@ -1,32 +1,191 @@
 //! What the environment explains: a full or failing disk, a limit, is no fault of the kernel's.
 //!
 //! The model does not know how much room a disk has, or when it fails. So where what was measured is what
-//! a kernel must say there, the model has no more to say, and accuses nobody.
+//! a kernel must say then, the model has no more to say, and accuses nobody.
 
 use nix::libc;
 
 use super::Environment;
 use super::judge::Place;
-use super::steps::Script;
-use crate::case::{Call, Errno, Measurement, Step, StepResult};
+use super::script::Script;
+use crate::case::{Call, Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
+
+const FULL: &str = "the disk is full";
+const NEARLY_FULL: &str = "the disk has little room, and may be full";
+const FAILS: &str = "the disk fails";
+const LARGE: &str = "a page may be a large one, and reach past the end of the file";
+const MEMORY: &str = "memory is limited here";
 
 /// Why the measurement may part from the prediction there, if the environment can be the reason.
 pub fn explained(
     script: &Script<'_>,
-    _environment: &Environment,
-    _predicted: &Measurement,
+    environment: &Environment,
+    predicted: &Measurement,
     measured: &Measurement,
     place: Place,
 ) -> Option<String> {
-    let Place::Step(step) = place else { return None };
-    let StepResult::Errno(Errno(errno)) = measured.steps.get(step)? else { return None };
-    let (_, _, Step::Call { call, .. }) = script.case.walk().nth(step)? else { return None };
-    let uses_disk = matches!(
-        call,
-        Call::Ftruncate | Call::Fallocate | Call::Pwrite | Call::Write | Call::Fsync | Call::Msync
-    );
-    match *errno {
-        libc::ENOSPC if uses_disk => Some("the disk is full".to_owned()),
-        _ => None,
+    let why = Why { environment, fails: fails(measured) };
+    let reason = match place {
+        Place::Step(step) => {
+            let (_, _, made) = script.case.walk().nth(step)?;
+            why.of_step(made, predicted.steps.get(step)?, measured.steps.get(step)?)
+        }
+        Place::Row { sweep, .. } => {
+            let (SweepResult::Map(model), SweepResult::Map(kernel)) =
+                (predicted.sweeps.get(sweep)?, measured.sweeps.get(sweep)?)
+            else {
+                return None;
+            };
+            why.of_rows(&model.rows, &kernel.rows)
+        }
+    };
+    reason.map(str::to_owned)
+}
+
+/// Whether a step of the case was told that the disk fails. One that fails at one place may do so at all.
+fn fails(measured: &Measurement) -> bool {
+    measured.steps.contains(&StepResult::Errno(Errno(libc::EIO)))
+}
+
+struct Why<'a> {
+    environment: &'a Environment,
+    fails: bool,
+}
+
+impl Why<'_> {
+    fn of_step(
+        &self,
+        step: &Step,
+        model: &StepResult,
+        kernel: &StepResult,
+    ) -> Option<&'static str> {
+        match (step, model, kernel) {
+            (Step::Touch { .. }, model, kernel) => {
+                self.of_access(faulted(model), faulted(kernel)).or(match model {
+                    // What is seen past the end of the file.
+                    StepResult::Fault(fault) if is_sigbus(fault) => self.large(),
+                    _ => None,
+                })
+            }
+            (Step::Call { call, .. }, _, StepResult::Errno(Errno(errno))) => {
+                self.of_errno(*call, *errno)
+            }
+            (_, _, StepResult::TimedOut) => self.fails.then_some(FAILS),
+            // As much as there was room for, or could be reached.
+            (
+                Step::Call { call: Call::Pwrite | Call::Write | Call::Read, .. },
+                StepResult::Count(all),
+                StepResult::Count(some),
+            ) if some < all => self.disk(),
+            // From past the end of the file, or to there.
+            (Step::Call { .. }, StepResult::Errno(Errno(libc::EFAULT | libc::ENOMEM)), _)
+            | (Step::Call { call: Call::Read | Call::Write, .. }, StepResult::Count(_), _) => {
+                self.large()
+            }
+            _ => None,
+        }
+    }
+
+    /// Why a call may fail with an errno that the model does not expect of it.
+    fn of_errno(&self, call: Call, errno: i32) -> Option<&'static str> {
+        let fills = matches!(
+            call,
+            Call::Ftruncate
+                | Call::Fallocate
+                | Call::Pwrite
+                | Call::Write
+                | Call::Fsync
+                | Call::Msync
+                | Call::Shmget
+        );
+        let uses = fills || matches!(call, Call::Pread | Call::Read | Call::Madvise);
+        // Calls that bring pages in.
+        let populates = matches!(call, Call::Madvise | Call::Mlock | Call::Read | Call::Write);
+        let maps = matches!(
+            call,
+            Call::Mmap | Call::Mremap | Call::Mprotect | Call::Mlock | Call::Munmap | Call::Madvise
+        ) || matches!(call, Call::Shmat | Call::Shmget | Call::RemapFilePages);
+        match errno {
+            libc::ENOSPC | libc::EDQUOT if fills => Some(FULL),
+            libc::EIO if uses => Some(FAILS),
+            libc::EFAULT | libc::ENOMEM | libc::EAGAIN if populates && self.disk().is_some() => {
+                self.disk()
+            }
+            libc::ENOMEM | libc::EAGAIN if maps && self.environment.limits.little_memory => {
+                Some(MEMORY)
+            }
+            _ => None,
+        }
+    }
+
+    /// Why all of the rows may be as they are.
+    fn of_rows(&self, model: &[Row], kernel: &[Row]) -> Option<&'static str> {
+        let mut reason = None;
+        for (model, kernel) in model.iter().zip(kernel) {
+            let starts = model.boundaries().chain(kernel.boundaries()).chain([i64::MIN]);
+            let pairs = starts.map(|at| (model.at(at), kernel.at(at)));
+            for (model, kernel) in pairs.filter(|(model, kernel)| model != kernel) {
+                let (model, kernel) = (model?, kernel?);
+                let own = self.of_access(fault_of(&model), fault_of(&kernel));
+                let seen =
+                    matches!((&model, &kernel), (_, Outcome::Clean(_)) if is_past_eof(&model));
+                reason = Some(own.or(if seen { self.large() } else { None })?);
+            }
+        }
+        reason
+    }
+
+    /// Why an access may fail as it did where the model has it succeed.
+    fn of_access(&self, model: Failed, kernel: Failed) -> Option<&'static str> {
+        match (model, kernel) {
+            (Failed::No, Failed::NoPage) => self.disk(),
+            _ => None,
+        }
+    }
+
+    /// What the disk may have to do with it.
+    fn disk(&self) -> Option<&'static str> {
+        match self.environment.little_disk {
+            true => Some(NEARLY_FULL),
+            false => self.fails.then_some(FAILS),
+        }
+    }
+
+    fn large(&self) -> Option<&'static str> {
+        self.environment.large_pages.then_some(LARGE)
+    }
+}
+
+/// How an access failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failed {
+    No,
+    /// The kernel had no page for it.
+    NoPage,
+    Otherwise,
+}
+
+fn is_sigbus(fault: &Fault) -> bool {
+    fault.signal.0 == libc::SIGBUS
+}
+
+fn is_past_eof(outcome: &Outcome) -> bool {
+    fault_of(outcome) == Failed::NoPage
+}
+
+fn faulted(result: &StepResult) -> Failed {
+    match result {
+        StepResult::Fault(fault) if is_sigbus(fault) => Failed::NoPage,
+        StepResult::Fault(_) => Failed::Otherwise,
+        _ => Failed::No,
+    }
+}
+
+fn fault_of(outcome: &Outcome) -> Failed {
+    match outcome {
+        Outcome::Fault(fault) if is_sigbus(fault) => Failed::NoPage,
+        Outcome::Errno(Errno(libc::EFAULT)) => Failed::NoPage,
+        Outcome::Clean(_) => Failed::No,
+        _ => Failed::Otherwise,
     }
 }

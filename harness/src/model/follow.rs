@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use super::explain::explained;
 use super::judge::{OpenRule, Place, differs_at};
-use super::steps::{Performance, Script};
+use super::script::Script;
+use super::steps::Performance;
 use super::{Environment, Unmodelled};
 use crate::case::{Case, Measurement};
 

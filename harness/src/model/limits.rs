@@ -1,24 +1,35 @@
 //! setrlimit(2): what a process may still have.
 //!
-//! How much a process has beside its maps is not the model's to know. So what is asked for fails for
-//! certain where it alone is more than the limit, and beyond that the model says nothing.
+//! How much memory a process has beside its maps is not the model's to know. So what is asked for fails
+//! for certain where it alone is more than the limit, and beyond that the model says nothing. What it
+//! has locked are its locked maps, and no others.
+
+use std::ops::Range;
 
 use nix::libc;
 
 use super::Unmodelled;
 use super::rule::Rule;
+use super::space::Space;
 use super::steps::{Performance, Returned};
 use crate::case::Arg;
 
-/// What every Linux lets any process lock. (mlock(2): RLIMIT_MEMLOCK, 64 KiB since 2.6.9)
-pub(super) const LOCKABLE: u64 = 64 * 1024;
+/// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)
+const DESCRIPTORS: u64 = 1 << 20;
 
 impl Performance<'_> {
     pub(super) fn setrlimit(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (resource, limit) = (Self::flags(args, 0), self.number(args, 1) as u64);
-        let raises = self.limit(resource).is_some_and(|before| limit > before);
-        if raises || (resource == libc::RLIMIT_MEMLOCK as i64 && limit > LOCKABLE) {
-            return Err(Unmodelled::new("whether a limit may be raised"));
+        let hard = self.world.environment.limits.hard.get(&resource).copied();
+        let raises = self.limit(resource).or(hard).is_some_and(|before| limit > before);
+        if resource == libc::RLIMIT_NOFILE as i64 && limit > DESCRIPTORS {
+            return Err(Unmodelled::new("more descriptors than this kernel may allow any process"));
+        }
+        if raises
+            && !self.world.environment.limits.raises
+            && self.world.on(Rule::RaisingALimitIsEperm)
+        {
+            return Ok(Returned::Errno(libc::EPERM));
         }
         self.process().limits.insert(resource, limit);
         Ok(Returned::Nothing)
@@ -45,11 +56,39 @@ impl Performance<'_> {
         Ok(false)
     }
 
-    /// Whether a lock can be told from the limit: with privilege there is none.
-    pub(super) fn may_lock(&self) -> Result<(), Unmodelled> {
-        match self.limit(libc::RLIMIT_MEMLOCK as i64) {
-            Some(_) => Err(Unmodelled::new("whether a process may lock beyond RLIMIT_MEMLOCK")),
+    /// Whether so many more bytes may be locked; `Err` with EPERM where none may, and with `beyond` where
+    /// these are too many. (mlock(2), mmap(2), mremap(2): ERRORS)
+    pub(super) fn may_lock(&self, bytes: u64, beyond: i32) -> Result<(), i32> {
+        let space = self.processes.last().map(|process| &process.space);
+        let locked = space.map_or(0, |space| locked_within(space, &(0..u64::MAX)));
+        let page = self.world.page();
+        match self.lockable() {
             None => Ok(()),
+            Some(0) => Err(libc::EPERM),
+            Some(limit) if bytes + locked > limit / page * page => Err(beyond),
+            Some(_) => Ok(()),
         }
     }
+
+    /// The same for mlock, which counts twice what is locked already only as long as that fits.
+    pub(super) fn may_mlock(&self, range: &Range<u64>) -> Result<(), i32> {
+        let space = self.processes.last().map(|process| &process.space);
+        let twice = space.map_or(0, |space| locked_within(space, range));
+        self.may_lock((range.end - range.start).saturating_sub(twice), libc::ENOMEM)
+    }
+
+    /// How many bytes the process may lock; none where it may lock all.
+    pub(super) fn lockable(&self) -> Option<u64> {
+        if self.world.environment.limits.locks || !self.world.on(Rule::LocksAreLimited) {
+            return None;
+        }
+        let own = self.limit(libc::RLIMIT_MEMLOCK as i64);
+        Some(own.unwrap_or(self.world.environment.limits.lockable))
+    }
+}
+
+/// How many bytes of these addresses are locked.
+fn locked_within(space: &Space, range: &Range<u64>) -> u64 {
+    let parts = space.touching(range).filter(|own| own.locked);
+    parts.map(|own| own.range.end.min(range.end) - own.range.start.max(range.start)).sum()
 }

@@ -69,6 +69,11 @@ impl Performance<'_> {
         if noreplace && taken && self.world.on(Rule::NoreplaceIsEexist) {
             return errno(libc::EEXIST);
         }
+        if has(libc::MAP_LOCKED) {
+            if let Err(code) = self.may_lock(pages, libc::EAGAIN) {
+                return errno(code);
+            }
+        }
         let far =
             descriptor.is_some_and(|own| offset > own.shows.end() - pages.min(own.shows.end()));
         if far && self.world.on(Rule::TooFarIsEoverflow) {
@@ -100,9 +105,6 @@ impl Performance<'_> {
         };
         if !fixed || self.world.on(Rule::FixedReplaces) {
             let locked = has(libc::MAP_LOCKED);
-            if locked {
-                self.may_lock()?;
-            }
             let new = Stretch::new(range.clone(), prot, origin.may, shared, object);
             let open_file = descriptor.map(|own| own.open_file);
             let writer = shared && descriptor.is_none_or(|own| own.writable);
@@ -239,14 +241,15 @@ impl Performance<'_> {
     /// Whether what it shows lies where nothing may be executed. (mount(8): noexec; Linux: SB_I_NOEXEC of
     /// procfs and of pipes)
     fn is_noexec(&self, shows: Shows) -> bool {
+        let noexec = self.world.environment.noexec;
         match shows {
             Shows::Proc | Shows::ProcMaps | Shows::Pipe => true,
             Shows::Object(object) => {
                 let on_disk = matches!(self.world.objects[object].kind, Kind::File(_));
-                on_disk && self.world.environment.noexec
+                on_disk && noexec.files
             }
-            Shows::Dir => self.world.environment.noexec,
-            Shows::DevZero | Shows::DevNull | Shows::DevFull => false,
+            Shows::Dir => noexec.root,
+            Shows::DevZero | Shows::DevNull | Shows::DevFull => noexec.devices,
         }
     }
 

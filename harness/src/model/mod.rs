@@ -18,7 +18,9 @@ mod limits;
 mod mapping;
 mod ranges;
 mod remap;
+mod remap_pages;
 mod rule;
+mod script;
 mod segments;
 mod signals;
 mod space;
@@ -31,6 +33,8 @@ pub use judge::{Judgement, OpenRule, Place, Split, difference, judge, known};
 pub use rule::Rule;
 pub use world::World;
 
+use std::collections::BTreeMap;
+
 use crate::case::{Case, Measurement, StepResult};
 
 /// What the model is told of the machine and of the place where files live.
@@ -40,16 +44,37 @@ pub struct Environment {
     pub page: u64,
     /// The length of an instruction where all have the same, 1 elsewhere.
     pub instruction_bytes: u64,
-    /// The files lie where nothing may be executed. (mount(8): noexec)
-    pub noexec: bool,
+    /// The limits of the user.
+    pub limits: Limits,
+    /// Where nothing may be executed.
+    pub noexec: Noexec,
+    /// The disk may be full before a case has what it wants.
+    pub little_disk: bool,
+    /// Files may have more memory than their size says: tmpfs with huge pages.
+    pub large_pages: bool,
     /// Rules that do not hold: open ones, or one that a test has broken to show what it is needed for.
     pub without: Vec<Rule>,
 }
 
 impl Environment {
-    /// An x86-64 machine with pages of so many bytes, on which every rule holds.
+    /// An x86-64 machine with pages of so many bytes, on which every rule holds, root, and enough of all.
     pub fn with_pages_of(page: u64) -> Environment {
-        Environment { page, instruction_bytes: 1, noexec: false, without: Vec::new() }
+        let limits = Limits {
+            raises: true,
+            locks: true,
+            hard: BTreeMap::new(),
+            lockable: u64::MAX,
+            little_memory: false,
+        };
+        Environment {
+            page,
+            instruction_bytes: 1,
+            limits,
+            noexec: Noexec::default(),
+            little_disk: false,
+            large_pages: false,
+            without: Vec::new(),
+        }
     }
 
     /// The same, without these rules as well.
@@ -57,6 +82,32 @@ impl Environment {
         let without = self.without.iter().chain(rules).copied().collect();
         Environment { without, ..self.clone() }
     }
+}
+
+/// What a process may have, by setrlimit(2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The user may raise hard limits: CAP_SYS_RESOURCE.
+    pub raises: bool,
+    /// The user may lock more than RLIMIT_MEMLOCK: CAP_IPC_LOCK.
+    pub locks: bool,
+    /// The hard limits by resource; none where it is not here.
+    pub hard: BTreeMap<i64, u64>,
+    /// Bytes that the user may lock.
+    pub lockable: u64,
+    /// Memory may be refused at any time.
+    pub little_memory: bool,
+}
+
+/// What lies on a mount where nothing may be executed. (mount(8): noexec)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noexec {
+    /// The files of cases.
+    pub files: bool,
+    /// Devices.
+    pub devices: bool,
+    /// The directory that `dir()` opens.
+    pub root: bool,
 }
 
 /// One thing that may happen.

@@ -5,7 +5,6 @@ use std::ops::Range;
 use nix::libc;
 
 use super::Unmodelled;
-use super::limits::LOCKABLE;
 use super::mapping::ADDRESSES;
 use super::rule::Rule;
 use super::space::{EXEC, READ, Stretch, WRITE};
@@ -181,25 +180,22 @@ impl Performance<'_> {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let rounded = start / page * page;
-        let Some(length) = length
-            .checked_add(start - rounded)
-            .and_then(|length| length.checked_next_multiple_of(page))
-        else {
-            return Err(Unmodelled::new("a length that wraps around"));
-        };
-        let Some(end) = rounded.checked_add(length) else {
-            // A limit is looked at first.
-            return match locks && length > LOCKABLE {
-                true => Err(Unmodelled::new("more than a process may lock")),
-                false => Ok(Returned::Errno(libc::EINVAL)),
-            };
-        };
-        if length > APART / 2 {
-            return Err(Unmodelled::new("a range that may reach what is no map of the case"));
+        if locks && self.lockable() == Some(0) {
+            return Ok(Returned::Errno(libc::EPERM));
         }
-        let range = rounded..end;
-        if locks {
-            self.may_lock()?;
+        // What wraps around is a short length, or none. (Linux: do_mlock)
+        let length = length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page;
+        let range = rounded..rounded.saturating_add(length);
+        // A limit is looked at first.
+        let refused = if locks { self.may_mlock(&range).err() } else { None };
+        if let Some(errno) = refused {
+            return Ok(Returned::Errno(errno));
+        }
+        if rounded.checked_add(length).is_none() {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        if length > APART / 2 && range.end < ADDRESSES {
+            return Err(Unmodelled::new("a range that may reach what is no map of the case"));
         }
         if range.is_empty() {
             return Ok(Returned::Nothing);

@@ -1,4 +1,4 @@
-//! mremap and remap_file_pages: maps that move, grow, shrink, double, or show other pages.
+//! mremap: maps that move, grow, shrink or double.
 
 use std::ops::Range;
 
@@ -66,6 +66,11 @@ impl Performance<'_> {
             return self.spans(&(remap.was.start..end), whole.end);
         }
         let more = remap.length.saturating_sub(remap.old_length());
+        let locked = self.process().space.at(remap.was.start).is_some_and(|own| own.locked);
+        if let (true, Err(errno)) = (locked && more > 0, self.may_lock(more, libc::EAGAIN)) {
+            // No lock at all is no other answer here.
+            return Ok(Returned::Errno(if errno == libc::EPERM { libc::EAGAIN } else { errno }));
+        }
         let data = !self.is_shared(remap.was.start) && self.may_store(remap.was.start);
         let added = if remap.has(libc::MREMAP_DONTUNMAP) { remap.length } else { more };
         if self.exceeds(added, data)? {
@@ -291,54 +296,5 @@ impl Performance<'_> {
             // Failure is nobody's to hear. (Linux: mm_populate)
             let _ = self.populate(grown);
         }
-    }
-
-    /// Emulated by mapping anew since Linux 4.0. (remap_file_pages(2))
-    pub(super) fn remap_file_pages(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let page = self.world.page();
-        let (start, length) = (self.address(&args[0]), self.length(args, 1));
-        let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);
-        let (start, length) = (start / page * page, length / page * page);
-        let einval = Ok(Returned::Errno(libc::EINVAL));
-        let wraps = first.checked_add(length / page).is_none();
-        if prot != 0 || length == 0 || start.checked_add(length).is_none() || wraps {
-            return einval;
-        }
-        let Some(own) = self.process().space.at(start).cloned() else { return einval };
-        let range = start..start + length;
-        let space = &self.process().space;
-        let alike = space.touching(&range).all(|other| own.is_like(other));
-        let hole = space.hole_in(&range).is_some();
-        // A shared map of a descriptor that cannot be written is none here.
-        if !own.writer || !alike || hole {
-            return einval;
-        }
-        let offset = first.checked_mul(page).filter(|at| *at <= i64::MAX as u64 - length);
-        let Some(offset) = offset else { return Ok(Returned::Errno(libc::EOVERFLOW)) };
-        let may = own
-            .object
-            .map_or(Ok(own.may), |object| self.may_under_seals(object, own.prot, own.may));
-        let may = match may {
-            Ok(may) => may,
-            Err(errno) => return Ok(Returned::Errno(errno)),
-        };
-        if own.sealed && self.world.on(Rule::MsealIsEperm) {
-            return Ok(Returned::Errno(libc::EPERM));
-        }
-        // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
-        // shm_mmap)
-        if self.world.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
-            self.process().space.remove(&range);
-            let left = self.processes.iter().any(|process| process.space.shows(own.object));
-            if !left {
-                return einval;
-            }
-        }
-        if self.world.on(Rule::RemapFilePagesShowsOthers) {
-            let new = Stretch::new(range.clone(), own.prot, may, true, own.object);
-            let (locked, open_file) = (own.locked, own.open_file);
-            self.process().space.insert(Stretch { offset, locked, open_file, ..new });
-        }
-        Ok(Returned::Nothing)
     }
 }

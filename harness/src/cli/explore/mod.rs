@@ -50,7 +50,7 @@ pub fn run(
     let time = time.or((count.is_none()).then_some(Duration::from_secs(60)));
     let bounds =
         Bounds { count: count.unwrap_or(u64::MAX), until: time.map(|time| started + time) };
-    let search = Search { seed, environment: environment() };
+    let search = Search { seed, environment: environment::of(place) };
     let size = (place.jobs() as u64, place.strict());
     let held = Held::find();
     let crew = Crew::start(&search, (&backing, &held), bounds, size, &mut interrupt);

@@ -22,7 +22,8 @@ use super::exit::Exit;
 use super::output::{self, Output, count};
 use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
-use super::{Failed, Loaded};
+use super::{Failed, Loaded, environment};
+use crate::model::Environment;
 use machine::Machine;
 use totals::Totals;
 use verdict::Judge;
@@ -33,6 +34,8 @@ pub struct Reporter<'a> {
     options: &'a Options,
     compares: bool,
     machine: Machine,
+    /// What the model is told of it.
+    environment: Environment,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
@@ -62,6 +65,7 @@ impl<'a> Reporter<'a> {
             options,
             compares,
             machine,
+            environment: environment::of(&options.place),
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
@@ -93,7 +97,8 @@ impl<'a> Reporter<'a> {
     fn text(&mut self, index: usize, report: &CaseReport) -> String {
         let loaded = &self.cases[index];
         let (machine, place) = (&self.machine, &self.options.place);
-        let judge = Judge { machine, place, compares: self.compares };
+        let environment = &self.environment;
+        let judge = Judge { machine, environment, place, compares: self.compares };
         let found = judge.findings(loaded, report);
         self.totals.add(&found);
         let measured = match &report.result {

@@ -8,8 +8,8 @@ use crate::case::{Case, HarnessError, Measurement, SweepResult, limits};
 use crate::cli::args::Place;
 use crate::cli::select::Loaded;
 use crate::cli::work::{CaseReport, CaseResult};
-use crate::cli::{environment, program, shell};
-use crate::model::{self, Judgement, Rule};
+use crate::cli::{program, shell};
+use crate::model::{self, Environment, Judgement, Rule};
 use crate::picture;
 use crate::snapshot::Comparison;
 
@@ -73,6 +73,8 @@ pub struct Findings {
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
     pub machine: &'a Machine,
+    /// What the model is told of it.
+    pub environment: &'a Environment,
     pub place: &'a Place,
     /// Whether snapshots are looked at.
     pub compares: bool,
@@ -131,7 +133,7 @@ impl Judge<'_> {
             true => self.compared(loaded, measured, &picture),
             false => Findings::plain(Verdict::Measured),
         };
-        let judgement = model::judge(&loaded.case, &environment(), measured);
+        let judgement = model::judge(&loaded.case, self.environment, measured);
         let unexplained = unexplained(&loaded.case, &judgement);
         let counts = !matches!(found.compared, Verdict::Skipped | Verdict::HarnessError);
         let is_split = counts && unexplained.is_some();

@@ -177,6 +177,11 @@ super::rules! {
     TooFarIsEoverflow,
     /// More memory than RLIMIT_AS or RLIMIT_DATA is ENOMEM. (setrlimit(2))
     BeyondLimitIsEnomem,
+    /// A limit can be raised beyond the hard one by the privileged alone: EPERM. (POSIX setrlimit, ERRORS)
+    RaisingALimitIsEperm,
+    /// More than RLIMIT_MEMLOCK cannot be locked but by the privileged: ENOMEM of mlock, EAGAIN of mmap and
+    /// mremap, EPERM where it is 0. (mlock(2), mmap(2), mremap(2): ERRORS)
+    LocksAreLimited,
     /// mmap with MAP_LOCKED or MAP_POPULATE succeeds although pages of it cannot be had. (mmap(2),
     /// DESCRIPTION)
     PopulatingCannotFail,

@@ -1,0 +1,109 @@
+//! What the model is told of this machine, of the user, and of the place where files live.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use rustix::fs::StatVfsMountFlags;
+
+use super::args::Place;
+use crate::backing::Backing;
+use crate::case::limits::FILE_BYTES;
+use crate::model::{Environment, Limits, Noexec};
+
+/// Numbers of capabilities. (<linux/capability.h>)
+const CAP_IPC_LOCK: u32 = 14;
+const CAP_SYS_RESOURCE: u32 = 24;
+/// The limits that a case can set.
+const RESOURCES: [Resource; 6] = [
+    Resource::RLIMIT_AS,
+    Resource::RLIMIT_DATA,
+    Resource::RLIMIT_FSIZE,
+    Resource::RLIMIT_MEMLOCK,
+    Resource::RLIMIT_NOFILE,
+    Resource::RLIMIT_STACK,
+];
+
+/// The environment of cases whose files live there.
+pub fn of(place: &Place) -> Environment {
+    let backing = place.backing();
+    let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
+    Environment {
+        page: rustix::param::page_size() as u64,
+        instruction_bytes: crate::sys::instruction_bytes() as u64,
+        limits: limits(place.strict()),
+        noexec: Noexec {
+            files: backing.no_exec(),
+            devices: is_noexec(Path::new("/dev/zero")),
+            root: is_noexec(Path::new("/")),
+        },
+        little_disk: backing.free_bytes().is_some_and(|free| free < wanted),
+        large_pages: has_large_pages(&backing),
+        without: Vec::new(),
+    }
+}
+
+fn is_noexec(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC))
+}
+
+/// The limits that bind this user. Who is root in a user namespace alone is bound like anyone.
+fn limits(strict: bool) -> Limits {
+    let hard = |resource: &Resource| {
+        let (_, hard) = getrlimit(*resource).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
+        (*resource as i64, hard)
+    };
+    let hard: BTreeMap<i64, u64> = RESOURCES.iter().map(hard).collect();
+    let soft = |resource| getrlimit(resource).map_or(RLIM_INFINITY, |(soft, _)| soft);
+    let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
+    let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
+    Limits {
+        raises: !strict && may(CAP_SYS_RESOURCE),
+        locks: !strict && may(CAP_IPC_LOCK),
+        hard,
+        lockable: soft(Resource::RLIMIT_MEMLOCK),
+        little_memory: finite.contains(&true) || never_overcommits,
+    }
+}
+
+/// Whether this process has a capability, and not in a user namespace of its own only.
+fn may(capability: u32) -> bool {
+    let status = read("/proc/self/status");
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|word| u64::from_str_radix(word.trim(), 16).ok());
+    let whole = |map: String| map.split_whitespace().eq(["0", "0", "4294967295"]);
+    match effective {
+        Some(effective) => effective >> capability & 1 == 1 && whole(read("/proc/self/uid_map")),
+        None => rustix::process::geteuid().is_root(),
+    }
+}
+
+/// Whether memory of tmpfs may come in pieces that are larger than a page: then a file has more memory
+/// than its size says. (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst)
+fn has_large_pages(backing: &Backing) -> bool {
+    let chosen = |text: &str| !["[never]", "[deny]"].iter().any(|word| text.contains(word));
+    let settings = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+    let setting = read(settings);
+    if !setting.is_empty() && chosen(&setting) {
+        return true;
+    }
+    match backing {
+        Backing::Directory(dir) => mount_options(dir).is_some_and(|options| {
+            options.split(',').any(|word| word.starts_with("huge=") && word != "huge=never")
+        }),
+        Backing::Memfd => false,
+    }
+}
+
+/// The options of the file system that a folder is on. (proc_pid_mountinfo(5))
+fn mount_options(dir: &Path) -> Option<String> {
+    let device = rustix::fs::stat(dir).ok()?.st_dev;
+    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let mounts = read("/proc/self/mountinfo");
+    let mut mounts = mounts.lines().filter(|line| line.split(' ').nth(2) == Some(&device));
+    Some(mounts.next_back()?.rsplit(' ').next()?.to_owned())
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
