@@ -135,7 +135,11 @@ impl Runner {
         command.arg("--jobs").arg(JOBS.to_string());
         command.args(["--guard", if self.guard == Guard::Off { "off" } else { "counted" }]);
         command.args(self.world.world.arguments).args(self.world.place()).arg(&folder);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let child = command.spawn().expect("the command can be started");
         let Followed { lines, mut broken, stderr } = follow(child);
         let mut told = Vec::new();
