@@ -177,7 +177,7 @@ pub(super) fn work(
         let Some(report) = report(job, &supervisor, &memory, case, journal) else {
             return 1;
         };
-        if !send(&mut results, &Message::Done { case, report }) {
+        if !send(&mut results, &Message::Done { case, report: Box::new(report) }) {
             return 1;
         }
     }

@@ -65,7 +65,7 @@ impl Performance<'_> {
         match self.lockable() {
             None => Ok(()),
             Some(0) => Err(libc::EPERM),
-            Some(limit) if bytes + locked > limit / page * page => Err(beyond),
+            Some(limit) if bytes.saturating_add(locked) > limit / page * page => Err(beyond),
             Some(_) => Ok(()),
         }
     }

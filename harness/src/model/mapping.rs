@@ -54,7 +54,7 @@ impl Performance<'_> {
             return errno(libc::ENOMEM);
         }
         let pages = match self.world.on(Rule::WholePages) {
-            true => length.div_ceil(page) * page,
+            true => length.div_ceil(page).saturating_mul(page),
             false => length / page * page,
         };
         let noreplace = has(libc::MAP_FIXED_NOREPLACE);
@@ -298,8 +298,8 @@ impl Performance<'_> {
         let page = self.world.page();
         let start = start / page * page;
         let end = match self.world.on(Rule::MunmapRemovesPages) {
-            true => start + length.div_ceil(page) * page,
-            false => (start + length) / page * page,
+            true => start.saturating_add(length.div_ceil(page).saturating_mul(page)),
+            false => start.saturating_add(length) / page * page,
         };
         if start >= end {
             return Ok(Returned::Nothing);

@@ -85,7 +85,7 @@ impl Performance<'_> {
         let page = self.world.page();
         let range = match self.world.on(Rule::MprotectChangesPages) {
             true => range,
-            false => range.start..(range.start + self.length(args, 1)) / page * page,
+            false => range.start..range.start.saturating_add(self.length(args, 1)) / page * page,
         };
         // Up to the first stretch that may not have it.
         let seals = self.world.on(Rule::MsealIsEperm);

@@ -96,7 +96,7 @@ impl Performance<'_> {
         let flags = Self::flags(args, 3) as i32;
         let start = self.address(&args[0]);
         let (old, new) = (self.length(args, 1), self.length(args, 2));
-        let up = |length: u64| length.div_ceil(self.world.page()) * self.world.page();
+        let up = |length: u64| length.div_ceil(self.world.page()).saturating_mul(self.world.page());
         let in_page = self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval);
         let silly = new > ADDRESSES || (new == 0 && self.world.on(Rule::LengthZeroIsEinval));
         if in_page || silly {

@@ -59,7 +59,7 @@ pub(super) enum Message {
         /// The number of that case.
         case: usize,
         /// What came of it.
-        report: CaseReport,
+        report: Box<CaseReport>,
     },
     /// It cannot work at all.
     Broken(String),
@@ -284,7 +284,7 @@ impl Pool<'_> {
             match (serde_json::from_slice(&line), self.workers[index].at) {
                 (Ok(Message::Done { case: told, report }), Some(case)) if told == case => {
                     self.workers[index].at = None;
-                    take(case, report);
+                    take(case, *report);
                     self.interrupted.remove(&case);
                     self.order(index);
                 }
