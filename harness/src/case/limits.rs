@@ -17,6 +17,10 @@ pub const DEPTH: usize = 3;
 pub const SIZE_DEPTH: usize = 16;
 /// Bytes that the files of a case take: what the harness fills, and what the case asks room for.
 pub const FILE_BYTES: u64 = 64 << 20;
+/// Bytes of memory that a case takes with its worker, its files included.
+pub const MEMORY_BYTES: u64 = 256 << 20;
+/// Bytes of these that its worker may need itself, page tables included.
+pub const WORKER_BYTES: u64 = 16 << 20;
 /// Offset or size of a file in a step; more would only fill the disk.
 pub const FILE_OFFSET: u64 = 1 << 30;
 /// Bytes of one map.

@@ -58,6 +58,8 @@ pub fn fork_worker(
     strict: bool,
     body: impl FnOnce(Option<Apart>) -> i32,
 ) -> Result<nix::unistd::Pid, Errno> {
+    // It cannot ask any more where it is shut in.
+    sys::MemoryRules::here();
     if !strict {
         return sys::fork_worker(thread, || body(None));
     }

@@ -18,7 +18,7 @@ use super::rests::Rests;
 use crate::sys::{
     self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread, VERDICTS,
 };
-use crate::victim::{self, Orders, Program};
+use crate::victim::{self, Orders, Program, Terms};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
@@ -57,8 +57,8 @@ pub struct Supervisor {
     stack: Cell<(usize, usize)>,
     /// The kernel's list of this process's children.
     children: Option<File>,
-    /// Victims look at their addresses; and what they have found so far, by verdict.
-    guarded: bool,
+    /// What holds for all victims; and what they have found of their addresses so far, by verdict.
+    terms: Terms,
     verdicts: Cell<[u64; VERDICTS]>,
 }
 
@@ -115,6 +115,7 @@ impl Supervisor {
         sys::sigchld::hold()?;
         sys::install_fault_handler(record)?;
         let own_pid = rustix::process::getpid().as_raw_nonzero().get();
+        let memory = sys::MemoryRules::here();
         Ok(Supervisor {
             record,
             arena,
@@ -127,7 +128,7 @@ impl Supervisor {
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
             children,
-            guarded: true,
+            terms: Terms { guarded: true, memory },
             verdicts: Cell::default(),
         })
     }
@@ -139,7 +140,7 @@ impl Supervisor {
 
     /// The same without a guard, in a debug build: for tests that show what the guard keeps away.
     pub fn unguarded(self) -> Supervisor {
-        Supervisor { guarded: false, ..self }
+        Supervisor { terms: Terms { guarded: false, ..self.terms }, ..self }
     }
 
     /// How often the guard has come to each of its verdicts since it was last asked.
@@ -177,7 +178,7 @@ impl Supervisor {
 
     /// Runs one child through the program, up to the probe or to the end.
     pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
-        victim::ask(self.record, orders, self.guarded);
+        victim::ask(self.record, orders, &self.terms);
         let program = orders.program;
         let (record, arena, own_pid) = self.what_victims_need();
         // A function of its own here and in a nest: so it is inlined where it starts, see `victim::run`.
@@ -223,7 +224,7 @@ impl Supervisor {
         orders: &Orders<'_>,
         deadline: Duration,
     ) -> Result<Witness, NoWitness> {
-        victim::ask(self.record, orders, self.guarded);
+        victim::ask(self.record, orders, &self.terms);
         let Program { ops, segments, .. } = orders.program;
         self.run_body_in(nest, ops.len(), segments, deadline)
     }

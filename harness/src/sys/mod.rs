@@ -17,6 +17,7 @@ pub mod huge_file;
 mod inheritance;
 mod inherited;
 mod limits;
+mod memory_rules;
 mod namespace;
 mod nest;
 mod own_descriptors;
@@ -38,10 +39,11 @@ pub use fault_handler::{SENT_STATUS, install as install_fault_handler};
 pub use inheritance::{Inheritance, can_keep_back, give_back, keep_back};
 pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
+pub use memory_rules::MemoryRules;
 pub use namespace::own_ipc_namespace;
 pub use nest::{FORK_FLAGS, Nest, NoVictim};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
-pub use record::{NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
+pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,
     landlock_ruleset, landlock_version,

@@ -33,12 +33,32 @@ pub struct Record {
     pub go: [AtomicU32; BLOCKS],
     /// How often the guard came to each of its verdicts.
     pub verdicts: [AtomicU32; VERDICTS],
+    /// What it may take, and its processes.
+    pub budget: Budget,
     /// What it is asked.
     pub question: Question,
     /// What the variables hold: descriptors, addresses, ids.
     pub values: [AtomicU64; VARIABLES],
     /// One for each step.
     pub slots: [Slot; STEPS],
+}
+
+/// What a victim may take of disk and memory, in bytes; see `victim/budget.rs`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Budget {
+    /// Memory that is left.
+    pub memory: AtomicU64,
+    /// Disk that is left.
+    pub disk: AtomicU64,
+    /// Blocks that were asked for, and of which the size of a file may not tell.
+    pub beyond: AtomicU64,
+    /// What an access to memory may bring in; a power of two.
+    pub page: AtomicU64,
+    /// What a file may take beside what is asked for; a power of two.
+    pub block: AtomicU64,
+    /// Memory that may be locked.
+    pub lockable: AtomicU64,
 }
 
 /// What a victim is asked: one access, and the files to make it with.

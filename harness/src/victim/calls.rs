@@ -56,6 +56,10 @@ const EVERY: &[(libc::c_long, &[(u8, u32)])] = &[
 pub fn calls(program: &Program<'_>, accesses: &[Access]) -> Vec<Allowed> {
     let mut all: Vec<Allowed> = EVERY.iter().map(|(number, with)| call(*number, with)).collect();
     all.extend(program.ops.iter().flat_map(of_op));
+    if !program.files.is_empty() {
+        // How much of the disk they take, see `super::budget`.
+        all.push(call(libc::SYS_statx, &[(2, libc::AT_EMPTY_PATH as u32)]));
+    }
     all.extend(accesses.iter().flat_map(|access| of_access(*access)));
     all
 }

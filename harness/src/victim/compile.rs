@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use nix::libc;
 
+use super::budget::Cost;
 use super::guard::Reach;
 use super::maps::{Descriptors, Maps};
 use super::program::{FileSpec, Op, Operand, Program, Then};
@@ -31,6 +32,8 @@ pub(super) struct Compiler<'m> {
     page: u64,
     /// There are files or segments of huge pages.
     huge: bool,
+    /// A step locks memory.
+    locks: bool,
     frames: Vec<Vec<(String, usize)>>,
     variables: Vec<Variable>,
 }
@@ -46,6 +49,7 @@ impl<'m> Compiler<'m> {
             segments: Vec::new(),
             page,
             huge: false,
+            locks: steps_lock(steps),
             frames: vec![Vec::new()],
             variables: Vec::new(),
         };
@@ -284,7 +288,8 @@ impl<'m> Compiler<'m> {
             _ => 0,
         };
         let reach = Reach::of(call, args, self.page as usize, self.huge, segment);
-        Op::System { number, args: operands, reach, then }
+        let cost = Cost::of(call, args, self.locks, self.huge);
+        Op::System { number, args: operands, reach, cost, then }
     }
 
     fn operand(&self, arg: &Arg) -> Operand<'m> {
@@ -349,4 +354,17 @@ impl<'m> Compiler<'m> {
         self.variables[index] = known;
         Some(index)
     }
+}
+
+/// Whether a step locks memory, those in blocks included.
+fn steps_lock(steps: &[Step]) -> bool {
+    let locked = |arg: &Arg| match arg {
+        Arg::Flags(words) => words.iter().any(|word| word.is("MAP_LOCKED")),
+        _ => false,
+    };
+    steps.iter().any(|step| match step {
+        Step::Call { call, args, .. } => *call == Call::Mlock || args.iter().any(locked),
+        Step::Block { steps, .. } => steps_lock(steps),
+        _ => false,
+    })
 }

@@ -22,12 +22,17 @@ pub enum SetupFailure {
     Sandbox = 8,
     /// An address and a length of the case reach what is not the case's.
     Guard = 9,
+    /// A step may take more of the disk than a case is given.
+    Disk = 10,
+    /// A step may take more memory than a case is given.
+    Memory = 11,
 }
 
 impl SetupFailure {
     /// Whether the case was stopped from doing what it asks for.
     pub fn is_refusal(number: u32) -> bool {
-        number == SetupFailure::Guard as u32
+        let refusals = [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory];
+        refusals.into_iter().any(|own| number == own as u32)
     }
 
     /// What that is, for a person.
@@ -45,6 +50,8 @@ impl SetupFailure {
                 "reaches memory of the harness; a case may reach its own maps and the free addresses around \
                  them"
             }
+            10 => "may take more than the 64 MiB of disk that a case is given",
+            11 => "may take more than the 256 MiB of memory that a case is given",
             _ => "an unknown reason",
         }
     }

@@ -4,6 +4,7 @@
 //! to the next, and what one process closes another may still have.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use crate::sys::Inheritance;
 
@@ -66,6 +67,23 @@ impl<'m> Maps<'m> {
         if new > old {
             let file = last.map(|(file, offset)| (file, offset.wrapping_add(1)));
             self.note(to + old, new - old, file);
+        }
+    }
+
+    /// Tells of each part of a range that is mapped, or was: its bytes, and what file it shows from which
+    /// offset on. What a later map covers wholly is left out.
+    #[inline(always)]
+    pub fn within(&self, range: Range<usize>, mut told: impl FnMut(u64, Option<(usize, u64)>)) {
+        let all = self.all.get(..self.count.get()).unwrap_or_default();
+        for (index, map) in all.iter().map(Cell::get).enumerate() {
+            let (start, end) = (map.start.max(range.start), map.end.min(range.end));
+            let mut later = all.iter().skip(index + 1).map(Cell::get);
+            if start >= end || later.any(|later| later.start <= start && end <= later.end) {
+                continue;
+            }
+            let skipped = (start - map.start) as u64;
+            let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
+            told((end - start) as u64, file);
         }
     }
 

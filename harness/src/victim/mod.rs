@@ -6,6 +6,7 @@
 //! record. It reads its own copy of the harness's memory and writes only to its own.
 
 mod ahead;
+mod budget;
 mod calls;
 mod compile;
 mod exec;
@@ -30,5 +31,5 @@ pub use maps::{Descriptors, Maps};
 pub use perform::run;
 pub use probe::{MARK, Probe};
 pub use program::{FileSpec, Handed, Op, Program};
-pub use question::{Orders, ask};
+pub use question::{Orders, Terms, ask};
 pub use see::unpack as unpack_run;

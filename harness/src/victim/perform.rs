@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::libc;
 
 use super::ahead::{MEMORY, prepare};
+use super::budget::Cost;
 use super::failure::SetupFailure;
 use super::fill::Fill;
 use super::guard::{Guard, Reach, Verdict};
@@ -30,7 +31,7 @@ pub(super) struct Victim<'a> {
     pub(super) fill: Fill,
     arena: Arena,
     guard: Guard,
-    guarded: bool,
+    pub(super) guarded: bool,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
     /// Where the ops of this process end: those of the program, or of its block.
@@ -113,7 +114,9 @@ impl Victim<'_> {
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
         let result = match op {
-            Op::System { number, args, reach, then } => self.system(*number, args, *reach, *then),
+            Op::System { number, args, reach, cost, then } => {
+                self.system(*number, args, (*reach, *cost), *then)
+            }
             Op::OpenFile { file, reopen } => {
                 let opened = self.open_file(*file, *reopen);
                 opened.inspect(|opened| self.program.descriptors.note(*opened, Some(*file)))
@@ -168,6 +171,7 @@ impl Victim<'_> {
     #[inline(always)]
     fn touch(&self, slot: &Slot, address: usize, width: usize, store: Option<u8>) {
         self.admit(self.guard.bytes(address, width));
+        self.pay_for_access(address, width);
         if let Some(byte) = store {
             return self.child.store(address, width, byte);
         }
@@ -215,7 +219,7 @@ impl Victim<'_> {
         &mut self,
         number: libc::c_long,
         operands: &[Operand; 6],
-        reach: Reach,
+        (reach, cost): (Reach, Cost),
         then: Then,
     ) -> Result<usize, i32> {
         let mut args = [0; 6];
@@ -225,6 +229,7 @@ impl Victim<'_> {
         if !matches!(reach, Reach::Nothing) {
             self.admit(self.guard.call(reach, &args));
         }
+        self.pay_for_call(cost, &args);
         if matches!(then, Then::Closed) {
             // Also where close(2) fails, Linux has closed it.
             self.program.descriptors.note(args[0], None);
@@ -296,6 +301,7 @@ impl Victim<'_> {
             address = instruction_at(address as u64) as usize;
         }
         self.admit(self.guard.bytes(address, 1));
+        self.pay_for_access(address, 1);
         let around = Surroundings {
             child: self.child,
             maps: self.program.maps,

@@ -8,6 +8,7 @@ use std::ffi::CStr;
 
 use nix::libc;
 
+use super::budget::Cost;
 use super::compile::Compiler;
 use super::guard::Reach;
 use super::maps::{Descriptors, Maps};
@@ -62,9 +63,9 @@ pub struct Handed {
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "each variant's line tells its fields")]
 pub enum Op<'m> {
-    /// System call `number` with these arguments, which reach so far; `then` says what its success means
-    /// for maps.
-    System { number: libc::c_long, args: [Operand<'m>; 6], reach: Reach, then: Then },
+    /// System call `number` with these arguments, which reach so far and may cost so much; `then` says what
+    /// its success means for maps.
+    System { number: libc::c_long, args: [Operand<'m>; 6], reach: Reach, cost: Cost, then: Then },
     /// A descriptor for a file of the harness: a duplicate, or opened anew with flags `reopen`.
     OpenFile { file: usize, reopen: Option<i32> },
     /// A descriptor for a path.

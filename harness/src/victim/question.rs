@@ -6,11 +6,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use nix::libc;
+
 use super::fill::Fill;
 use super::probe::Probe;
-use super::program::{Handed, Program};
-use crate::case::{Access, Pattern};
-use crate::sys::Record;
+use super::program::{Handed, Op, Operand, Program};
+use crate::case::{Access, Pattern, limits};
+use crate::sys::{Budget, MemoryRules, Record};
 
 /// What a victim is asked to do.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +32,18 @@ const NO_SWEEP: u64 = u64::MAX;
 /// In the place of a folder: the file has no name.
 const NO_FOLDER: i32 = -1;
 
-/// Writes down what is asked, all but the program; and that no guard is wanted, see [`super::Guard`].
-pub fn ask(record: &Record, orders: &Orders<'_>, guarded: bool) {
+/// What holds for all victims of a worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Their addresses are looked at, see [`super::Guard`].
+    pub guarded: bool,
+    /// What an access may bring in, and what may be locked.
+    pub memory: MemoryRules,
+}
+
+/// Writes down what is asked, all but the program; what the victim may take, and on which terms.
+pub fn ask(record: &Record, orders: &Orders<'_>, terms: &Terms) {
+    allow(&record.budget, &orders.program, terms);
     let question = &record.question;
     let (sweep, access, at) = match orders.probe {
         Some(probe) => (probe.sweep as u64, probe.access as u32, probe.at),
@@ -41,7 +53,7 @@ pub fn ask(record: &Record, orders: &Orders<'_>, guarded: bool) {
     question.access.store(access, Relaxed);
     question.at.store(at, Relaxed);
     question.fill.store(orders.fill.number() as u32, Relaxed);
-    question.unguarded.store(u32::from(!guarded), Relaxed);
+    question.unguarded.store(u32::from(!terms.guarded), Relaxed);
     for (place, file) in question.files.iter().zip(orders.files) {
         place.descriptor.store(file.descriptor, Relaxed);
         place.folder.store(file.name.map_or(NO_FOLDER, |(folder, _)| folder), Relaxed);
@@ -49,6 +61,26 @@ pub fn ask(record: &Record, orders: &Orders<'_>, guarded: bool) {
             place.name.iter().zip(name).for_each(|(place, byte)| place.store(byte, Relaxed));
         }
     }
+}
+
+/// What the files take at first is paid.
+fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
+    let files = program.files.iter().map(|file| file.size).sum::<u64>();
+    let asks = |op: &Op<'_>| match op {
+        Op::System { number: libc::SYS_madvise, args, .. } => {
+            matches!(args[2], Operand::Number(advice) if advice as i32 == libc::MADV_HUGEPAGE)
+        }
+        _ => false,
+    };
+    let page = terms.memory.of_memory(program.ops.iter().any(asks));
+    let block = terms.memory.of_files().max(limits::LARGEST_PAGE);
+    let memory = limits::MEMORY_BYTES - limits::WORKER_BYTES;
+    budget.memory.store(memory.saturating_sub(files), Relaxed);
+    budget.disk.store(limits::FILE_BYTES.saturating_sub(files), Relaxed);
+    budget.beyond.store(0, Relaxed);
+    budget.page.store(page, Relaxed);
+    budget.block.store(block, Relaxed);
+    budget.lockable.store(terms.memory.lockable(), Relaxed);
 }
 
 /// The access to make.

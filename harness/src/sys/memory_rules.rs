@@ -1,0 +1,82 @@
+//! How much memory a single access may bring in: a page, or a huge page where the kernel may take one for it
+//! (Documentation/admin-guide/mm/transhuge.rst); and how much of it may be locked.
+//!
+//! A worker that is shut in cannot look any more, so this is found out once, before it is forked. The main
+//! type is [`MemoryRules`].
+
+use std::fs::read_to_string;
+use std::sync::OnceLock;
+
+use rustix::process::{Resource, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
+
+/// When the kernel takes a huge page for memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Never,
+    /// Where madvise(2) asks for it.
+    Asked,
+    Always,
+}
+
+/// What one access may come to, and what may be locked, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryRules {
+    page: u64,
+    huge: u64,
+    anonymous: When,
+    files: bool,
+    lockable: u64,
+}
+
+const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
+
+impl MemoryRules {
+    /// What holds here. Asks the kernel the first time; one that does not tell has no huge pages.
+    pub fn here() -> MemoryRules {
+        static HERE: OnceLock<MemoryRules> = OnceLock::new();
+        *HERE.get_or_init(MemoryRules::find)
+    }
+
+    fn find() -> MemoryRules {
+        let page = rustix::param::page_size() as u64;
+        let told = |name: &str| read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default();
+        let anonymous = match told("enabled") {
+            text if text.contains("[always]") => When::Always,
+            text if text.contains("[madvise]") => When::Asked,
+            _ => When::Never,
+        };
+        let shared = told("shmem_enabled");
+        let shared =
+            !shared.is_empty() && !shared.contains("[never]") && !shared.contains("[deny]");
+        let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let mounted =
+            mounts.lines().any(|line| line.contains("huge=") && !line.contains("huge=never"));
+        let huge = told("hpage_pmd_size").trim().parse().unwrap_or(page).max(page);
+        // RLIMIT_MEMLOCK, CAP_IPC_LOCK in capabilities(7).
+        let any =
+            capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
+        let limit = getrlimit(Resource::Memlock).current;
+        let lockable = limit.filter(|_| !any).unwrap_or(u64::MAX);
+        MemoryRules { page, huge, anonymous, files: shared || mounted, lockable }
+    }
+
+    /// How much may be locked.
+    pub fn lockable(&self) -> u64 {
+        self.lockable
+    }
+
+    /// What an access to memory may bring in, in a case that asks for huge pages or does not.
+    pub fn of_memory(&self, asked: bool) -> u64 {
+        match self.anonymous {
+            When::Always => self.huge,
+            When::Asked if asked => self.huge,
+            _ => self.page,
+        }
+    }
+
+    /// What an access to a hole of a file may bring in.
+    pub fn of_files(&self) -> u64 {
+        if self.files { self.huge } else { self.page }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a case may take of disk and memory, counted by the child before each call and access.
+//!
+//! The text of a case does not tell it: a small file grows to a gigabyte by one ftruncate and one madvise, a
+//! hole is filled again, each process makes copies of its own. So a victim pays the most that a step can
+//! allocate, before it performs the step, from what its supervisor has laid into the record for all
+//! processes of the probe. A step that costs more than is left is not performed, which is a harness error.
+//!
+//! What is paid is a bound, made of the victim's notes of its maps. Where that is too much, the files are
+//! asked how much they really have, and how much of a range they can still take: a file that is filled
+//! already costs nothing more. Memory is not paid back. Behind this stand the limits of a worker, see
+//! [`crate::sys::Limits`].
+//!
+//! The main types are [`Cost`], what a call pays for, and [`Bill`], what that comes to.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::libc;
+
+use super::failure::SetupFailure;
+use super::perform::Victim;
+use super::question;
+use crate::case::limits::{FILE_BYTES, FILES, MAP_BYTES};
+use crate::case::{Arg, Call, FlagWord};
+use crate::sys::{DESCRIPTORS, scratch};
+
+/// See <asm-generic/mman-common.h>; the C library does not name it everywhere.
+const MADV_COLLAPSE: i32 = 25;
+
+/// What a call may allocate.
+#[derive(Debug, Clone, Copy)]
+pub enum Cost {
+    /// Nothing that counts.
+    Nothing,
+    /// What is mapped from argument `address` on, for as many bytes as argument `length` says. Where it is
+    /// to be locked, no more than may be.
+    Mapped { address: usize, length: usize, locks: bool },
+    /// A new map that is filled at once, see mmap(2).
+    NewMap { locks: bool },
+    /// What a locked map grows by, see mremap(2).
+    Growth,
+    /// So much memory, as argument 1 says.
+    Memory,
+    /// Blocks of the file of argument 0, at an offset and for a length that stand in these arguments. They
+    /// may stay `beyond` its end.
+    File { offset: usize, length: usize, beyond: bool },
+    /// write(2) from memory into a file, wherever that is.
+    Write,
+}
+
+/// What a step can come to, in bytes.
+struct Bill {
+    memory: u64,
+    disk: [u64; FILES],
+    /// Where each file ends afterwards, if that is further than today; the largest number where that is
+    /// not known.
+    ends: [u64; FILES],
+    /// What a file may take beside what is asked for.
+    block: u64,
+    /// What is said of a file counts no more than the file can have.
+    exact: bool,
+}
+
+impl Bill {
+    #[inline(always)]
+    fn disk(&self) -> u64 {
+        self.disk.iter().fold(0, |all, one| all.saturating_add(*one))
+    }
+
+    #[inline(always)]
+    fn add_disk(&mut self, file: usize, bytes: u64, end: u64) {
+        // Both ends of a range may lie within blocks.
+        let bytes = bytes.saturating_add(self.block);
+        if let (Some(disk), Some(own)) = (self.disk.get_mut(file), self.ends.get_mut(file)) {
+            *disk = disk.saturating_add(bytes);
+            *own = end.max(*own);
+        }
+    }
+}
+
+impl Victim<'_> {
+    /// Pays for a call with these arguments, or ends the process.
+    #[inline(always)]
+    pub(super) fn pay_for_call(&self, cost: Cost, args: &[usize; 6]) {
+        if self.guarded && !matches!(cost, Cost::Nothing) {
+            self.pay(|bill| self.charge(bill, cost, args));
+        }
+    }
+
+    /// Pays for an access of so many bytes.
+    #[inline(always)]
+    pub(super) fn pay_for_access(&self, address: usize, width: usize) {
+        if self.guarded {
+            self.pay(|bill| self.charge_mapped(bill, address, width));
+        }
+    }
+
+    #[inline(always)]
+    fn pay(&self, charge: impl Fn(&mut Bill)) {
+        let budget = &self.record.budget;
+        let (memory, disk) = (budget.memory.load(Relaxed), budget.disk.load(Relaxed));
+        let mut exact = false;
+        loop {
+            let block = budget.block.load(Relaxed);
+            let mut bill = Bill { memory: 0, disk: [0; FILES], ends: [0; FILES], block, exact };
+            charge(&mut bill);
+            let left = if exact { self.disk_left(&mut bill) } else { disk };
+            let asked = bill.disk();
+            // What is written to a file may be memory as well (tmpfs, the page cache).
+            let in_memory = bill.memory.saturating_add(asked);
+            if in_memory <= memory && (asked == 0 || asked <= left) {
+                budget.memory.store(memory - in_memory, Relaxed);
+                budget.disk.store(left.saturating_sub(asked), Relaxed);
+                return;
+            }
+            if exact {
+                let disk_is_short = asked > left;
+                let which = if disk_is_short { SetupFailure::Disk } else { SetupFailure::Memory };
+                self.give_up(which, 0);
+            }
+            exact = true;
+        }
+    }
+
+    /// What the files leave of the disk; they take no more of what is asked for than they have room for.
+    #[inline(always)]
+    fn disk_left(&self, bill: &mut Bill) -> u64 {
+        let beyond = self.record.budget.beyond.load(Relaxed);
+        let mut used = 0u64;
+        for (file, (asked, end)) in bill.disk.iter_mut().zip(bill.ends).enumerate() {
+            let (size, blocks) = self.size_and_blocks(file);
+            let most = |size: u64| self.whole(size).saturating_add(beyond);
+            // What a file system has set aside for what may come next is not the case's.
+            used = used.saturating_add(blocks.min(most(size)));
+            if end != u64::MAX {
+                let has = blocks.saturating_sub(beyond);
+                *asked = (*asked).min(self.whole(size.max(end)).saturating_sub(has));
+            }
+        }
+        FILE_BYTES.saturating_sub(used)
+    }
+
+    #[inline(always)]
+    fn charge(&self, bill: &mut Bill, cost: Cost, args: &[usize; 6]) {
+        let arg = |index: usize| args.get(index).copied().unwrap_or(0);
+        let file = self.program.descriptors.file_of(args[0]);
+        match cost {
+            Cost::Nothing => {}
+            Cost::Mapped { address, length, locks } => {
+                self.charge_mapped(bill, arg(address), arg(length));
+                self.bound_by_locks(bill, locks);
+            }
+            Cost::NewMap { locks } => {
+                let is_anonymous = args[3] & libc::MAP_ANONYMOUS as usize != 0;
+                // No victim has such a descriptor open: EBADF.
+                let descriptors = 0..DESCRIPTORS as usize;
+                if is_anonymous || descriptors.contains(&args[4]) {
+                    let shown = self.program.descriptors.file_of(args[4]);
+                    let shown = shown.filter(|_| !is_anonymous);
+                    let shown = shown.map(|file| (file, args[5] as u64));
+                    self.charge_part(bill, args[1] as u64, shown);
+                    self.bound_by_locks(bill, locks);
+                }
+            }
+            Cost::Growth => {
+                let grows_by = (args[2] as u64).saturating_sub(args[1] as u64);
+                let end = args[0].wrapping_add(args[1]).wrapping_sub(1);
+                self.charge_part(bill, grows_by, self.program.maps.file_at(end));
+                self.bound_by_locks(bill, true);
+            }
+            Cost::Memory => self.charge_part(bill, args[1] as u64, None),
+            Cost::File { offset, length, beyond } => {
+                let (offset, length) = (arg(offset) as u64, arg(length) as u64);
+                if let Some(file) = file.filter(|_| is_possible(length)) {
+                    bill.add_disk(file, length, offset.saturating_add(length));
+                    self.keep_beyond(beyond, length);
+                }
+            }
+            Cost::Write => {
+                self.charge_mapped(bill, args[1], args[2]);
+                if let Some(file) = file {
+                    bill.add_disk(file, args[2] as u64, u64::MAX);
+                }
+            }
+        }
+    }
+
+    /// Whatever is mapped there, and may become one page with it.
+    #[inline(always)]
+    fn charge_mapped(&self, bill: &mut Bill, address: usize, length: usize) {
+        let unit = self.record.budget.page.load(Relaxed) as usize;
+        let start = address & !unit.wrapping_sub(1);
+        let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
+            & !unit.wrapping_sub(1);
+        self.program.maps.within(start..end, |bytes, file| self.charge_part(bill, bytes, file));
+    }
+
+    /// So many bytes of memory that show a file from an offset on, or of memory without a file.
+    #[inline(always)]
+    fn charge_part(&self, bill: &mut Bill, bytes: u64, shows: Option<(usize, u64)>) {
+        if !is_possible(bytes) {
+            return;
+        }
+        let Some((file, offset)) = shows else {
+            bill.memory = bill.memory.saturating_add(bytes);
+            return;
+        };
+        // No page is made where the file has none.
+        let bytes = match bill.exact {
+            true => bytes.min(self.whole(self.size_and_blocks(file).0).saturating_sub(offset)),
+            false => bytes,
+        };
+        bill.memory = bill.memory.saturating_add(bytes);
+        if bytes > 0 {
+            bill.add_disk(file, bytes, 0);
+        }
+    }
+
+    /// More than may be locked is refused by the kernel (mlock(2)), and nothing is brought in.
+    #[inline(always)]
+    fn bound_by_locks(&self, bill: &mut Bill, locks: bool) {
+        let most = self.record.budget.lockable.load(Relaxed);
+        if locks {
+            bill.memory = bill.memory.min(most);
+            bill.disk.iter_mut().for_each(|disk| *disk = (*disk).min(most));
+        }
+    }
+
+    /// Blocks that the size of a file does not tell of.
+    #[inline(always)]
+    fn keep_beyond(&self, beyond: bool, length: u64) {
+        let kept = &self.record.budget.beyond;
+        if beyond {
+            kept.store(kept.load(Relaxed).saturating_add(length), Relaxed);
+        }
+    }
+
+    /// The size of a file and its blocks, in bytes; nothing where it was not made.
+    #[inline(always)]
+    fn size_and_blocks(&self, file: usize) -> (u64, u64) {
+        /// Where the two begin in `struct statx` (statx(2)).
+        const SIZE: usize = 40;
+        const BLOCKS: usize = 48;
+        const BLOCK_BYTES: u64 = 512;
+        let made = self.program.files.get(file).and(question::descriptor(self.record, file));
+        let Some(descriptor @ 0..) = made else { return (0, 0) };
+        let nothing = std::hint::black_box(0u8); // an empty path, on the stack
+        let (path, flags) = (self.child.address_of(&nothing), libc::AT_EMPTY_PATH as usize);
+        let wanted = (libc::STATX_SIZE | libc::STATX_BLOCKS) as usize;
+        let args = [descriptor as usize, path, flags, wanted, self.child.scratch_address(), 0];
+        let word = |at: usize| u64::from_ne_bytes(std::array::from_fn(|byte| scratch(at + byte)));
+        match self.child.call(libc::SYS_statx, args) {
+            Ok(_) => (word(SIZE), word(BLOCKS).saturating_mul(BLOCK_BYTES)),
+            Err(_) => (0, 0),
+        }
+    }
+
+    /// A size in whole pages, of the largest that the kernel may take for it.
+    #[inline(always)]
+    fn whole(&self, size: u64) -> u64 {
+        let mask = self.record.budget.block.load(Relaxed).wrapping_sub(1);
+        size.saturating_add(mask) & !mask
+    }
+}
+
+/// More than a case may ask for is there to be refused by the kernel.
+#[inline(always)]
+fn is_possible(length: u64) -> bool {
+    length <= MAP_BYTES
+}
+
+impl Cost {
+    /// What a call of the vocabulary pays for, in a case that locks memory or uses huge pages, or not.
+    pub fn of(call: Call, args: &[Arg], locks: bool, huge: bool) -> Cost {
+        let flags = |index: usize| match args.get(index) {
+            Some(Arg::Flags(words)) => {
+                words.iter().fold(0, |all, word| all | FlagWord::value(word)) as i32
+            }
+            _ => 0,
+        };
+        let mapped = |locks| Cost::Mapped { address: 0, length: 1, locks };
+        match call {
+            Call::Mmap => {
+                let locked = flags(3) & libc::MAP_LOCKED != 0;
+                // Huge pages are set aside when the map is made.
+                let filled = flags(3) & (libc::MAP_POPULATE | libc::MAP_HUGETLB) != 0 || huge;
+                match locked || filled {
+                    true => Cost::NewMap { locks: locked },
+                    false => Cost::Nothing,
+                }
+            }
+            Call::Mremap if locks => Cost::Growth,
+            Call::Mlock => mapped(true),
+            // Private memory that may be stored to and is locked is copied at once.
+            Call::Mprotect if locks => mapped(false),
+            Call::RemapFilePages => mapped(false),
+            Call::Madvise => match flags(2) {
+                libc::MADV_WILLNEED
+                | libc::MADV_POPULATE_READ
+                | libc::MADV_POPULATE_WRITE
+                | MADV_COLLAPSE => mapped(false),
+                _ => Cost::Nothing,
+            },
+            Call::Read => Cost::Mapped { address: 1, length: 2, locks: false },
+            Call::Write => Cost::Write,
+            Call::Pwrite => Cost::File { offset: 3, length: 2, beyond: false },
+            Call::Fallocate => {
+                let moves = libc::FALLOC_FL_PUNCH_HOLE
+                    | libc::FALLOC_FL_COLLAPSE_RANGE
+                    | libc::FALLOC_FL_INSERT_RANGE;
+                let beyond = flags(1) & libc::FALLOC_FL_KEEP_SIZE != 0;
+                match flags(1) & moves != 0 {
+                    true => Cost::Nothing,
+                    false => Cost::File { offset: 2, length: 3, beyond },
+                }
+            }
+            Call::Shmget if flags(2) & libc::SHM_HUGETLB != 0 => Cost::Memory,
+            _ => Cost::Nothing,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! No case takes more than 64 MiB of disk and 256 MiB of memory, by whatever route: the step that could is not
+//! performed, and that is a harness error. What the processes of a run really have is looked at meanwhile.
+
+mod command;
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use command::{case_file, faultmap, show};
+use rstest::rstest;
+
+const DISK: &str = "may take more than the 64 MiB of disk that a case is given";
+const MEMORY: &str = "may take more than the 256 MiB of memory that a case is given";
+const MIB: u64 = 1 << 20;
+
+/// A file of a gigabyte that has no blocks, mapped.
+const SPARSE: &str = "fd = file(0); ftruncate(fd, 1073741824);
+    m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);";
+/// Half a gigabyte of memory of which nothing has been touched.
+const PRIVATE: &str =
+    "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
+
+#[rstest]
+#[case::populate(&format!("{SPARSE} madvise(m, 536870912, MADV_POPULATE_WRITE);"))]
+#[case::populate_by_loads(&format!("{SPARSE} madvise(m, 536870912, MADV_POPULATE_READ);"))]
+#[case::populate_part_by_part(&format!(
+    "{SPARSE} madvise(m, 41943040, MADV_POPULATE_WRITE);
+     madvise(m + 41943040, 41943040, MADV_POPULATE_WRITE);"
+))]
+#[case::populate_in_processes(&format!(
+    "{SPARSE} fork {{ madvise(m, 41943040, MADV_POPULATE_WRITE); }}
+     fork {{ madvise(m + 41943040, 41943040, MADV_POPULATE_WRITE); }}"
+))]
+#[case::read_ahead(&format!("{SPARSE} madvise(m, 536870912, MADV_WILLNEED);"))]
+#[case::collapse(&format!("{SPARSE} madvise(m, 536870912, MADV_COLLAPSE);"))]
+#[case::lock(&format!("requires(root); {SPARSE} mlock(m, 536870912);"))]
+#[case::other_pages(&format!("{SPARSE} remap_file_pages(m, 536870912, 0, 0, 0);"))]
+#[case::map_filled_at_once(
+    "fd = file(0); ftruncate(fd, 1073741824);
+     m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);"
+)]
+#[case::map_filled_from_an_offset(
+    "fd = file(0); ftruncate(fd, 1073741824);
+     m = mmap(0, 134217728, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 536870912);"
+)]
+#[case::two_files(
+    "a = file(0); b = memfd(0); ftruncate(a, 41943040); ftruncate(b, 41943040);
+     m = mmap(0, 41943040, PROT_READ | PROT_WRITE, MAP_SHARED, a, 0);
+     n = mmap(0, 41943040, PROT_READ | PROT_WRITE, MAP_SHARED, b, 0);
+     madvise(m, 41943040, MADV_POPULATE_WRITE); madvise(n, 41943040, MADV_POPULATE_WRITE);"
+)]
+#[case::blocks_beyond_the_end(&format!(
+    "{SPARSE} fallocate(fd, FALLOC_FL_KEEP_SIZE, 1073741824, 41943040);
+     madvise(m, 41943040, MADV_POPULATE_WRITE);"
+))]
+#[case::blocks_and_holes(&format!(
+    "{SPARSE} fallocate(fd, 0, 0, 41943040); madvise(m + 41943040, 41943040, MADV_POPULATE_WRITE);"
+))]
+#[case::after_holes_were_filled_again(&format!(
+    "{SPARSE} madvise(m, 50331648, MADV_POPULATE_WRITE);
+     fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 16777216);
+     madvise(m, 50331648, MADV_POPULATE_WRITE); madvise(m + 50331648, 33554432, MADV_POPULATE_WRITE);"
+))]
+#[case::stores_by_the_kernel(&{
+    let read = |number| format!("read(z, m + {}, 1048576);\n", number * MIB);
+    format!("{SPARSE} z = devzero();\n{}", (0..70u64).map(read).collect::<String>())
+})]
+#[case::another_descriptor(&format!(
+    "{SPARSE} again = open(fd, O_RDWR);
+     n = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, again, 0);"
+))]
+#[case::in_a_memfd(
+    "fd = memfd(0); ftruncate(fd, 1073741824);
+     m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+     madvise(m, 536870912, MADV_POPULATE_WRITE);"
+)]
+fn no_case_takes_more_of_the_disk(#[case] text: &str) {
+    refused(text, &[DISK, MEMORY]);
+}
+
+#[rstest]
+#[case::populate(&format!("{PRIVATE} madvise(m, 536870912, MADV_POPULATE_WRITE);"))]
+#[case::lock(&format!("requires(root); {PRIVATE} mlock(m, 536870912);"))]
+#[case::map_filled_at_once(
+    "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);"
+)]
+#[case::map_of_a_device(
+    "z = devzero(); m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, z, 0);"
+)]
+#[case::shared(
+    "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+     madvise(m, 536870912, MADV_POPULATE_WRITE);"
+)]
+#[case::segment(
+    "id = shmget(IPC_PRIVATE, 536870912, 0600); m = shmat(id, 0, 0);
+     madvise(m, 536870912, MADV_POPULATE_WRITE);"
+)]
+#[case::segments(
+    "a = shmget(IPC_PRIVATE, 157286400, 0600); m = shmat(a, 0, 0);
+     madvise(m, 157286400, MADV_POPULATE_WRITE);
+     b = shmget(IPC_PRIVATE, 157286400, 0600); n = shmat(b, 0, 0);
+     madvise(n, 157286400, MADV_POPULATE_WRITE);"
+)]
+#[case::copies_in_processes(
+    "m = mmap(0, 104857600, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     madvise(m, 104857600, MADV_POPULATE_WRITE);
+     fork { madvise(m, 104857600, MADV_POPULATE_WRITE);
+         fork { madvise(m, 104857600, MADV_POPULATE_WRITE); } }"
+)]
+#[case::copies_of_a_file(
+    "fd = file(62914560);
+     m = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+     n = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+     o = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+     p = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);"
+)]
+#[case::growth_of_a_locked_map(
+    "requires(root); m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     mlock(m, PAGE); n = mremap(m, PAGE, 536870912, MREMAP_MAYMOVE);"
+)]
+#[case::in_parts(&{
+    let part = |number| format!("madvise(m + {}, 33554432, MADV_POPULATE_WRITE);\n", number * 32 * MIB);
+    format!("{PRIVATE}{}", (0..9u64).map(part).collect::<String>())
+})]
+#[case::collapse(&format!("{PRIVATE} m[0] = 'x'; madvise(m, 536870912, MADV_COLLAPSE);"))]
+fn no_case_takes_more_memory(#[case] text: &str) {
+    refused(text, &[MEMORY]);
+}
+
+/// What costs nothing, or no more than there is, goes through as it is.
+#[rstest]
+#[case::large_and_empty(&format!("{SPARSE} m[0] = 'x'; m[536870911] = 'y';"), "")]
+#[case::filled_already(
+    "fd = file(67108864); m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+     m[0] = 'x'; pwrite(fd, \"ab\", 5); madvise(m, PAGE, MADV_POPULATE_WRITE);",
+    ""
+)]
+#[case::holes_filled_again(
+    "fd = file(33554432);
+     m = mmap(0, 33554432, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+     fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 33554432);
+     madvise(m, 33554432, MADV_POPULATE_WRITE);
+     madvise(m, 33554432, MADV_REMOVE);
+     madvise(m, 33554432, MADV_POPULATE_WRITE);",
+    ""
+)]
+#[case::past_the_end(
+    "fd = file(100); m = mmap(0, 1073741824, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+     madvise(m, 1073741824, MADV_POPULATE_WRITE);",
+    "EFAULT"
+)]
+#[case::lock_of_what_is_not_mapped(
+    "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); mlock(m, 1073741824);",
+    "ENOMEM"
+)]
+#[case::longer_than_there_are_addresses(
+    "m = mmap(0, 4611686018427387904, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);",
+    "ENOMEM"
+)]
+fn what_a_case_may_take_it_takes(#[case] text: &str, #[case] errno: &str) {
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let last = out.lines().rfind(|line| line.trim_end().ends_with(';') || line.contains(";  // "));
+    let last = last.unwrap_or_default();
+    assert_eq!(last.contains("= -1 "), !errno.is_empty(), "{out}");
+    assert!(last.ends_with(errno) || errno.is_empty(), "{out}");
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build cannot do without its guard")]
+fn what_is_looked_at_shows_what_a_case_takes_without_a_budget() {
+    let text = format!("{SPARSE} madvise(m, 134217728, MADV_POPULATE_WRITE);");
+    let (_, _, most) = watched(&text, &["--guard", "off"]);
+    assert!(most.disk > 64 * MIB, "{most:?}: nothing would be seen");
+}
+
+fn refused(text: &str, says: &[&str]) {
+    let (code, out, most) = watched(text, &["--guard", "on"]);
+    if code == Some(4) {
+        eprintln!("skipped: {out}");
+        return;
+    }
+    assert_eq!(code, Some(3), "{out}");
+    assert!(says.iter().any(|says| out.contains(says)), "{out}");
+    assert!(most.disk <= 64 * MIB && most.memory <= 256 * MIB, "{most:?}");
+}
+
+/// The most that all processes of a run had at one moment, in bytes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Most {
+    disk: u64,
+    memory: u64,
+}
+
+/// Runs a case, and looks at what its processes have as often as possible.
+fn watched(text: &str, arguments: &[&str]) -> (Option<i32>, String, Most) {
+    let (_dir, path) = case_file(text);
+    let mut command = faultmap(&["show", "--jobs", "1"]);
+    command.arg(path).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut run = command.spawn().expect("the command can be started");
+    let mut most = Most::default();
+    while run.try_wait().expect("it can be waited for").is_none() {
+        let now = taken(run.id());
+        most.disk = most.disk.max(now.disk);
+        most.memory = most.memory.max(now.memory);
+    }
+    let output = run.wait_with_output().expect("it can be read");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), text, most)
+}
+
+/// What a process and all below it have: files that are open, each counted once, and memory that is no file's,
+/// of which each process that shares it has its part (proc(5), smaps_rollup).
+fn taken(root: u32) -> Most {
+    let mut files = HashMap::new();
+    let (mut memory, mut waiting) = (0, vec![root]);
+    while let Some(process) = waiting.pop() {
+        let folder = format!("/proc/{process}");
+        let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}"));
+        let children = read(&format!("task/{process}/children")).unwrap_or_default();
+        waiting.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        let maps = read("smaps_rollup").unwrap_or_default();
+        let kilobytes = |key: &str| {
+            let line = maps.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+            line.split_whitespace()
+                .next()
+                .and_then(|number| number.parse::<u64>().ok())
+                .unwrap_or(0)
+        };
+        memory += (kilobytes("Pss_Anon:") + kilobytes("Pss_Shmem:")) * 1024;
+        let open = std::fs::read_dir(Path::new(&folder).join("fd"));
+        for entry in open.into_iter().flatten().flatten() {
+            if let Ok(file) = std::fs::metadata(entry.path()).map_err(drop) {
+                if file.is_file() {
+                    files.insert((file.dev(), file.ino()), file.blocks() * 512);
+                }
+            }
+        }
+    }
+    Most { disk: files.values().sum(), memory }
+}
