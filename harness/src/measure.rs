@@ -340,10 +340,12 @@ impl<'a> Measurer<'a> {
         let places = files.iter_mut().zip(&mut handed);
         for ((spec, content), (file, handed)) in specs.iter().zip(contents).zip(places) {
             let made = self.backing.make(spec, content).map_err(|error| {
-                let (size, place) = (spec.size, self.backing.describe());
-                HarnessError::System(format!(
-                    "cannot make a file of {size} bytes in {place}: {error}"
-                ))
+                let size = match spec.size {
+                    1 => "1 byte".to_owned(),
+                    size => format!("{size} bytes"),
+                };
+                let place = self.backing.describe();
+                HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
             })?;
             *handed = made.handed();
             *file = Some(made);

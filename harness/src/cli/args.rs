@@ -18,7 +18,7 @@ Examples:
   faultmap show my.case                          any case file, without comparing
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
-  faultmap run --isolation strict                children that reach nothing but the files of their cases
+  faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
 /// What does a memory map do at its edges?
@@ -85,7 +85,7 @@ pub enum Command {
     /// Explain a rule of the model: what it says, its source, and the cases that show it
     #[command(after_help = exit::HELP)]
     Explain {
-        /// A rule (PastEofIsSigbus) or a word (open, split, known, "not modelled"); a list of all without
+        /// A rule (PastEofIsSigbus) or a word (open, split, known, "not modelled") [default: all]
         #[arg(value_name = "RULE")]
         rule: Option<String>,
     },

@@ -76,7 +76,7 @@ fn probed(report: &CaseReport, sweep: usize, access: Access, at: i64) -> Probed<
         CaseResult::Probed { outcome, witness, steps } => {
             let error = outcome.as_ref().err().map(ToString::to_string);
             let verdict = if error.is_some() { FAILED } else { "measured" };
-            (verdict, error, Some((outcome, witness, steps.as_slice())))
+            (verdict, error, Some((outcome, witness.as_ref(), steps.as_slice())))
         }
         CaseResult::Skipped(reason) => (SKIPPED, Some(reason.clone()), None),
         CaseResult::Failed(error) => (FAILED, Some(error.to_string()), None),

@@ -82,7 +82,7 @@ pub enum CaseResult {
     Measured(Measurement),
     Probed {
         outcome: Result<Outcome, HarnessError>,
-        witness: Witness,
+        witness: Box<Witness>,
         /// By the child's own record.
         steps: Vec<Option<StepResult>>,
     },
@@ -225,7 +225,7 @@ fn report(
                 .and_then(|()| measurer.one_probe(sweep, access, at))
                 .map(|(outcome, witness)| {
                     let steps = measurer.recorded(&witness);
-                    CaseResult::Probed { outcome, witness, steps }
+                    CaseResult::Probed { outcome, witness: Box::new(witness), steps }
                 }),
         },
     };

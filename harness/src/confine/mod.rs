@@ -93,7 +93,13 @@ pub fn check(backing: &Backing) -> Result<(), String> {
         (Ok(WaitStatus::Exited(_, 0)), Ok(0)) => Ok(()),
         (Ok(WaitStatus::Exited(_, 0)), Ok(_)) => Err(why),
         (Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _)), _) => Ok(()),
-        (end, _) => Err(format!("a worker that was shut in for a trial: {end:?}")),
+        (Ok(WaitStatus::Exited(_, code)), _) => {
+            Err(format!("the sandbox self-test exited with {code}"))
+        }
+        (Ok(WaitStatus::Signaled(_, signal, _)), _) => {
+            Err(format!("the sandbox self-test was killed by {signal}"))
+        }
+        (end, _) => Err(format!("the sandbox self-test ended with {end:?}")),
     }
 }
 

@@ -342,7 +342,7 @@ pub(super) fn failure(
             HarnessError::TimedOut { stopped, after_ms: deadline_ms }
         }
         (Ending::Stuck, _) => HarnessError::System(
-            "the child was killed and is still there: the kernel does not let it go".to_owned(),
+            "the child did not exit after SIGKILL: it is blocked in the kernel".to_owned(),
         ),
         (Ending::Exited(code), Some((why, errno))) if code != 0 => {
             let reason = SetupFailure::describe(why);

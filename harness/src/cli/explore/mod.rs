@@ -68,7 +68,9 @@ pub fn run(
         crew.receive(&mut interrupt, take);
         let Counts { programs, bytes, .. } = crew.counts();
         let rate = programs as f64 / started.elapsed().as_secs_f64();
-        bar.set_message(format!("{programs} programs, {rate:.0}/s, {bytes} bytes compared"));
+        let (tried, bytes) =
+            (output::count(programs as usize, "program"), output::count(bytes as usize, "byte"));
+        bar.set_message(format!("{tried}, {rate:.0}/s, {bytes} compared"));
         bar.tick();
         interrupted = interrupt.as_ref().and_then(Interrupt::caught);
         is_late = bounds.until.is_some_and(|until| Instant::now() > until + OVERTIME);

@@ -84,9 +84,11 @@ impl<'a> Totals<'a> {
             output::count(self.splits as usize, "split"),
             output::count(self.errors as usize, "harness error"),
         );
+        let tried = output::count(programs as usize, "program");
+        let bytes = output::count(bytes as usize, "byte");
         let (place, seconds) = (backing.describe(), elapsed.as_secs_f64());
         output.print(&format!(
-            "seed {seed} in {place}: {programs} programs ({unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} bytes \
+            "seed {seed} in {place}: {tried} ({unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} \
              compared, {splits}, {errors} in {seconds:.1} s{}\n",
             output::without(&held.without())
         ));
