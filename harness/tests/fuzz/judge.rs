@@ -27,14 +27,20 @@ pub fn judge(case: &Case, came: &Came) -> Verdict {
     let word = line["verdict"].as_str().unwrap_or("nothing");
     let reason = line["reason"].as_str().unwrap_or_default();
     match word {
-        "new" | "skipped" => Verdict::Fine(word.to_owned()),
+        "skipped" => Verdict::Fine("skipped".to_owned()),
+        "new" => {
+            let says = line["model"]["says"].as_str().unwrap_or("nothing");
+            Verdict::Fine(format!("measured, the model: {says}"))
+        }
         "harness error" => match allowed(case, reason) {
             Some(kind) => Verdict::Allowed(kind),
             None => Verdict::Finding { kind: kind_of(reason), told: reason.to_owned() },
         },
         "split" => {
-            let told = format!("{}\n{}", line["picture"].as_str().unwrap_or(reason), notes(line));
-            Verdict::Finding { kind: split_kind(line), told }
+            let (kind, told) = split(line);
+            let picture = line["picture"].as_str().unwrap_or_default();
+            let told = format!("{picture}\n{told}\n{reason}");
+            Verdict::Finding { kind, told }
         }
         other => Verdict::Finding { kind: format!("verdict {other}"), told: line.to_string() },
     }
@@ -89,23 +95,43 @@ fn step_name(step: &str) -> &str {
     }
 }
 
-/// Where kernel and model part first, and by which rule.
-fn split_kind(line: &Value) -> String {
-    let notes = notes(line);
-    let first = notes.lines().find_map(|note| note.strip_prefix("model: "));
-    let place = match first.map(str::trim_start) {
-        Some(step) if step.contains(';') && !step.starts_with("sweep(") => {
-            step_name(step).to_owned()
-        }
-        _ => "a sweep".to_owned(),
+/// Where kernel and model part first: its kind, and what each says.
+fn split(line: &Value) -> (String, String) {
+    let model = &line["model"];
+    let (steps, sweeps) = (&line["steps"], &line["sweeps"]);
+    if let Some((kernel, model)) = first_other(steps, &model["steps"]) {
+        let name = step_name(kernel["text"].as_str().unwrap_or_default());
+        let kind = format!("split in {name}: {}, model: {}", said(kernel), said(model));
+        return (kind, format!("kernel: {kernel}\nmodel:  {model}"));
+    }
+    let Some((kernel, model)) = first_other(sweeps, &model["sweeps"]) else {
+        return ("split in nothing".to_owned(), line.to_string());
     };
-    let rule = line["model"]["rule"].as_str().unwrap_or("none");
-    format!("split in {place}, rule {rule}")
+    let told = format!("kernel: {kernel}\nmodel:  {model}");
+    let Some((kernel, model)) = first_other(&kernel["rows"], &model["rows"]) else {
+        return ("split in a whole sweep".to_owned(), told);
+    };
+    let access = kernel["access"].as_str().unwrap_or_default();
+    match first_other(&kernel["regions"], &model["regions"]) {
+        Some((kernel, model)) => (
+            format!("split in a sweep by {access}: {}, model: {}", said(kernel), said(model)),
+            told,
+        ),
+        None => (format!("split in a sweep by {access}: its length"), told),
+    }
 }
 
-fn notes(line: &Value) -> String {
-    let notes = line["notes"].as_array().into_iter().flatten();
-    notes.filter_map(|note| note["text"].as_str()).collect::<Vec<_>>().join("\n")
+/// The first pair of two lists that is not one of equals.
+fn first_other<'v>(kernel: &'v Value, model: &'v Value) -> Option<(&'v Value, &'v Value)> {
+    let lists = kernel.as_array().into_iter().flatten().zip(model.as_array().into_iter().flatten());
+    lists.into_iter().find(|(kernel, model)| kernel != model)
+}
+
+/// A result in a word or two: `errno EINVAL`, `fault SIGSEGV SEGV_MAPERR`.
+fn said(result: &Value) -> String {
+    let fields = ["result", "errno_name", "signal_name", "si_code_name"];
+    let words = fields.iter().filter_map(|field| result[field].as_str());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// `N` for every number.
