@@ -70,11 +70,12 @@ impl Performance<'_> {
         }
     }
 
-    /// The same for mlock, which counts twice what is locked already only as long as that fits.
-    pub(super) fn may_mlock(&self, range: &Range<u64>) -> Result<(), i32> {
+    /// The same for mlock, which counts twice what is locked already only as long as that fits, and looks at the
+    /// length before it sees that the range has no end. (Linux: do_mlock)
+    pub(super) fn may_mlock(&self, range: &Range<u64>, length: u64) -> Result<(), i32> {
         let space = self.processes.last().map(|process| &process.space);
         let twice = space.map_or(0, |space| locked_within(space, range));
-        self.may_lock((range.end - range.start).saturating_sub(twice), libc::ENOMEM)
+        self.may_lock(length.saturating_sub(twice), libc::ENOMEM)
     }
 
     /// How many bytes the process may lock; none where it may lock all.

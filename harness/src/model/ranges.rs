@@ -187,7 +187,7 @@ impl Performance<'_> {
         let length = length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page;
         let range = rounded..rounded.saturating_add(length);
         // A limit is looked at first.
-        let refused = if locks { self.may_mlock(&range).err() } else { None };
+        let refused = if locks { self.may_mlock(&range, length).err() } else { None };
         if let Some(errno) = refused {
             return Ok(Returned::Errno(errno));
         }
