@@ -19,7 +19,8 @@ use super::trouble::Limits;
 const IN_TROUBLE: &str = "500";
 const QUIET: &str = "60000";
 
-/// Cases that have no answer, each in its own way, and one that has an answer at the end of much.
+/// Cases that have no answer, each in its own way; some that die of a signal of their own, which is one; and
+/// one that has an answer at the end of much.
 const HOSTILE: &[(&str, &str)] = &[
     ("hostile/kills_itself", "raise(SIGKILL);"),
     ("hostile/stops_itself", "raise(SIGSTOP);"),
@@ -111,8 +112,7 @@ impl Mix {
         assert_eq!(lost, None, "{setting:?}, quiet: lost");
         let hostile = self.run_quietly(setting, IN_TROUBLE, &["hostile".to_owned()]);
         let failed = |line: &Line| ["harness error", "skipped"].contains(&line.verdict.as_str());
-        let answered = hostile.iter().find(|(_, line)| !failed(line));
-        assert_eq!(answered, None, "{setting:?}, quiet: answered");
+        assert!(hostile.iter().any(|(_, line)| failed(line)), "{setting:?}, quiet: none is lost");
         lines.extend(hostile);
         self.quiet.borrow_mut().insert(setting, lines.clone());
         lines
