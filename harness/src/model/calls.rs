@@ -116,8 +116,9 @@ impl Performance<'_> {
         self.world.positions.push(0);
         let descriptor = Descriptor {
             shows,
-            readable: mode != libc::O_WRONLY,
-            writable: mode != libc::O_RDONLY,
+            // With access mode 3, neither. (open(2), NOTES)
+            readable: mode == libc::O_RDONLY || mode == libc::O_RDWR,
+            writable: mode == libc::O_WRONLY || mode == libc::O_RDWR,
             appends: flags & libc::O_APPEND != 0,
             syncs: flags & libc::O_SYNC == libc::O_SYNC,
             path_only: flags & libc::O_PATH != 0,
