@@ -22,6 +22,10 @@ impl Victim<'_> {
             self.give_up(SetupFailure::Death, errno);
         }
         if self.child.call(libc::SYS_getppid, [0; 6]) != Ok(parent as usize) {
+            if self.in_block {
+                // The steps around the block have ended their process; that is theirs to tell.
+                self.child.exit(0);
+            }
             self.give_up(SetupFailure::Orphaned, 0);
         }
     }
@@ -38,6 +42,7 @@ impl Victim<'_> {
         match self.child.fork() {
             Err(errno) => self.give_up(SetupFailure::Fork, errno),
             Ok(0) => {
+                self.in_block = true;
                 self.die_with(parent);
                 let Some(word) = self.record.go.get(process) else { self.child.exit(0) };
                 while word.load(Acquire) == 0 {
@@ -50,7 +55,7 @@ impl Victim<'_> {
                 let Some(Op::Block { end, .. }) = self.program.ops.get(start) else {
                     self.child.exit(0)
                 };
-                (self.end, self.in_block) = (*end, true);
+                self.end = *end;
                 Some(start + 1)
             }
             Ok(pid) => {
@@ -79,8 +84,8 @@ impl Victim<'_> {
                 match self.child.fork() {
                     Err(errno) => self.give_up(SetupFailure::Fork, errno),
                     Ok(0) => {
-                        self.die_with(parent);
                         (self.end, self.in_block) = (end, true);
+                        self.die_with(parent);
                         return true;
                     }
                     Ok(pid) => pid,
