@@ -1,6 +1,6 @@
 //! What a line of the command's JSON says of a case: as it should be, an allowed refusal, or a finding.
 
-use faultmap::case::{Arg, Call, Case, Step};
+use faultmap::case::{Call, Case, Step};
 use serde_json::Value;
 
 use crate::run::Came;
@@ -50,25 +50,15 @@ pub fn judge(case: &Case, came: &Came) -> Verdict {
 fn allowed(case: &Case, reason: &str) -> Option<String> {
     let bounds =
         ["reaches memory of the harness", "that a case is given", "the case takes more than"];
-    if bounds.iter().any(|words| reason.contains(words)) {
-        return Some(kind_of(reason));
-    }
     let calls = |call: Call| {
         case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: own, .. } if *own == call))
     };
-    let own_signal = case.walk().any(|(_, _, step)| match step {
-        Step::Call { call: Call::Raise, args, .. } => match args.first() {
-            Some(Arg::Flags(words)) => words.iter().any(|word| {
-                reason.contains(&format!("{word} killed the child"))
-                    && reason.starts_with("in `raise(")
-            }),
-            _ => false,
-        },
-        _ => false,
-    });
+    let bound = bounds.iter().any(|words| reason.contains(words));
+    // By flags of the case, before its first step.
+    let refused = reason.starts_with("cannot make a file") && reason.contains("Invalid argument");
     let stopped = reason.contains("the child was stopped by a signal") && calls(Call::Raise);
-    let exits = reason.contains("the child exited with") && calls(Call::Exit);
-    (own_signal || stopped || exits).then(|| kind_of(reason))
+    let exits = reason.starts_with("in `_exit(") && reason.contains("the child exited with");
+    (bound || refused || stopped || exits).then(|| kind_of(reason))
 }
 
 /// The reason of a harness error without what varies: numbers, and the arguments of the step.
