@@ -16,7 +16,8 @@ use super::evidence::Evidence;
 use super::orphans;
 use super::rests::Rests;
 use crate::sys::{
-    self, Arena, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread, VERDICTS,
+    self, Arena, Body, Child, Inheritance, Nest, NoVictim, Sandbox, SharedRecord, SoleThread,
+    VERDICTS,
 };
 use crate::victim::{self, Orders, Program, Terms};
 
@@ -79,6 +80,23 @@ pub enum NoWitness {
     Wait(rustix::io::Errno),
     /// So many processes that the child left behind could not be killed.
     Left(usize),
+}
+
+/// The steps of a case, as a victim performs them.
+#[derive(Clone, Copy)]
+struct Steps<'p> {
+    program: Program<'p>,
+    record: &'static sys::Record,
+    arena: Arena,
+    supervisor: i32,
+}
+
+impl Body for Steps<'_> {
+    // So that all of it lies where a victim starts, see `victim::run`.
+    #[inline(always)]
+    fn run(&self, child: Child, entered: Result<(), i32>) -> i32 {
+        victim::run(child, self.program, self.record, self.arena, self.supervisor, entered)
+    }
 }
 
 impl Supervisor {
@@ -180,38 +198,28 @@ impl Supervisor {
     pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
         victim::ask(self.record, orders, &self.terms);
         let program = orders.program;
-        let (record, arena, own_pid) = self.what_victims_need();
-        // A function of its own here and in a nest: so it is inlined where it starts, see `victim::run`.
-        let body =
-            move |child, entered| victim::run(child, program, record, arena, own_pid, entered);
         let (steps, segments) = (program.ops.len(), program.segments);
-        self.run_behind(program.sandbox, steps, segments, deadline, body)
+        self.run_behind(program.sandbox, steps, segments, deadline, self.steps(program))
     }
 
     /// A process that forks the victims of a program at less cost, see [`Nest`]. `None` where it cannot be
     /// had, or would not help.
     pub fn nest(&self, program: Program<'_>) -> Option<Nest> {
-        let (record, arena, own_pid) = self.what_victims_need();
-        let body = move |child| victim::run(child, program, record, arena, own_pid, Ok(()));
-        self.nest_behind(program.sandbox, body)
+        self.nest_behind(program.sandbox, self.steps(program))
     }
 
     /// By value, since this supervisor lies in memory that is kept back.
-    fn what_victims_need(&self) -> (&'static sys::Record, Arena, i32) {
-        (self.record, self.arena, self.own_pid)
+    fn steps<'p>(&self, program: Program<'p>) -> Steps<'p> {
+        Steps { program, record: self.record, arena: self.arena, supervisor: self.own_pid }
     }
 
     /// A nest for any body, behind nothing, as [`Supervisor::run_body`] is for one child.
     pub fn nest_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<Nest> {
-        self.nest_behind(&Sandbox::NONE, body)
+        self.nest_behind(&Sandbox::NONE, move |child, _| body(child))
     }
 
     /// A nest for any body, all of whose children are in this sandbox.
-    pub fn nest_behind(
-        &self,
-        sandbox: &Sandbox<'_>,
-        body: impl Fn(Child) -> i32 + Copy,
-    ) -> Option<Nest> {
+    pub fn nest_behind(&self, sandbox: &Sandbox<'_>, body: impl Body + Copy) -> Option<Nest> {
         let helps = self.keeps_back.get() && self.children.is_some();
         let (start, end) = self.stack.get();
         helps.then(|| Nest::start(self.thread, start..end, sandbox, body).ok()).flatten()
@@ -272,7 +280,7 @@ impl Supervisor {
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-        body: impl Fn(Child, Result<(), i32>) -> i32,
+        body: impl Body,
     ) -> Result<Witness, NoWitness> {
         self.rests.iter().for_each(Rests::rest);
         let started = Instant::now();

@@ -139,6 +139,7 @@ one_instruction!(
 
 impl Child {
     /// Loads `width` bytes (1, 2, 4 or 8) with one instruction, in memory order.
+    #[inline(always)]
     pub fn load(&self, address: usize, width: usize) -> [u8; 8] {
         let mut bytes = [0; 8];
         // SAFETY: a `Child` is expendable.
@@ -154,6 +155,7 @@ impl Child {
     }
 
     /// Stores `byte` into each of `width` bytes (1, 2, 4 or 8) with one instruction.
+    #[inline(always)]
     pub fn store(&self, address: usize, width: usize, byte: u8) {
         // SAFETY: a `Child` is expendable.
         unsafe {
@@ -167,6 +169,7 @@ impl Child {
     }
 
     /// Calls what lies at the address. It must be a return instruction, or fault.
+    #[inline(always)]
     pub fn execute(&self, address: usize) {
         // SAFETY: a `Child` is expendable; the caller has seen that the fetch faults or that a return
         // instruction lies there, which comes straight back. No address is too odd to be called, 0

@@ -52,4 +52,4 @@ pub use scene::set_cursor;
 pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
-pub use spawn::{fork_worker, spawn};
+pub use spawn::{Body, fork_worker, spawn};

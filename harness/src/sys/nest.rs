@@ -31,7 +31,7 @@ use super::record::SharedMemory;
 use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
 use super::sole_thread::SoleThread;
-use super::spawn::{fork_victim, with_patience};
+use super::spawn::{Body, Entry, fork_victim, with_patience};
 use super::system_call::{checked, system_call};
 
 /// What lies between worker and nest.
@@ -56,6 +56,17 @@ pub struct Nest {
     reaped: Cell<bool>,
 }
 
+/// The entry of a child that a nest forks: the nest has entered the sandbox.
+struct Nested<B>(B);
+
+impl<B: Body> Entry for Nested<B> {
+    #[inline(always)]
+    fn enter(&self, child: Child) -> i32 {
+        own_descriptors::close(&child);
+        self.0.run(child, Ok(()))
+    }
+}
+
 /// Why a nest forks no victim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoVictim {
@@ -71,20 +82,16 @@ impl Nest {
     /// is that of this process.
     ///
     /// Fails as clone(2) and mmap(2) do.
-    pub fn start<F: Fn(Child) -> i32 + Copy>(
+    pub fn start<B: Body + Copy>(
         _: SoleThread,
         stack: Range<usize>,
         sandbox: &Sandbox<'_>,
-        body: F,
+        body: B,
     ) -> Result<Nest, nix::errno::Errno> {
-        let body = move |child: Child| {
-            own_descriptors::close(&child);
-            body(child)
-        };
         let desk = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
-        let body = lay_on_stack(&body);
+        let body = lay_on_stack(&Nested(body));
         let pid = with_patience(|| match fork_nest(&desk, own, &stack, sandbox, body) {
             error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
             pid => Ok(pid as libc::c_long),
@@ -157,7 +164,7 @@ impl Drop for Nest {
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
-fn fork_nest<F: Fn(Child) -> i32>(
+fn fork_nest<F: Entry>(
     desk: &SharedMemory<Desk>,
     worker: i32,
     stack: &Range<usize>,
@@ -179,7 +186,7 @@ fn fork_nest<F: Fn(Child) -> i32>(
 
 /// A nest's whole life.
 #[inline(always)]
-fn live<F: Fn(Child) -> i32>(
+fn live<F: Entry>(
     desk: &Desk,
     worker: i32,
     stack: &Range<usize>,

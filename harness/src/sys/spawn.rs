@@ -18,6 +18,42 @@ use super::sandbox::Sandbox;
 use super::scene::lay_on_stack;
 use super::sole_thread::SoleThread;
 
+/// What a victim runs. A closure is one; where all of it must lie in the victims' section, a type of its own
+/// is, whose `run` the compiler can be told to inline there, however long it is.
+pub trait Body {
+    /// Its whole life, in the sandbox, or with the errno that has kept it out. Gives the exit status.
+    fn run(&self, child: Child, entered: Result<(), i32>) -> i32;
+}
+
+impl<F: Fn(Child, Result<(), i32>) -> i32> Body for F {
+    #[inline(always)]
+    fn run(&self, child: Child, entered: Result<(), i32>) -> i32 {
+        self(child, entered)
+    }
+}
+
+/// A body, and what comes before it.
+pub(super) trait Entry {
+    fn enter(&self, child: Child) -> i32;
+}
+
+/// The entry of a child that the worker forks itself.
+struct Direct<'s, B> {
+    sandbox: &'s Sandbox<'s>,
+    body: B,
+}
+
+impl<B: Body> Entry for Direct<'_, B> {
+    #[inline(always)]
+    fn enter(&self, child: Child) -> i32 {
+        limits::release(&child);
+        let entered = self.sandbox.enter(&child);
+        // Afterwards: the sandbox needs one of them.
+        own_descriptors::close(&child);
+        self.body.run(child, entered)
+    }
+}
+
 /// Forks a child that enters the sandbox and runs `body`, in a process group of its own, and exits with what
 /// that gives. `body` is told the errno with which the sandbox could not be entered. Gives the child's
 /// process id, which is the group's as well.
@@ -26,16 +62,9 @@ use super::sole_thread::SoleThread;
 pub fn spawn(
     _: SoleThread,
     sandbox: &Sandbox<'_>,
-    body: impl Fn(Child, Result<(), i32>) -> i32,
+    body: impl Body,
 ) -> Result<Pid, nix::errno::Errno> {
-    let body = move |child: Child| {
-        limits::release(&child);
-        let entered = sandbox.enter(&child);
-        // Afterwards: the sandbox needs one of them.
-        own_descriptors::close(&child);
-        body(child, entered)
-    };
-    let body = lay_on_stack(&body);
+    let body = lay_on_stack(&Direct { sandbox, body });
     // SAFETY: the body lies there, and the flags share nothing.
     let fork = || unsafe { fork_victim(libc::SIGCHLD, None, body) };
     let pid = with_patience(|| fork().map_err(nix::errno::Errno::from_raw))?;
@@ -50,7 +79,7 @@ pub fn spawn(
 /// [`lay_on_stack`] has given `body`, and nothing else has been laid there since. The flags must not let
 /// the child share memory.
 #[inline(always)]
-pub(super) unsafe fn fork_victim<F: Fn(Child) -> i32>(
+pub(super) unsafe fn fork_victim<F: Entry>(
     flags: i32,
     tid: Option<&AtomicI32>,
     body: *const F,
@@ -67,7 +96,7 @@ pub(super) unsafe fn fork_victim<F: Fn(Child) -> i32>(
 /// A victim from its first instruction to its last.
 // SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
 #[unsafe(link_section = "faultmap_victim")]
-extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
+extern "C" fn start<F: Entry>(body: usize) -> ! {
     let child = Child::new();
     // Before anything that it may fork. A signal to the group that comes before this misses it, and the
     // one to the child itself does not.
@@ -75,7 +104,7 @@ extern "C" fn start<F: Fn(Child) -> i32>(body: usize) -> ! {
     // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
     // not moved from there, see `super::nest`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };
-    end(body(child))
+    end(body.enter(child))
 }
 
 /// clone(2), whose child calls `start` on a stack that begins below `stack`, with that address.

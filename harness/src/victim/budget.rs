@@ -60,6 +60,15 @@ struct Bill {
     exact: bool,
 }
 
+/// What is to be paid for: no closure, which the compiler would put elsewhere than a victim's code.
+#[derive(Clone, Copy)]
+enum Charge<'a> {
+    /// A call with these arguments.
+    Call(Cost, &'a [usize; 6]),
+    /// An access at this address, of so many bytes.
+    Access(usize, usize),
+}
+
 impl Bill {
     #[inline(always)]
     fn disk(&self) -> u64 {
@@ -82,7 +91,7 @@ impl Victim<'_> {
     #[inline(always)]
     pub(super) fn pay_for_call(&self, cost: Cost, args: &[usize; 6]) {
         if self.guarded && !matches!(cost, Cost::Nothing) {
-            self.pay(|bill| self.charge(bill, cost, args));
+            self.pay(Charge::Call(cost, args));
         }
     }
 
@@ -90,19 +99,22 @@ impl Victim<'_> {
     #[inline(always)]
     pub(super) fn pay_for_access(&self, address: usize, width: usize) {
         if self.guarded {
-            self.pay(|bill| self.charge_mapped(bill, address, width));
+            self.pay(Charge::Access(address, width));
         }
     }
 
     #[inline(always)]
-    fn pay(&self, charge: impl Fn(&mut Bill)) {
+    fn pay(&self, charge: Charge<'_>) {
         let budget = &self.record.budget;
         let (memory, disk) = (budget.memory.load(Relaxed), budget.disk.load(Relaxed));
         let mut exact = false;
         loop {
             let block = budget.block.load(Relaxed);
             let mut bill = Bill { memory: 0, disk: [0; FILES], ends: [0; FILES], block, exact };
-            charge(&mut bill);
+            match charge {
+                Charge::Call(cost, args) => self.charge(&mut bill, cost, args),
+                Charge::Access(address, width) => self.charge_mapped(&mut bill, address, width),
+            }
             let left = if exact { self.disk_left(&mut bill) } else { disk };
             let asked = bill.disk();
             // What is written to a file may be memory as well (tmpfs, the page cache).
@@ -191,7 +203,12 @@ impl Victim<'_> {
         let start = address & !unit.wrapping_sub(1);
         let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
             & !unit.wrapping_sub(1);
-        self.program.maps.within(start..end, |bytes, file| self.charge_part(bill, bytes, file));
+        let range = start..end;
+        for index in 0..self.program.maps.count() {
+            if let Some((bytes, file)) = self.program.maps.part(index, &range) {
+                self.charge_part(bill, bytes, file);
+            }
+        }
     }
 
     /// So many bytes of memory that show a file from an offset on, or of memory without a file.
@@ -247,7 +264,6 @@ impl Victim<'_> {
         let (path, flags) = (self.child.address_of(&nothing), libc::AT_EMPTY_PATH as usize);
         let wanted = (libc::STATX_SIZE | libc::STATX_BLOCKS) as usize;
         let args = [descriptor as usize, path, flags, wanted, self.child.scratch_address(), 0];
-        let word = |at: usize| u64::from_ne_bytes(std::array::from_fn(|byte| scratch(at + byte)));
         match self.child.call(libc::SYS_statx, args) {
             Ok(_) => (word(SIZE), word(BLOCKS).saturating_mul(BLOCK_BYTES)),
             Err(_) => (0, 0),
@@ -317,4 +333,14 @@ impl Cost {
             _ => Cost::Nothing,
         }
     }
+}
+
+/// The eight bytes of the scratch buffer from there on, as a number.
+#[inline(always)]
+fn word(at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = scratch(at + index);
+    }
+    u64::from_ne_bytes(bytes)
 }

@@ -80,6 +80,7 @@ impl Victim<'_> {
 }
 
 /// Writes the number without formatting machinery, which could panic: from its last digit to its first.
+#[inline(always)]
 fn decimal(number: usize, out: &mut [u8]) {
     let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
     let mut left = number;

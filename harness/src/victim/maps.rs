@@ -70,24 +70,30 @@ impl<'m> Maps<'m> {
         }
     }
 
-    /// Tells of each part of a range that is mapped, or was: its bytes, and what file it shows from which
-    /// offset on. What a later map covers wholly is left out.
+    /// How many maps are noted.
     #[inline(always)]
-    pub fn within(&self, range: Range<usize>, mut told: impl FnMut(u64, Option<(usize, u64)>)) {
+    pub fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    /// The part of a range that lies in map number `index`: its bytes, and what file it shows from which offset
+    /// on. None where a later map covers it wholly. No callback, which would lie elsewhere than a victim's code.
+    #[inline(always)]
+    pub fn part(&self, index: usize, range: &Range<usize>) -> Option<(u64, Option<(usize, u64)>)> {
         let all = self.all.get(..self.count.get()).unwrap_or_default();
-        for (index, map) in all.iter().map(Cell::get).enumerate() {
-            let (start, end) = (map.start.max(range.start), map.end.min(range.end));
-            let mut later = all.iter().skip(index + 1).map(Cell::get);
-            if start >= end || later.any(|later| later.start <= start && end <= later.end) {
-                continue;
-            }
-            let skipped = (start - map.start) as u64;
-            let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
-            told((end - start) as u64, file);
+        let map = all.get(index)?.get();
+        let (start, end) = (map.start.max(range.start), map.end.min(range.end));
+        let mut later = all.iter().skip(index + 1).map(Cell::get);
+        if start >= end || later.any(|later| later.start <= start && end <= later.end) {
+            return None;
         }
+        let skipped = (start - map.start) as u64;
+        let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
+        Some(((end - start) as u64, file))
     }
 
     /// A map shows its file from another offset on.
+    #[inline(always)]
     pub fn show_from(&self, start: usize, length: usize, offset: u64) {
         let file = self.file_at(start).map(|(file, _)| (file, offset));
         self.note(start, length, file);

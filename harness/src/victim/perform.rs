@@ -73,9 +73,10 @@ pub fn run(
         victim.give_up(SetupFailure::Sandbox, errno);
     }
     victim.die_with(supervisor);
-    let prepared = victim.probe.map_or(Ok(()), |probe| prepare(&child, probe.access));
-    if let Err(errno) = prepared {
-        victim.give_up(SetupFailure::Access, errno);
+    if let Some(probe) = victim.probe {
+        if let Err(errno) = prepare(&child, probe.access) {
+            victim.give_up(SetupFailure::Access, errno);
+        }
     }
     let mut index = 0;
     for process in 0..program.processes.len().min(BLOCKS) {
@@ -200,6 +201,7 @@ impl Victim<'_> {
         self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
     }
 
+    #[inline(always)]
     pub(super) fn argument(&self, operand: &Operand) -> usize {
         match operand {
             Operand::Number(number) => *number,

@@ -14,6 +14,7 @@ use crate::sys::Slot;
 impl Victim<'_> {
     /// Asks the kernel to kill this process when its parent dies, and makes sure that it had not died
     /// before it was asked (prctl(2), PR_SET_PDEATHSIG). The setting is not inherited.
+    #[inline(always)]
     pub(super) fn die_with(&self, parent: i32) {
         let kill = libc::SIGKILL as usize;
         let asked =
