@@ -271,10 +271,11 @@ fn is_forked_by_a_nest() {
     let held = stage.held.sandbox(&program, &[Access::Read], &stage.backing(), stage.memory);
     let (sandbox, _ruleset) = held.expect("a sandbox");
     for (number, ending) in [(libc::SYS_socket, KILLED), (libc::SYS_getpid, Ending::Exited(7))] {
-        let nest = stage.supervisor.nest_behind(sandbox, move |child: Child, _: Result<(), i32>| {
-            let _ = child.call(number, [0; 6]);
-            7
-        });
+        let nest =
+            stage.supervisor.nest_behind(sandbox, move |child: Child, _: Result<(), i32>| {
+                let _ = child.call(number, [0; 6]);
+                7
+            });
         let nest = nest.expect("a nest");
         for _ in 0..2 {
             let ran = stage.supervisor.run_body_in(&nest, 0, &[], DEADLINE);

@@ -15,6 +15,7 @@ use linux_raw_sys::landlock::*;
 use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags};
 
+use super::because;
 use crate::backing::Backing;
 use crate::sys;
 use crate::victim::Opened;
@@ -75,8 +76,13 @@ pub(super) fn ruleset(
             Path::Directory(directory) => open(directory),
             Path::Given(path) => open(path),
         };
-        // Where it is not there, opening it fails as it would without.
-        let Ok(beneath) = beneath else { continue };
+        let beneath = match beneath {
+            Ok(beneath) => beneath,
+            // Opening it fails for the case as well, as it would without Landlock.
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => continue,
+            Err(rustix::io::Errno::ACCESS | rustix::io::Errno::LOOP) => continue,
+            Err(errno) => return Err(because("open what a Landlock rule is for")(errno)),
+        };
         let access = u64::from(access & handled);
         sys::landlock_allow(ruleset.as_fd(), beneath.as_fd(), access)
             .map_err(because("make a Landlock rule"))?;
@@ -107,8 +113,4 @@ fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(Path<'a>, u32)>
 
 fn open(path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-}
-
-fn because(what: &str) -> impl FnOnce(Errno) -> String {
-    move |errno| format!("cannot {what}: {}", std::io::Error::from(errno))
 }

@@ -287,6 +287,9 @@ impl<'m> Compiler<'m> {
             Then::Mapped { length, .. } => length,
             _ => 0,
         };
+        let maps_huge =
+            call == Call::Mmap && self.flags(args.get(3)) as i32 & libc::MAP_HUGETLB != 0;
+        self.huge |= maps_huge;
         let reach = Reach::of(call, args, self.page as usize, self.huge, segment);
         let cost = Cost::of(call, args, self.locks, self.huge);
         Op::System { number, args: operands, reach, cost, then }

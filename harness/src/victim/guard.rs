@@ -39,8 +39,9 @@ pub enum Reach {
     Place { address: usize, down: bool, length: Length, unit: usize },
     /// A buffer: argument 1 is its address and argument 2 its length.
     Buffer,
-    /// mremap(2): the old range; and the new one, where that is replaced.
-    Remap,
+    /// mremap(2): the old range; and the new one, where that is replaced. The kernel rounds lengths up to a
+    /// multiple of `unit`.
+    Remap { unit: usize },
 }
 
 /// Where the length of a range stands.
@@ -135,7 +136,7 @@ impl Guard {
             }
             Reach::Buffer if args[2] == 0 => Verdict::Harmless,
             Reach::Buffer => self.bytes(args[1], args[2]),
-            Reach::Remap => self.remap(args),
+            Reach::Remap { unit } => self.remap(args, unit),
         }
     }
 
@@ -171,9 +172,10 @@ impl Guard {
     }
 
     #[inline(always)]
-    fn remap(&self, args: &[usize; 6]) -> Verdict {
+    fn remap(&self, args: &[usize; 6], unit: usize) -> Verdict {
         let [start, old, new, flags, to, _] = *args;
-        let whole = |length: usize| length.wrapping_add(self.page - 1) & !(self.page - 1);
+        let mask = unit.wrapping_sub(1);
+        let whole = |length: usize| length.wrapping_add(mask) & !mask;
         let (old, new) = (whole(old), whole(new));
         if new == 0 || self.in_page(start) {
             return Verdict::Harmless;
@@ -263,7 +265,7 @@ impl Reach {
             Call::Mlock | Call::Munlock | Call::RemapFilePages | Call::Shmdt => {
                 Reach::ToTheGap { address: 0, aligned: false }
             }
-            Call::Mremap => Reach::Remap,
+            Call::Mremap => Reach::Remap { unit },
             // Rounded down with SHM_RND; without an address the arena's place stands there.
             Call::Shmat => {
                 let (down, length) = (has(2, libc::SHM_RND), Length::Bytes(segment));
@@ -338,10 +340,14 @@ mod tests {
             (PAGE, PAGE, FIXED, MAP + PAGE, Verdict::Kept),
             (PAGE, PAGE, 0, 0x400000, Verdict::Kept),
         ] {
-            let judged = GUARD.call(Reach::Remap, &args([MAP, old, new, flags, to]));
+            let judged = GUARD.call(Reach::Remap { unit: PAGE }, &args([MAP, old, new, flags, to]));
             assert_eq!(judged, verdict, "{old:#x}, {new:#x}, {flags}, {to:#x}");
         }
-        assert_eq!(GUARD.call(Reach::Remap, &args([0x400000, 0, PAGE])), Verdict::Refused);
+        let remap =
+            |unit| GUARD.call(Reach::Remap { unit }, &args([MAP, PAGE, PAGE, FIXED, 0x1000]));
+        assert_eq!((remap(PAGE), remap(super::HUGE)), (Verdict::Kept, Verdict::Refused));
+        let remap = Reach::Remap { unit: PAGE };
+        assert_eq!(GUARD.call(remap, &args([0x400000, 0, PAGE])), Verdict::Refused);
     }
 
     #[test]
