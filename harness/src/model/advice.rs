@@ -59,7 +59,8 @@ impl Performance<'_> {
             _ => range.end,
         };
         let pages_out = advice == libc::MADV_PAGEOUT || advice == libc::MADV_COLD;
-        if pages_out && self.process().space.touching(&range).any(|own| own.freed) {
+        let freed = |own: &Stretch| own.freed.any_but(false, own.shown(&range));
+        if pages_out && self.process().space.touching(&range).any(freed) {
             return Err(Unmodelled::new("memory that was freed and is paged out"));
         }
         for part in self.process().space.parts(&(range.start..end)) {
@@ -113,7 +114,21 @@ impl Performance<'_> {
             libc::MADV_DOFORK => |own| own.dont_fork = false,
             libc::MADV_WIPEONFORK => |own| own.wiped = true,
             libc::MADV_KEEPONFORK => |own| own.wiped = false,
-            MADV_GUARD_REMOVE => Stretch::drop_guards,
+            libc::MADV_NORMAL => |own| own.advised.order = None,
+            libc::MADV_RANDOM => |own| own.advised.order = Some(libc::MADV_RANDOM),
+            libc::MADV_SEQUENTIAL => |own| own.advised.order = Some(libc::MADV_SEQUENTIAL),
+            libc::MADV_HUGEPAGE => |own| own.advised.size = Some(libc::MADV_HUGEPAGE),
+            libc::MADV_NOHUGEPAGE => |own| own.advised.size = Some(libc::MADV_NOHUGEPAGE),
+            libc::MADV_DONTDUMP => |own| own.advised.undumped = true,
+            libc::MADV_DODUMP => |own| own.advised.undumped = false,
+            libc::MADV_MERGEABLE => |own| own.advised.mergeable = !own.shared,
+            libc::MADV_UNMERGEABLE => |own| own.advised.mergeable = false,
+            MADV_GUARD_REMOVE => {
+                for own in self.process().space.touching_mut(range) {
+                    own.drop_guards(own.shown(range));
+                }
+                return Ok(());
+            }
             libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => {
                 self.drop_copies(range);
                 return Ok(());
@@ -122,7 +137,10 @@ impl Performance<'_> {
                 if !self.world.on(Rule::FreedPagesStay) {
                     self.drop_copies(range);
                 }
-                |own| own.freed = true
+                for own in self.process().space.touching_mut(range) {
+                    own.freed.fill(own.shown(range), true);
+                }
+                return Ok(());
             }
             libc::MADV_REMOVE => return self.remove_pages(range),
             MADV_GUARD_INSTALL => {
@@ -132,7 +150,7 @@ impl Performance<'_> {
             // Of the rest nothing can be seen but their speed.
             _ => return Ok(()),
         };
-        self.process().space.cut(range).for_each(change);
+        self.process().space.change(range, change);
         Ok(())
     }
 
@@ -140,12 +158,13 @@ impl Performance<'_> {
         let (drops, keeps) =
             (self.world.on(Rule::DontneedDropsCopies), self.world.on(Rule::DontneedKeepsShared));
         let mut cleared = Vec::new();
-        for stretch in self.process().space.cut(range) {
+        for stretch in self.process().space.touching_mut(range) {
+            let shown = stretch.shown(range);
             if drops {
-                stretch.drop_copies();
+                stretch.drop_copies(shown.clone());
             }
             if let (true, false, Some(object)) = (stretch.shared, keeps, stretch.object) {
-                cleared.push((object, stretch.offset..stretch.offset_of(stretch.range.end)));
+                cleared.push((object, shown));
             }
         }
         for (object, range) in cleared {
@@ -170,11 +189,11 @@ impl Performance<'_> {
     /// Guards pages: whatever private copies there were are gone.
     fn guard(&mut self, range: &Range<u64>) {
         let drops = self.world.on(Rule::GuardDropsCopies);
-        for stretch in self.process().space.cut(range) {
-            let shown = stretch.offset..stretch.offset_of(stretch.range.end);
-            stretch.guarded.fill(shown, true);
+        for stretch in self.process().space.touching_mut(range) {
+            let shown = stretch.shown(range);
+            stretch.guarded.fill(shown.clone(), true);
             if drops {
-                stretch.drop_copies();
+                stretch.drop_copies(shown);
             }
         }
     }

@@ -54,7 +54,7 @@ impl Performance<'_> {
     fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Stretch)) -> Returned {
         let (before, hole) = self.before_hole(range);
         if !before.is_empty() {
-            self.process().space.cut(&before).for_each(&mut change);
+            self.process().space.change(&before, &mut change);
         }
         match hole && self.world.on(Rule::HoleIsEnomem) {
             true => Returned::Errno(libc::ENOMEM),

@@ -7,7 +7,7 @@ use nix::libc;
 use super::Unmodelled;
 use super::mapping::ADDRESSES;
 use super::rule::Rule;
-use super::space::{READ, Stretch, WRITE};
+use super::space::{ALL, READ, Stretch, WRITE};
 use super::steps::{Performance, Returned, Value};
 use super::world::Process;
 use crate::case::Arg;
@@ -150,6 +150,20 @@ impl Performance<'_> {
         }
     }
 
+    /// Fails where a locked map may be one with what lies beside it.
+    fn alone(&mut self, range: &Range<u64>) -> Result<(), Unmodelled> {
+        let space = &self.process().space;
+        let Some(own) = space.at(range.start).filter(|own| own.locked) else { return Ok(()) };
+        let before = own.range.start.checked_sub(1).and_then(|address| space.at(address));
+        let after = space.at(own.range.end);
+        let joined = before.is_some_and(|before| before.may_be_one_with(own))
+            || after.is_some_and(|after| own.may_be_one_with(after));
+        match joined {
+            true => Err(Unmodelled::new("two maps that the kernel may have made one")),
+            false => Ok(()),
+        }
+    }
+
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Returned {
         let sealed = self.process().space.touching(tail).any(|own| own.sealed);
         if sealed && self.world.on(Rule::MsealIsEperm) {
@@ -185,8 +199,12 @@ impl Performance<'_> {
         if let Err(errno) = self.clear(&target) {
             return Ok(Returned::Errno(errno));
         }
-        if self.process().space.at(remap.was.start).is_none() {
+        let Some(own) = self.process().space.at(remap.was.start).map(|own| own.range.clone())
+        else {
             return Ok(Returned::Errno(libc::EFAULT)); // it has replaced itself
+        };
+        if remap.has(libc::MREMAP_DONTUNMAP) {
+            self.alone(&own)?;
         }
         let end = remap.was.end.min(remap.was.start + remap.length);
         if end < remap.was.end {
@@ -240,6 +258,9 @@ impl Performance<'_> {
             if let Err(errno) = self.clear(&target) {
                 return Ok(Returned::Errno(errno));
             }
+            if remap.has(libc::MREMAP_DONTUNMAP) {
+                self.alone(&part)?;
+            }
             self.move_stretch(&part, place, remap);
         }
         Ok(Returned::Value(Value::Map(to)))
@@ -256,37 +277,38 @@ impl Performance<'_> {
         if doubles {
             let Some(own) = self.process().space.at(was.start) else { return };
             moved = Stretch { offset: own.offset_of(was.start), ..own.clone() };
-            moved.drop_guards();
+            moved.drop_guards(ALL);
             if !self.world.on(Rule::RemapOfLengthZeroMapsAgain) {
                 return;
             }
         } else {
-            let leaves = stays && self.world.on(Rule::DontunmapLeavesTheMap);
-            let locked = self.process().space.at(was.start).is_some_and(|own| own.locked);
-            let whole = self.process().space.at(was.start).map(|own| own.range.clone());
-            let part = locked && whole.is_some_and(|whole| whole != *was);
-            // All of the map that is left, not only the part that was asked for.
-            if leaves && part && self.world.on(Rule::DontunmapUnlocksTheRest) {
-                if let Some(whole) = self.process().space.at_mut(was.start) {
-                    whole.locked = false;
-                }
-            }
-            let Some(own) = self.process().space.take(was).pop() else { return };
-            moved = Stretch { locked, ..own.clone() };
-            if leaves {
-                let mut left = own;
-                left.locked = false;
-                left.drop_copies();
-                left.drop_guards();
-                self.process().space.insert(left);
+            let Some(own) = self.process().space.at(was.start) else { return };
+            moved = own.part(was.clone());
+            match stays && self.world.on(Rule::DontunmapLeavesTheMap) {
+                true => self.leave_behind(was),
+                false => self.process().space.remove(was),
             }
         }
         moved.range = to..to + length;
         if !moves {
-            moved.drop_copies();
+            moved.drop_copies(ALL);
             moved.prot = READ;
         }
         self.process().space.insert(moved);
+    }
+
+    /// A range that MREMAP_DONTUNMAP has moved away: it stays, with nothing in it, and is not locked.
+    fn leave_behind(&mut self, was: &Range<u64>) {
+        let whole = self.process().space.at(was.start);
+        let part = whole.is_some_and(|own| own.locked && own.range != *was);
+        let unlocks_all = part && self.world.on(Rule::DontunmapUnlocksTheRest);
+        if let Some(own) = self.process().space.at_mut(was.start) {
+            let shown = own.shown(was);
+            own.drop_copies(shown.clone());
+            own.drop_guards(shown);
+            own.locked &= !unlocks_all;
+        }
+        self.process().space.change(was, |own| own.locked = false);
     }
 
     /// What a locked map has grown by is locked, too: its pages are brought in.

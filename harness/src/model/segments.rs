@@ -20,9 +20,9 @@ impl Performance<'_> {
         }
         let whole = self.world.on(Rule::SegmentsAreZeroPages);
         let page = self.world.page();
-        let size = if whole { size.div_ceil(page) } else { size / page } * page;
-        let object = self.new_memory(size);
-        self.world.segments.push(Segment { object, removed: false });
+        let pages = if whole { size.div_ceil(page) } else { size / page } * page;
+        let object = self.new_memory(pages);
+        self.world.segments.push(Segment { object, size, removed: false });
         Ok(Returned::Value(Value::Segment(self.world.segments.len() - 1)))
     }
 
@@ -55,6 +55,11 @@ impl Performance<'_> {
             return Err(Unmodelled::new("a segment at an address that is no map's"));
         }
         let object = self.world.segments[number].object;
+        // As far as it was asked for, and not to the end of the page. (Linux: do_shmat)
+        let asked_for = self.world.segments[number].size;
+        if !has(libc::SHM_REMAP) && start.checked_add(asked_for).is_none() {
+            return einval;
+        }
         let range = start..start.saturating_add(self.world.objects[object].size);
         if range.end > super::mapping::ADDRESSES {
             return Ok(Returned::Errno(libc::ENOMEM));

@@ -44,8 +44,10 @@ pub struct Stretch {
     pub wiped: bool,
     /// mseal.
     pub sealed: bool,
-    /// MADV_FREE: its content may be dropped.
-    pub freed: bool,
+    /// What madvise has said of it that changes nothing but which maps are one. See [`Advised`].
+    pub advised: Advised,
+    /// Which pages MADV_FREE has freed, by offset in the object: their content may be dropped.
+    pub freed: Runs<bool>,
 }
 
 impl Stretch {
@@ -73,7 +75,8 @@ impl Stretch {
             dont_fork: false,
             wiped: false,
             sealed: false,
-            freed: false,
+            advised: Advised::default(),
+            freed: Runs::all(false),
         }
     }
 
@@ -85,8 +88,8 @@ impl Stretch {
     /// Whether the other is a map of the same file with the same flags.
     pub fn is_like(&self, other: &Stretch) -> bool {
         let flags = |own: &Stretch| (own.writer, own.locked, own.dont_fork, own.wiped, own.sealed);
-        (self.prot, self.may, self.object, self.open_file, flags(self))
-            == (other.prot, other.may, other.object, other.open_file, flags(other))
+        (self.prot, self.may, self.object, self.open_file, self.advised, flags(self))
+            == (other.prot, other.may, other.object, other.open_file, other.advised, flags(other))
     }
 
     /// Whether the other goes on where this one ends, so that the kernel may have made one map of both.
@@ -106,27 +109,50 @@ impl Stretch {
     }
 
     /// The part of it within these addresses.
-    fn part(&self, range: Range<u64>) -> Stretch {
+    pub fn part(&self, range: Range<u64>) -> Stretch {
         let shown = self.offset_of(range.start)..self.offset_of(range.end);
         let mut part = Stretch { range, offset: shown.start, ..self.clone() };
         // Should it grow later, what lay beside it is not its own.
-        for pages in [&mut part.copied, &mut part.guarded] {
+        for pages in [&mut part.copied, &mut part.guarded, &mut part.freed] {
             pages.fill(0..shown.start, false);
             pages.fill(shown.end..u64::MAX, false);
         }
         part
     }
 
-    /// Drops its private copies.
-    pub fn drop_copies(&mut self) {
-        self.copied = Runs::all(false);
+    /// The offsets that it shows within these addresses.
+    pub fn shown(&self, range: &Range<u64>) -> Range<u64> {
+        let (start, end) = (self.range.start.max(range.start), self.range.end.min(range.end));
+        self.offset_of(start)..self.offset_of(end)
     }
 
-    /// Drops its guards.
-    pub fn drop_guards(&mut self) {
-        self.guarded = Runs::all(false);
+    /// Drops its private copies of what it shows at these offsets.
+    pub fn drop_copies(&mut self, shown: Range<u64>) {
+        self.copied.fill(shown, false);
+    }
+
+    /// Drops its guards there.
+    pub fn drop_guards(&mut self, shown: Range<u64>) {
+        self.guarded.fill(shown, false);
     }
 }
+
+/// Advice that nothing but the kernel's list of maps shows: what was advised differently is not one map.
+/// (Linux: vma_modify_flags)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Advised {
+    /// MADV_RANDOM or MADV_SEQUENTIAL.
+    pub order: Option<i32>,
+    /// MADV_HUGEPAGE or MADV_NOHUGEPAGE.
+    pub size: Option<i32>,
+    /// MADV_DONTDUMP.
+    pub undumped: bool,
+    /// MADV_MERGEABLE.
+    pub mergeable: bool,
+}
+
+/// All offsets.
+pub const ALL: Range<u64> = 0..u64::MAX;
 
 /// The stretches of a process, in rising order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -220,13 +246,26 @@ impl Space {
         taken
     }
 
-    /// The stretches of a range, cut out so that they can be changed alone.
-    pub fn cut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Stretch> {
-        self.split(range);
+    /// Changes what lies in a range, which becomes maps of its own; what stays as it is does not.
+    pub fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Stretch)) {
+        for part in self.parts(range) {
+            let Some(before) = self.at(part.start).map(|own| own.part(part.clone())) else {
+                continue;
+            };
+            let mut after = before.clone();
+            change(&mut after);
+            if after != before {
+                self.insert(after);
+            }
+        }
+    }
+
+    /// The stretches of a range, for changes of their content alone.
+    pub fn touching_mut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Stretch> {
         let range = range.clone();
         self.stretches
             .iter_mut()
-            .filter(move |own| range.start <= own.range.start && own.range.end <= range.end)
+            .filter(move |own| own.range.start < range.end && range.start < own.range.end)
     }
 
     /// Makes both ends of a range ends of stretches.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::script::{Script, Turn};
-use super::space::Space;
+use super::space::{ALL, Space};
 use super::world::{Process, Shows, World};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{
@@ -287,8 +287,8 @@ impl Performance<'_> {
         for stretch in child.space.iter_mut() {
             stretch.locked &= keeps_locks;
             if stretch.wiped && wipes {
-                stretch.drop_copies();
-                stretch.drop_guards();
+                stretch.drop_copies(ALL);
+                stretch.drop_guards(ALL);
             }
         }
         if kind == BlockKind::Fork && !inherits {

@@ -118,6 +118,8 @@ pub struct Process {
 pub struct Segment {
     /// The object that it is.
     pub object: usize,
+    /// The bytes that were asked for.
+    pub size: u64,
     /// Marked by IPC_RMID.
     pub removed: bool,
 }
