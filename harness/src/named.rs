@@ -107,7 +107,7 @@ impl Gathered {
                 }
             }
             (Call::Fallocate, [_, Arg::Flags(mode), ..]) => {
-                let mode = mode.iter().fold(0, |all, word| all | FlagWord::value(word));
+                let mode = FlagWord::all(mode);
                 let moves = libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE;
                 if let (true, Some(length)) = (mode & i64::from(moves) != 0, size(3)) {
                     self.copies.extend([length, -length]);
@@ -159,10 +159,7 @@ fn sums(some: &BTreeSet<i64>, others: &BTreeSet<i64>) -> BTreeSet<i64> {
 
 fn appends(case: &Case) -> bool {
     let says = |arg: &Arg| match arg {
-        Arg::Flags(words) => {
-            let flags = words.iter().fold(0, |all, word| all | FlagWord::value(word));
-            flags & i64::from(libc::O_APPEND) != 0
-        }
+        Arg::Flags(words) => FlagWord::all(words) & i64::from(libc::O_APPEND) != 0,
         _ => false,
     };
     case.walk().any(|(_, _, step)| match step {

@@ -25,8 +25,8 @@ use faultmap::victim::{FileSpec, Program};
 use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
 use own_process::children::none_left_by;
+use own_process::refused_call::refuse_call;
 use own_process::{Test, test};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 use std::os::fd::AsRawFd as _;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -332,12 +332,7 @@ fn where_it_is_refused_the_run_goes_on() {
     for (call, errno) in
         [(libc::SYS_landlock_create_ruleset, libc::ENOSYS), (libc::SYS_seccomp, libc::EPERM)]
     {
-        let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);
-        let here = std::env::consts::ARCH.try_into().expect("a filter can be made here");
-        let rules = [(call, Vec::new())].into_iter().collect();
-        let filter = SeccompFilter::new(rules, allowed, refused, here).expect("a filter");
-        let filter = BpfProgram::try_from(filter).expect("a program");
-        seccompiler::apply_filter(&filter).expect("it is taken");
+        refuse_call(call, errno);
     }
     let seccomp = "seccomp: cannot install a seccomp filter: Operation not permitted (os error 1)";
     let landlock = "Landlock: this kernel was built without";

@@ -13,12 +13,11 @@ use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::libc;
-use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use own_process::children::own_children;
+use own_process::children::{offspring, own_children};
+use own_process::refused_call::refuse_call;
 use own_process::{Test, refusal, table, test};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use watched_run::{MAP, WatchedRun, segment_bytes, segments};
 
 /// A child that hangs, beside a file with a name.
@@ -37,7 +36,8 @@ fn main() -> ExitCode {
     let name = "a_segment_is_gone_where_there_is_no_ipc_namespace";
     let killed = [("worker", segment_of_a_killed_worker as fn()), ("all", segment_of_a_killed_run)];
     tests.extend(table(name, &killed, |body: fn()| {
-        refuse_namespaces();
+        // As in a container.
+        refuse_call(libc::SYS_unshare, libc::EPERM);
         body();
     }));
     own_process::run(tests)
@@ -51,17 +51,9 @@ fn start(marked: &WatchedRun, level: &str) -> Child {
     command.stdout(Stdio::null()).spawn().expect("it can be started")
 }
 
-/// A process and all that it and its children have forked.
-fn family(pid: i32) -> Vec<i32> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok()).flat_map(family);
-    [pid].into_iter().chain(children).collect()
-}
-
-fn signal(pid: i32, signal: Signal) {
+fn signal(pid: Pid, signal: Signal) {
     // One may be gone already.
-    let _ = kill(Pid::from_raw(pid), signal);
+    let _ = kill_process(pid, signal);
 }
 
 /// Reaps until nobody is left: all orphans are this process's.
@@ -69,14 +61,10 @@ fn await_end() {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !own_children().is_empty() {
         if waitpid(None, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
-            assert!(Instant::now() < deadline, "still there: {:?}", family(own_pid()));
+            assert!(Instant::now() < deadline, "still there: {:?}", offspring(getpid()));
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-fn own_pid() -> i32 {
-    rustix::process::getpid().as_raw_nonzero().get()
 }
 
 /// All but the controller, fork servers and victims included.
@@ -85,11 +73,11 @@ fn stopped_workers(level: &str) {
     let marked = WatchedRun::new(&format!("{HANGS}{MAP}sweep(map, read);"));
     let child = start(&marked, level);
     marked.worker_and_victim(&child);
-    let controller = child.id() as i32;
-    let all = family(controller);
-    assert!(all.len() >= 3, "controller, worker and victim: {all:?}");
-    all.into_iter().filter(|pid| *pid != controller).for_each(|pid| signal(pid, Signal::SIGSTOP));
-    signal(controller, Signal::SIGKILL);
+    let controller = Pid::from_child(&child);
+    let all = offspring(controller);
+    assert!(all.len() >= 2, "worker and victim: {all:?}");
+    all.into_iter().for_each(|pid| signal(pid, Signal::STOP));
+    signal(controller, Signal::KILL);
     await_end();
     assert_eq!(count(&marked), 0, "files are left");
 }
@@ -112,22 +100,12 @@ fn a_named_file() {
 
 /// The whole run. All are stopped first, so that none sees another one's end.
 fn kill_at_once(child: &Child) {
-    let all = family(child.id() as i32);
-    for sent in [Signal::SIGSTOP, Signal::SIGKILL] {
-        all.iter().for_each(|pid| signal(*pid, sent));
+    let controller = Pid::from_child(child);
+    let all = offspring(controller);
+    for sent in [Signal::STOP, Signal::KILL] {
+        [controller].iter().chain(&all).for_each(|pid| signal(*pid, sent));
     }
     await_end();
-}
-
-/// From here on, unshare(2) fails as in a container. This process must be able to install a filter.
-fn refuse_namespaces() {
-    rustix::thread::set_no_new_privs(true).expect("any kernel has that");
-    let (refused, allowed) = (SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow);
-    let here = std::env::consts::ARCH.try_into().expect("a filter can be made here");
-    let rules = [(libc::SYS_unshare, Vec::new())].into_iter().collect();
-    let filter = SeccompFilter::new(rules, allowed, refused, here).expect("a filter");
-    let filter = BpfProgram::try_from(filter).expect("a program");
-    seccompiler::apply_filter(&filter).expect("it is taken");
 }
 
 fn hangs_beside_a_segment() -> String {
@@ -142,13 +120,13 @@ fn segment_of_a_killed_worker() {
     let (worker, _) = marked.worker_and_victim(&child);
     assert_eq!(segments().len(), 1, "the case makes one");
     let first = segments();
-    rustix::process::kill_process(worker, rustix::process::Signal::KILL).expect("it is there");
+    kill_process(worker, Signal::KILL).expect("it is there");
     let deadline = Instant::now() + Duration::from_secs(30);
     while segments() == first {
         assert!(Instant::now() < deadline, "it is still there: {first:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
-    signal(child.id() as i32, Signal::SIGTERM);
+    signal(Pid::from_child(&child), Signal::TERM);
     await_end();
     assert_eq!(segments(), [""; 0]);
 }

@@ -17,8 +17,8 @@ use command::{BIN, case_file, faultmap, run};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use own_process::refused_call::refuse_call;
 use own_process::{Test, table, test};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 const UNLINKS: &str = "fd = file(10);\nunlink(fd);\nftruncate(fd, 1);\n";
 
@@ -62,17 +62,6 @@ fn beside_fuse(test: Test) -> Test {
     })
 }
 
-/// From here on, flock(2) fails with this.
-fn refuse_locks(errno: i32) {
-    rustix::thread::set_no_new_privs(true).expect("any kernel has that");
-    let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);
-    let here = std::env::consts::ARCH.try_into().expect("a filter can be made here");
-    let rules = [(libc::SYS_flock, Vec::new())].into_iter().collect();
-    let filter = SeccompFilter::new(rules, allowed, refused, here).expect("a filter");
-    let filter = BpfProgram::try_from(filter).expect("a program");
-    seccompiler::apply_filter(&filter).expect("it is taken");
-}
-
 fn show(files: &Path, text: &str) -> (Option<i32>, String, String) {
     let (_dir, case) = case_file(text);
     run(faultmap(&["show"]).arg(case).arg("--dir").arg(files))
@@ -86,7 +75,7 @@ fn count(folder: &Path) -> usize {
 fn a_file_system_without_locks(errno: i32) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(".faultmap-123456789.tmp"), "").unwrap();
-    refuse_locks(errno);
+    refuse_call(libc::SYS_flock, errno);
     let (code, stdout, stderr) = show(dir.path(), UNLINKS);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert_eq!(count(dir.path()), 1);
@@ -94,7 +83,7 @@ fn a_file_system_without_locks(errno: i32) {
 
 fn a_lock_that_is_always_taken() {
     let dir = tempfile::tempdir().unwrap();
-    refuse_locks(libc::EWOULDBLOCK);
+    refuse_call(libc::SYS_flock, libc::EWOULDBLOCK);
     let (code, stdout, stderr) = show(dir.path(), UNLINKS);
     assert_eq!(code, Some(3), "{stdout}{stderr}");
     assert!(stdout.contains("Resource temporarily unavailable"), "{stdout}");

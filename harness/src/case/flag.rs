@@ -63,6 +63,11 @@ impl FlagWord {
         }
     }
 
+    /// The value of words that are joined by `|`.
+    pub fn all(words: &[FlagWord]) -> i64 {
+        words.iter().fold(0, |all, word| all | word.value())
+    }
+
     /// Whether it is this word.
     pub fn is(&self, name: &str) -> bool {
         matches!(self, FlagWord::Name(own, _) if *own == name)

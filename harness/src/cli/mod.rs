@@ -106,10 +106,7 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     for Loaded { id, case, .. } in &all.cases {
         out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(id)));
         let lines = crate::parse::lines(&case.steps);
-        let line = |step: usize| {
-            let line = lines.iter().find(|line| line.step == Some(step));
-            line.map_or("", |line| line.text.as_str())
-        };
+        let line = |step: usize| crate::parse::text_of(&lines, step);
         for prediction in model::predict(case, &environment) {
             for open in prediction.not_held() {
                 let (rule, line) = (open.rule.name(), line(open.step));

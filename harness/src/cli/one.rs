@@ -7,9 +7,10 @@ use super::args::Options;
 use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::output::Output;
+use super::output::{BAD, NOTE};
 use super::report::json::{self, Probed};
 use super::report::machine::Machine;
-use super::report::text::{BAD, NOTE, Text};
+use super::report::text::Text;
 use super::select::{Loaded, Selection};
 use super::work::{CaseReport, CaseResult, Job, Task};
 use super::{Failed, output, pool};
@@ -117,7 +118,7 @@ fn facts(
         ("ended", ending(witness.ending)),
     ];
     for (index, slot) in witness.evidence.slots.iter().enumerate() {
-        let text = lines.iter().find(|line| line.step == Some(index)).map_or("", |line| &line.text);
+        let text = crate::parse::text_of(lines, index);
         let state = slot.state.map_or("scribbled over".to_owned(), |state| format!("{state:?}"));
         let value = match slot.value {
             value @ -4095..0 => format!(", {}", Errno(-value as i32)),

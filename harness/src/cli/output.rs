@@ -9,8 +9,8 @@ use super::exit::Exit;
 use crate::backing::Backing;
 use crate::printable::escaped;
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const NOTE: Style = AnsiColor::Yellow.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// The lines of a message that may name a file or a word of others.
 pub fn printable(message: &str) -> String {

@@ -59,9 +59,7 @@ impl Performance<'_> {
     /// The value of the flags at this place; 0 where they are left out.
     pub fn flags(args: &[Arg], index: usize) -> i64 {
         match args.get(index) {
-            Some(Arg::Flags(words)) => {
-                words.iter().fold(0, |all, word| all | FlagWord::value(word))
-            }
+            Some(Arg::Flags(words)) => FlagWord::all(words),
             _ => 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::follow::{Ended, follow};
 use super::{Environment, Rule, Unmodelled};
-use crate::case::{Access, Case, Measurement, Row, StepResult, SweepResult};
+use crate::case::{Access, Case, Measurement, Row, SweepResult};
 
 /// What the model says to a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -137,12 +137,12 @@ fn first_byte(row: &Row, other: &Row) -> Option<i64> {
 /// A split in words: where it is, what the model says there, and what was measured.
 pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String {
     let lines = crate::parse::lines(&case.steps);
-    let line = |step: usize| lines.iter().find(|line| line.step == Some(step));
     match split.place {
         Place::Step(step) => {
-            let told = |own: &Measurement| own.steps.get(step).map_or(String::new(), said);
+            let told =
+                |own: &Measurement| own.steps.get(step).map_or(String::new(), ToString::to_string);
             let (model, kernel) = (told(&split.predicted), told(measured));
-            let line = line(step).map_or("", |line| line.text.as_str());
+            let line = crate::parse::text_of(&lines, step);
             format!("at `{line}` the model says {model}; measured was {kernel}")
         }
         Place::Row { sweep, access, at, .. } => {
@@ -157,10 +157,6 @@ pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String 
             format!("{access} at {at}: the model says {model}; measured was {kernel}")
         }
     }
-}
-
-fn said(result: &StepResult) -> String {
-    result.to_string()
 }
 
 /// The rules that a case's comment names as known not to hold: `known: RULE why`.

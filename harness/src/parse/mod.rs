@@ -15,7 +15,7 @@ mod size;
 mod token;
 
 pub use error::{ParseError, nearest};
-pub use print::{Line, lines};
+pub use print::{Line, lines, text_of};
 
 use crate::case::{Case, Size, limits};
 

@@ -42,6 +42,11 @@ pub fn lines(steps: &[Step]) -> Vec<Line> {
     out
 }
 
+/// The text of a step, as [`Case::walk`] counts; empty where there is no such step.
+pub fn text_of(lines: &[Line], step: usize) -> &str {
+    lines.iter().find(|line| line.step == Some(step)).map_or("", |line| line.text.as_str())
+}
+
 fn block(steps: &[Step], depth: usize, next: &mut usize, out: &mut Vec<Line>) {
     let names = steps.iter().filter_map(|step| match step {
         Step::Call { assign: Some(name), .. } => Some(name.len()),

@@ -16,7 +16,7 @@ use crate::case::{
     Case, Fault, FaultAddress, FaultMap, Measurement, Outcome, Row, Seen, Step, StepResult,
     SweepResult,
 };
-use crate::parse::lines;
+use crate::parse::{lines, text_of};
 use grid::grid;
 
 /// The whole picture of a case, as it was measured on a machine with pages of `page` bytes.
@@ -73,11 +73,10 @@ pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
 pub fn draw_other(case: &Case, this: &Measurement, other: &Measurement, page: u64) -> String {
     let offsets = Offsets::of(case, page);
     let lines = lines(&case.steps);
-    let line = |step: usize| lines.iter().find(|line| line.step == Some(step));
     let mut sweeps = this.sweeps.iter().zip(&other.sweeps);
     let mut out = String::new();
     for (step, _, what) in case.walk() {
-        let text = line(step).map_or("", |line| line.text.as_str());
+        let text = text_of(&lines, step);
         if let Step::Sweep { map, .. } = what {
             let Some((this, other)) = sweeps.next() else { continue };
             let Some(parts) = differing(this, other) else { continue };

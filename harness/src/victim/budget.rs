@@ -288,9 +288,7 @@ impl Cost {
     /// What a call of the vocabulary pays for, in a case that locks memory or uses huge pages, or not.
     pub fn of(call: Call, args: &[Arg], locks: bool, huge: bool) -> Cost {
         let flags = |index: usize| match args.get(index) {
-            Some(Arg::Flags(words)) => {
-                words.iter().fold(0, |all, word| all | FlagWord::value(word)) as i32
-            }
+            Some(Arg::Flags(words)) => FlagWord::all(words) as i32,
             _ => 0,
         };
         let mapped = |locks| Cost::Mapped { address: 0, length: 1, locks };

@@ -314,9 +314,7 @@ impl<'m> Compiler<'m> {
     fn number(&self, arg: &Arg) -> usize {
         match arg {
             Arg::Size(size) => size.register(self.page).unwrap_or(0) as usize,
-            Arg::Flags(words) => {
-                words.iter().fold(0, |all, word| all | FlagWord::value(word)) as usize
-            }
+            Arg::Flags(words) => FlagWord::all(words) as usize,
             Arg::BadDescriptor(number) => *number as isize as usize,
             _ => 0,
         }

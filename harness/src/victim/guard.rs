@@ -244,7 +244,7 @@ impl Reach {
     pub fn of(call: Call, args: &[Arg], page: usize, huge: bool, segment: usize) -> Reach {
         let has = |index: usize, flag: i32| {
             let Some(Arg::Flags(words)) = args.get(index) else { return false };
-            words.iter().fold(0, |all, word| all | FlagWord::value(word)) & i64::from(flag) != 0
+            FlagWord::all(words) & i64::from(flag) != 0
         };
         let unit = if huge { HUGE } else { page };
         match call {

@@ -10,6 +10,7 @@
 
 pub mod children;
 pub mod refusal;
+pub mod refused_call;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};

@@ -3,7 +3,8 @@
 use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
-use super::text::{BAD, GOOD, Text};
+use super::text::{GOOD, Text};
+use crate::cli::output::BAD;
 use crate::cli::shell;
 use crate::picture::{Byte, Offsets};
 

@@ -6,6 +6,7 @@
 use crate::case::{Arg, Call, Case, Gives, Measurement, Note, Step, StepResult};
 use crate::cli::program;
 use crate::model::{Judgement, OpenRule, Split, known};
+use crate::parse::text_of;
 use crate::picture;
 
 /// One note.
@@ -52,8 +53,7 @@ pub fn of<'a>(
 /// Which step, counted from 1, and its text.
 fn at(case: &Case, step: usize) -> String {
     let lines = crate::parse::lines(&case.steps);
-    let line = lines.into_iter().find(|line| line.step == Some(step));
-    format!("step {}, `{}`", step + 1, line.map_or(String::new(), |line| line.text))
+    format!("step {}, `{}`", step + 1, text_of(&lines, step))
 }
 
 /// What the model says where kernel and model part, and which rule that turns on.

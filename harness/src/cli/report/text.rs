@@ -8,12 +8,11 @@ use super::difference::diff;
 use super::notes;
 use super::verdict::{Findings, Verdict};
 use crate::case::Measurement;
+use crate::cli::output::{BAD, NOTE};
 use crate::cli::select::Loaded;
 use crate::printable::escaped;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
-pub const BAD: Style = AnsiColor::Red.on_default().bold();
-pub const NOTE: Style = AnsiColor::Yellow.on_default();
 const BOLD: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 

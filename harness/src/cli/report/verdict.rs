@@ -220,8 +220,7 @@ fn told(case: &Case, error: &HarnessError) -> String {
     match error {
         HarnessError::InStep { step, error } => {
             let lines = crate::parse::lines(&case.steps);
-            let line = lines.into_iter().find(|line| line.step == Some(*step));
-            format!("in `{}`: {error}", line.map_or(String::new(), |line| line.text))
+            format!("in `{}`: {error}", crate::parse::text_of(&lines, *step))
         }
         _ => error.to_string(),
     }
