@@ -16,7 +16,7 @@
 //! - [`picture`]: a measurement to text.
 //! - [`backing`]: where a case's files live, and what that place cannot do.
 //! - [`scarce`]: cases of which two at once would take from each other.
-//! - [`confine`]: how far a worker reaches, where it is to be strictly isolated.
+//! - [`confine`]: the calls and files that workers and victims may ask for, at each level of isolation.
 //! - [`journal`]: the answers of a case so far, where they outlive the worker that asked.
 //! - [`measure`]: a whole case on a backing.
 //! - [`snapshot`]: the text that is kept, and whether it still holds.

@@ -178,7 +178,7 @@ fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Resu
             compare(id, place, text("file_system"), picture, is_reported)?;
             match verdict {
                 "split" => {
-                    Err(format!("split from the model: {}\n{}", text("reason"), line["notes"]))
+                    Err(format!("split from the model: {}\n{}", text("reason"), line["model"]))
                 }
                 _ => Ok(Found::Picture),
             }
