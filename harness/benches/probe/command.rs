@@ -73,21 +73,29 @@ impl Whole {
         let (_, lines) = self.run(&["run"]);
         let mut table = format!("{:>9}{:>7}{:>13}  picture\n", "children", "rows", "boundaries");
         let mut totals = [0; 3];
+        let mut of_each = Vec::new();
         for line in &lines {
-            let rows = line["rows"].as_array().map_or(&[][..], Vec::as_slice);
+            let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+            let sweeps = list(&line["sweeps"]);
+            let rows: Vec<Value> = sweeps.iter().flat_map(|sweep| list(&sweep["rows"])).collect();
             let regions = |row: &Value| row["regions"].as_array().map_or(0, Vec::len) as u64;
             let boundaries = rows.iter().map(|row| regions(row).saturating_sub(1)).sum();
             let numbers = [line["probes"].as_u64().unwrap_or(0), rows.len() as u64, boundaries];
             let [children, rows, boundaries] = numbers;
             let case = line["case"].as_str().unwrap_or_default();
             table += &format!("{children:>9}{rows:>7}{boundaries:>13}  {case}\n");
+            if boundaries > 0 {
+                of_each.push(children as f64 / boundaries as f64);
+            }
             totals.iter_mut().zip(numbers).for_each(|(total, number)| *total += number);
         }
         let [children, rows, boundaries] = totals;
         let each = children as f64 / boundaries.max(1) as f64;
+        let median = crate::median(of_each).expect("the cases have boundaries");
         table
             + &format!(
-                "{children:>9}{rows:>7}{boundaries:>13}  all: {each:.1} children for each boundary"
+                "{children:>9}{rows:>7}{boundaries:>13}  all: {each:.1} children for each boundary, \
+                 in the median of the pictures {median:.1}"
             )
     }
 }
