@@ -16,6 +16,7 @@ use crate::case::{
 };
 use crate::confine::Held;
 use crate::journal::Journal;
+use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
 use crate::supervise::{
     Abandoned, NoWitness, Supervisor, Witness, probe_outcome, recorded, step_results, unsteady,
 };
@@ -213,11 +214,13 @@ impl<'a> Measurer<'a> {
         let seed = self.seed.wrapping_add(number as u64);
         let plan = Plan::of(self.case, map, steps, self.program.page, seed);
         self.notes.extend(plan.note(number).filter(|_| !self.exhaustive));
+        let predictions = self.predictions(steps);
         let mut rows = Vec::new();
         let mut abandoned = false;
         for access in accesses {
             let access = *access;
-            let row = plan.row(access, self.exhaustive, |at, pattern| {
+            let expected = boundaries(&predictions, number, access);
+            let row = plan.row(access, &expected, self.exhaustive, |at, pattern| {
                 let probe = Probe { sweep: index, access, at };
                 self.probe(&probe, pattern).map_err(|failure| match failure {
                     Failure::Harness(error) => error,
@@ -245,6 +248,14 @@ impl<'a> Measurer<'a> {
             }
         }
         Ok(SweepResult::Map(FaultMap { rows }))
+    }
+
+    /// What the model expects of a case whose steps have come to this; of the case alone, where it does not
+    /// agree with the steps.
+    fn predictions(&self, steps: &[StepResult]) -> Vec<Prediction> {
+        let environment = Environment::with_pages_of(self.program.page);
+        let after = predict_after(self.case, &environment, steps);
+        if after.is_empty() { predict(self.case, &environment) } else { after }
     }
 
     /// One probe on its own, with everything that is known of its child. `which` counts the sweeps

@@ -3,8 +3,9 @@
 //! Every size of a case may be an offset in a map, an offset in a file that a map shows from elsewhere,
 //! or the end of a range. Maps lie at whole pages and show files from whole pages on, so the offset
 //! *within the page* survives every remapping. It does not survive a copy: read(2) and write(2) carry
-//! bytes between a map and the file position, and those offsets are added and subtracted. [`Named`]
-//! has them all.
+//! bytes between a map and the file position. The main type is [`Named`]: the offsets within the page, as
+//! each copy carries on those that were named before it, and the bytes that are named, as they are seen
+//! through maps which lie in one another or show a file from elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,29 +13,33 @@ use nix::libc;
 
 use crate::case::{Arg, Call, Case, FlagWord, Size, Step, StepResult, limits};
 
-/// More offsets than this are not carried on through copies of copies.
+/// More offsets within a page than this are not carried on through further copies.
 const CARRIED: usize = 256;
+/// No more sums of distances than this are followed.
+const SHIFTS: usize = 256;
+/// No more bytes than this are named.
+const BYTES: usize = 4096;
 
 /// The offsets that the steps of a case name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// As they stand, and as seen through maps that show a file from elsewhere.
-    pub offsets: BTreeSet<i64>,
-    /// All of them and those that copies bring about, within the page.
+    /// Bytes: those that a step names first, then those that are one distance away, two distances, ...
+    pub bytes: Vec<i64>,
+    /// All offsets within the page, those included that copies bring about.
     pub within_page: BTreeSet<i64>,
     /// Bytes are copied from one offset to another.
     pub copies: bool,
 }
 
 /// What is gathered along the steps.
-#[derive(Default)]
 struct Gathered {
+    page: i64,
     /// Offsets as the steps say them.
-    bases: BTreeSet<i64>,
-    /// How far a map shows its file from elsewhere.
-    shifts: BTreeSet<i64>,
-    /// How far a copy carries bytes.
-    copies: BTreeSet<i64>,
+    said: BTreeSet<i64>,
+    within_page: BTreeSet<i64>,
+    /// How far apart two offsets lie that are the same byte, or that a copy has made equal.
+    distances: BTreeSet<i64>,
+    copies: bool,
     /// How much each descriptor has moved on, by the name of its variable: the latest transfer last.
     moved: BTreeMap<String, Vec<i64>>,
     /// A file is written to at its end.
@@ -44,85 +49,127 @@ struct Gathered {
 impl Named {
     /// Those of a case whose steps came to these results, on a machine with pages of `page` bytes.
     pub fn of(case: &Case, results: &[StepResult], page: u64) -> Named {
-        let mut gathered =
-            Gathered { shifts: BTreeSet::from([0]), appends: appends(case), ..Default::default() };
+        let mut gathered = Gathered {
+            page: page as i64,
+            said: BTreeSet::new(),
+            within_page: BTreeSet::new(),
+            distances: BTreeSet::new(),
+            copies: false,
+            moved: BTreeMap::new(),
+            appends: appends(case),
+        };
         for (index, _, step) in case.walk() {
             match step {
-                Step::Call { args, call, .. } => {
-                    gathered.call(*call, args, results.get(index), page);
-                }
+                Step::Call { args, call, .. } => gathered.call(*call, args, results.get(index)),
                 Step::Touch { at, to, .. } => {
-                    let at = value(at, page);
-                    gathered.bases.extend(at);
-                    gathered.bases.extend(at.map(|at| at + 1));
-                    gathered.bases.extend(to.as_ref().and_then(|to| value(to, page)));
+                    let at = gathered.value(at);
+                    let to = to.as_ref().and_then(|to| gathered.value(to));
+                    gathered.name(at.into_iter().chain(at.map(|at| at + 1)).chain(to));
                 }
                 Step::Block { .. } | Step::Sweep { .. } => {}
             }
         }
-        let Gathered { bases, shifts, copies, .. } = gathered;
-        let offsets = sums(&bases, &shifts);
-        let page = page as i64;
-        let within = |offsets: &BTreeSet<i64>| -> BTreeSet<i64> {
-            offsets.iter().map(|offset| offset.rem_euclid(page)).collect()
-        };
-        let mut within_page = within(&offsets);
-        let are_copied = !copies.is_empty();
-        let copies = within(&copies);
-        // What was copied may be copied once more.
-        for _ in 0..2 {
-            if within_page.len() > CARRIED {
-                break;
-            }
-            within_page.extend(within(&sums(&within_page, &copies)));
-        }
-        Named { offsets, within_page, copies: are_copied }
+        let bytes = seen_through(&gathered.said, &gathered.distances);
+        Named { bytes, within_page: gathered.within_page, copies: gathered.copies }
     }
 }
 
 impl Gathered {
-    fn call(&mut self, call: Call, args: &[Arg], result: Option<&StepResult>, page: u64) {
+    fn value(&self, size: &Size) -> Option<i64> {
+        value(size, self.page as u64)
+    }
+
+    fn name(&mut self, offsets: impl IntoIterator<Item = i64>) {
+        for offset in offsets {
+            if self.said.len() < BYTES {
+                self.said.insert(offset);
+            }
+            self.within_page.insert(offset.rem_euclid(self.page));
+        }
+    }
+
+    /// Two offsets are the same byte.
+    fn same(&mut self, one: i64, other: i64) {
+        if one != other && self.distances.len() < SHIFTS {
+            self.distances.extend([one - other, other - one]);
+        }
+    }
+
+    /// What was named so far lies as well so much further.
+    fn carry(&mut self, distances: &BTreeSet<i64>) {
+        self.copies = true;
+        let before: Vec<i64> = self.within_page.iter().copied().collect();
+        for distance in distances {
+            self.same(*distance, 0);
+            for offset in &before {
+                if self.within_page.len() >= CARRIED {
+                    return;
+                }
+                self.within_page.insert((offset + distance).rem_euclid(self.page));
+            }
+        }
+    }
+
+    fn call(&mut self, call: Call, args: &[Arg], result: Option<&StepResult>) {
         let size = |index: usize| match args.get(index) {
-            Some(Arg::Size(size) | Arg::Address { offset: size, .. }) => value(size, page),
+            Some(Arg::Size(size) | Arg::Address { offset: size, .. }) => {
+                value(size, self.page as u64)
+            }
+            _ => None,
+        };
+        // An offset from a map; an address that is none says nothing.
+        let within = |index: usize| match args.get(index) {
+            Some(Arg::Address { map: Some(_), .. }) => size(index),
             _ => None,
         };
         let sizes: Vec<i64> = (0..args.len()).filter_map(size).collect();
-        self.bases.extend(&sizes);
         // A range is an offset and a length: its end counts as well.
-        self.bases.extend(sizes.windows(2).map(|pair| pair[0] + pair[1]));
+        let ends: Vec<i64> = sizes.windows(2).map(|pair| pair[0] + pair[1]).collect();
+        let at = |index: usize| size(index).unwrap_or(0);
         match (call, args) {
-            (Call::Mmap, [base, ..]) => {
-                let placed = match base {
-                    Arg::Address { map: Some(_), .. } => size(0).unwrap_or(0),
-                    _ => 0,
-                };
-                self.shifts.insert(placed - size(5).unwrap_or(0));
+            (Call::Mmap, _) => {
+                let (placed, offset) = (within(0).unwrap_or(0), at(5));
+                self.same(placed, 0);
+                self.same(offset, 0);
+            }
+            (Call::Mremap, _) => {
+                let (from, to) = (within(0).unwrap_or(0), within(4).unwrap_or(0));
+                self.same(from, 0);
+                self.same(to, 0);
+                self.same(from, to);
+            }
+            (Call::Shmat, _) => self.same(within(1).unwrap_or(0), 0),
+            (Call::RemapFilePages, _) => {
+                let first = at(3).saturating_mul(self.page).min(2 * limits::MAP_BYTES as i64);
+                self.same(within(0).unwrap_or(0), first);
             }
             (Call::Pwrite, [_, Arg::Text(text), _]) => {
                 let length = text.len() as i64;
-                self.bases.insert(size(2).unwrap_or(0) + length);
+                let end = at(2) + length;
+                self.name([end]);
                 if self.appends {
-                    let ends: Vec<i64> = self.bases.iter().map(|base| base + length).collect();
-                    self.bases.extend(ends);
+                    let ends: Vec<i64> = self.said.iter().map(|said| said + length).collect();
+                    self.name(ends);
                 }
             }
             (Call::Fallocate, [_, Arg::Flags(mode), ..]) => {
                 let mode = FlagWord::all(mode);
                 let moves = libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE;
                 if let (true, Some(length)) = (mode & i64::from(moves) != 0, size(3)) {
-                    self.copies.extend([length, -length]);
+                    self.carry(&BTreeSet::from([length, -length]));
                 }
             }
             (Call::Read | Call::Write, [Arg::Descriptor(name), ..]) => {
-                let asked = size(2).unwrap_or(0);
+                let asked = at(2);
                 let count = match result {
                     Some(StepResult::Count(count)) => i64::try_from(*count).unwrap_or(asked),
                     _ => asked,
                 };
-                self.transfer(name, call == Call::Read, size(1).unwrap_or(0), count);
+                self.transfer(name, call == Call::Read, at(1), count);
             }
             _ => {}
         }
+        self.name(sizes.into_iter().chain(ends));
     }
 
     /// A copy between a map, from offset `at` on, and wherever the descriptor is at.
@@ -137,24 +184,48 @@ impl Gathered {
         }
         moved.push(count);
         if self.appends && !reads {
-            positions.extend(&self.bases);
+            positions.extend(&self.said);
         }
-        self.bases.extend([at, at + count]);
-        for position in positions {
-            self.bases.extend([position, position + count]);
-            self.copies.insert(if reads { at - position } else { position - at });
+        let distances = positions.iter().map(|from| if reads { at - from } else { from - at });
+        self.carry(&distances.collect());
+        self.name([at, at + count]);
+        self.name(positions.into_iter().flat_map(|position| [position, position + count]));
+    }
+}
+
+/// These offsets, and those that are one distance away, and then sums of two, and so on.
+fn seen_through(said: &BTreeSet<i64>, distances: &BTreeSet<i64>) -> Vec<i64> {
+    let far = 2 * limits::MAP_BYTES as i64;
+    let mut shifts = vec![0];
+    let mut next = 0;
+    while let Some(shift) = shifts.get(next).copied().filter(|_| shifts.len() < SHIFTS) {
+        next += 1;
+        for distance in distances {
+            let sum = shift + distance;
+            if sum.abs() <= far && !shifts.contains(&sum) {
+                shifts.push(sum);
+            }
         }
     }
+    let mut bytes = Vec::new();
+    let mut known = BTreeSet::new();
+    for shift in shifts {
+        for offset in said {
+            if bytes.len() == BYTES {
+                return bytes;
+            }
+            if known.insert(offset + shift) {
+                bytes.push(offset + shift);
+            }
+        }
+    }
+    bytes
 }
 
 /// The value of a size. No map reaches further than twice the largest; and sums of these do not overflow.
 fn value(size: &Size, page: u64) -> Option<i64> {
     let near = |value: &i64| value.unsigned_abs() <= 2 * limits::MAP_BYTES;
     size.linear()?.eval(page).filter(near)
-}
-
-fn sums(some: &BTreeSet<i64>, others: &BTreeSet<i64>) -> BTreeSet<i64> {
-    some.iter().flat_map(|one| others.iter().map(move |other| one + other)).collect()
 }
 
 fn appends(case: &Case) -> bool {
@@ -196,6 +267,51 @@ mod tests {
              read(fd, map + 50, 2000);",
         );
         assert!(named.contains(&750) && named.contains(&751), "{named:?}");
+    }
+
+    #[test]
+    fn a_byte_that_is_copied_five_times_is_named_wherever_it_comes_to_lie() {
+        let named = within_page(
+            "fd = file(PAGE); other = open(fd);
+             map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+             map[7] = 'x';
+             write(fd, map, 100); read(other, map + 50, 100);
+             write(fd, map + 40, 100); read(other, map + 250, 100);
+             write(fd, map + 240, 100);",
+        );
+        // 7 - 0 + 0, 7 + 50, 57 - 40 + 100, 117 - 100 + 250, 267 - 240 + 200
+        for at in [7, 57, 117, 267, 227] {
+            assert!(named.contains(&at), "{at}: {named:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_is_named_where_maps_that_were_moved_show_it() {
+        let bytes = |text: &str| {
+            let case = crate::parse::case(&format!(
+                "map = mmap(0, 100 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 {text}"
+            ));
+            Named::of(&case.unwrap(), &[], 4096).bytes
+        };
+        let moved = "map[8 * PAGE + 3] = 'x';
+            mremap(map + 5 * PAGE, 5 * PAGE, 5 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map + 35 * PAGE);";
+        assert!(bytes(moved).contains(&(38 * 4096 + 3)));
+        let attached = "id = shmget(IPC_PRIVATE, 9 * PAGE, IPC_CREAT | 0600);
+            own = shmat(id, map + 70 * PAGE, SHM_REMAP); own[2 * PAGE + 5] = 'x';";
+        assert!(bytes(attached).contains(&(72 * 4096 + 5)));
+        let shown =
+            "map[20 * PAGE + 9] = 'x'; remap_file_pages(map + 60 * PAGE, 5 * PAGE, 0, 18, 0);";
+        assert!(bytes(shown).contains(&(62 * 4096 + 9)));
+    }
+
+    #[test]
+    fn many_writes_at_the_end_name_no_more_offsets_than_there_is_time_for() {
+        let writes: String =
+            (1..40).map(|length| format!("pwrite(fd, \"{}\", 0);", "x".repeat(length))).collect();
+        let text = format!("fd = file(300, O_RDWR | O_APPEND); {writes}");
+        let named = Named::of(&crate::parse::case(&text).unwrap(), &[], 4096);
+        assert!(named.bytes.len() <= BYTES, "{}", named.bytes.len());
     }
 
     #[test]

@@ -22,11 +22,14 @@ pub enum Note {
         /// The byte, relative to the map.
         at: i64,
     },
-    /// The map is so large that some of its pages were not probed.
+    /// The map is so large, or the case names so many offsets, that some pages were not probed, or not at
+    /// each of these offsets.
     Capped {
         /// Which sweep.
         sweep: usize,
-        /// Pages that were probed before any bisection.
+        /// Pages that were probed at each offset that a step names.
+        closely: u64,
+        /// Pages that were probed, these included, before any bisection.
         probed: u64,
         /// Pages that there are, the one to either side of the map included.
         pages: u64,
@@ -56,9 +59,13 @@ impl fmt::Display for Note {
                 write!(f, "sweep {number}: the {access} row was bisected further: byte {at}, ")?;
                 f.write_str("looked at at random, was not what was drawn")
             }
-            Note::Capped { sweep, probed, pages } => {
+            Note::Capped { sweep, closely, probed, pages } => {
                 let number = sweep + 1;
-                write!(f, "sweep {number}: {probed} of {pages} pages were probed")
+                write!(
+                    f,
+                    "sweep {number}: {probed} of {pages} pages were probed, {closely} of them "
+                )?;
+                f.write_str("at each offset that a step names")
             }
             Note::MeasuredAlone { scarce: Scarce::Room } => {
                 f.write_str("measured alone: each probe has the file system's free room to itself")

@@ -7,7 +7,9 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{cook, recipe};
 use crate::case::{Case, FaultMap, HarnessError, Measurement, Outcome, StepResult, SweepResult};
-use crate::model::{Environment, OpenRule, Prediction, Rule, difference, judge, predict_after};
+use crate::model::{
+    Environment, OpenRule, Prediction, Rule, boundaries, difference, judge, predict_after,
+};
 
 /// Whoever is asked what a case does: the kernel, or in a test something worse.
 pub trait Answer {
@@ -149,7 +151,7 @@ impl Search {
             return Ok(Compared::Unmodelled);
         }
         let mut bytes = 0;
-        for at in places(&may) {
+        for at in places(&case, &may) {
             let outcome = answer.probe(&case, &steps, at)?;
             let before = predicted(&may[0], at);
             may.retain(|prediction| predicted(prediction, at) == Some(outcome));
@@ -197,10 +199,9 @@ fn predicted(prediction: &Prediction, at: i64) -> Option<Outcome> {
 
 /// The bytes to ask about: both sides of every boundary that any prediction has, a byte between each
 /// two, and the first byte.
-fn places(may: &[Prediction]) -> BTreeSet<i64> {
-    let rows = may.iter().filter_map(|prediction| map_of(prediction)?.rows.first());
-    let boundaries: BTreeSet<i64> =
-        rows.flat_map(|row| row.boundaries().collect::<Vec<_>>()).collect();
+fn places(case: &Case, may: &[Prediction]) -> BTreeSet<i64> {
+    let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first());
+    let boundaries = access.map_or(BTreeSet::new(), |access| boundaries(may, 0, *access));
     let sides = boundaries.iter().flat_map(|boundary| [boundary - 1, *boundary]);
     let next = boundaries.iter().skip(1);
     let between = boundaries.iter().zip(next).map(|(from, to)| from + (to - from) / 2);

@@ -33,9 +33,9 @@ pub use judge::{Judgement, OpenRule, Place, Split, difference, judge, known};
 pub use rule::Rule;
 pub use world::World;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::{Case, Measurement, StepResult};
+use crate::case::{Access, Case, Measurement, StepResult, SweepResult};
 
 /// What the model is told of the machine and of the place where files live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,4 +178,14 @@ pub fn predict_after(
     }
     all.sort_by_key(|own| own.not_held().count());
     all
+}
+
+/// The bytes at which the outcomes of an access change in any of these predictions; `sweep` is counted from 0.
+pub fn boundaries(predictions: &[Prediction], sweep: usize, access: Access) -> BTreeSet<i64> {
+    let maps = predictions.iter().filter_map(|own| match own.measurement.sweeps.get(sweep)? {
+        SweepResult::Map(map) => Some(map),
+        _ => None,
+    });
+    let rows = maps.flat_map(|map| map.rows.iter().filter(|row| row.access == access));
+    rows.flat_map(|row| row.boundaries()).collect()
 }

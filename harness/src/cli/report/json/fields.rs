@@ -155,7 +155,7 @@ fn lines() -> Vec<Value> {
         |measured, found| {
             measured.notes = vec![
                 Note::BisectedFurther { sweep: 0, access: Access::Read, at: 5 },
-                Note::Capped { sweep: 0, probed: 1, pages: 2 },
+                Note::Capped { sweep: 0, closely: 1, probed: 1, pages: 2 },
                 Note::MeasuredAlone { scarce: Scarce::Room },
             ];
             let StepResult::Saw(seen) = &mut measured.steps[3] else { panic!("a load") };

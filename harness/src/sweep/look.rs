@@ -1,0 +1,255 @@
+//! One row, asked for byte by byte.
+//!
+//! Between two neighbours of different outcome the exact byte is found by bisection. Then each region is
+//! looked at once more, at a random byte: where that is not what was drawn, the row is bisected further,
+//! which [`Found`](super::Found) tells. `exhaustive` probes every byte instead.
+//!
+//! The random bytes are looked at with the second pattern in the files: where that does not call data
+//! what the first does, the whole row is looked at with both, and is data where both call it so. It is
+//! from the start where a step copies bytes to another offset, which may be one pattern's period away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Plan, SAMPLES, Unanswered};
+use crate::case::{Access, Clean, HarnessError, Outcome, Pattern, Row};
+
+/// A row while it is looked at.
+pub(super) struct Look<'a, A> {
+    plan: &'a Plan,
+    access: Access,
+    exhaustive: bool,
+    known: BTreeMap<i64, Outcome>,
+    /// What one pattern calls data the other does not: each such byte is looked at with both.
+    both: bool,
+    ask: A,
+}
+
+impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
+    /// A row of which nothing is known yet.
+    pub(super) fn new(plan: &'a Plan, access: Access, exhaustive: bool, ask: A) -> Look<'a, A> {
+        let both = plan.both && access != Access::Exec;
+        Look { plan, access, exhaustive, known: BTreeMap::new(), both, ask }
+    }
+
+    pub(super) fn row(&self) -> Row {
+        Row::from_starts(self.access, self.known.iter().map(|(at, outcome)| (*at, *outcome)))
+    }
+
+    fn at(&mut self, at: i64) -> Result<Outcome, Unanswered> {
+        if let Some(known) = self.known.get(&at) {
+            return Ok(*known);
+        }
+        let outcome = self.afresh(at)?;
+        self.known.insert(at, outcome);
+        Ok(outcome)
+    }
+
+    /// What a byte comes to.
+    fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered> {
+        let first = (self.ask)(at, Pattern::First)?;
+        if !self.both || first != Outcome::Clean(Clean::Data) {
+            return Ok(first);
+        }
+        let second = (self.ask)(at, Pattern::Second)?;
+        agreed(at, first, second)
+    }
+
+    pub(super) fn at_every_byte(&mut self) -> Result<(), Unanswered> {
+        let mut last = None;
+        for at in self.plan.from..self.plan.to {
+            let outcome = self.afresh(at)?;
+            // Only where a region begins: memory stays the same however large the map.
+            if last.replace(outcome) != Some(outcome) {
+                self.known.insert(at, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn at_samples(&mut self) -> Result<(), Unanswered> {
+        let plan = self.plan;
+        for start in &plan.pages {
+            let closely = plan.closely.as_ref().is_none_or(|pages| pages.contains(start));
+            self.page(*start, closely)?;
+        }
+        self.at(plan.to - 1)?;
+        Ok(())
+    }
+
+    /// Looks at these bytes, as far as they lie in pages that do not fault.
+    pub(super) fn at_bytes(
+        &mut self,
+        bytes: impl IntoIterator<Item = i64>,
+    ) -> Result<(), Unanswered> {
+        for at in bytes {
+            let start = self.plan.start_of_page(at);
+            let is_inside = (self.plan.from..self.plan.to).contains(&at);
+            if is_inside && matches!(self.at(start)?, Outcome::Clean(_)) {
+                self.at(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a page: at its first byte and, where that goes through, at its last one, and `closely`
+    /// at what is named. Whether an access faults depends on the page alone.
+    fn page(&mut self, start: i64, closely: bool) -> Result<(), Unanswered> {
+        let plan = self.plan;
+        if !matches!(self.at(start)?, Outcome::Clean(_)) {
+            return Ok(());
+        }
+        self.at(start + plan.page - 1)?;
+        if closely {
+            for at in &plan.within {
+                self.at(start + at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds where the outcome changes between any two bytes that are known.
+    pub(super) fn bisect_all(&mut self) -> Result<(), Unanswered> {
+        let known: Vec<i64> = self.known.keys().copied().collect();
+        for pair in known.windows(2) {
+            self.bisect(pair[0], pair[1])?;
+        }
+        Ok(())
+    }
+
+    /// Finds where the outcome changes between two bytes that are known. A third outcome met on the
+    /// way has its own two boundaries looked for.
+    fn bisect(&mut self, left: i64, right: i64) -> Result<(), Unanswered> {
+        if left + 1 >= right || self.at(left)? == self.at(right)? {
+            return Ok(());
+        }
+        let between = self.between(left, right);
+        self.at(between)?;
+        self.bisect(left, between)?;
+        self.bisect(between, right)
+    }
+
+    /// A byte between two others: where a page begins, if one does, since most outcomes change there.
+    fn between(&self, left: i64, right: i64) -> i64 {
+        let middle = left + (right - left) / 2;
+        let start = self.plan.start_of_page(middle);
+        let starts = [start, start + self.plan.page];
+        match starts.into_iter().find(|start| (left + 1..right).contains(start)) {
+            Some(start) => start,
+            None if self.plan.start_of_page(right) == right => right - 1,
+            None => middle,
+        }
+    }
+
+    /// Of a map too large to look at all pages closely: looks so at those in which outcomes change.
+    pub(super) fn around_boundaries(&mut self) -> Result<(), Unanswered> {
+        let Some(closely) = &self.plan.closely else { return Ok(()) };
+        let mut done = closely.clone();
+        loop {
+            let row = self.row();
+            let pages = row.boundaries().flat_map(|at| [at - 1, at]);
+            let pages: BTreeSet<i64> = pages.map(|at| self.plan.start_of_page(at)).collect();
+            let new: Vec<i64> = pages.difference(&done).copied().collect();
+            if new.is_empty() || done.len() >= SAMPLES as usize {
+                return Ok(());
+            }
+            for start in new {
+                done.insert(start);
+                self.page(start, true)?;
+            }
+            self.bisect_all()?;
+        }
+    }
+
+    /// Looks at a random byte of each region, until all are as drawn. Gives those that were not.
+    pub(super) fn once_more(&mut self) -> Result<Vec<i64>, Unanswered> {
+        let Plan { from, to, seed, .. } = *self.plan;
+        let mut random = fastrand::Rng::with_seed(seed ^ self.access as u64);
+        let mut surprises = Vec::new();
+        let mut looked = BTreeSet::new();
+        loop {
+            let row = self.row();
+            let fresh = row.regions.iter().find_map(|region| {
+                let range = region.from.unwrap_or(from)..region.to.unwrap_or(to);
+                let is_fresh = looked.range(range.clone()).next().is_none()
+                    && (!self.exhaustive || self.depends_on_the_pattern(region.outcome));
+                is_fresh.then_some((range, region.outcome))
+            });
+            let Some((range, drawn)) = fresh else { return Ok(surprises) };
+            let at = random.i64(range);
+            if self.is_as_drawn(at, drawn)? {
+                looked.insert(at);
+            } else {
+                surprises.push(at);
+            }
+        }
+    }
+
+    /// Looks at a byte once more, and where that is not what was drawn, further around it.
+    fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered> {
+        let known = self.known.contains_key(&at);
+        if self.access == Access::Exec || known && !self.depends_on_the_pattern(drawn) {
+            let is_as_drawn = self.at(at)? == drawn;
+            if !is_as_drawn {
+                self.bisect_around(at)?;
+            }
+            return Ok(is_as_drawn);
+        }
+        let second = (self.ask)(at, Pattern::Second)?;
+        if second == drawn {
+            return Ok(true);
+        }
+        let first = (self.ask)(at, Pattern::First)?;
+        let outcome = agreed(at, first, second)?;
+        if outcome == drawn {
+            return Ok(true);
+        }
+        self.known.insert(at, outcome);
+        if first == Outcome::Clean(Clean::Data) && outcome != first {
+            self.look_with_both()?;
+        } else {
+            self.bisect_around(at)?;
+        }
+        Ok(false)
+    }
+
+    /// Whether the second pattern may have more to say of such a byte.
+    fn depends_on_the_pattern(&self, outcome: Outcome) -> bool {
+        self.access != Access::Exec && outcome == Outcome::Clean(Clean::Data)
+    }
+
+    fn bisect_around(&mut self, at: i64) -> Result<(), Unanswered> {
+        let left = self.known.range(..at).next_back().map(|(at, _)| *at);
+        let right = self.known.range(at + 1..).next().map(|(at, _)| *at);
+        self.bisect(left.unwrap_or(at), at)?;
+        self.bisect(at, right.unwrap_or(at))
+    }
+
+    /// Looks at all that was called data with the second pattern, too.
+    fn look_with_both(&mut self) -> Result<(), Unanswered> {
+        self.both = true;
+        if self.exhaustive {
+            self.known.clear();
+            return self.at_every_byte();
+        }
+        let data = Outcome::Clean(Clean::Data);
+        let called: Vec<i64> =
+            self.known.iter().filter(|(_, own)| **own == data).map(|(at, _)| *at).collect();
+        for at in called {
+            let second = (self.ask)(at, Pattern::Second)?;
+            self.known.insert(at, agreed(at, data, second)?);
+        }
+        self.bisect_all()
+    }
+}
+
+/// What a byte comes to by both patterns.
+fn agreed(at: i64, first: Outcome, second: Outcome) -> Result<Outcome, Unanswered> {
+    let agreed = match (first, second) {
+        (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
+        (one, two) => (one == two).then_some(one),
+    };
+    agreed.ok_or_else(|| {
+        let what = format!("{first} with one pattern in the files, {second} with another");
+        Unanswered { at, error: HarnessError::System(what) }
+    })
+}
