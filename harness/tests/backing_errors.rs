@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         ("a_folder_that_may_not_be_written_to", a_folder_that_may_not_be_written_to as fn()),
         ("no_permission_to_fork", no_permission_to_fork),
         ("an_ordinary_user_needs_nothing_more", an_ordinary_user_needs_nothing_more),
+        ("an_ordinary_user_may_no_more_than_in_c", an_ordinary_user_may_no_more_than_in_c),
     ] {
         tests.push(test(name, body).unless(refusal::ordinary_user));
     }
@@ -299,4 +300,24 @@ fn a_file_that_a_killed_run_left_is_cleared_away() {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(!stale.exists(), "nobody has it open");
     assert!(used.exists(), "somebody has it open");
+}
+
+/// A worker that needs a user namespace for its segments has no power over them for that.
+fn an_ordinary_user_may_no_more_than_in_c() {
+    let dir = folder();
+    let steps = "own = shmget(IPC_PRIVATE, PAGE, IPC_CREAT);
+        map = shmat(own, 0, 0);
+        other = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);
+        code = shmat(other, 0, SHM_EXEC);";
+    std::fs::write(dir.path().join("it.case"), steps).unwrap();
+    for level in ["default", "strict"] {
+        let line = format!("exec ./faultmap show it.case --isolation {level}");
+        let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), &line));
+        if code == Some(4) && level == "strict" {
+            continue; // no namespaces here: nothing was run
+        }
+        assert!(matches!(code, Some(0 | 1)), "{stdout}{stderr}");
+        assert!(stdout.contains("shmat(own, 0, 0);  // = -1 EACCES"), "{level}: {stdout}");
+        assert!(stdout.contains("SHM_EXEC);  // = -1 EACCES"), "{level}: {stdout}");
+    }
 }

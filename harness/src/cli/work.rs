@@ -123,7 +123,6 @@ pub(super) fn work(
 ) -> i32 {
     // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
     let _ = rustix::process::setpgid(None, None);
-    let user = rustix::process::geteuid();
     // The first to go when memory runs out: a case can be measured again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let is_apart = apart.is_some();
@@ -133,13 +132,10 @@ pub(super) fn work(
             return 1;
         }
     } else if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
-        // Without it, each segment is removed by hand.
-        let _ = own_ipc_namespace();
-        if rustix::process::geteuid() != user {
-            send(
-                &mut results,
-                &Message::Broken("entering the user namespace changed the user id".to_owned()),
-            );
+        // Where there is none to be had, each segment is removed by hand.
+        if let Err(errno) = own_ipc_namespace() {
+            let why = format!("cannot stay who it was in an IPC namespace of its own: {errno}");
+            send(&mut results, &Message::Broken(why));
             return 1;
         }
     }

@@ -39,7 +39,6 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::backing::Backing;
 use crate::sys::{self, SoleThread};
@@ -124,7 +123,8 @@ impl Apart {
     pub fn enter(self, backing: &Backing) -> Result<(), String> {
         self.be_who_one_was()?;
         files::enter(backing)?;
-        give_up_capabilities()?;
+        // The mounts needed them; no victim does.
+        sys::give_up_capabilities().map_err(because("give up capabilities"))?;
         held::hold_worker()?;
         sys::hide_from_children().map_err(because("hide from children"))?;
         backing.check().map_err(|error| {
@@ -144,14 +144,6 @@ impl Apart {
         write("uid_map", format!("{user} {user} 1"))?;
         write("gid_map", format!("{group} {group} 1"))
     }
-}
-
-/// A user namespace gives all capabilities over itself (user_namespaces(7)), and the mounts need them.
-/// No victim does.
-fn give_up_capabilities() -> Result<(), String> {
-    let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(because("give up capabilities"))
 }
 
 /// The words for an error of a system call.

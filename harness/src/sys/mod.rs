@@ -40,7 +40,7 @@ pub use inheritance::{Inheritance, can_keep_back, give_back, keep_back};
 pub use inherited::drop_inherited;
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use memory_rules::MemoryRules;
-pub use namespace::own_ipc_namespace;
+pub use namespace::{give_up_capabilities, own_ipc_namespace};
 pub use nest::{FORK_FLAGS, Nest, NoVictim};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
 pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
