@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 /// The reason for which this machine refuses such a worker.
 fn refused() -> Option<String> {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
-    let refused = confine::check(&Backing::Directory(dir.path().to_owned())).err();
+    let refused = confine::check(&Backing::Directory(dir.path().to_owned()), None).err();
     refused.map(|reason| format!("isolation strict: {reason}"))
 }
 

@@ -7,6 +7,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use rustix::fs::StatVfsMountFlags;
 
 use super::args::Place;
+use super::place::Surveyed;
 use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
 use crate::model::{Environment, Limits, Noexec};
@@ -24,21 +25,20 @@ const RESOURCES: [Resource; 6] = [
     Resource::RLIMIT_STACK,
 ];
 
-/// The environment of cases whose files live there.
-pub fn of(place: &Place) -> Environment {
-    let backing = place.backing();
+/// The environment of cases whose files live in a place that was found so.
+pub fn of(place: &Place, surveyed: &Surveyed) -> Environment {
     let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: crate::sys::instruction_bytes() as u64,
         limits: limits(place.strict()),
         noexec: Noexec {
-            files: backing.no_exec(),
+            files: surveyed.no_exec,
             devices: is_noexec(Path::new("/dev/zero")),
             root: is_noexec(Path::new("/")),
         },
-        little_disk: backing.free_bytes().is_some_and(|free| free < wanted),
-        large_pages: has_large_pages(&backing),
+        little_disk: surveyed.free_bytes.is_some_and(|free| free < wanted),
+        large_pages: surveyed.large_pages,
         without: Vec::new(),
     }
 }
@@ -80,7 +80,7 @@ fn may(capability: u32) -> bool {
 
 /// Whether memory of tmpfs may come in pieces that are larger than a page: then a file has more memory
 /// than its size says. (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst)
-fn has_large_pages(backing: &Backing) -> bool {
+pub(super) fn has_large_pages(backing: &Backing) -> bool {
     let chosen = |text: &str| !["[never]", "[deny]"].iter().any(|word| text.contains(word));
     let settings = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
     let setting = read(settings);

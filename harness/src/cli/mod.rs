@@ -137,19 +137,20 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let interrupt = Interrupt::watch().map_err(output::failed)?;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));
     let places = Places { backing: &backing, out: None, clear };
-    let file_system = places.look(None, &interrupt)?;
+    let surveyed = places.look(None, &interrupt)?;
     let held = Held::find();
-    let machine = Machine::here(&options.place, &backing, file_system, &held);
+    let environment = environment::of(&options.place, &surveyed);
+    let machine = Machine::here(&options.place, &backing, surveyed.file_system, &held);
     if let Some(probe) = options.one_probe() {
         return one::run(all, options, (&backing, &held, &machine), probe, interrupt);
     }
-    let mut reporter = Reporter::new(all, options, machine, compare);
+    let mut reporter = Reporter::new(all, options, machine, environment, compare);
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
     let jobs = options.place.jobs();
     let page = rustix::param::page_size() as u64;
     let alone = all.cases.iter().enumerate().filter_map(|(number, loaded)| {
-        Some((number, scarce::scarce(&loaded.case, &backing, page, jobs)?))
+        Some((number, scarce::scarce(&loaded.case, surveyed.free_bytes, page, jobs)?))
     });
     let alone = alone.collect();
     let (seed, guard) = (options.seed, options.guard);

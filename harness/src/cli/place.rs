@@ -1,43 +1,35 @@
-//! Looks at the places of files from a process that can be killed.
-//!
-//! A file system may never answer: a FUSE server that hangs, a network that is gone. Whoever calls it sleeps
-//! then until it is killed, and Ctrl-C, which the controller reads from a descriptor, would go unread. So the
-//! controller touches no such place itself: it forks a process for it ([`apart`]), and waits for that and for
-//! signals. (Workers touch them all the time; they are killed when they do not end.)
+//! Looks at the places of files from a process that can be killed: see [`in_own_process`]. (Workers touch
+//! them all the time; they are killed when they do not end.) The main types are [`Places`], what is looked at,
+//! and [`Surveyed`], what was found.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Signal;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::environment::has_large_pages;
 use super::exit::Exit;
 use super::interrupt::Interrupt;
 use super::{Failed, output};
 use crate::backing::Backing;
-use crate::sys::{SoleThread, forget_stale_segments, fork_worker};
+use crate::confine::{NoAnswer, PATIENCE, in_own_process};
+use crate::sys::forget_stale_segments;
 
-/// How long a place may take to answer: a disk that has to spin up, a network.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long files of earlier runs may take to be cleared away, and a killed process to be gone.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long files of earlier runs may take to be cleared away.
+const CLEARING: Duration = Duration::from_secs(5);
 
-/// Why there is no answer.
-enum Silent {
-    /// A signal has come.
-    Signal(Exit),
-    /// The time is over.
-    Late,
-    /// There is no such process to be had, or it has died.
-    Lost(String),
+/// What was found of the place of the files, before anything was run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Surveyed {
+    /// The name of the file system, see [`Backing::file_system`].
+    pub file_system: String,
+    /// Bytes that are free, where there is a bound.
+    pub free_bytes: Option<u64>,
+    /// Nothing may be executed there. (mount(8): noexec)
+    pub no_exec: bool,
+    /// Files may have more memory than their size says.
+    pub large_pages: bool,
 }
 
 /// What is looked at before anything is run.
@@ -51,32 +43,36 @@ pub struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// Sees that files can be made there, within this time at most. Gives the name of the backing's file system.
-    pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<String, Failed> {
+    /// Sees that files can be made there, within this time at most. Gives what was found of the backing.
+    pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Surveyed, Failed> {
         forget_stale_segments();
         let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
         let place = self.backing.describe();
-        match apart(Some(interrupt), limit, || self.try_them()) {
-            Ok(Ok(file_system)) => Ok(file_system),
-            Ok(Err((true, message))) => Err((Exit::Usage, message)),
-            Ok(Err((false, message))) => Err((Exit::Harness, message)),
-            Err(Silent::Signal(exit)) => {
+        let why = match in_own_process(limit, Some(interrupt.as_fd()), false, |_| self.try_them()) {
+            Ok(Ok(surveyed)) => return Ok(surveyed),
+            Ok(Err((true, message))) => return Err((Exit::Usage, message)),
+            Ok(Err((false, message))) => return Err((Exit::Harness, message)),
+            Err(NoAnswer::Interrupted) => {
+                let exit = interrupt.caught().unwrap_or(Exit::Interrupted);
                 let message = format!("ended by {} before {place} had answered", exit.signal());
-                Err((exit, output::note(&message)))
+                return Err((exit, output::note(&message)));
             }
-            Err(Silent::Late) => {
+            Err(NoAnswer::Late) => {
                 let message = format!(
                     "{place} has not answered for {limit:?}; --dir DIR names another folder, --memfd \
                      does without"
                 );
-                Err(output::failed(message))
+                return Err(output::failed(message));
             }
-            Err(Silent::Lost(why)) => Err(output::failed(format!("cannot look at {place}: {why}"))),
-        }
+            Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
+            Err(NoAnswer::Ended(_)) => "the process that was to do it has died".to_owned(),
+            Err(NoAnswer::Unasked(why)) => why,
+        };
+        Err(output::failed(format!("cannot look at {place}: {why}")))
     }
 
     /// Fails with whether that is a wrong argument, and what to say.
-    fn try_them(&self) -> Result<String, (bool, String)> {
+    fn try_them(&self) -> Result<Surveyed, (bool, String)> {
         if let Some(out) = self.out {
             tempfile::tempfile_in(out).map_err(|error| {
                 let message = format!("cannot write cases to {}: {error}", out.display());
@@ -90,7 +86,12 @@ impl Places<'_> {
         if self.clear {
             self.backing.remove_stale();
         }
-        Ok(self.backing.file_system())
+        Ok(Surveyed {
+            file_system: self.backing.file_system(),
+            free_bytes: self.backing.free_bytes(),
+            no_exec: self.backing.no_exec(),
+            large_pages: has_large_pages(self.backing),
+        })
     }
 }
 
@@ -98,78 +99,6 @@ impl Places<'_> {
 pub fn clear(backing: &Backing) {
     forget_stale_segments();
     if let Backing::Directory(_) = backing {
-        let _ = apart(None, GRACE, || backing.remove_stale());
-    }
-}
-
-/// What the body gives, run in a process of its own, which is killed where it takes longer than this, or where
-/// a signal comes.
-fn apart<T: Serialize + DeserializeOwned>(
-    interrupt: Option<&Interrupt>,
-    limit: Duration,
-    body: impl FnOnce() -> T,
-) -> Result<T, Silent> {
-    let lost = |error: std::io::Error| Silent::Lost(error.to_string());
-    let thread = SoleThread::claim().map_err(|error| Silent::Lost(error.to_string()))?;
-    let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| lost(errno.into()))?;
-    let mut ends = Some((File::from(told), File::from(tell)));
-    let forked = fork_worker(thread, || {
-        let Some((_, mut tell)) = ends.take() else { return 1 };
-        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-        let answer = serde_json::to_vec(&body()).unwrap_or_default();
-        i32::from(tell.write_all(&answer).is_err())
-    });
-    let pid = forked.map_err(|errno| Silent::Lost(output::cannot_fork(errno)))?;
-    let Some((mut told, tell)) = ends else { return Err(Silent::Lost("no pipe".to_owned())) };
-    drop(tell);
-    let answered = await_answer(&told, interrupt, Instant::now() + limit);
-    if answered.is_err() {
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
-    }
-    let mut answer = Vec::new();
-    let read = answered.and_then(|()| told.read_to_end(&mut answer).map_err(lost));
-    await_end(pid);
-    read?;
-    serde_json::from_slice(&answer)
-        .map_err(|_| Silent::Lost("the process that was to do it has died".to_owned()))
-}
-
-/// Waits until there is something to read.
-fn await_answer(
-    told: &File,
-    interrupt: Option<&Interrupt>,
-    deadline: Instant,
-) -> Result<(), Silent> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        let signals = interrupt.map(|interrupt| interrupt.as_fd());
-        let mut fds: Vec<PollFd<'_>> = [told.as_fd()]
-            .into_iter()
-            .chain(signals)
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
-        match poll(&mut fds, Some(&left)) {
-            Err(rustix::io::Errno::INTR) => continue,
-            Ok(0) | Err(_) => return Err(Silent::Late),
-            Ok(_) => {}
-        }
-        if !fds[0].revents().is_empty() {
-            return Ok(());
-        }
-        if let Some(exit) = interrupt.and_then(Interrupt::caught) {
-            return Err(Silent::Signal(exit));
-        }
-    }
-}
-
-/// Waits for a process that has ended or was killed; not for ever, as the kernel may not let it go.
-fn await_end(pid: Pid) {
-    let deadline = Instant::now() + GRACE;
-    while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
-        if Instant::now() >= deadline {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
+        let _ = in_own_process(CLEARING, None, false, |_| backing.remove_stale());
     }
 }

@@ -3,19 +3,15 @@
 //! Whether it has it is found out once for each run, by a process that tries it: a container's own filter
 //! may refuse what the kernel could do. The main type is [`Held`].
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use nix::sys::wait::waitpid;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{because, calls, opens};
+use super::{NoAnswer, PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
-use crate::sys::{self, Inheritance, Sandbox, SoleThread};
+use crate::sys::{self, Inheritance, Sandbox};
 use crate::victim::{self, Program};
 
 /// What there is of seccomp and Landlock, or why it is not.
@@ -34,30 +30,14 @@ impl Held {
 
     /// Finds out what there is.
     pub fn find() -> Held {
-        let thread = match SoleThread::claim() {
-            Ok(thread) => thread,
-            Err(error) => return Held::by_nothing(&error.to_string()),
-        };
         let found = opens::version();
-        let Ok((told, tell)) = pipe_with(PipeFlags::CLOEXEC) else {
-            return Held::by_nothing("no pipe can be made");
-        };
-        let mut ends = Some((File::from(told), File::from(tell)));
-        let forked = sys::fork_worker(thread, || {
-            let Some((_, mut tell)) = ends.take() else { return 1 };
-            let held = try_on_oneself(&found);
-            let line = serde_json::to_vec(&held).unwrap_or_default();
-            i32::from(tell.write_all(&line).is_err())
-        });
-        let (Ok(pid), Some((mut told, tell))) = (forked, ends) else {
-            return Held::by_nothing("no process can be forked to try it");
-        };
-        drop(tell);
-        let mut line = Vec::new();
-        let read = told.read_to_end(&mut line);
-        let ended = waitpid(pid, None);
-        let held = read.ok().and_then(|_| serde_json::from_slice(&line).ok());
-        held.unwrap_or_else(|| Held::by_nothing(&format!("the process that tried it: {ended:?}")))
+        match in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found)) {
+            Ok(held) => held,
+            Err(NoAnswer::Ended(ended)) => {
+                Held::by_nothing(&format!("the process that tried it ended with {ended:?}"))
+            }
+            Err(why) => Held::by_nothing(&format!("it could not be tried: {why:?}")),
+        }
     }
 
     /// What is done without, and why: `seccomp: Function not implemented (os error 38)`.

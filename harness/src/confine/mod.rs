@@ -29,19 +29,23 @@ mod calls;
 mod files;
 mod held;
 mod opens;
+mod own_process;
 
 pub use held::Held;
+pub use own_process::{NoAnswer, in_own_process};
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitStatus, waitpid};
-use rustix::pipe::{PipeFlags, pipe_with};
+use nix::sys::wait::WaitStatus;
 
 use crate::backing::Backing;
 use crate::sys::{self, SoleThread};
+
+/// How long a place may take to answer: a disk that has to spin up, a network.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process in namespaces of its own that still has to be shut in: see [`Apart::enter`].
 #[derive(Debug)]
@@ -67,38 +71,21 @@ pub fn fork_worker(
 }
 
 /// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason for which
-/// it cannot; that there is no room for one more process now, or that somebody kills it, is none.
-pub fn check(backing: &Backing) -> Result<(), String> {
-    let thread = SoleThread::claim().map_err(|error| error.to_string())?;
-    let (reasons, reason) =
-        pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot make a pipe: {error}"))?;
-    let mut ends = Some((File::from(reasons), File::from(reason)));
-    let forked = fork_worker(thread, true, |apart| {
-        let (Some((_, mut reason)), Some(apart)) = (ends.take(), apart) else { return 1 };
-        match apart.enter(backing) {
-            Ok(()) => 0,
-            Err(why) => i32::from(reason.write_all(why.as_bytes()).is_err()),
-        }
-    });
-    let pid = match forked {
-        Err(Errno::EAGAIN | Errno::ENOMEM) => return Ok(()),
-        forked => forked.map_err(refused)?,
+/// it cannot; that there is no room for one more process now, that somebody kills it, or that what is `watched`
+/// can be read, is none.
+pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), String> {
+    let shut_in = |apart: Option<Apart>| match apart {
+        Some(apart) => apart.enter(backing),
+        None => Err("cannot start".to_owned()),
     };
-    let Some((mut reasons, reason)) = ends else { return Err("cannot start".to_owned()) };
-    drop(reason);
-    let mut why = String::new();
-    let read = reasons.read_to_string(&mut why);
-    match (waitpid(pid, None), read) {
-        (Ok(WaitStatus::Exited(_, 0)), Ok(0)) => Ok(()),
-        (Ok(WaitStatus::Exited(_, 0)), Ok(_)) => Err(why),
-        (Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _)), _) => Ok(()),
-        (Ok(WaitStatus::Exited(_, code)), _) => {
-            Err(format!("the sandbox self-test exited with {code}"))
-        }
-        (Ok(WaitStatus::Signaled(_, signal, _)), _) => {
-            Err(format!("the sandbox self-test was killed by {signal}"))
-        }
-        (end, _) => Err(format!("the sandbox self-test ended with {end:?}")),
+    match in_own_process(PATIENCE, watched, true, shut_in) {
+        Ok(entered) => entered,
+        Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM) | NoAnswer::Interrupted) => Ok(()),
+        Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) => Ok(()),
+        Err(NoAnswer::Fork(errno)) => Err(refused(errno)),
+        Err(NoAnswer::Late) => Err(format!("{} has not answered", backing.describe())),
+        Err(NoAnswer::Unasked(why)) => Err(why),
+        Err(NoAnswer::Ended(ended)) => Err(format!("the sandbox self-test ended with {ended:?}")),
     }
 }
 

@@ -10,6 +10,7 @@ mod totals;
 mod worker;
 
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,18 +40,21 @@ pub fn run(
     place: &Place,
 ) -> Result<Exit, Failed> {
     let backing = place.backing();
-    let mut interrupt = Some(Interrupt::watch().map_err(output::failed)?);
+    let interrupt = Interrupt::watch().map_err(output::failed)?;
     // The folder for splits too, and not only when there is one to write, which may be after an hour.
     let places = Places { backing: &backing, out: Some(out), clear: false };
-    interrupt.as_ref().map_or(Ok(String::new()), |interrupt| places.look(time, interrupt))?;
-    if let Some(reason) = place.strict().then(|| confine::check(&backing).err()).flatten() {
+    let surveyed = places.look(time, &interrupt)?;
+    if let Some(reason) =
+        place.strict().then(|| confine::check(&backing, Some(interrupt.as_fd())).err()).flatten()
+    {
         return Err((Exit::Nothing, output::error(&format!("isolation strict: {reason}"))));
     }
+    let mut interrupt = Some(interrupt);
     let started = Instant::now();
     let time = time.or((count.is_none()).then_some(Duration::from_secs(60)));
     let bounds =
         Bounds { count: count.unwrap_or(u64::MAX), until: time.map(|time| started + time) };
-    let search = Search { seed, environment: environment::of(place) };
+    let search = Search { seed, environment: environment::of(place, &surveyed) };
     let size = (place.jobs() as u64, place.strict());
     let held = Held::find();
     let crew = Crew::start(&search, (&backing, &held), bounds, size, &mut interrupt);

@@ -93,7 +93,9 @@ pub fn run(
     interrupt: Interrupt,
     mut take: impl FnMut(usize, CaseReport),
 ) -> Result<Option<Exit>, String> {
-    if let Some(reason) = job.strict.then(|| confine::check(job.backing).err()).flatten() {
+    if let Some(reason) =
+        job.strict.then(|| confine::check(job.backing, Some(interrupt.as_fd())).err()).flatten()
+    {
         let reason = format!("isolation strict: {reason}");
         (0..job.cases.len()).for_each(|case| take(case, CaseReport::skipped(reason.clone())));
         return Ok(None);

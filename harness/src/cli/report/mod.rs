@@ -22,7 +22,7 @@ use super::exit::Exit;
 use super::output::{self, Output, count};
 use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
-use super::{Failed, Loaded, environment};
+use super::{Failed, Loaded};
 use crate::model::Environment;
 use machine::Machine;
 use totals::Totals;
@@ -51,6 +51,7 @@ impl<'a> Reporter<'a> {
         all: &'a Selection,
         options: &'a Options,
         machine: Machine,
+        environment: Environment,
         compares: bool,
     ) -> Reporter<'a> {
         let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
@@ -65,7 +66,7 @@ impl<'a> Reporter<'a> {
             options,
             compares,
             machine,
-            environment: environment::of(&options.place),
+            environment,
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,

@@ -1,0 +1,116 @@
+//! Looks at things from a process of its own, which can be killed.
+//!
+//! A file system may never answer: a FUSE server that hangs, a network that is gone. Whoever calls it sleeps
+//! until it is killed, and Ctrl-C, which the controller reads from a descriptor, goes unread. A seccomp filter
+//! cannot be taken off again. So the controller neither touches such a place itself nor tries a filter on
+//! itself: [`in_own_process`] forks a process for it, and waits for that and for signals, but not for ever.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Signal;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Apart, fork_worker};
+use crate::sys::SoleThread;
+
+/// A killed process may take so long to be gone: the kernel may not let it go.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// The descriptor that was watched can be read.
+    Interrupted,
+    /// The time is over.
+    Late,
+    /// No process could be forked.
+    Fork(Errno),
+    /// It has ended without an answer.
+    Ended(WaitStatus),
+    /// It could not be asked.
+    Unasked(String),
+}
+
+/// The result of `body`, run in a process of its own, in new namespaces where it is to be `strict`. The process
+/// is killed where it takes longer than `limit`, and where a descriptor that is `watched`, such as a signalfd, can
+/// be read: reading it is left to the caller.
+pub fn in_own_process<T: Serialize + DeserializeOwned>(
+    limit: Duration,
+    watched: Option<BorrowedFd<'_>>,
+    strict: bool,
+    body: impl FnOnce(Option<Apart>) -> T,
+) -> Result<T, NoAnswer> {
+    let unasked = |error: std::io::Error| NoAnswer::Unasked(error.to_string());
+    let thread = SoleThread::claim().map_err(|error| NoAnswer::Unasked(error.to_string()))?;
+    let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| unasked(errno.into()))?;
+    let mut ends = Some((File::from(told), File::from(tell)));
+    let forked = fork_worker(thread, strict, |apart| {
+        let Some((_, mut tell)) = ends.take() else { return 1 };
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+        let answer = serde_json::to_vec(&body(apart)).unwrap_or_default();
+        i32::from(tell.write_all(&answer).is_err())
+    });
+    let pid = forked.map_err(NoAnswer::Fork)?;
+    let Some((mut told, tell)) = ends else {
+        return Err(NoAnswer::Unasked("there is no pipe".to_owned()));
+    };
+    drop(tell);
+    let answered = await_answer(&told, watched, Instant::now() + limit);
+    if answered.is_err() {
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
+    }
+    let mut answer = Vec::new();
+    let read = answered.and_then(|()| told.read_to_end(&mut answer).map_err(unasked));
+    let ended = await_end(pid);
+    read?;
+    serde_json::from_slice(&answer).map_err(|_| NoAnswer::Ended(ended))
+}
+
+/// Waits until there is something to read.
+fn await_answer(
+    told: &File,
+    watched: Option<BorrowedFd<'_>>,
+    deadline: Instant,
+) -> Result<(), NoAnswer> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        let mut fds: Vec<PollFd<'_>> = [told.as_fd()]
+            .into_iter()
+            .chain(watched)
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut fds, Some(&left)) {
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(0) | Err(_) => return Err(NoAnswer::Late),
+            Ok(_) => {}
+        }
+        if !fds[0].revents().is_empty() {
+            return Ok(());
+        }
+        return Err(NoAnswer::Interrupted);
+    }
+}
+
+/// Waits for a process that has ended or was killed; not for ever.
+fn await_end(pid: Pid) -> WaitStatus {
+    let deadline = Instant::now() + GRACE;
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(ended) => return ended,
+            Err(_) => return WaitStatus::StillAlive,
+        }
+    }
+}
