@@ -132,7 +132,7 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "fd = open(\"/etc/passwd\", O_RDONLY);",
     "1:11",
     "a case cannot open `/etc/passwd`",
-    "one of: /dev/zero"
+    "`fd = file(SIZE);` makes a file and opens it; a path is one of: /dev/zero"
 )]
 #[case::bare_address(
     "munmap(0x400000, 4096);",
@@ -260,6 +260,82 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "2:1",
     "unexpected character U+00E9",
     "outside of comments"
+)]
+#[case::c_type(
+    "int fd = file(1);",
+    "1:1",
+    "a case declares no types",
+    "leave the type out: `fd = ...`"
+)]
+#[case::c_pointer(
+    "char *p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
+    "1:1",
+    "a case declares no types",
+    "leave the type out: `p = ...`"
+)]
+#[case::c_declaration("struct stat st;", "1:1", "a case declares no types", "leave it out")]
+#[case::c_main("int main(void) {\n}", "1:1", "a case declares no types", "leave it out: the steps")]
+#[case::c_cast("p = (char *)mmap(0);", "1:1", "a case has no casts", "leave the cast out")]
+#[case::c_load("x = m[0];", "1:1", "a load gives nothing to keep", "write the load alone: `m[0];`")]
+#[case::c_number("len = 4096;", "1:1", "a variable holds no number", "write the number where")]
+#[case::c_store(
+    "*p = 'x';",
+    "1:1",
+    "a pointer cannot be followed here",
+    "name the byte: `p[0];` to load it, `p[0] = 'x';` to store"
+)]
+#[case::c_fork("pid = fork();", "1:7", "unknown step `fork`", "write the child's steps in a block")]
+#[case::c_if_fork("if (fork() == 0) {\n}", "1:1", "a case has no `if`", "write the child's steps")]
+#[case::c_wait("wait(0);", "1:1", "unknown step `wait`", "leave it out: the steps behind `fork {")]
+#[case::c_for(
+    "for (i = 0; i < 10; i++) {\n}",
+    "1:1",
+    "a case has no `for`",
+    "every step is performed once"
+)]
+#[case::c_open(
+    "fd = open(\"x\", O_RDWR | O_CREAT);",
+    "1:11",
+    "a case cannot open `x`",
+    "`fd = file(SIZE);` makes a file and opens it"
+)]
+#[case::c_creat(
+    "fd = file(1, O_RDWR | O_CREAT);",
+    "1:23",
+    "unknown flag `O_CREAT`",
+    "write `fd = file(SIZE);`"
+)]
+#[case::c_sizeof("fd = file(sizeof(int));", "1:11", "`sizeof` is no number", "write the number of")]
+#[case::c_page_size(
+    "fd = file(sysconf(_SC_PAGESIZE));",
+    "1:11",
+    "`sysconf` is no number",
+    "write `PAGE`"
+)]
+#[case::c_page_size_kept(
+    "n = sysconf(_SC_PAGESIZE);",
+    "1:5",
+    "unknown step `sysconf`",
+    "write `PAGE`"
+)]
+#[case::c_printf(
+    "printf(\"%d\\n\", fd);",
+    "1:1",
+    "unknown step `printf`",
+    "leave it out: the picture"
+)]
+#[case::c_return(
+    "fd = file(1);\nreturn 0;",
+    "2:1",
+    "a case has no `return`",
+    "leave it out: a case ends"
+)]
+#[case::c_include("#include <stdio.h>", "1:1", "a case has no preprocessor", "leave the line out")]
+#[case::c_address_of(
+    "fd = file(1);\nread(fd, &b, 1);",
+    "2:10",
+    "a case has no addresses",
+    "name a map"
 )]
 fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
     refused(text, place, message, hint);

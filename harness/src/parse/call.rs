@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::ParseError;
 use super::grammar::Parser;
 use super::token::TokenKind;
+use super::{ParseError, habits, nearest};
 use crate::case::{
     Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, limits,
     lookup_flag,
@@ -27,11 +27,13 @@ impl Parser<'_> {
         assign: Option<(String, Range<usize>)>,
     ) -> Result<Step, ParseError> {
         let Some(call) = Call::from_name(name) else {
+            let error = ParseError::new(span, format!("unknown step `{name}`"));
             let words =
                 Call::ALL.iter().map(|row| row.name).chain(["sweep", "requires", "timeout"]);
-            return Err(
-                ParseError::new(span, format!("unknown step `{name}`")).suggest(name, words)
-            );
+            return Err(match habits::function(name) {
+                Some(hint) => error.hint(hint),
+                None => error.suggest(name, words),
+            });
         };
         let signature = call.signature();
         self.expect("(")?;
@@ -250,8 +252,11 @@ impl Parser<'_> {
                 Ok(FlagWord::Number(*value, *radix))
             }
             TokenKind::Word(word) => lookup_flag(family, word).ok_or_else(|| {
-                ParseError::new(token.span.clone(), format!("unknown flag `{word}`"))
-                    .suggest(word, flag_names(family))
+                let error = ParseError::new(token.span.clone(), format!("unknown flag `{word}`"));
+                match habits::flag(word) {
+                    Some(hint) => error.hint(hint),
+                    None => error.suggest(word, flag_names(family)),
+                }
             }),
             _ => Err(ParseError::new(token.span.clone(), "a name of a flag belongs here")
                 .suggest("", flag_names(family))),
@@ -264,11 +269,15 @@ impl Parser<'_> {
             TokenKind::Text(bytes) => {
                 let path = String::from_utf8_lossy(bytes);
                 if !PATHS.contains(&&*path) {
-                    return Err(ParseError::new(
-                        token.span.clone(),
-                        format!("a case cannot open `{path}`"),
-                    )
-                    .suggest(&path, PATHS));
+                    let message = format!("a case cannot open `{path}`");
+                    let error = ParseError::new(token.span.clone(), message);
+                    return Err(match nearest(&path, &PATHS) {
+                        Some(_) => error.suggest(&path, PATHS),
+                        None => error.hint(format!(
+                            "`fd = file(SIZE);` makes a file and opens it; a path is one of: {}",
+                            PATHS.join(", ")
+                        )),
+                    });
                 }
                 Ok(Arg::Text(bytes.clone()))
             }

@@ -91,8 +91,9 @@ pub fn nearest<'a>(got: &str, words: &[&'a str]) -> Option<&'a str> {
     begun.copied().or_else(|| near().map(|(_, word)| word))
 }
 
-/// How many letters must change to turn one word into the other (Levenshtein). Short words only.
-fn distance(a: &str, b: &str) -> usize {
+/// The number of letters to change, add or leave out to turn one word into the other (Levenshtein
+/// distance); of `a`, the first 64 letters count.
+pub fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().take(64).enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);

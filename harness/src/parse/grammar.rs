@@ -13,9 +13,9 @@ const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x'
 /// The tokens of a case and how far they are read, with what has been defined so far.
 pub(super) struct Parser<'a> {
     text: &'a str,
-    tokens: Vec<&'a Token>,
+    pub(super) tokens: Vec<&'a Token>,
     comment: Vec<String>,
-    position: usize,
+    pub(super) position: usize,
     steps: usize,
     blocks: usize,
     pub(super) scope: Scope,
@@ -56,7 +56,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub fn case(mut self) -> Result<Case, ParseError> {
+    pub fn case(&mut self) -> Result<Case, ParseError> {
         let mut case = Case { comment: std::mem::take(&mut self.comment), ..Case::default() };
         while self.peek().kind != TokenKind::End {
             match self.keyword() {
@@ -101,6 +101,9 @@ impl<'a> Parser<'a> {
                 .error(format!("`{word}` stands outside every block"))
                 .hint("move it to the top")),
             _ => {
+                if let Some(error) = self.c_habit() {
+                    return Err(error);
+                }
                 let (name, span) = self.word("a step")?;
                 let step = if self.take("=") {
                     let (call, at) = self.word("a call")?;
@@ -257,6 +260,11 @@ impl<'a> Parser<'a> {
             },
             _ => None,
         }
+    }
+
+    /// True where every token is read.
+    pub(super) fn at_end(&self) -> bool {
+        self.peek().kind == TokenKind::End
     }
 
     pub(super) fn peek(&self) -> &'a Token {

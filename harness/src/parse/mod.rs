@@ -8,13 +8,14 @@
 mod call;
 mod error;
 mod grammar;
+mod habits;
 mod header;
 mod print;
 mod scope;
 mod size;
 mod token;
 
-pub use error::{ParseError, nearest};
+pub use error::{ParseError, distance, nearest};
 pub use print::{Line, lines, text_of};
 
 use crate::case::{Case, Size, limits};
@@ -31,8 +32,14 @@ use crate::case::{Case, Size, limits};
 /// ```
 pub fn case(text: &str) -> Result<Case, ParseError> {
     check_length(text.as_bytes())?;
-    let tokens = token::tokens(text)?;
-    grammar::Parser::new(text, &tokens).case()
+    let (tokens, wrong) = token::as_far_as_known(text);
+    let mut parser = grammar::Parser::new(text, &tokens);
+    let case = parser.case();
+    match wrong {
+        // The first thing wrong is reported, be it a step or a character behind it.
+        Some(wrong) if case.is_ok() || parser.at_end() => Err(wrong),
+        _ => case,
+    }
 }
 
 /// The case in these bytes of a file; bytes that are no text are an error like any other.

@@ -1,9 +1,12 @@
 //! Sizes: literals, `PAGE`, and sums and products of both, with the usual precedence.
 
-use super::ParseError;
 use super::grammar::Parser;
 use super::token::TokenKind;
+use super::{ParseError, habits};
 use crate::case::{Size, limits};
+
+/// The terms that make up a size.
+const FORM: &str = "a size is a number of bytes, PAGE, or a sum or product of both";
 
 impl Parser<'_> {
     /// `a + b * c - d`
@@ -49,11 +52,10 @@ impl Parser<'_> {
             TokenKind::Word(word) if word == "PAGE" => Ok(Size::Page),
             TokenKind::Word(word) if word == "NULL" => Ok(Size::bytes(0)),
             TokenKind::Word(word) => {
-                Err(ParseError::new(token.span.clone(), format!("`{word}` is no number"))
-                    .hint("a size is a number of bytes, PAGE, or a sum or product of both"))
+                let error = ParseError::new(token.span.clone(), format!("`{word}` is no number"));
+                Err(error.hint(habits::function(word).unwrap_or(FORM)))
             }
-            _ => Err(ParseError::new(token.span.clone(), "a number belongs here")
-                .hint("a size is a number of bytes, PAGE, or a sum or product of both")),
+            _ => Err(ParseError::new(token.span.clone(), "a number belongs here").hint(FORM)),
         }
     }
 

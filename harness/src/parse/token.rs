@@ -46,25 +46,39 @@ const SIGNS: [&str; 18] =
 
 /// Every token of the text, comments included, ending with [`TokenKind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
+    let (tokens, wrong) = as_far_as_known(text);
+    wrong.map_or(Ok(tokens), Err)
+}
+
+/// The tokens up to the first that is none, ending with [`TokenKind::End`], and the error there.
+pub(super) fn as_far_as_known(text: &str) -> (Vec<Token>, Option<ParseError>) {
     let mut input = LocatingSlice::new(text);
     let mut tokens = Vec::new();
     loop {
         let _ = blank(&mut input);
         let start = input.current_token_start();
-        let Some(first) = input.chars().next() else {
-            tokens.push(Token { kind: TokenKind::End, span: start..start });
-            return Ok(tokens);
-        };
-        let kind = match first {
-            '0'..='9' => number(&mut input, start)?,
-            '\'' | '"' => quoted(&mut input, start)?,
-            '/' if input.starts_with("/*") && !input.contains("*/") => {
-                return Err(ParseError::new(start..start + 2, "this comment is never closed")
-                    .hint("a `*/` belongs at its end"));
+        let wrong = match input.chars().next().map(|first| token(&mut input, first, start)) {
+            Some(Ok(kind)) => {
+                tokens.push(Token { kind, span: start..input.current_token_start() });
+                continue;
             }
-            _ => word_sign_or_comment(&mut input).map_err(|_| unknown(first, start))?,
+            Some(Err(error)) => Some(error),
+            None => None,
         };
-        tokens.push(Token { kind, span: start..input.current_token_start() });
+        tokens.push(Token { kind: TokenKind::End, span: start..start });
+        return (tokens, wrong);
+    }
+}
+
+fn token(input: &mut Input<'_>, first: char, start: usize) -> Result<TokenKind, ParseError> {
+    match first {
+        '0'..='9' => number(input, start),
+        '\'' | '"' => quoted(input, start),
+        '/' if input.starts_with("/*") && !input.contains("*/") => {
+            Err(ParseError::new(start..start + 2, "this comment is never closed")
+                .hint("a `*/` belongs at its end"))
+        }
+        _ => word_sign_or_comment(input).map_err(|_| unknown(first, start)),
     }
 }
 
@@ -172,6 +186,11 @@ fn unknown(first: char, start: usize) -> ParseError {
     match first {
         '/' => ParseError::new(span, "unexpected `/`")
             .hint("a comment begins with //, a block comment ends with */"),
+        '#' => ParseError::new(span, "a case has no preprocessor").hint(
+            "leave the line out: flags, calls and `PAGE` are known; a comment begins with //",
+        ),
+        '&' => ParseError::new(span, "a case has no addresses of variables")
+            .hint("name a map: `write(fd, map, 10);`"),
         c if c.is_control() => {
             ParseError::new(span, "a control character").hint("a case file is plain text")
         }
