@@ -17,6 +17,29 @@ fn a_case_that_is_not_there_or_is_no_file() {
     }
 }
 
+/// The hint for a mistyped id names ids that `faultmap list` names too, and these.
+#[rstest]
+#[case::one_letter("notes/open_rdonyl", &["did you mean `notes/open_rdonly`?"])]
+#[case::without_its_family("open_rdonyl", &["did you mean `notes/open_rdonly`?"])]
+#[case::in_another_family("eof/open_rdonly", &["did you mean `notes/open_rdonly`?"])]
+#[case::a_family("ntoes", &["did you mean `notes`?"])]
+#[case::the_beginning_of_a_family("note", &["did you mean `notes`?"])]
+#[case::a_beginning("map_8192", &["did you mean one of these?", "notes/map_8192_of_2200_byte_file"])]
+#[case::with_its_family("notes/map_", &["did you mean one of these?", "more, see `faultmap list`"])]
+#[case::the_only_one("notes/open_rdo", &["did you mean `notes/open_rdonly`?"])]
+fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
+    let (_, listed, _) = run(&mut faultmap(&["list"]));
+    for command in ["run", "show", "predict"] {
+        let (code, stdout, stderr) = run(&mut faultmap(&[command, id]));
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(says.iter().all(|says| stderr.contains(says)), "{command}: {stderr}");
+        let ids = stderr.lines().skip(1).flat_map(|line| line.split(['`', ' ']));
+        for id in ids.filter(|word| word.contains('/')) {
+            assert!(listed.contains(&format!("{id} ")), "{id}: {stderr}");
+        }
+    }
+}
+
 #[rstest]
 #[case(&["run", "--jobs", "0"], "--jobs")]
 #[case(&["run", "--at", "4096"], "--access")]

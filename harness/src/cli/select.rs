@@ -1,6 +1,6 @@
 //! Which cases: ids, families, files and folders, all read and judged before any is run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use nix::libc;
@@ -101,11 +101,57 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
         ));
     }
     let known = root().map(|root| ids_below(&root)).unwrap_or_default();
-    let hint = match known.iter().find(|id| id.rsplit('/').next() == argument.rsplit('/').next()) {
-        Some(id) => format!("did you mean `{id}`?"),
-        None => "`faultmap list` names them all".to_owned(),
+    Err(usage(&format!("there is no case `{argument}`"), &instead(argument, &known)))
+}
+
+/// The hint for an id that is not there: ids in another family, longer ones, or near ones.
+fn instead(argument: &str, known: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let families = known.iter().filter_map(|id| id.rsplit_once('/').map(|(family, _)| family));
+    let families: BTreeSet<&str> = families.collect();
+    let compared =
+        |id: &str| if argument.contains('/') { id.to_owned() } else { last(id).to_owned() };
+    let all = || known.iter().map(String::as_str);
+    let namesakes: Vec<&str> = all().filter(|id| last(id) == last(argument)).collect();
+    let begun: Vec<&str> = all()
+        .filter(|id| compared(id).starts_with(argument))
+        .chain(families.iter().copied().filter(|family| family.starts_with(argument)))
+        .collect();
+    let near = match (namesakes.is_empty(), begun.is_empty()) {
+        (false, _) => namesakes,
+        (true, false) => begun,
+        (true, true) => near_ids(argument, all().chain(families)),
     };
-    Err(usage(&format!("there is no case `{argument}`"), &hint))
+    let more = near.len().saturating_sub(SHOWN);
+    let shown = &near[..near.len() - more];
+    match shown {
+        [] => "`faultmap list` names them all".to_owned(),
+        [one] => format!("did you mean `{one}`?"),
+        _ if more == 0 => format!("did you mean one of these?\n  {}", shown.join("\n  ")),
+        _ => format!(
+            "did you mean one of these?\n  {}\n  and {more} more, see `faultmap list`",
+            shown.join("\n  ")
+        ),
+    }
+}
+
+/// The name of a case within its family.
+fn last(id: &str) -> &str {
+    id.rsplit('/').next().unwrap_or_default()
+}
+
+/// The ids that differ from the argument in few letters, the nearest first. The family is compared
+/// only where the argument has one. The bound depends on the name alone: with the family's letters
+/// counted, any two short names of a family would be near.
+fn near_ids<'a>(argument: &str, ids: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let far = |id: &'a str| {
+        let whole = if argument.contains('/') { id } else { last(id) };
+        let distance = parse::distance(argument, whole);
+        (distance <= 1 + last(id).len() / 4).then_some((distance, id))
+    };
+    let mut near: Vec<(usize, &str)> = ids.filter_map(far).collect();
+    near.sort_unstable();
+    near.into_iter().map(|(_, id)| id).collect()
 }
 
 /// The ids of the project's cases, as far as they can be read.
