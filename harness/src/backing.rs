@@ -1,4 +1,4 @@
-//! Where a case's files live, and what that place cannot do.
+//! The place of a case's files, and the needs of a case that this place does not meet.
 
 mod named_file;
 
@@ -15,25 +15,25 @@ use rustix::io::Errno;
 use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
 use crate::victim::{FileSpec, Fill, Handed};
 
-/// A place for files.
+/// A place for the files of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Backing {
-    /// Files without a name in this directory.
+    /// Files in this directory, without names unless the case needs one.
     Directory(PathBuf),
-    /// memfds, in no directory at all.
+    /// memfds, which are in no directory.
     Memfd,
 }
 
-/// A file made for one probe. Nothing of it is left when it is dropped.
+/// A file that was made for one probe. It is gone when this value is dropped.
 #[derive(Debug)]
 pub struct MadeFile {
-    /// The errno where the kernel refuses such a memfd: that is an answer.
+    /// The descriptor, or the errno where the kernel refuses such a memfd, which is an answer.
     descriptor: Result<OwnedFd, i32>,
     name: Option<NamedFile>,
 }
 
 impl MadeFile {
-    /// What the victim gets to know of it.
+    /// The descriptor and the name, in the form in which a victim gets them.
     pub fn handed(&self) -> Handed {
         let name = self.name.as_ref().map(|name| (name.folder.as_raw_fd(), name.bytes));
         let descriptor = self.descriptor.as_ref().map_or_else(|errno| -errno, AsRawFd::as_raw_fd);
@@ -42,11 +42,12 @@ impl MadeFile {
 }
 
 impl Backing {
-    /// Makes a file, filled.
+    /// Makes a file with this content.
     pub fn make(&self, spec: &FileSpec, content: &[u8]) -> io::Result<MadeFile> {
         if let Some(flags) = spec.memfd {
             let descriptor = match asked_for_memfd(flags, content) {
-                // Those are of the harness: it has opened too much.
+                // These two say that the harness has too many files open: they are no answer of the
+                // case.
                 Err(error @ (Errno::MFILE | Errno::NFILE)) => return Err(error.into()),
                 made => made.map_err(Errno::raw_os_error),
             };
@@ -60,49 +61,49 @@ impl Backing {
             }
             Backing::Directory(dir) => (tempfile::tempfile_in(dir)?, None),
         };
-        // At an offset: the victim's descriptors begin at 0, as a freshly opened one does.
+        // pwrite leaves the offset of the descriptor at 0, where that of a newly opened file is.
         file.write_all_at(content, 0)?;
         Ok(MadeFile { descriptor: Ok(file.into()), name })
     }
 
-    /// Makes a small file once, to see that it can be done.
+    /// Checks that a file can be made here.
     pub fn check(&self) -> io::Result<()> {
         let spec = FileSpec { size: 1, memfd: None, named: false };
         self.make(&spec, &Fill::Pattern(Pattern::First).content(0, 1)).map(drop)
     }
 
-    /// The name of the file system, as `requires(fs == ...)` and the variants of snapshots spell it.
+    /// The name of the file system in `requires(fs == ...)` and in variants of snapshots.
     pub fn file_system(&self) -> String {
         let magic = match self {
             Backing::Directory(dir) => rustix::fs::statfs(dir).map_or(0, |stat| stat.f_type as u64),
-            Backing::Memfd => return "tmpfs".to_owned(), // where the kernel keeps them
+            Backing::Memfd => return "tmpfs".to_owned(), // memfds are files of a tmpfs in the kernel
         };
         let known = FILE_SYSTEMS.iter().find(|(number, _)| *number == magic & 0xffff_ffff);
         known.map_or_else(|| format!("fs_{magic:x}"), |(_, name)| (*name).to_owned())
     }
 
-    /// Whether the files cannot be mapped PROT_EXEC (mount(8), `noexec`).
+    /// True where files cannot be mapped PROT_EXEC (mount(8), `noexec`).
     pub fn no_exec(&self) -> bool {
         let Backing::Directory(dir) = self else { return false };
         let flags = rustix::fs::statvfs(dir).map(|stat| stat.f_flag);
         flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
     }
 
-    /// Removes named files that nobody has open any more: those of processes that were killed.
+    /// Removes the named files that a killed run has left: those that no process has open.
     pub fn remove_stale(&self) {
         if let Backing::Directory(dir) = self {
             named_file::remove_stale(dir);
         }
     }
 
-    /// Bytes that are free for files, where there is a bound.
+    /// The free bytes of the file system; `None` for memfds, or where it does not tell.
     pub fn free_bytes(&self) -> Option<u64> {
         let Backing::Directory(dir) = self else { return None };
         let stat = rustix::fs::statvfs(dir).ok()?;
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// For messages.
+    /// The place in words, for messages.
     pub fn describe(&self) -> String {
         match self {
             Backing::Directory(dir) => dir.display().to_string(),
@@ -111,9 +112,9 @@ impl Backing {
     }
 }
 
-/// The memfd that a case asks for, filled. Fails with what the kernel says to its flags or its size.
+/// Makes a memfd with these flags and this content. Fails where the kernel refuses either.
 fn asked_for_memfd(flags: u32, content: &[u8]) -> Result<OwnedFd, Errno> {
-    // A memfd that may be sealed starts unsealed; one that may not, has F_SEAL_SEAL set.
+    // MFD_ALLOW_SEALING is passed on: without it, the memfd has F_SEAL_SEAL set (memfd_create(2)).
     let flags = MemfdFlags::from_bits_retain(flags);
     let file = memfd(flags)?;
     if flags.contains(MemfdFlags::HUGETLB) {
@@ -132,7 +133,7 @@ fn memfd(flags: MemfdFlags) -> Result<OwnedFd, Errno> {
     rustix::fs::memfd_create(c"faultmap", flags | MemfdFlags::CLOEXEC)
 }
 
-/// What the case needs and this machine or backing has not, as a reason; `None` where all is there.
+/// The reason why the case cannot be run here; `None` where its needs are met.
 pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
     let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
     named
@@ -175,7 +176,7 @@ fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<Stri
     (!met).then(|| format!("requires {requirement}; {here}"))
 }
 
-/// Whether /proc/cpuinfo lists the flag for the first CPU.
+/// True where /proc/cpuinfo lists the flag for the first CPU.
 fn has_cpu_flag(flag: &str) -> bool {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = info.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
@@ -188,7 +189,8 @@ fn version(release: &str) -> (u32, u32) {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
-/// An exec row looks before it jumps, in /proc/self/maps and /proc/self/mem.
+/// The reason where an exec row cannot be measured: before it jumps, the victim reads
+/// /proc/self/maps and /proc/self/mem.
 fn exec_needs_proc(case: &Case) -> Option<String> {
     let executes = case.walk().any(|(_, _, step)| {
         matches!(step, Step::Sweep { accesses, .. } if accesses.contains(&Access::Exec))
@@ -202,7 +204,8 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
     (!readable).then(|| "exec needs /proc/self/maps and /proc/self/mem".to_owned())
 }
 
-/// A file of the harness is opened anew, with other flags or by another process, by its descriptor's path.
+/// The reason where a file of the harness cannot be opened again: that needs its path in
+/// /proc/self/fd.
 fn opening_needs_proc(case: &Case) -> Option<String> {
     let opens = |(_, _, step): (usize, usize, &Step)| match step {
         Step::Call { call: Call::File, args, .. } => args.len() > 1,
@@ -213,7 +216,7 @@ fn opening_needs_proc(case: &Case) -> Option<String> {
         .then(|| "opening a file once more needs /proc/self/fd".to_owned())
 }
 
-/// What a case opens by a path is on every usual machine: where it is not, that is no answer of mmap's.
+/// The reason where a file of /dev or /proc that the case opens does not exist here.
 fn path_not_there(case: &Case) -> Option<String> {
     let path = |(_, _, step): (usize, usize, &Step)| match step {
         Step::Call { call: Call::Devzero, .. } => Some("/dev/zero".to_owned()),
@@ -230,7 +233,7 @@ fn path_not_there(case: &Case) -> Option<String> {
         .map(|path| format!("there is no {path} here"))
 }
 
-/// Whether a step unlinks a file, which must then have a name.
+/// True where a step unlinks a file, so that the files of the case need names.
 pub fn needs_a_name(case: &Case) -> bool {
     case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Unlink, .. }))
 }

@@ -1,25 +1,25 @@
-//! *What does a memory map do at its edges?* faultmap asks the kernel, one forked child per
-//! question, and keeps the answers as snapshots that people can read.
+//! *What does a memory map do at its edges?* faultmap measures it with one forked child for each
+//! probe, and keeps the answers as snapshots that people can read.
 //!
-//! The rooms, from the ground up; each knows only those before it:
+//! The modules, from the bottom up; each uses only those before it:
 //!
-//! - [`printable`]: text of others, as a terminal may have it.
-//! - [`case`]: the vocabulary, plain values: a case, its steps, an outcome, a fault map.
+//! - [`printable`]: safe output of text from files on a terminal.
+//! - [`case`]: the vocabulary, as plain values: a case, its steps, an outcome, a fault map.
 //! - [`parse`]: text to case, and back.
 //! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
-//! - [`victim`]: what happens inside the child.
-//! - [`supervise`]: one child's whole life seen from outside.
-//! - [`named`]: the offsets at which something may change.
-//! - [`sweep`]: where to probe, and many outcomes to one fault map.
-//! - [`model`]: what POSIX and Linux say must happen, as a pure function.
-//! - [`explore`]: the search for a program on which kernel and model part.
-//! - [`picture`]: a measurement to text.
-//! - [`backing`]: where a case's files live, and what that place cannot do.
-//! - [`scarce`]: cases of which two at once would take from each other.
-//! - [`confine`]: the calls and files that workers and victims may ask for, at each level of isolation.
-//! - [`journal`]: the answers of a case so far, where they outlive the worker that asked.
-//! - [`measure`]: a whole case on a backing.
-//! - [`snapshot`]: the text that is kept, and whether it still holds.
+//! - [`victim`]: the code that runs in the child.
+//! - [`supervise`]: the life of one child, seen from outside.
+//! - [`named`]: the offsets at which an outcome may change.
+//! - [`sweep`]: the choice of offsets to probe, and the fault map made of their outcomes.
+//! - [`model`]: the behaviour that POSIX and Linux promise, as a pure function.
+//! - [`explore`]: the search for a program on which the kernel contradicts the model.
+//! - [`picture`]: the text of a measurement.
+//! - [`backing`]: the place of a case's files, and the needs that this place does not meet.
+//! - [`scarce`]: the cases that run alone, because they use up something that others need.
+//! - [`confine`]: the calls and files that workers and victims may use, at each level of isolation.
+//! - [`journal`]: the answers of a case so far, which outlive the worker that measured them.
+//! - [`measure`]: the measurement of a whole case on a backing.
+//! - [`snapshot`]: the kept pictures, and their comparison with measured ones.
 //! - [`cli`]: arguments, workers, progress, colours, exit codes.
 
 pub mod backing;

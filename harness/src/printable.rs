@@ -1,12 +1,12 @@
-//! Text of others on a terminal: a comment, a name or a kept picture may hold escape sequences that
-//! recolour or rewrite the screen, and characters that turn the direction of writing (U+202E).
+//! Safe output of text from files: a comment, a name or a kept picture may hold escape sequences,
+//! which change the terminal, and characters that reverse the direction of writing (U+202E).
 //!
-//! [`escaped`] shows such a character as `\u{202e}`. Everything that is printed of a case, a
-//! snapshot or a path goes through it.
+//! [`escaped`] writes such a character as `\u{202e}`. All text of a case, a snapshot or a path goes
+//! through it before it is printed.
 
 use std::borrow::Cow;
 
-/// The text with every character that a terminal would act upon, or not show, written as an escape.
+/// Returns the text with an escape for each character that a terminal would obey or not show.
 ///
 /// ```
 /// use faultmap::printable::escaped;
@@ -27,10 +27,10 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a terminal shows the character and does nothing else with it. A mark that belongs to the
-/// letter before it, as in decomposed accents, counts as shown.
+/// True where a terminal only shows the character. A mark on the letter before it, as in a
+/// decomposed accent, counts as shown.
 pub fn is_printable(c: char) -> bool {
-    // str::escape_debug leaves such a mark as it is unless it comes first.
+    // str::escape_debug escapes such a mark only at the start of a text.
     let mut utf8 = [b'a'; 5];
     let end = 1 + c.encode_utf8(&mut utf8[1..]).len();
     let pair = std::str::from_utf8(&utf8[..end]).unwrap_or_default();

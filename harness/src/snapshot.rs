@@ -1,18 +1,18 @@
-//! The text that is kept of a case, and whether it still holds.
+//! Snapshots: the kept picture of each case, and its comparison with a measured one.
 //!
-//! Snapshots are insta's `.snap` files, written and accepted with `cargo insta`. Their place is the
-//! case's id: `cases/notes/map_6000.case` is kept in `snapshots/notes/map_6000.snap`. A file system
-//! on which the picture truly differs has a file of its own beside it, `map_6000@tmpfs.snap`; one
-//! that is equal to the base says nothing and is an error.
+//! Snapshots are `.snap` files of insta, written and accepted with `cargo insta`. The snapshot of
+//! `cases/notes/map_6000.case` is `snapshots/notes/map_6000.snap`. Where the picture differs on a
+//! file system, a variant stands beside it: `map_6000@tmpfs.snap`. A variant that is equal to the
+//! base is useless, and an error.
 //!
-//! The comparison is of the text below insta's header, as insta compares it. The header names the
-//! test that wrote the file, which is another one in each project.
+//! The comparison ignores insta's header, as insta does: the header names the test that wrote the
+//! file, which differs from project to project.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a snapshot. The longest picture of the project has two thousand.
+/// The largest size of a snapshot, in bytes.
 const SNAPSHOT_BYTES: u64 = 1 << 20;
 
 /// The snapshots of a tree of cases.
@@ -21,40 +21,40 @@ pub struct Snapshots {
     root: PathBuf,
 }
 
-/// How a picture compares with what is kept.
+/// The result of comparing a picture with its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comparison {
-    /// It is as it is kept.
+    /// The two are equal.
     Same,
-    /// Another text is kept, in this file.
+    /// The snapshot holds another text.
     Changed {
-        /// The file that was compared with.
+        /// The file of the snapshot.
         path: PathBuf,
-        /// Its text, without insta's header.
+        /// The text of the snapshot, without insta's header.
         kept: String,
     },
-    /// Nothing is kept under this id.
+    /// There is no snapshot for this id.
     New,
-    /// The variant is the same as the base: it should not be there.
+    /// The variant is equal to the base, so it should be removed.
     NeedlessVariant {
-        /// The variant.
+        /// The file of the variant.
         path: PathBuf,
     },
 }
 
 impl Snapshots {
-    /// The snapshots below this folder.
+    /// The snapshots in this folder.
     pub fn below(root: impl Into<PathBuf>) -> Snapshots {
         Snapshots { root: root.into() }
     }
 
-    /// The file that a case's picture is kept in, or would be.
+    /// The file of the snapshot of this case, whether or not it exists.
     pub fn path(&self, id: &str, variant: Option<&str>) -> PathBuf {
         let suffix = variant.map_or(String::new(), |variant| format!("@{variant}"));
         self.root.join(format!("{id}{suffix}.snap"))
     }
 
-    /// The file that counts on this file system: the variant where there is one.
+    /// The file to compare with on this file system: the variant, where it exists, or the base.
     pub fn path_on(&self, id: &str, file_system: &str) -> (PathBuf, bool) {
         let variant = self.path(id, Some(file_system));
         match variant.exists() {
@@ -63,12 +63,13 @@ impl Snapshots {
         }
     }
 
-    /// The text that is kept of a case.
+    /// The text of the snapshot of this case.
     pub fn kept(&self, id: &str, variant: Option<&str>) -> io::Result<String> {
         read(&self.path(id, variant))
     }
 
-    /// Compares a picture that was measured on this file system. Fails where the file cannot be read.
+    /// Compares a picture that was measured on this file system. Fails where a snapshot cannot be
+    /// read.
     pub fn compare(&self, id: &str, file_system: &str, picture: &str) -> io::Result<Comparison> {
         let (path, is_variant) = self.path_on(id, file_system);
         let kept = match read(&path) {
@@ -86,8 +87,8 @@ impl Snapshots {
     }
 }
 
-/// The text of a file below its header. Bytes that are no text stay visible as such, and compare as
-/// different.
+/// The text of a file below its header. Bytes that are not UTF-8 become U+FFFD, which differs from
+/// any picture.
 fn read(path: &Path) -> io::Result<String> {
     let fails = |what: String| io::Error::other(format!("{} {what}", path.display()));
     if !std::fs::metadata(path)?.is_file() {
@@ -102,7 +103,7 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(below_header(&String::from_utf8_lossy(&bytes)).to_owned())
 }
 
-/// What stands below the second line `---`; all of it where there is no header.
+/// The text below the second line `---`; all of it where there is no header.
 fn below_header(file: &str) -> &str {
     let mut lines = file.split_inclusive('\n');
     let is_rule = |line: &str| line.trim_end() == "---";

@@ -1,10 +1,11 @@
-//! Files that need a name, because a step of their case removes it, and those of them that a killed run has
-//! left behind.
+//! Files that need a name because a step of their case removes it; and the removal of such files
+//! where a killed run has left them.
 //!
-//! A file is locked (flock(2)) for as long as any process has it open, so that one of a run that was killed is
-//! told from one that is in use, in another container too. Where a file system has no such locks, nothing is
-//! taken for left behind. A directory such as /tmp belongs to many: what is removed has a name that this module
-//! gives, is a regular file of this user, and has no second name. The main type is [`NamedFile`].
+//! A file is locked (flock(2)) for as long as any process has it open. A file without a lock was
+//! left by a run that was killed; this holds across containers too. On a file system without such
+//! locks, no file is removed. Many users share a directory such as /tmp: a file is removed only
+//! where this module gave its name, and where it is a regular file of this user without a second
+//! name. The main type is [`NamedFile`].
 
 use std::fs::File;
 use std::io;
@@ -18,27 +19,27 @@ use tempfile::TempPath;
 
 use crate::sys::NAME_BYTES;
 
-/// A name is these three: beginning, letters and digits by chance, ending.
+/// A name consists of a beginning, of random letters and digits, and of an ending.
 const BEGINNING: &str = ".faultmap-";
 const BY_CHANCE: usize = 9;
 const ENDING: &str = ".tmp";
 const _: () = assert!(BEGINNING.len() + BY_CHANCE + ENDING.len() < NAME_BYTES);
 
-/// So many files that somebody else has locked before their maker are no accident.
+/// The number of files after which `make` gives up, where another process locks each one first.
 const TRIES: usize = 16;
 
-/// A file's name, as a victim can use it. It is removed when this is dropped.
+/// The name of a file, in the form that a victim can use. The name is removed on drop.
 #[derive(Debug)]
 pub struct NamedFile {
     /// The directory.
     pub folder: OwnedFd,
-    /// The name in there, with a NUL behind it.
+    /// The name within the directory, followed by a NUL.
     pub bytes: [u8; NAME_BYTES],
     _path: TempPath,
 }
 
-/// Makes a file with a name. Fails as open(2) does, or with EWOULDBLOCK where somebody locks each one that is
-/// made.
+/// Makes a file with a name. Fails as open(2) does, or with EWOULDBLOCK where another process locks
+/// each file that is made.
 pub fn make(dir: &Path) -> io::Result<(File, NamedFile)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::open(dir, flags, Mode::empty())?;
@@ -46,7 +47,7 @@ pub fn make(dir: &Path) -> io::Result<(File, NamedFile)> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(BEGINNING).rand_bytes(BY_CHANCE).suffix(ENDING);
         let (file, path) = builder.tempfile_in(dir)?.into_parts();
-        // Somebody may have found it left behind before it was locked.
+        // Another run may have removed it as a leftover before the lock was taken.
         if lock(&file) != Err(Errno::WOULDBLOCK) && rustix::fs::fstat(&file)?.st_nlink > 0 {
             let mut bytes = [0; NAME_BYTES];
             let name = path.file_name().unwrap_or_default().as_bytes();
@@ -61,7 +62,7 @@ fn lock(file: impl AsFd) -> rustix::io::Result<()> {
     rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
-/// Removes the named files of this user in a directory that nobody has open any more.
+/// Removes the named files of this user in this directory that no process has open.
 pub fn remove_stale(dir: &Path) {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(folder) = rustix::fs::open(dir, flags, Mode::empty()) else { return };
@@ -80,7 +81,7 @@ fn is_name(name: &[u8]) -> bool {
 
 fn remove_where_stale(folder: &OwnedFd, name: &std::ffi::CStr) {
     let found = || rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
-    // Looked at before it is opened: to open a device or a pipe may do something.
+    // The kind is checked before open(2), which can have an effect on a device or a pipe.
     if !found().is_ok_and(|found| is_own(&found)) {
         return;
     }

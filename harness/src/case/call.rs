@@ -1,20 +1,20 @@
-//! The calls that a case may make: one row each. To teach cases a new call, add a row here and its
-//! system call number in `victim/compile.rs`; and what must come of it in `model/calls.rs`.
+//! The calls that a case may make, one row each. A new call needs a row here, its system call
+//! number in `victim/compile.rs`, and its effect and its errors in `model/calls.rs`.
 
 use std::fmt;
 
 use super::Family;
 
-/// What a call gives its variable.
+/// The kind of value that a call stores in its variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gives {
-    /// Nothing worth a name.
+    /// No value: the call cannot be assigned.
     Nothing,
     /// A file descriptor.
     Descriptor,
-    /// A file descriptor of a file that the harness made: it can be opened once more.
+    /// A descriptor of a file that the harness made, which `open` can open again.
     File,
-    /// A file descriptor of a file of /proc, whose content varies from run to run.
+    /// A descriptor of a file of /proc. Its content varies between runs, so no case may read it.
     Varying,
     /// The address of a map.
     Map,
@@ -35,26 +35,26 @@ impl fmt::Display for Gives {
     }
 }
 
-/// What a call takes in one place.
+/// The kind of one argument of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parameter {
-    /// The size of a file that the harness makes and fills.
+    /// The size, in bytes, of a file that the harness makes and fills.
     FileSize,
     /// A length of memory, in bytes.
     Length,
-    /// The length of a buffer that the harness lends, in bytes.
+    /// The length, in bytes, of a buffer that the harness provides.
     BufferLength,
     /// An offset or a new size of a file, in bytes.
     FileOffset,
-    /// A length of a file's range for which the disk must have room, in bytes.
+    /// The length, in bytes, of a range of a file. The call may allocate disk space for all of it.
     FileLength,
     /// The offset in a file at which a map begins, in bytes.
     MapOffset,
-    /// What a resource limit is set to.
+    /// The new value of a resource limit.
     Limit,
     /// Any other number.
     Number,
-    /// A place in memory.
+    /// An address: a map plus an offset, or a bare number.
     Address,
     /// A descriptor.
     Descriptor,
@@ -68,22 +68,22 @@ pub enum Parameter {
     Text,
     /// A file that the harness made, by the variable that holds it.
     File,
-    /// Such a file, or the path of one of a few files that exist anyway.
+    /// A file that the harness made, or the path of one of a few files of /dev and /proc.
     PathOrFile,
 }
 
-/// A row of the vocabulary.
+/// The signature of one call.
 #[derive(Debug)]
 pub struct Signature {
     /// The call.
     pub call: Call,
     /// Its name in a case.
     pub name: &'static str,
-    /// What it takes.
+    /// Its parameters, from left to right.
     pub parameters: &'static [Parameter],
-    /// How many of the parameters, counted from the left, must be given.
+    /// The number of parameters, counted from the left, that a case must write.
     pub required: usize,
-    /// What it gives.
+    /// The kind of its result.
     pub gives: Gives,
 }
 
@@ -110,7 +110,7 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
-    // What the harness makes.
+    // Files that the harness makes.
     /// A file filled with the pattern.
     File "file" [FileSize] [Flags(Family::Open)] -> File;
     /// A memfd filled with the pattern.
@@ -121,7 +121,7 @@ vocabulary! {
     Pipe "pipe" [] [] -> Descriptor;
     /// /dev/zero, opened.
     Devzero "devzero" [] [Flags(Family::Open)] -> Descriptor;
-    /// The file of a descriptor opened once more, by its path; or a file that exists anyway.
+    /// open(2) of the file behind a descriptor, by its path, or of a file of /dev or /proc.
     Open "open" [PathOrFile] [Flags(Family::Open)] -> Descriptor;
 
     // Memory.
@@ -194,7 +194,7 @@ vocabulary! {
 }
 
 impl Signature {
-    /// How the call is written: `mmap(addr, length, prot, flags, fd, offset);`
+    /// The form of the call: `mmap(addr, length, prot, flags, fd, offset);`
     pub fn form(&self) -> String {
         let names: Vec<String> = self
             .parameters
@@ -232,7 +232,7 @@ impl fmt::Display for Parameter {
 impl Call {
     /// The row of a call.
     pub fn signature(self) -> &'static Signature {
-        // The table is made in the order of the enum.
+        // The macro writes the table in the order of the enum.
         &Call::ALL[self as usize]
     }
 

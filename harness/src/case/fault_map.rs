@@ -1,39 +1,40 @@
-//! The fault map: the regions of equal outcome along a mapping, one row an access.
+//! The fault map: for each access, the regions of a mapping in which every byte has the same
+//! outcome.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Outcome};
 
-/// What a sweep found: one row for each access.
+/// The result of a sweep: one row for each access.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultMap {
     /// The rows, in the order in which the case asks for them.
     pub rows: Vec<Row>,
 }
 
-/// One access along the whole mapping and a page to either side.
+/// The outcomes of one access along the whole mapping and a page on either side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// How each byte was touched.
+    /// The access that was made to each byte.
     pub access: Access,
-    /// Neighbours differ in outcome; the first is open to the left, the last to the right.
+    /// The regions in order. Neighbours differ in outcome; the first has no start, the last no end.
     pub regions: Vec<Region>,
 }
 
 /// A run of bytes with one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
-    /// First byte, relative to the map; `None` where the region is open to the left.
+    /// The offset of the first byte from the start of the map; `None` in the first region.
     pub from: Option<i64>,
-    /// One past the last byte, relative to the map; `None` where it is open to the right.
+    /// The offset just past the last byte; `None` in the last region.
     pub to: Option<i64>,
-    /// What each byte of it came to.
+    /// The outcome of every byte in the region.
     pub outcome: Outcome,
 }
 
 impl Row {
-    /// The row of these outcomes, told by the first offset of each run, in rising order.
-    /// Neighbours of equal outcome become one region.
+    /// Builds a row from runs: each is its first offset and its outcome, in rising order of
+    /// offsets. Neighbouring runs of equal outcome become one region.
     pub fn from_starts(access: Access, starts: impl IntoIterator<Item = (i64, Outcome)>) -> Row {
         let mut regions: Vec<Region> = Vec::new();
         for (from, outcome) in starts {
@@ -54,7 +55,7 @@ impl Row {
         self.regions.iter().filter_map(|region| region.from)
     }
 
-    /// The outcome at one byte.
+    /// The outcome of the byte at this offset.
     pub fn at(&self, offset: i64) -> Option<Outcome> {
         let holds = |region: &&Region| {
             region.from.is_none_or(|from| from <= offset) && region.to.is_none_or(|to| offset < to)

@@ -1,10 +1,10 @@
-//! The flag words of the vocabulary, by family, with the numbers that this machine gives them.
+//! The flag words that a case may use, by family, with their values on this machine.
 
 use nix::libc;
 
 use super::{Radix, Size};
 
-/// A set of words that go into the same argument.
+/// A set of words that may stand in the same argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// `PROT_READ | PROT_WRITE`
@@ -45,7 +45,7 @@ pub enum Family {
     Resource,
 }
 
-/// One term of a flags argument.
+/// One term of an argument of flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlagWord {
     /// A word of the family, with its value.
@@ -55,7 +55,7 @@ pub enum FlagWord {
 }
 
 impl FlagWord {
-    /// Its value.
+    /// The value of the term.
     pub fn value(&self) -> i64 {
         match *self {
             FlagWord::Name(_, value) => value,
@@ -63,12 +63,12 @@ impl FlagWord {
         }
     }
 
-    /// The value of words that are joined by `|`.
+    /// The value of terms that are joined by `|`.
     pub fn all(words: &[FlagWord]) -> i64 {
         words.iter().fold(0, |all, word| all | word.value())
     }
 
-    /// Whether it is this word.
+    /// True where the term is this word.
     pub fn is(&self, name: &str) -> bool {
         matches!(self, FlagWord::Name(own, _) if *own == name)
     }
@@ -87,8 +87,8 @@ macro_rules! words {
     ($($name:ident)*) => { &[$((stringify!($name), libc::$name as i64)),*] };
 }
 
-/// Words that the C library does not name yet, or names on some targets only. The numbers are those
-/// of <asm-generic/mman-common.h>, <linux/mman.h> and <linux/memfd.h>, the same on x86-64 and arm64.
+/// Words that the libc crate does not define, or not on every target. Their values are those of
+/// <asm-generic/mman-common.h>, <linux/mman.h> and <linux/memfd.h>, the same on x86-64 and arm64.
 const NEWER_MAP: &[(&str, i64)] = &[("MAP_FILE", 0), ("MAP_DROPPABLE", 0x08)];
 const NEWER_ADVICE: &[(&str, i64)] = &[
     ("MADV_DONTNEED_LOCKED", 24),
@@ -165,13 +165,13 @@ fn tables(family: Family) -> [&'static [(&'static str, i64)]; 2] {
     }
 }
 
-/// The word of that name in a family.
+/// The word with this name in a family.
 pub fn lookup(family: Family, name: &str) -> Option<FlagWord> {
     let mut words = tables(family).into_iter().flatten();
     words.find(|(own, _)| *own == name).map(|(own, value)| FlagWord::Name(own, *value))
 }
 
-/// The names of a family, to suggest from.
+/// The names of a family, for suggestions.
 pub fn names_of(family: Family) -> impl Iterator<Item = &'static str> {
     tables(family).into_iter().flatten().map(|(name, _)| *name)
 }

@@ -1,8 +1,8 @@
-//! The vocabulary: what a case says and what an access can come to, as plain values.
+//! The vocabulary, as plain values: a case, its steps, and the outcome of an access.
 //!
-//! A case file reads as C. Here it is the same text taken apart: [`Case`], its [`Step`]s, the sizes
-//! and flags in them, and the [`Outcome`] of one access. Nothing in this room knows how a case is
-//! run; the values can be made by hand, compared, and faked in a test.
+//! A case file reads as C. This module holds the parsed text: [`Case`], its [`Step`]s, their sizes
+//! and flags; and the [`Outcome`] of one access. It knows nothing of how a case is run, so a test
+//! can make any of these values by hand.
 
 mod call;
 mod fault_map;
@@ -35,11 +35,12 @@ use std::time::Duration;
 /// One case: the rule it shows, what it needs, and its steps in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Case {
-    /// The comment block at the head of the file, a line each, without the `//`.
+    /// The lines of the comment at the head of the file, without the `//`.
     pub comment: Vec<String>,
-    /// What must hold here for the case to be run at all; otherwise it is skipped with the reason.
+    /// The needs of the case. Where one is not met, the case is skipped, with that as the reason.
     pub requires: Vec<Requirement>,
-    /// Set where a child that never returns is an answer (`timeout(200ms)`), not a harness error.
+    /// The time after which a child that has not returned is an answer (`timeout(200ms)`); `None`
+    /// where it is a harness error.
     pub timeout: Option<Duration>,
     /// The steps, in the order in which the victim performs them.
     pub steps: Vec<Step>,
@@ -50,9 +51,9 @@ pub struct Case {
 pub enum Step {
     /// `name = call(args);`
     Call {
-        /// The variable that takes what the call gives, if the line names one.
+        /// The variable for the result of the call, if the line names one.
         assign: Option<String>,
-        /// Which call.
+        /// The call.
         call: Call,
         /// Its arguments, as many as the call's [`Signature`] has.
         args: Vec<Arg>,
@@ -61,39 +62,40 @@ pub enum Step {
     Touch {
         /// The variable that holds the map.
         map: String,
-        /// First byte accessed, relative to the map.
+        /// The offset of the first byte from the start of the map.
         at: Size,
-        /// One past the last byte where the access is wider than a byte.
+        /// The offset just past the last byte, where the access is wider than one byte.
         to: Option<Size>,
-        /// The byte stored (in every byte of a wide access); a load where there is none.
+        /// The value to store, in every byte of a wide access; `None` for a load.
         store: Option<u8>,
     },
-    /// `fork { ... }` or `process { ... }`: steps of another process, waited for.
+    /// `fork { ... }` or `process { ... }`: steps of another process. The next step waits for its
+    /// end.
     Block {
-        /// What the other process shares with this one.
+        /// The relation of the other process to this one.
         kind: BlockKind,
         /// Its steps.
         steps: Vec<Step>,
     },
-    /// `sweep(map, read, write);`: at this point of the program, a row is measured for each access.
+    /// `sweep(map, read, write);` measures a row for each access, at this point of the program.
     Sweep {
         /// The variable that holds the map to sweep.
         map: String,
-        /// The rows.
+        /// The accesses, one row each.
         accesses: Vec<Access>,
     },
 }
 
-/// Which process runs a block.
+/// The process that runs a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
     /// A child of the process that runs the surrounding steps: it inherits their maps.
     Fork,
-    /// An unrelated process: it was started before the first step and has none of their maps.
+    /// An unrelated process, started before the first step: it has none of their maps.
     Process,
 }
 
-/// How a probe touches its one byte.
+/// The way in which a probe accesses its byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Access {
@@ -101,20 +103,22 @@ pub enum Access {
     Read,
     /// A store by the CPU.
     Write,
-    /// An instruction fetch by the CPU; the file then holds return instructions.
+    /// An instruction fetch by the CPU. For this access, files are filled with return instructions.
     Exec,
-    /// A load by the kernel: a write(2) from the address. EFAULT where the CPU would get a signal.
+    /// A load by the kernel: write(2) from the address. EFAULT where a load by the CPU raises a
+    /// signal.
     CopyFromUser,
-    /// A store by the kernel: a read(2) into the address. EFAULT where the CPU would get a signal.
+    /// A store by the kernel: read(2) into the address. EFAULT where a store by the CPU raises a
+    /// signal.
     CopyToUser,
 }
 
 impl Access {
-    /// Every access, in the order in which rows are drawn.
+    /// Every access, in the order of the rows of a picture.
     pub const ALL: [Access; 5] =
         [Access::Read, Access::Write, Access::Exec, Access::CopyFromUser, Access::CopyToUser];
 
-    /// The name, as a case and the command line spell it.
+    /// The name of the access in a case and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Access::Read => "read",
@@ -130,7 +134,7 @@ impl Access {
         Access::ALL.into_iter().find(|access| access.name() == name)
     }
 
-    /// Whether it changes the byte that it touches.
+    /// True where the access changes the byte.
     pub fn stores(self) -> bool {
         matches!(self, Access::Write | Access::CopyToUser)
     }
@@ -142,7 +146,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// One argument of a call, already of the kind that the call's [`Signature`] asks for.
+/// One argument of a call. The parser has checked it against the call's [`Signature`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arg {
     /// A length, offset, count or limit, in bytes.
@@ -167,7 +171,7 @@ pub enum Arg {
 }
 
 impl Case {
-    /// The first sentence of the comment, for lists.
+    /// The first sentence of the comment, for `faultmap list`.
     pub fn summary(&self) -> String {
         let text = self.comment.join(" ");
         let end = text.char_indices().find_map(|(at, c)| {
@@ -177,8 +181,8 @@ impl Case {
         text[..end.unwrap_or(text.len())].trim().to_owned()
     }
 
-    /// Every step with its index and depth, outer before inner: the order in which a victim's record
-    /// numbers them.
+    /// Iterates over the index, the depth and the step of every step, a block before its own steps.
+    /// The record of a victim numbers the steps in this order.
     ///
     /// ```
     /// let case = faultmap::parse::case("fd = file(10); fork { close(fd); } close(fd);").unwrap();
@@ -199,7 +203,7 @@ impl Case {
         all.into_iter().enumerate().map(|(index, (depth, step))| (index, depth, step))
     }
 
-    /// The sweeps: the index of each as [`Case::walk`] counts, its map and its accesses.
+    /// The sweeps: the index of each in [`Case::walk`], its map and its accesses.
     pub fn sweeps(&self) -> impl Iterator<Item = (usize, &str, &[Access])> {
         self.walk().filter_map(|(index, _, step)| match step {
             Step::Sweep { map, accesses } => Some((index, map.as_str(), accesses.as_slice())),
@@ -207,8 +211,8 @@ impl Case {
         })
     }
 
-    /// Whether the case counts in pages: then its offsets are printed in pages, and one snapshot
-    /// serves every page size. One that has bytes of its own, as many as a page or more, does not.
+    /// True where the case counts in pages: it says `PAGE`, and no number of bytes as large as a
+    /// page. Its offsets are then drawn in pages, and one snapshot serves every page size.
     pub fn says_page(&self) -> bool {
         let sizes = self.sizes();
         let least = limits::SMALLEST_PAGE;
@@ -217,7 +221,7 @@ impl Case {
         sizes.iter().any(|size| size.says_page()) && sizes.iter().all(within)
     }
 
-    /// Every size that the steps mention: lengths, offsets, limits.
+    /// All sizes in the steps: lengths, offsets, limits.
     pub fn sizes(&self) -> Vec<&Size> {
         let mut sizes = Vec::new();
         for (_, _, step) in self.walk() {

@@ -1,69 +1,69 @@
-//! What one access came to. The values can be made by hand, so that every judgement made from them
-//! can be tested without a process that dies.
+//! The outcome of one access. A test can make these values by hand, so no process has to die in
+//! order to test the code that judges them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer to one probe. Only these can stand in a snapshot; everything else is a
+/// The answer to one probe. Only an answer can be part of a snapshot; all else is a
 /// [`HarnessError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The access went through, the child reached its end and exited with 0.
+    /// The access succeeded, and the child reached its end and exited with 0.
     Clean(Clean),
     /// The access killed the child.
     Fault(Fault),
-    /// The kernel made the access and refused with this error.
+    /// The kernel made the access, and its system call failed with this error.
     Errno(Errno),
     /// The access never returned, in a case that says `timeout(...)`.
     TimedOut,
 }
 
-/// What was seen where the access went through.
+/// The value that an access which succeeded saw, or the place that its store reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Clean {
-    /// The right byte of the file for this offset.
+    /// The byte of the file's pattern that belongs at this offset.
     Data,
-    /// A byte that a file was filled with, but not the one for this offset of this file: something was
-    /// copied here, or shows the wrong page.
+    /// A byte of the pattern of a file, but of another offset or another file: it was copied here,
+    /// or the map shows the wrong page.
     OtherData,
     /// A zero.
     Zero,
-    /// Another byte: one that a step of the case stored.
+    /// Any other byte: a step of the case has stored it.
     Byte(u8),
-    /// The stored byte can be read back from the file.
+    /// A store whose byte could be read back from the file.
     ToFile,
-    /// The stored byte did not reach the file.
+    /// A store whose byte did not reach the file.
     MemoryOnly,
-    /// The access went through, and there is no file to look at.
+    /// The access succeeded, and there is no file to compare with.
     Ok,
-    /// The fetch is allowed, but what lies there is no return instruction, so it was not run.
+    /// The byte may be fetched, but it is no return instruction and was not run.
     NoCode,
 }
 
 /// A signal that the access itself raised, and that killed the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fault {
-    /// Which signal.
+    /// The signal.
     pub signal: Signal,
-    /// `si_code`; none where no handler ran (the case blocked or ignored the signal).
+    /// `si_code`; `None` where no handler ran, because the case blocked or ignored the signal.
     pub code: Option<i32>,
-    /// `si_addr`, told relative to the map.
+    /// `si_addr`, relative to the map.
     pub address: FaultAddress,
 }
 
-/// Where `si_addr` points.
+/// The place that `si_addr` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum FaultAddress {
-    /// At the first byte of the access.
+    /// The first byte of the access.
     Accessed,
-    /// At this many bytes from the start of the map.
+    /// This number of bytes from the start of the map.
     At(i64),
-    /// Zero: the CPU does not say (SI_KERNEL).
+    /// Zero: the CPU reports no address (SI_KERNEL).
     Null,
-    /// Nowhere near the map; the number itself varies from run to run.
+    /// An address far from the map. It varies between runs and is not kept.
     Elsewhere,
-    /// No handler ran.
+    /// Unknown, as no handler ran.
     Unknown,
 }
 
@@ -75,54 +75,55 @@ pub struct Signal(pub i32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errno(pub i32);
 
-/// Why a probe has no answer. It fails the case and can never be accepted into a snapshot.
+/// The reason why a probe has no answer. It fails the case, and no snapshot can accept it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HarnessError {
-    /// The child was still there at its deadline, and was killed.
+    /// The child had not ended at its deadline and was killed.
     TimedOut {
-        /// It had been stopped (SIGSTOP), rather than busy or asleep.
+        /// True where the child was stopped (SIGSTOP), false where it was busy or asleep.
         stopped: bool,
         /// The deadline, in milliseconds.
         after_ms: u64,
     },
-    /// The child could not be made ready for the first step.
+    /// The child could not be prepared for its first step.
     Setup(String),
-    /// A step asks for what no case may do, and was not performed.
+    /// A step asked for something that no case may do; it was not performed.
     Refused(String),
-    /// The child exited with 0 before it reached its access, or its end.
+    /// The child exited with 0 before its access, or before its end.
     ExitedEarly,
     /// The child exited with another status.
     ExitedNonZero(i32),
-    /// A signal killed the child that no access of its own raised.
+    /// The child was killed by a signal that none of its own accesses raised.
     KilledFromOutside(Signal),
-    /// The access of a step killed the child, which in other children went through.
+    /// The access of a step killed this child and succeeded in others.
     Raised(Fault),
-    /// What the child recorded and how it ended do not go together.
+    /// The record of the child contradicts its exit status.
     Disagree(String),
-    /// The steps came out differently from one child to the next.
+    /// A step had another result in this child than in the first one.
     Unsteady {
-        /// Index of the step, as [`super::Case::walk`] counts.
+        /// The index of the step in [`super::Case::walk`].
         step: usize,
-        /// What the first child saw.
+        /// The result in the first child.
         first: String,
-        /// What this one saw.
+        /// The result in this child.
         then: String,
     },
-    /// What follows happened in this step.
+    /// Another error, together with the step in which it occurred.
     InStep {
-        /// Its index, as [`super::Case::walk`] counts.
+        /// The index of the step in [`super::Case::walk`].
         step: usize,
-        /// What happened.
+        /// The error.
         error: Box<HarnessError>,
     },
-    /// The worker that ran the probe is gone.
+    /// The worker that ran the probe died.
     WorkerDied(String),
-    /// The harness itself could not go on: no process, no memory, no space.
+    /// The harness itself had no process, memory or disk space left, or another call of its own
+    /// failed.
     System(String),
 }
 
 impl Outcome {
-    /// The word for it, as the JSON output has it: `data`, `to file`, `SIGBUS`, `EFAULT`.
+    /// The word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.
     pub fn word(&self) -> String {
         match self {
             Outcome::Clean(clean) => clean.to_string(),
@@ -193,7 +194,7 @@ impl fmt::Display for Clean {
 }
 
 impl fmt::Display for Fault {
-    /// As a picture says it: `SIGBUS ADRERR`, `SIGSEGV MAPERR at 4096`, `SIGBUS (no siginfo)`.
+    /// The text in a picture: `SIGBUS ADRERR`, `SIGSEGV MAPERR at 4096`, `SIGBUS (no siginfo)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.signal.fmt(f)?;
         match self.code_name() {

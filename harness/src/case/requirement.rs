@@ -1,13 +1,13 @@
-//! What a case may need of the machine and of the place where its files live.
+//! The needs that a case may state, of the machine and of the file system of its files.
 
 use std::fmt;
 
-/// A thing that a case needs; one that is missing skips the case, with its reason.
+/// A need of a case. Where it is not met, the case is skipped, with the need as the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Requirement {
-    /// `fs == tmpfs`: the files live on this file system, one of [`FILE_SYSTEMS`].
+    /// `fs == tmpfs`: the files are on this file system, one of [`FILE_SYSTEMS`].
     FileSystem(String),
-    /// `fs != tmpfs`: they live on any other.
+    /// `fs != tmpfs`: the files are on any other file system.
     NotFileSystem(String),
     /// `root`: effective user id 0.
     Root,
@@ -19,14 +19,14 @@ pub enum Requirement {
     Arch(String),
     /// `cpu == ospke`: /proc/cpuinfo lists this flag, one of [`CPU_FLAGS`].
     Cpu(String),
-    /// `cpu != ospke`: it does not.
+    /// `cpu != ospke`: /proc/cpuinfo does not list this flag.
     NotCpu(String),
     /// `exec`: the files may be mapped PROT_EXEC, because their mount is not `noexec`.
     Exec,
 }
 
-/// File systems by the number that statfs(2) gives for them ("The f_type field"), and the names by
-/// which cases and the variants of snapshots call them.
+/// The `f_type` of each file system (statfs(2)), and its name in cases and in variants of
+/// snapshots.
 pub const FILE_SYSTEMS: [(u64, &str); 16] = [
     (0xef53, "ext4"),
     (0x5846_5342, "xfs"),
@@ -50,8 +50,8 @@ pub const FILE_SYSTEMS: [(u64, &str); 16] = [
 pub const ARCHITECTURES: [&str; 8] =
     ["x86_64", "aarch64", "riscv64", "powerpc64", "s390x", "loongarch64", "mips64", "sparc64"];
 
-/// Flags of /proc/cpuinfo that change what a map does at its edges. `ospke`: protection keys are in
-/// use, with which PROT_EXEC alone makes memory that cannot be read (pkeys(7)).
+/// The flags of /proc/cpuinfo that change a picture. `ospke`: the kernel uses protection keys, with
+/// which memory that is PROT_EXEC alone cannot be read (pkeys(7)).
 pub const CPU_FLAGS: [&str; 1] = ["ospke"];
 
 impl fmt::Display for Requirement {

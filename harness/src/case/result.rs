@@ -1,4 +1,4 @@
-//! What a whole case came to: a result for each step, and a fault map for each sweep.
+//! The results of a whole case: one for each step, and a fault map for each sweep.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Errno, Fault, FaultMap, HarnessError, Note, Seen, Signal};
 
-/// Everything that was measured of one case. Two are equal that saw the same: their notes do not count.
+/// The measurement of one case. Equality compares steps and sweeps, and ignores the notes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Measurement {
-    /// One for each step, as [`super::Case::walk`] counts them.
+    /// The result of each step, in the order of [`super::Case::walk`].
     pub steps: Vec<StepResult>,
-    /// One for each `sweep(...)`, in the order of the text.
+    /// The result of each `sweep(...)`, in the order of the text.
     pub sweeps: Vec<SweepResult>,
-    /// What it took to measure it.
+    /// The costs and circumstances of the measurement.
     #[serde(default)]
     pub notes: Vec<Note>,
 }
@@ -26,52 +26,52 @@ impl PartialEq for Measurement {
 
 impl Eq for Measurement {}
 
-/// What one step came to.
+/// The result of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepResult {
-    /// An earlier step ended the process.
+    /// Not performed, because an earlier step ended the process.
     NotReached,
-    /// A call that succeeded, or a store that went through.
+    /// A call or a store that succeeded.
     Done,
-    /// A call that moved bytes moved this many.
+    /// A call that moved this number of bytes.
     Count(u64),
-    /// A call that failed.
+    /// A call that failed with this error.
     Errno(Errno),
-    /// A load or a pread that went through, with what it saw.
+    /// A load or a pread that succeeded, with the content that it saw.
     Saw(Seen),
-    /// The step killed its process with this fault.
+    /// The step raised this fault, which killed its process.
     Fault(Fault),
-    /// The step killed its process with a signal that carries no address (SIGXFSZ).
+    /// The step raised a signal without an address (SIGXFSZ), which killed its process.
     Killed(Signal),
     /// The step never returned, in a case that says `timeout(...)`.
     TimedOut,
-    /// The access was to a map that was never made.
+    /// An access through a variable that holds no map, as the call that makes it failed.
     NoMap,
 }
 
-/// What one sweep came to.
+/// The result of one sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SweepResult {
-    /// The picture.
+    /// The fault map.
     Map(FaultMap),
-    /// The variable holds MAP_FAILED: there is nothing to sweep.
+    /// The variable holds MAP_FAILED, so there is nothing to sweep.
     NoMap,
-    /// An earlier step ended the process.
+    /// Not performed, because an earlier step ended the process.
     NotReached,
     /// A probe has no answer.
     Failed {
         /// The probe that failed.
         access: super::Access,
-        /// The byte it was to touch, relative to the map.
+        /// The offset of its byte from the start of the map.
         at: i64,
-        /// Why.
+        /// The reason.
         error: HarnessError,
     },
 }
 
 impl StepResult {
-    /// What both of two say that went through the same steps with another pattern in the files.
-    /// `None` where they differ.
+    /// Merges the results of two runs of a step that had another pattern in their files; `None`
+    /// where the results contradict each other.
     pub fn agreed(&self, other: &StepResult) -> Option<StepResult> {
         match (self, other) {
             (StepResult::Saw(one), StepResult::Saw(two)) => one.agreed(two).map(StepResult::Saw),

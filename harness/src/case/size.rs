@@ -1,11 +1,11 @@
 //! Sizes and offsets as a case writes them: bytes, `PAGE`, and sums and products of both.
 //!
-//! They stay unevaluated until a page size is known, so that one case serves a machine with 4 KiB
-//! pages and one with 64 KiB, and so that the text can be printed back as it was written.
+//! A size is evaluated only where the page size is known: one case serves machines with pages of 4
+//! KiB and of 64 KiB, and its text can be printed as it was written.
 
 use std::fmt;
 
-/// How a number was written; kept so that `0600` prints as `0600`.
+/// The notation of a number, so that `0600` is printed as `0600`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Radix {
     /// `384`
@@ -16,7 +16,7 @@ pub enum Radix {
     Octal,
 }
 
-/// A number of bytes, possibly in terms of the page size.
+/// A number of bytes, which may depend on the page size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Size {
     /// A literal.
@@ -33,12 +33,12 @@ pub enum Size {
     Product(Box<Size>, Box<Size>),
 }
 
-/// `pages * PAGE + bytes`: what most sizes come to.
+/// A size in the form `pages * PAGE + bytes`, which most sizes have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Linear {
-    /// How many pages.
+    /// The number of pages.
     pub pages: i64,
-    /// How many bytes beside them.
+    /// The number of bytes to add to them.
     pub bytes: i64,
 }
 
@@ -74,7 +74,7 @@ impl Size {
         u64::try_from(value).ok().or_else(|| i64::try_from(value).ok().map(|v| v as u64))
     }
 
-    /// The size as pages and bytes, where it is not a product of pages with pages.
+    /// The size as pages and bytes; `None` where it multiplies pages by pages.
     pub fn linear(&self) -> Option<Linear> {
         let two = |a: &Size, b: &Size| Some((a.linear()?, b.linear()?));
         match self {
@@ -95,7 +95,7 @@ impl Size {
         }
     }
 
-    /// Whether `PAGE` stands in it.
+    /// True where the size says `PAGE`.
     pub fn says_page(&self) -> bool {
         match self {
             Size::Bytes(..) => false,
@@ -113,7 +113,7 @@ impl Size {
 }
 
 impl Linear {
-    /// The sum, unless it overflows.
+    /// The sum; `None` where it overflows.
     pub fn plus(self, other: Linear) -> Option<Linear> {
         Some(Linear {
             pages: self.pages.checked_add(other.pages)?,
@@ -121,7 +121,7 @@ impl Linear {
         })
     }
 
-    /// The difference, unless it overflows.
+    /// The difference; `None` where it overflows.
     pub fn minus(self, other: Linear) -> Option<Linear> {
         Some(Linear {
             pages: self.pages.checked_sub(other.pages)?,
@@ -171,7 +171,7 @@ impl fmt::Display for Size {
 }
 
 impl fmt::Display for Linear {
-    /// As a column of a picture says it: `0`, `PAGE`, `2*PAGE - 1`, `2200`.
+    /// The text in the header of a column: `0`, `PAGE`, `2*PAGE - 1`, `2200`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.pages {
             0 => return write!(f, "{}", self.bytes),

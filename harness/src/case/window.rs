@@ -1,11 +1,11 @@
-//! How far a `sweep(map, ...)` looks: along the map at its longest, and a page to either side.
+//! The range of a `sweep(map, ...)`: the map at its greatest length, and a page on either side.
 
 use std::ops::Range;
 
 use super::{Arg, Call, Case, Size, Step};
 
-/// The bytes that a sweep of the variable `map` looks at, relative to its start, on a machine with pages
-/// of `page` bytes.
+/// The offsets that a sweep of the variable `map` covers, from the start of the map, on a machine
+/// with pages of `page` bytes.
 ///
 /// ```
 /// use faultmap::case::window;
@@ -21,7 +21,7 @@ pub fn window(case: &Case, map: &str, page: u64) -> Range<i64> {
     -unit..(pages + 1) * unit
 }
 
-/// How many bytes from its start the variable `map` may reach at any point of the case.
+/// The greatest length in bytes that the map of this variable can have at any point of the case.
 fn extent(case: &Case, map: &str, page: u64) -> i64 {
     let value = |size: &Size| {
         let value = size.eval(page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0);
@@ -34,7 +34,7 @@ fn extent(case: &Case, map: &str, page: u64) -> i64 {
             continue;
         };
         let own = assign.as_deref() == Some(map);
-        // The length that counts, and where it is counted from.
+        // The argument that holds the length, and the variable that holds the map to count from.
         let (length, bases): (i64, &[Option<&Arg>]) = match (call, args.as_slice()) {
             (Call::Mmap, [base, Arg::Size(length), ..]) => (value(length), &[Some(base)]),
             (Call::Mremap, [base, _, Arg::Size(length), ..]) => {

@@ -1,7 +1,7 @@
-//! A recipe to the text of a case.
+//! Turns a recipe into the text of a case.
 //!
-//! The text goes through the parser like any other: what the search runs is a case file, and a split
-//! that it finds can be kept as one.
+//! The search parses this text like that of any case file, so a program that it finds can be kept
+//! as a case.
 
 use super::recipe::{
     Choice, EXTRAS, FALLOCATES, FILES, Near, PLACED, PROTECTIONS, RANGE_CALLS, REMAPS, Recipe,
@@ -9,7 +9,7 @@ use super::recipe::{
 };
 use crate::case::Access;
 
-/// The text of the case, without any comment.
+/// The text of the case, without a comment.
 pub fn text(recipe: &Recipe) -> String {
     let mut cook = Cook::default();
     for (size, how) in &recipe.files {
@@ -42,7 +42,7 @@ fn pick(names: &[String], number: usize) -> Option<&String> {
 }
 
 impl Near {
-    /// As a case says it, never below 0.
+    /// The size in the notation of a case, never negative.
     fn text(self) -> String {
         let Near { pages, bytes } = self;
         match (pages, bytes) {
@@ -79,7 +79,7 @@ impl Cook {
         self.indent += 1;
         let before = self.out.len();
         if unrelated {
-            // It opens the files for itself.
+            // An unrelated process has no descriptors of the case, so it opens the files itself.
             self.maps.clear();
             for index in 0..self.files.len() {
                 let name = format!("{}_there", self.files[index]);
@@ -97,7 +97,7 @@ impl Cook {
         (self.files, self.maps) = (files, maps);
     }
 
-    /// A new variable for a map.
+    /// Makes the name of a new map variable.
     fn map_name(&mut self) -> String {
         self.made += 1;
         format!("m{}", self.made)
@@ -192,7 +192,7 @@ impl Cook {
             Choice::Fallocate { file, mode, at, length } => {
                 let mode = FALLOCATES[mode % FALLOCATES.len()];
                 let file = pick(&self.files, *file)?;
-                // Where what follows moves, the file system counts in blocks of its own.
+                // These modes take whole blocks of the file system alone (fallocate(2), EINVAL).
                 let whole = mode.contains("COLLAPSE") || mode.contains("INSERT");
                 let text = |near: &Near| match whole {
                     true => Near { bytes: 0, ..*near }.text(),
@@ -202,7 +202,7 @@ impl Cook {
             }
             Choice::Pread { file, at, length } => {
                 let (file, at, length) = (pick(&self.files, *file)?, at.text(), length.text());
-                // One of no bytes is no case.
+                // The parser refuses a pread of no bytes.
                 let length = if length == "0" { "1" } else { &length };
                 format!("pread({file}, {at}, {length});")
             }

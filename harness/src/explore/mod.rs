@@ -1,8 +1,8 @@
-//! The search for a program on which kernel and model part.
+//! The search for programs on which the kernel contradicts the model.
 //!
-//! Random programs from the vocabulary of cases are predicted and run. Where what was measured is none
-//! of what may happen, the program is shrunk to the smallest that still splits the two. Program number
-//! `n` of a seed is always the same, whoever runs it.
+//! The search makes random programs from the vocabulary of cases, predicts them and runs them.
+//! Where the measurement is none of the predicted ones, it shrinks the program for as long as the
+//! two still contradict each other. Program number `n` of a seed is the same on every machine.
 
 mod cook;
 mod recipe;

@@ -1,27 +1,27 @@
-//! Random programs: what a case may do, as choices that any shrinking leaves meaningful.
+//! Random programs, as choices that stay valid when some of them are left out.
 //!
-//! A choice names a map or a file by a number that is taken modulo what there is, so that a recipe from
-//! which anything has been left out still makes a case that parses. proptest picks the choices and
+//! A choice names a map or a file by a number, modulo the number of maps or files, so that a recipe
+//! still makes a valid case after parts of it have been left out. proptest picks the choices and
 //! shrinks them.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// One size or offset: so many pages and so many bytes beside them.
+/// A size or an offset: a number of pages plus a number of bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Near {
     /// Pages, 0 to 3.
     pub pages: u64,
-    /// Bytes more or fewer.
+    /// Bytes to add; may be negative.
     pub bytes: i64,
 }
 
-/// One step, before it is known which maps and files there are.
+/// A step that names maps and files by numbers.
 #[derive(Debug, Clone)]
 pub enum Choice {
     /// A map of a file or of memory.
     Mmap { file: Option<usize>, length: Near, prot: usize, shared: bool, offset: u64, extra: usize },
-    /// A map placed within another, or asked to be.
+    /// A map at an address within another map.
     Placed {
         map: usize,
         at: u64,
@@ -45,36 +45,36 @@ pub enum Choice {
     Pages { map: usize, at: u64, pages: u64, first: u64 },
     /// read into a map, or write from one.
     Transfer { reads: bool, file: usize, map: usize, at: Near, count: Near },
-    /// A signal ignored, blocked or set back.
+    /// A signal ignored, blocked or reset to its default.
     Signal { how: usize },
     /// A seal.
     Seal { file: usize, seals: usize },
-    /// The file beside its maps.
+    /// ftruncate of a file.
     Ftruncate { file: usize, size: Near },
-    /// A hole, room, or nothing that can be seen.
+    /// fallocate of a part of a file, with any of its modes.
     Fallocate { file: usize, mode: usize, at: Near, length: Near },
-    /// A look at the file.
+    /// pread of a part of a file.
     Pread { file: usize, at: Near, length: Near },
-    /// A store beside the maps.
+    /// pwrite to a file.
     Pwrite { file: usize, at: Near, text: usize },
     /// A descriptor closed.
     Close { file: usize },
-    /// The same in another process.
+    /// Choices that another process performs.
     Block { unrelated: bool, choices: Vec<Choice> },
 }
 
-/// A whole program, and which map is swept at its end.
+/// A whole program, with the map that is swept at its end.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// The files: size, and how they are made and opened.
+    /// The files: the size of each, and the index of its flags in [`FILES`].
     pub files: Vec<(Near, usize)>,
     /// The steps.
     pub choices: Vec<Choice>,
-    /// The map to sweep, and the access.
+    /// The map to sweep and the access, by number.
     pub sweep: (usize, usize),
 }
 
-/// Protections to pick from; most programs want to load and store.
+/// Protections. The first is picked most often: most programs load and store.
 pub const PROTECTIONS: [&str; 6] = [
     "PROT_READ | PROT_WRITE",
     "PROT_READ",
@@ -83,7 +83,7 @@ pub const PROTECTIONS: [&str; 6] = [
     "PROT_READ | PROT_EXEC",
     "PROT_READ | PROT_WRITE | PROT_EXEC",
 ];
-/// How files are made; mostly for reading and writing.
+/// The forms in which files are made. The first is picked most often.
 pub const FILES: [(&str, &str); 5] = [
     ("file", "O_RDWR"),
     ("file", "O_RDONLY"),
@@ -91,7 +91,7 @@ pub const FILES: [(&str, &str); 5] = [
     ("file", "O_RDWR | O_APPEND"),
     ("memfd", "MFD_ALLOW_SEALING"),
 ];
-/// Calls on a range, and what may stand in their last place; the commonest first.
+/// Calls on a range, with the values of their last argument, the most common first.
 pub const RANGE_CALLS: [(&str, &[&str]); 7] = [
     ("munmap", &[]),
     ("mprotect", &PROTECTIONS),
@@ -121,12 +121,12 @@ pub const RANGE_CALLS: [(&str, &[&str]); 7] = [
 ];
 /// Flags beside MAP_SHARED and MAP_PRIVATE.
 pub const EXTRAS: [&str; 3] = ["", " | MAP_POPULATE", " | MAP_LOCKED"];
-/// How a map is placed within another.
+/// Flags of a map that is placed within another.
 pub const PLACED: [&str; 3] = [" | MAP_FIXED", " | MAP_FIXED_NOREPLACE", ""];
 /// Flags of mremap.
 pub const REMAPS: [&str; 4] =
     ["MREMAP_MAYMOVE", "0", "MREMAP_MAYMOVE | MREMAP_FIXED", "MREMAP_MAYMOVE | MREMAP_DONTUNMAP"];
-/// What may be done about the signals of faults.
+/// Steps that change the handling of the signals of faults.
 pub const SIGNALS: [&str; 6] = [
     "sigaction(SIGBUS, SIG_IGN);",
     "sigaction(SIGSEGV, SIG_IGN);",
@@ -135,7 +135,7 @@ pub const SIGNALS: [&str; 6] = [
     "sigprocmask(SIG_SETMASK, SIGBUS);",
     "sigprocmask(SIG_UNBLOCK, SIGSEGV);",
 ];
-/// Modes of fallocate.
+/// Modes of fallocate(2).
 pub const FALLOCATES: [&str; 7] = [
     "FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE",
     "0",
@@ -145,10 +145,10 @@ pub const FALLOCATES: [&str; 7] = [
     "FALLOC_FL_COLLAPSE_RANGE",
     "FALLOC_FL_INSERT_RANGE",
 ];
-/// Seals.
+/// Seals of F_ADD_SEALS.
 pub const SEALS: [&str; 5] =
     ["F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_FUTURE_WRITE", "F_SEAL_SEAL"];
-/// Texts to write.
+/// Texts for pwrite.
 pub const TEXTS: [&str; 3] = ["w", "uv", "0123456789"];
 
 fn near(pages: impl Strategy<Value = u64>) -> impl Strategy<Value = Near> {
@@ -157,17 +157,18 @@ fn near(pages: impl Strategy<Value = u64>) -> impl Strategy<Value = Near> {
     (pages, bytes).prop_map(|(pages, bytes)| Near { pages, bytes })
 }
 
-/// Anywhere: half of what is asked for so is not there.
+/// Any offset near the map or the file; about half of them are outside of it.
 fn anywhere() -> impl Strategy<Value = Near> {
     near(0u64..=3)
 }
 
-/// Where as a rule something is: a program that dies of its first load shows little.
+/// An offset that is mostly inside of the map, as a program that dies of its first load shows
+/// little.
 fn low() -> impl Strategy<Value = Near> {
     near(prop_oneof![3 => Just(0u64), 2 => Just(1), 1 => 0u64..=3])
 }
 
-/// A length or size of which as a rule something is left.
+/// A length or a size that is mostly one page or more.
 fn ample() -> impl Strategy<Value = Near> {
     near(prop_oneof![1 => 0u64..=3, 2 => 1u64..=3])
 }
@@ -218,7 +219,7 @@ fn choice() -> impl Strategy<Value = Choice> {
     ]
 }
 
-/// What is enough to be tried now and then.
+/// Choices that are picked rarely.
 fn rare() -> impl Strategy<Value = Choice> {
     prop_oneof![
         (0usize..4, 0u64..=2, 1u64..=2, 0u64..=2)
@@ -236,7 +237,7 @@ fn block() -> impl Strategy<Value = Choice> {
         .prop_map(|(unrelated, choices)| Choice::Block { unrelated, choices })
 }
 
-/// All recipes.
+/// The strategy that makes recipes.
 pub fn recipe() -> impl Strategy<Value = Recipe> {
     let files = prop::collection::vec((ample(), weighted(FILES.len())), 1..=2);
     let steps = prop::collection::vec(prop_oneof![8 => choice(), 1 => block()], 1..10);

@@ -1,4 +1,5 @@
-//! One program after the other: made, predicted, run, compared, and shrunk where they part.
+//! The search: makes, predicts, runs and compares programs, and shrinks one that contradicts the
+//! model.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +12,11 @@ use crate::model::{
     Environment, OpenRule, Prediction, Rule, boundaries, difference, judge, predict_after,
 };
 
-/// Whoever is asked what a case does: the kernel, or in a test something worse.
+/// The source of measurements: the kernel, or in a test a substitute with a fault.
 pub trait Answer {
-    /// What each step comes to.
+    /// Measures the result of each step.
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError>;
-    /// What a byte of the only sweep comes to; `steps` are those of [`Answer::steps`].
+    /// Measures one byte of the case's only sweep; `steps` is the result of [`Answer::steps`].
     fn probe(
         &mut self,
         case: &Case,
@@ -24,44 +25,45 @@ pub trait Answer {
     ) -> Result<Outcome, HarnessError>;
 }
 
-/// A program on which the two part.
+/// A program on which kernel and model contradict each other, or an open rule did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Split {
-    /// Its number.
+    /// The number of the program.
     pub number: u64,
-    /// The smallest program found, as the text of a case.
+    /// The smallest program that was found, as the text of a case.
     pub text: String,
-    /// What the model says, and what was answered.
+    /// The prediction and the measurement where they differ, in words.
     pub difference: String,
 }
 
-/// What came of one program.
+/// The result of one program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
-    /// Both agree, at so many bytes.
+    /// Kernel and model agree, at this number of bytes.
     Agree(u64),
-    /// What was measured may be, but only because a rule is open that did not hold.
+    /// The model allows the measurement, but only because this open rule need not hold. The number
+    /// is that of the bytes that were compared.
     Open(Rule, u64),
-    /// The model says nothing of it.
+    /// The model does not predict all of the program.
     Unmodelled,
-    /// They part.
+    /// Kernel and model contradict each other.
     Split(Split),
 }
 
-/// A search: its programs are given by the seed.
+/// A search. The seed determines its programs.
 #[derive(Debug, Clone)]
 pub struct Search {
     /// The seed.
     pub seed: u64,
-    /// What the model is told.
+    /// The environment for which the model predicts.
     pub environment: Environment,
 }
 
-/// Shrinking ends after so many programs.
+/// The number of programs after which shrinking ends.
 const SHRINKS: usize = 2000;
 
 impl Search {
-    /// The recipe of a program, ready to be shrunk.
+    /// The recipe of a program, in the form that proptest shrinks.
     fn tree(
         &self,
         number: u64,
@@ -80,7 +82,8 @@ impl Search {
         self.tree(number).map_or(String::new(), |tree| cook::text(&tree.current()))
     }
 
-    /// Tries program number `number`. Fails where a child of it has no answer.
+    /// Tries program `number`, and shrinks it where it contradicts the model. Fails where a probe
+    /// has no answer.
     pub fn try_program(
         &self,
         number: u64,
@@ -102,7 +105,7 @@ impl Search {
         }
     }
 
-    /// The smallest program like this one of which the rule did not hold.
+    /// Shrinks program `number` for as long as this open rule does not hold in it.
     pub fn shrink_open(&self, number: u64, rule: Rule, answer: &mut impl Answer) -> Option<Split> {
         let tree = self.tree(number)?;
         let text = cook::text(&tree.current());
@@ -114,7 +117,7 @@ impl Search {
         }))
     }
 
-    /// Leaves out and simplifies as long as the program is still `like` the first.
+    /// Shrinks the program for as long as `like` accepts the comparison.
     fn shrink(
         &self,
         mut tree: impl ValueTree<Value = recipe::Recipe>,
@@ -163,7 +166,7 @@ impl Search {
             }
             bytes += 1;
         }
-        // What all that are left have in common was the kernel's choice.
+        // A rule that holds in none of the remaining predictions did not hold here.
         let did_not_hold = |open: &&OpenRule| may.iter().all(|own| own.open.contains(open));
         Ok(match may[0].not_held().find(did_not_hold) {
             Some(open) => Compared::Open(open.rule, bytes),
@@ -171,7 +174,7 @@ impl Search {
         })
     }
 
-    /// What the model says of the first step that is not as it must be.
+    /// The first step whose result contradicts the model, in words.
     fn steps_differ(&self, case: &Case, steps: Vec<StepResult>) -> String {
         let measured = Measurement { steps, sweeps: Vec::new(), notes: Vec::new() };
         let judged = judge(case, &self.environment, &measured);
@@ -197,8 +200,8 @@ fn predicted(prediction: &Prediction, at: i64) -> Option<Outcome> {
     map_of(prediction)?.rows.first()?.at(at)
 }
 
-/// The bytes to ask about: both sides of every boundary that any prediction has, a byte between each
-/// two, and the first byte.
+/// The offsets to probe: both sides of each boundary in any prediction, one between each two
+/// boundaries, and 0.
 fn places(case: &Case, may: &[Prediction]) -> BTreeSet<i64> {
     let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first());
     let boundaries = access.map_or(BTreeSet::new(), |access| boundaries(may, 0, *access));

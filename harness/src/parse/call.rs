@@ -1,4 +1,4 @@
-//! The arguments of a call, each read as the kind that the call's signature asks for.
+//! The arguments of a call, each parsed as the kind that the call's signature names.
 
 use std::ops::Range;
 
@@ -10,16 +10,15 @@ use crate::case::{
     lookup_flag,
 };
 
-/// The files that exist without the harness and may be opened by a case: reading or mapping them
-/// changes nothing.
+/// The existing files that a case may open. To read or map them changes nothing on the machine.
 const PATHS: [&str; 6] =
     ["/dev/zero", "/dev/null", "/dev/full", "/proc/self/maps", "/proc/cpuinfo", "/proc/version"];
 
-/// An offset from here on is one that no file can have: it is there to fail.
+/// The smallest offset that no file can have. A case may use such an offset to see the call fail.
 const HOPELESS_OFFSET: i128 = 1 << 63;
 
 impl Parser<'_> {
-    /// `name(args)`, from the opening parenthesis on.
+    /// Parses the rest of `name(args)`, from the opening parenthesis on.
     pub(super) fn call(
         &mut self,
         name: &str,
@@ -56,7 +55,7 @@ impl Parser<'_> {
         self.expect(")")?;
         self.check_whole(call, &args, span.start..self.last_end())?;
         if let Some((name, span)) = &assign {
-            // The file of a descriptor, opened once more, is that file.
+            // open(2) of a descriptor's path gives the same file again.
             let gives = match (call, args.first()) {
                 (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
                 (Call::Open, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
@@ -76,7 +75,7 @@ impl Parser<'_> {
         Ok(Step::Call { assign: assign.map(|(name, _)| name), call, args })
     }
 
-    /// The next token ends the arguments too early, too late, or not at all.
+    /// The error where the next token cannot follow the arguments that were read.
     fn wrong_form(&self, signature: &Signature) -> ParseError {
         let (name, most) = (signature.name, signature.parameters.len());
         let message = match (self.at(")") || self.at(","), signature.required) {
@@ -112,7 +111,7 @@ impl Parser<'_> {
                 let most = 0..=i128::from(limits::RESOURCE);
                 Ok(Arg::Size(self.size_within(most, "this limit")?))
             }
-            // However far past the end: looking there fills no disk.
+            // Any offset is allowed: to map a file past its end takes no disk space.
             Parameter::Number | Parameter::MapOffset => {
                 let all = i128::from(i64::MIN)..=i128::from(u64::MAX);
                 Ok(Arg::Size(self.size_within(all, "this number")?))
@@ -148,7 +147,8 @@ impl Parser<'_> {
         }
     }
 
-    /// A size within `range`, or one so large that the kernel must refuse it.
+    /// Parses a size within `range`, or one that the kernel must refuse: negative, or `hopeless` or
+    /// more.
     fn bounded(
         &mut self,
         range: std::ops::RangeInclusive<i128>,
@@ -191,7 +191,8 @@ impl Parser<'_> {
             if word != "PAGE" && word != "NULL" {
                 self.next();
                 self.scope.check(word, Gives::Map, false, token.span.clone())?;
-                // `map - a + b` is read as 0 - a + b: the sign belongs to the offset.
+                // `map - a + b` is parsed as the offset 0 - a + b, so the sign is left to the
+                // offset.
                 let offset = match self.take("+") || self.at("-") {
                     true => self.size_within(-reach..=reach, "an offset from a map")?,
                     false => Size::bytes(0),
@@ -245,7 +246,8 @@ impl Parser<'_> {
     fn flag(&mut self, family: Family) -> Result<FlagWord, ParseError> {
         let token = self.next();
         match &token.kind {
-            // 0 for no flag, and the mode of a segment; any other number could mean anything.
+            // 0 is no flag, and shmget takes a mode. Any other number could be a flag outside of
+            // the vocabulary.
             TokenKind::Number(value, radix)
                 if *value == 0 || (family == Family::Shmget && *value <= 0o777) =>
             {
@@ -290,7 +292,8 @@ impl Parser<'_> {
         }
     }
 
-    /// What no single argument can show: the sum of all files, the sum of all maps.
+    /// Checks the limits that span several steps: the number and bytes of all files, and of all
+    /// maps.
     fn check_whole(
         &mut self,
         call: Call,
@@ -310,7 +313,7 @@ impl Parser<'_> {
                 };
                 self.files += usize::from(matches!(call, Call::File | Call::Memfd));
                 if asked <= limits::FILE_BYTES {
-                    self.file_bytes += asked; // more than that the kernel refuses
+                    self.file_bytes += asked; // the kernel refuses more
                 }
                 if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
                     return Err(ParseError::new(span, "too many files, or too large").hint(

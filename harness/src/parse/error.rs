@@ -1,4 +1,4 @@
-//! One thing wrong with a case file: what, where, and what would be right.
+//! An error in a case file: its message, its place, and a hint.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::printable::{escaped, is_printable};
 
-/// Why a text is no case.
+/// The first reason why a text is no case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
-    /// The bytes of the text that it is about.
+    /// The bytes of the text that the error is about.
     pub span: Range<usize>,
-    /// What is wrong.
+    /// The message, without place and hint.
     pub message: String,
-    /// What to do about it.
+    /// The advice on what to write instead.
     pub hint: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl ParseError {
         self
     }
 
-    /// Adds the nearest of the words that would have been right, or all of them where none is near.
+    /// Adds a hint: the nearest of the allowed words, or all of them where none is near.
     pub(crate) fn suggest<'a>(
         self,
         got: &str,
@@ -40,16 +40,16 @@ impl ParseError {
         }
     }
 
-    /// The error as a person reads it: what, `path:line:column`, the line itself, the hint.
+    /// The error for a person: the message, `path:line:column`, the line, and the hint.
     pub fn render(&self, path: &str, source: &[u8], colour: bool) -> String {
         let text = String::from_utf8_lossy(source);
-        // Replacing bytes that are no text moves what follows: count the span anew.
+        // U+FFFD is longer than the byte that it replaces, so the span moves.
         let moved = |at: usize| String::from_utf8_lossy(&source[..at.min(source.len())]).len();
         let within =
             |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
         let start = within(moved(self.span.start)).unwrap_or(0);
         let span = start..within(moved(self.span.end)).unwrap_or(start).max(start);
-        // Control characters would be acted upon by the terminal; show the byte's place instead.
+        // A terminal would obey control characters. A `?` stands for each of their bytes.
         let shown: String = text
             .chars()
             .flat_map(|c| match c {
@@ -80,9 +80,9 @@ impl std::fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// The word that may have been meant: one that begins so, or one of which few letters differ.
+/// The word that `got` may stand for: one that begins with it, or one that differs in few letters.
 pub fn nearest<'a>(got: &str, words: &[&'a str]) -> Option<&'a str> {
-    // A word that was cut short, as in a truncated file.
+    // A word may have been cut short by the end of a truncated file.
     let begun = words.iter().filter(|word| got.len() > 2 && word.starts_with(got)).min();
     let near = || {
         let all = words.iter().map(|word| (distance(got, word), *word));

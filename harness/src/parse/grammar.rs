@@ -1,4 +1,4 @@
-//! The lines of a case: a call, an access, a block, a sweep.
+//! The grammar of a case: calls, accesses, blocks and sweeps.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use super::scope::Scope;
 use super::token::{Token, TokenKind};
 use crate::case::{Access, BlockKind, Case, Gives, Size, Step, limits};
 
-/// What a step looks like.
+/// The forms of a step, for hints.
 const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x';`";
 
-/// The tokens of a case and how far they are read, with what has been defined so far.
+/// The state of the parser: the tokens, the position, the variables, and the sums that are limited.
 pub(super) struct Parser<'a> {
     text: &'a str,
     pub(super) tokens: Vec<&'a Token>,
@@ -28,7 +28,7 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub fn new(text: &'a str, all: &'a [Token]) -> Parser<'a> {
-        // The comments at the head are the case's own; any other is for the reader of the file.
+        // Only the comments before the first step belong to the case.
         let comment = all
             .iter()
             .map_while(|token| match &token.kind {
@@ -180,7 +180,7 @@ impl<'a> Parser<'a> {
         Ok(Step::Sweep { map, accesses })
     }
 
-    /// `map[at]`, `map[at] = 'x'`, `map[from..to]`
+    /// Parses the rest of `map[at]`, `map[at] = 'x'` or `map[from..to]`.
     fn touch(&mut self, map: String, span: Range<usize>) -> Result<Step, ParseError> {
         self.scope.check(&map, Gives::Map, false, span)?;
         self.expect("[")?;
@@ -247,7 +247,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The word at hand, where it opens a line of its own kind.
+    /// The next word, where it is a keyword that begins a line: `fork {`, `sweep(`.
     fn keyword(&self) -> Option<&'a str> {
         let opens = |sign| {
             self.tokens.get(self.position + 1).is_some_and(|t| t.kind == TokenKind::Sign(sign))
@@ -277,12 +277,12 @@ impl<'a> Parser<'a> {
         token
     }
 
-    /// The token read last.
+    /// The token that was read last.
     pub(super) fn last(&self) -> &'a Token {
         self.tokens[self.position.saturating_sub(1)]
     }
 
-    /// Where the token read last ends.
+    /// The end of the token that was read last, as an index into the text.
     pub(super) fn last_end(&self) -> usize {
         self.last().span.end
     }
@@ -308,7 +308,8 @@ impl<'a> Parser<'a> {
         Err(match (&self.peek().kind, sign) {
             (TokenKind::End, _) => after_last(format!("the file ends where `{sign}` belongs"))
                 .hint("is the file whole?"),
-            // What is missing belongs to the line before the next token.
+            // A missing `;` belongs after the last token, which may be on an earlier line than the
+            // next.
             (_, ";") => after_last("expected `;` after this".to_owned()).hint(FORM),
             _ => self.error(format!("expected `{sign}`")).hint(FORM),
         })

@@ -1,13 +1,13 @@
-//! Hints for who writes C: the line is no step, and the hint says what to write instead.
+//! Errors for lines that are C but no steps. Each hint says what to write instead.
 //!
-//! Nothing here is looked at before a line has been refused, or is sure to be: a text that is a case
-//! stays one.
+//! Every line that is recognised here is one that the grammar refuses, so no valid case is
+//! affected.
 
 use super::ParseError;
 use super::grammar::Parser;
 use super::token::{Token, TokenKind};
 
-/// Words that begin a declaration in C.
+/// The words that begin a declaration in C.
 const TYPES: [&str; 23] = [
     "void",
     "char",
@@ -34,14 +34,14 @@ const TYPES: [&str; 23] = [
     "uintptr_t",
 ];
 
-/// Words that choose or repeat steps in C.
+/// The words of C that choose, repeat or skip statements.
 const CONTROL: [&str; 7] = ["if", "else", "for", "while", "do", "switch", "goto"];
 
 const PRINTS: &str = "leave it out: the picture shows what each step returned";
 const PAGES: &str = "write `PAGE`, or a number of bytes";
 const BYTES: &str = "write the bytes one by one: `map[0] = 'x';`";
 
-/// Functions of C that are no steps, and the step to write instead.
+/// Functions of C that no case can call, each with the hint.
 const FUNCTIONS: [(&str, &str); 17] = [
     ("printf", PRINTS),
     ("fprintf", PRINTS),
@@ -62,19 +62,19 @@ const FUNCTIONS: [(&str, &str); 17] = [
     ("creat", "write `fd = file(SIZE);`, which makes a file and opens it"),
 ];
 
-/// The hint for a function of C, or a word that stands for a number there.
+/// The hint for a function of C that no case can call.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     FUNCTIONS.iter().find(|(own, _)| *own == name).map(|(_, hint)| *hint)
 }
 
-/// The hint for a flag of open(2) that no case can give.
+/// The hint for a flag of open(2) that makes a file.
 pub(super) fn flag(name: &str) -> Option<&'static str> {
     let makes = ["O_CREAT", "O_EXCL", "O_TMPFILE"].contains(&name);
     makes.then_some("write `fd = file(SIZE);`, which makes a file and opens it")
 }
 
 impl Parser<'_> {
-    /// The error for a line that is C but no step; `None` for any other line.
+    /// The error for a line that is C but no step; `None` for any other line. Reads no token.
     pub(super) fn c_habit(&self) -> Option<ParseError> {
         let word = |token: Option<&Token>| match token.map(|token| &token.kind) {
             Some(TokenKind::Word(word)) => Some(word.clone()),
@@ -111,7 +111,7 @@ impl Parser<'_> {
         self.kept_in_vain(word(self.ahead(2)))
     }
 
-    /// `int fd = ...`, `char *p;`, `int main(void)`
+    /// The error for `int fd = ...`, `char *p;`, `int main(void)`.
     fn declaration(&self) -> ParseError {
         let is_type = |at| match self.ahead(at).map(|token| &token.kind) {
             Some(TokenKind::Word(word)) => TYPES.contains(&&**word),
@@ -131,7 +131,7 @@ impl Parser<'_> {
         self.error("a case declares no types").hint(hint)
     }
 
-    /// `x = map[0];`, `x = *p;`, `x = 4096;`, `x = (char *)mmap(...);`
+    /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = (char *)mmap(...);`.
     fn kept_in_vain(&self, word: Option<String>) -> Option<ParseError> {
         let is_number =
             matches!(self.ahead(2).map(|token| &token.kind), Some(TokenKind::Number(..)));

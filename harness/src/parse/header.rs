@@ -1,4 +1,4 @@
-//! What stands beside the steps: what the case needs, and how long it may take.
+//! The lines of a case that are no steps: `requires(...)` and `timeout(...)`.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use super::grammar::Parser;
 use super::token::TokenKind;
 use crate::case::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement, limits};
 
-/// What may stand in `requires(...)`.
+/// The forms of a requirement, for hints.
 const KNOWN: &str = "one of: fs == NAME, fs != NAME, root, exec, page == BYTES, kernel >= X.Y, \
                      arch == NAME, cpu == FLAG, cpu != FLAG";
 
 impl Parser<'_> {
-    /// `requires(fs != tmpfs, root, page == 4096, kernel >= 6.13, arch == x86_64);`
+    /// Parses `requires(fs != tmpfs, root, page == 4096, kernel >= 6.13, arch == x86_64);`.
     pub(super) fn requires(&mut self, out: &mut Vec<Requirement>) -> Result<(), ParseError> {
         self.next();
         self.expect("(")?;
@@ -69,7 +69,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `==` or `!=`.
+    /// Parses `==` or `!=`. True for `==`.
     fn equal(&mut self) -> Result<bool, ParseError> {
         match self.take("!=") {
             true => Ok(false),
@@ -92,7 +92,7 @@ impl Parser<'_> {
             .map_err(|_| self.error_at_last("no such version").hint("kernel >= 6.13"))
     }
 
-    /// `timeout(200ms);`, `timeout(2s);`
+    /// Parses `timeout(200ms);` or `timeout(2s);`.
     pub(super) fn timeout(&mut self) -> Result<Duration, ParseError> {
         self.next();
         self.expect("(")?;

@@ -1,9 +1,9 @@
 //! Text to [`Case`], and back.
 //!
-//! A case file is read whole and judged whole: the first thing wrong with it is reported with its
-//! line and column, the line shown, and what would be right. A case that passes here can be run: the
-//! kinds of its arguments fit, its names are defined before they are used, and its sizes are within
-//! the limits of [`limits`].
+//! The whole file is parsed before any step is run. The first error is reported with its line and
+//! column, the text of the line, and a hint. A case that the parser accepts can be run: its
+//! arguments are of the right kinds, its variables are defined before they are used, and its sizes
+//! are within [`limits`].
 
 mod call;
 mod error;
@@ -20,7 +20,7 @@ pub use print::{Line, lines, text_of};
 
 use crate::case::{Case, Size, limits};
 
-/// The case that the text describes.
+/// Parses the text of a case.
 ///
 /// ```
 /// let text = "// Past the map there is nothing.\n\
@@ -36,13 +36,13 @@ pub fn case(text: &str) -> Result<Case, ParseError> {
     let mut parser = grammar::Parser::new(text, &tokens);
     let case = parser.case();
     match wrong {
-        // The first thing wrong is reported, be it a step or a character behind it.
+        // A step before the unknown character may be wrong too, and is then the first error.
         Some(wrong) if case.is_ok() || parser.at_end() => Err(wrong),
         _ => case,
     }
 }
 
-/// The case in these bytes of a file; bytes that are no text are an error like any other.
+/// The case in these bytes of a file. Bytes that are not UTF-8 are reported like any other error.
 pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
     check_length(source)?; // first: what was read of it may end in the middle of a letter
     match std::str::from_utf8(source) {
@@ -55,7 +55,7 @@ pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
     }
 }
 
-/// A size on its own, as the command line has it: `4096`, `PAGE + 1`, `-1`.
+/// The size in an argument of the command line: `4096`, `PAGE + 1`, `-1`.
 pub fn size(text: &str) -> Result<Size, ParseError> {
     let tokens = token::tokens(text)?;
     grammar::Parser::new(text, &tokens).lone_size()

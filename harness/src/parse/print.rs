@@ -1,4 +1,4 @@
-//! A case back to text: one step a line, assignments aligned, as a picture shows them.
+//! The text of a case, as a picture shows it: one step on each line, with aligned assignments.
 
 use std::fmt;
 
@@ -23,18 +23,19 @@ impl fmt::Display for Case {
     }
 }
 
-/// One printed line of a case's steps.
+/// A line of a case's steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Index of the step as [`Case::walk`] counts; none for a closing brace.
+    /// The index of the step in [`Case::walk`]; `None` for a closing brace.
     pub step: Option<usize>,
-    /// How many blocks it stands in.
+    /// The number of blocks around it.
     pub depth: usize,
-    /// The text, without indentation.
+    /// The text without indentation.
     pub text: String,
 }
 
-/// The steps as lines. In each block, names are padded so that the `=` stand below each other.
+/// The steps as lines. Within a block, the names of variables are padded so that each `=` is in the
+/// same column.
 pub fn lines(steps: &[Step]) -> Vec<Line> {
     let mut out = Vec::new();
     let mut next = 0;
@@ -42,7 +43,7 @@ pub fn lines(steps: &[Step]) -> Vec<Line> {
     out
 }
 
-/// The text of a step, as [`Case::walk`] counts; empty where there is no such step.
+/// The text of the step with this index in [`Case::walk`]; empty where there is no such step.
 pub fn text_of(lines: &[Line], step: usize) -> &str {
     lines.iter().find(|line| line.step == Some(step)).map_or("", |line| line.text.as_str())
 }

@@ -1,8 +1,8 @@
-//! Which variables a step can see, and what they hold.
+//! The variables that a step can use, and the kinds of their values.
 //!
-//! A `fork` block sees the variables around it, as a forked child would. A `process` block sees only
-//! what an unrelated process could know: the path of a file (to `open` it) and a shared memory id.
-//! What a block defines ends with the block.
+//! A `fork` block can use the variables around it, like a forked child. A `process` block can use
+//! only what an unrelated process could know: the path of a file (to `open` it) and a shared memory
+//! id. The variables that a block defines end with it.
 
 use std::ops::Range;
 
@@ -53,7 +53,7 @@ impl Scope {
         }
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         if frame.names.iter().any(|(own, _)| own == name) {
-            return Ok(()); // given once more
+            return Ok(()); // assigned again
         }
         frame.names.push((name.to_owned(), gives));
         self.defined += 1;
@@ -64,8 +64,8 @@ impl Scope {
         Ok(())
     }
 
-    /// Checks that `name` holds `wanted` here. `by_name` is true where the step only needs to know
-    /// what the thing is called (the path of a file), not to hold it.
+    /// Checks that the variable `name` holds `wanted` here. `by_name` is true where the step uses
+    /// only the path of a file, which another process can know too, and not its descriptor.
     pub fn check(
         &self,
         name: &str,
@@ -97,7 +97,7 @@ impl Scope {
         Err(self.instead(ParseError::new(span, format!("no variable `{name}` here")), name, wanted))
     }
 
-    /// Checks that what a read of this descriptor gives is the same in every run.
+    /// Checks that the content of this descriptor is the same in every run.
     pub fn check_readable(&self, name: &str, span: Range<usize>) -> Result<(), ParseError> {
         let mut names = self.frames.iter().rev().flat_map(|frame| &frame.names);
         match names.find(|(own, _)| own == name) {
@@ -110,7 +110,7 @@ impl Scope {
         }
     }
 
-    /// Adds which variable might be meant, or how to get one.
+    /// Adds a hint: the nearest variable that fits, or how to define one.
     fn instead(&self, error: ParseError, name: &str, wanted: Gives) -> ParseError {
         let names = self.frames.iter().flat_map(|frame| &frame.names);
         let fitting: Vec<&str> =
@@ -122,7 +122,7 @@ impl Scope {
     }
 }
 
-/// A file can stand wherever a descriptor can.
+/// True where a variable that holds `holds` can be used as `wanted`. A file is a descriptor too.
 fn fits(holds: Gives, wanted: Gives) -> bool {
     holds == wanted
         || (matches!(holds, Gives::File | Gives::Varying) && wanted == Gives::Descriptor)

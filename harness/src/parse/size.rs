@@ -9,7 +9,7 @@ use crate::case::{Size, limits};
 const FORM: &str = "a size is a number of bytes, PAGE, or a sum or product of both";
 
 impl Parser<'_> {
-    /// `a + b * c - d`
+    /// Parses `a + b * c - d`.
     pub(super) fn size(&mut self) -> Result<Size, ParseError> {
         self.nested(|parser| {
             let mut left = parser.product()?;
@@ -59,7 +59,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A size whose value lies in `range` for every page size.
+    /// Parses a size whose value is in `range` for the smallest and the largest page size.
     pub(super) fn size_within(
         &mut self,
         range: std::ops::RangeInclusive<i128>,
@@ -89,7 +89,8 @@ impl Parser<'_> {
         Ok(size)
     }
 
-    /// Runs `inner` unless sizes are nested too deeply: recursion is bounded by the text's limits.
+    /// Runs `inner`, or fails where sizes are nested too deeply: this bounds the recursion of the
+    /// parser.
     fn nested(
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<Size, ParseError>,

@@ -1,4 +1,4 @@
-//! The words of a case file: names, numbers, quoted bytes and signs, each with its place.
+//! The tokens of a case file: names, numbers, quoted bytes and signs, each with its place.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use winnow::token::{any, literal, one_of, take_till, take_until, take_while};
 use super::ParseError;
 use crate::case::Radix;
 
-/// One word and where it stands.
+/// A token and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub kind: TokenKind,
@@ -23,7 +23,7 @@ pub(super) struct Token {
 pub(super) enum TokenKind {
     /// A name, a flag, a keyword.
     Word(String),
-    /// A number that fits 64 bits.
+    /// A number of at most 64 bits.
     Number(u64, Radix),
     /// `'x'`
     Byte(u8),
@@ -40,17 +40,17 @@ pub(super) enum TokenKind {
 type Input<'a> = LocatingSlice<&'a str>;
 type Lexed<T> = Result<T, winnow::error::ContextError>;
 
-/// Longer signs first: `==` is not two `=`.
+/// The signs, the longer ones first, so that `==` is not read as two `=`.
 const SIGNS: [&str; 18] =
     ["==", "!=", ">=", "..", "(", ")", "{", "}", "[", "]", ",", ";", "=", "|", "+", "-", "*", "."];
 
-/// Every token of the text, comments included, ending with [`TokenKind::End`].
+/// Returns all tokens of the text, comments included. The last is [`TokenKind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
     let (tokens, wrong) = as_far_as_known(text);
     wrong.map_or(Ok(tokens), Err)
 }
 
-/// The tokens up to the first that is none, ending with [`TokenKind::End`], and the error there.
+/// Returns the tokens before the first error, and the error. The last token is [`TokenKind::End`].
 pub(super) fn as_far_as_known(text: &str) -> (Vec<Token>, Option<ParseError>) {
     let mut input = LocatingSlice::new(text);
     let mut tokens = Vec::new();
@@ -110,7 +110,8 @@ fn sign(input: &mut Input<'_>) -> Lexed<TokenKind> {
     winnow::combinator::fail.parse_next(input)
 }
 
-/// Decimal, hexadecimal or octal, as C has them. A unit (`200ms`) is a word of its own.
+/// Reads a decimal, hexadecimal or octal number, written as in C. A unit (`200ms`) is another
+/// token.
 fn number(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> {
     let digits = |c: char| c.is_ascii_hexdigit() || c == 'x' || c == 'X';
     let hex = input.starts_with("0x") || input.starts_with("0X");
@@ -194,7 +195,7 @@ fn unknown(first: char, start: usize) -> ParseError {
         c if c.is_control() => {
             ParseError::new(span, "a control character").hint("a case file is plain text")
         }
-        // Letters of other scripts can look like ours, and some characters like nothing at all.
+        // Such a character may look like an ASCII letter, or be invisible, so its number is shown.
         c if !c.is_ascii() => {
             ParseError::new(span, format!("unexpected character U+{:04X}", u32::from(c)))
                 .hint("outside of comments a case file is ASCII")

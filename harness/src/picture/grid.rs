@@ -1,20 +1,20 @@
-//! The grid of a sweep: rows of equal outcome over the columns at which any of them changes.
+//! The grid of a sweep: its rows, and a column for each offset at which any row changes.
 
 use std::collections::BTreeSet;
 
 use super::{Offsets, outcome_text};
 use crate::case::{FaultMap, Row};
 
-/// Columns are at least this wide, so that short rows line up from picture to picture.
+/// The least width of a column, so that the columns of many pictures line up.
 const COLUMN: usize = 15;
-/// The space that row names take.
+/// The width of the names of rows.
 const NAMES: usize = 11;
 
-/// The rows over the columns that any of them has.
+/// Draws the rows below a header with all columns.
 pub(super) fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) -> Vec<String> {
     let mut starts: BTreeSet<i64> = fault_map.rows.iter().flat_map(Row::boundaries).collect();
     starts.insert(0);
-    // What lies before the map is drawn only where it differs from what lies past it.
+    // The outcomes before the map are drawn only where they differ from those past the map.
     let differs = |row: &Row| {
         let (first, last) = (row.regions.first(), row.regions.last());
         first.map(|region| region.outcome) != last.map(|region| region.outcome)
@@ -51,7 +51,7 @@ pub(super) fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) 
     lines
 }
 
-/// The text of each column of a row; `None` where the region goes on from the column before.
+/// The text in each column of a row; `None` where the region of the column before continues.
 fn cells(row: &Row, columns: &[Option<i64>], offsets: &Offsets) -> Vec<Option<String>> {
     let begins = |column: &Option<i64>| match column {
         None => true,

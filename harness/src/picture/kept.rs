@@ -1,25 +1,25 @@
-//! A kept picture, read back: where does it say another thing than what was measured?
+//! The comparison of a kept picture with a measurement, byte by byte.
 //!
-//! The measured side is at hand as regions; of the kept one there is only its text. Its grids are
-//! read by the columns of their own headers, so that a region that is gone, has moved or has another
-//! name is found alike. [`changed_byte`] gives one byte to look at again.
+//! Of the kept picture only the text is there. Its grids are parsed by the columns of their own
+//! headers, so that a region which is gone, has moved or has another outcome is found.
+//! [`changed_byte`] returns one byte that differs, for a command that probes it again.
 
 use super::{Offsets, outcome_text};
 use crate::case::{Access, Case, Measurement, Row, SweepResult};
 
-/// One byte of one row.
+/// A byte in a row of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Byte {
-    /// Which sweep of the case, counted from 0.
+    /// The number of the sweep in the case, counted from 0.
     pub sweep: usize,
-    /// The row.
+    /// The access of the row.
     pub access: Access,
-    /// The byte, relative to the map.
+    /// The offset of the byte from the start of the map.
     pub at: i64,
 }
 
-/// The first byte of which the kept picture tells another outcome, those of the map itself first.
-/// `None` where the two differ in their steps alone.
+/// Returns the first byte with another outcome in the kept picture, preferably one at or past the
+/// start of the map; `None` where only steps differ.
 pub fn changed_byte(case: &Case, measured: &Measurement, kept: &str, page: u64) -> Option<Byte> {
     let offsets = Offsets::of(case, page);
     let grids = grids(kept, page);
@@ -29,7 +29,7 @@ pub fn changed_byte(case: &Case, measured: &Measurement, kept: &str, page: u64) 
         for row in &map.rows {
             let at = match grids.get(sweep).map(|grid| grid.as_ref()) {
                 Some(Some(grid)) => grid.differs_from(row, &offsets),
-                Some(None) => Some(0), // there was nothing to sweep
+                Some(None) => Some(0), // the kept sweep has no grid
                 None => None,
             };
             changed.extend(at.map(|at| Byte { sweep, access: row.access, at }));
@@ -38,27 +38,27 @@ pub fn changed_byte(case: &Case, measured: &Measurement, kept: &str, page: u64) 
     changed.iter().find(|byte| byte.at >= 0).or(changed.first()).copied()
 }
 
-/// The text of a grid, taken apart.
+/// A grid that was parsed.
 #[derive(Debug)]
 struct Grid {
-    /// The first byte that each column stands for.
+    /// The first offset of each column.
     columns: Vec<i64>,
     rows: Vec<Cells>,
 }
 
-/// A row of it.
+/// A row of a parsed grid.
 #[derive(Debug)]
 struct Cells {
     access: String,
-    /// Where a region begins: the column, and what stands there.
+    /// The column at which each region begins, and its text.
     regions: Vec<(usize, String)>,
 }
 
-/// For each sweep of a picture its grid, where it has one.
+/// The grid of each sweep of a picture; `None` for a sweep without one.
 fn grids(picture: &str, page: u64) -> Vec<Option<Grid>> {
     let lines: Vec<&str> = picture.lines().collect();
     let sweeps = lines.iter().enumerate().filter(|(_, line)| line.trim().starts_with("sweep("));
-    // The line, an empty one, the grid.
+    // The grid begins two lines below its sweep: an empty line stands between.
     sweeps.map(|(index, _)| Grid::read(lines.get(index + 2..)?, page)).collect()
 }
 
@@ -75,7 +75,7 @@ impl Grid {
         let (mut columns, mut places) = (Vec::new(), Vec::new());
         let mut at = first;
         while let Some(rest) = head.get(at..).filter(|rest| !rest.is_empty()) {
-            // A name has single spaces in it; two of them end it.
+            // The header `PAGE + 1` has single spaces in it, so two spaces end a name.
             let end = rest.windows(2).position(|two| two == [' ', ' ']).unwrap_or(rest.len());
             let name: String = rest[..end].iter().collect();
             columns.push(first_byte(name.trim(), page)?);
@@ -87,11 +87,12 @@ impl Grid {
         Some(Grid { columns, rows })
     }
 
-    /// A byte of this row of which the grid tells another outcome.
+    /// Returns a byte of this row that has another outcome in the grid.
     fn differs_from(&self, row: &Row, offsets: &Offsets) -> Option<i64> {
         let own = self.rows.iter().find(|own| own.access == row.access.name())?;
         let before = self.columns.iter().copied().find(|at| *at != i64::MIN).unwrap_or(0) - 1;
-        // The first column may be `< 0`: all that lies before the others.
+        // The first column may be `< 0`, which has no first byte. The byte before the others stands
+        // for it.
         let columns = self.columns.iter().map(|at| if *at == i64::MIN { before } else { *at });
         let mut all: Vec<i64> = columns.chain(row.boundaries()).chain([0, -1]).collect();
         all.sort_unstable_by_key(|at| (*at < 0, *at));
@@ -101,10 +102,10 @@ impl Grid {
         })
     }
 
-    /// What a row tells of a byte.
+    /// The text of the region of a row that holds this byte.
     fn text<'a>(&self, row: &'a Cells, at: i64) -> Option<&'a str> {
         let holds = self.columns.iter().rposition(|first| *first <= at);
-        // What lies before the map is drawn only where it differs from what lies behind it.
+        // Without a column `< 0`, the bytes before the map have the outcome of those past it.
         let column = holds.unwrap_or(self.columns.len());
         let region = row.regions.iter().rfind(|(begins, _)| *begins <= column);
         region.map(|(_, text)| text.as_str())
@@ -112,7 +113,8 @@ impl Grid {
 }
 
 impl Cells {
-    /// Each bar belongs to the nearest column: a row that was edited by hand may be out of line.
+    /// Parses a row. Each bar belongs to the nearest column, as a row edited by hand may be out of
+    /// line.
     fn read(row: &[char], places: &[usize]) -> Cells {
         let bars = bars(row);
         let text = |range: &[char]| range.iter().collect::<String>().trim().to_owned();
@@ -126,13 +128,13 @@ impl Cells {
     }
 }
 
-/// Where the regions of a row begin. A bar in quotes is a byte that was seen.
+/// The positions of the bars that begin regions. A bar in quotes (`'|'`) is the content of a byte.
 fn bars(row: &[char]) -> Vec<usize> {
     let begins = |at: &usize| row[*at] == '|' && (*at == 0 || row[*at - 1] == ' ');
     (0..row.len()).filter(begins).collect()
 }
 
-/// The first byte that the column of this name stands for.
+/// The first offset of the column with this header.
 fn first_byte(name: &str, page: u64) -> Option<i64> {
     if name == "< 0" {
         return Some(i64::MIN);
@@ -147,7 +149,7 @@ mod tests {
 
     const PAGE: u64 = 4096;
 
-    /// What a runner measures that does as the model says.
+    /// The case of this text, and the first measurement that the model predicts for it.
     fn measured(text: &str) -> (Case, Measurement) {
         let case = crate::parse::case(text).expect("a case");
         let mut may = predict(&case, &Environment::with_pages_of(PAGE));

@@ -1,7 +1,8 @@
-//! A measurement as text: the steps with what each came to, and the fault map of each sweep.
+//! The picture of a measurement: its steps with their results, and the fault map of each sweep.
 //!
-//! Nothing that varies between two runs is drawn: no addresses, pids or times. A case that counts in
-//! pages has its offsets drawn in pages, so that the text is the same for every page size.
+//! A picture holds nothing that varies between runs: no addresses, process ids or times. Where a
+//! case counts in pages, its offsets are drawn in pages, so the text is the same for every page
+//! size.
 
 mod grid;
 mod kept;
@@ -19,7 +20,7 @@ use crate::case::{
 use crate::parse::{lines, text_of};
 use grid::grid;
 
-/// The whole picture of a case, as it was measured on a machine with pages of `page` bytes.
+/// Draws the whole picture of a measurement made on a machine with pages of `page` bytes.
 pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
     let offsets = Offsets::of(case, page);
     let mut out = String::new();
@@ -61,15 +62,15 @@ pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
         let note = note.map_or(String::new(), |note| format!("  // {note}"));
         out.push_str(&format!("{:indent$}{}{note}\n", "", line.text));
     }
-    // One blank line at most between two parts, none at the end.
+    // There is at most one blank line between two parts, and none at the end.
     let mut text = out.replace("\n\n\n", "\n\n");
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
 }
 
-/// The parts of a picture in which another measurement of the case, as far as that goes, differs from
-/// this one: its steps, and of its grids the rows.
+/// Draws the steps and rows of `other` that differ from `this`, another measurement of the same
+/// case. Steps and sweeps that only one of the two has are left out.
 pub fn draw_other(case: &Case, this: &Measurement, other: &Measurement, page: u64) -> String {
     let offsets = Offsets::of(case, page);
     let lines = lines(&case.steps);
@@ -96,7 +97,8 @@ pub fn draw_other(case: &Case, this: &Measurement, other: &Measurement, page: u6
     out
 }
 
-/// The other sweep, with the rows in which the two differ. What has no answer differs from nothing.
+/// Returns the rows of `other` that differ from `this`; `None` where none does, or where either
+/// sweep has no answer.
 fn differing(this: &SweepResult, other: &SweepResult) -> Option<SweepResult> {
     match (this, other) {
         (SweepResult::Failed { .. }, _) | (_, SweepResult::Failed { .. }) => None,
@@ -109,7 +111,7 @@ fn differing(this: &SweepResult, other: &SweepResult) -> Option<SweepResult> {
     }
 }
 
-/// What a step came to, where that is worth saying.
+/// The note on the result of a step; `None` where it succeeded without a value.
 fn note(result: &StepResult, offsets: &Offsets) -> Option<String> {
     Some(match result {
         StepResult::Done => return None,

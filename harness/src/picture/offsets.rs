@@ -1,8 +1,9 @@
-//! Offsets as a picture writes them, so that one picture serves every page size.
+//! The text of offsets in a picture, which does not depend on the page size where a case says
+//! `PAGE`.
 
 use crate::case::{Case, Linear, Size};
 
-/// How an offset is written: in bytes, or in pages where the case counts in pages.
+/// The notation of a case's offsets: bytes, or pages where the case counts in pages.
 #[derive(Debug)]
 pub struct Offsets {
     page: Option<u64>,
@@ -10,7 +11,7 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// The way of a case on a machine with pages of `page` bytes.
+    /// The notation of this case on a machine with pages of `page` bytes.
     pub fn of(case: &Case, page: u64) -> Offsets {
         let known: Vec<Linear> = case.sizes().into_iter().filter_map(Size::linear).collect();
         let mut all = known.clone();
@@ -22,7 +23,7 @@ impl Offsets {
         Offsets { page: case.says_page().then_some(page), known: all }
     }
 
-    /// The text for an offset, or for a count of bytes.
+    /// The text of an offset or of a count of bytes.
     pub fn name(&self, value: i64) -> String {
         let Some(page) = self.page else {
             return value.to_string();
@@ -33,7 +34,7 @@ impl Offsets {
         if bytes == 0 {
             return near.to_string();
         }
-        // What the case itself says of this place is true for every page size.
+        // An expression from the case itself has this value for every page size.
         let said = self.known.iter().find(|linear| linear.eval(page) == Some(value));
         said.copied().unwrap_or(Linear { bytes, ..near }).to_string()
     }
