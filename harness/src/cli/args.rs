@@ -1,4 +1,4 @@
-//! The arguments.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,8 +23,8 @@ Examples:
 
 /// What does a memory map do at its edges?
 ///
-/// faultmap asks the kernel, one forked child per question, and compares the answers with the
-/// pictures that are kept in snapshots/.
+/// faultmap forks a child for each probe, records how it ends, and compares the answers with the
+/// pictures in snapshots/.
 #[derive(Debug, Parser)]
 #[command(name = "faultmap", version, after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Cli {
@@ -37,13 +37,13 @@ pub enum Command {
     /// Measure cases, compare them with their snapshots, and print each picture
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
     Run {
-        /// Ids (notes/map_of_empty_file), families (notes), case files or folders; all cases by default
+        /// Ids (notes/map_of_empty_file), families (notes), case files or folders [default: all cases]
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         #[command(flatten)]
         options: Options,
     },
-    /// Measure one case, which may be any .case file, and print its picture without comparing
+    /// Measure a case, or any .case file, and print its picture without comparing it
     #[command(after_help = exit::HELP)]
     Show {
         /// An id (notes/map_of_empty_file) or a case file
@@ -52,7 +52,7 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Draw what POSIX and Linux say must happen, on a machine that you need not have
+    /// Draw the picture that POSIX and Linux promise, for pages of any size
     #[command(after_help = exit::HELP)]
     Predict {
         /// An id (notes/map_of_empty_file) or a case file
@@ -62,19 +62,24 @@ pub enum Command {
         #[arg(long, value_name = "BYTES", default_value_t = limits::SMALLEST_PAGE, value_parser = page_size)]
         page_size: u64,
     },
-    /// Search for a program on which the kernel and the model part
+    /// Run random programs, to find one on which the kernel contradicts the model
+    ///
+    /// Each such program is shrunk and written to --out as split-SEED-NUMBER.case, as soon as it is
+    /// found. The first program on which an open rule of the model did not hold is written for each
+    /// such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
+    /// Where nothing is found, nothing is written.
     #[command(after_help = exit::HELP)]
     Explore {
-        /// Programs to try
+        /// Number of programs to try, instead of a time
         #[arg(long, value_name = "N", conflicts_with = "time")]
         count: Option<u64>,
-        /// How long to go on, such as 60s or 5m [default: 60s]
+        /// Time to search, such as 60s or 5m [default: 60s]
         #[arg(long = "for", value_name = "TIME", value_parser = duration)]
         time: Option<Duration>,
-        /// Which programs: a seed stands for the same ones everywhere
+        /// Seed of the random programs: it gives the same programs on every machine
         #[arg(long, value_name = "S", default_value = "1")]
         seed: u64,
-        /// Where a split is written, as a case file
+        /// Folder for the programs that are found, as case files
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
         #[command(flatten)]
@@ -91,51 +96,51 @@ pub enum Command {
     },
 }
 
-/// How far the children of a case reach.
+/// The level of isolation of workers and their children.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Isolation {
-    /// What works everywhere, in containers too
+    /// Filters for each child, as far as this kernel has them; works in containers too
     #[default]
     Default,
-    /// Workers in namespaces of their own, behind a seccomp filter; cases are skipped where the kernel refuses
+    /// Workers in their own namespaces too; cases are skipped where the kernel refuses
     Strict,
 }
 
-/// Where files live, and how many workers there are.
+/// The place of the files, the isolation, and the number of workers.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// Where the files of the cases live [default: the folder for temporary files]
+    /// Folder for the files of the cases [default: the folder for temporary files]
     #[arg(long, value_name = "DIR", conflicts_with = "memfd")]
     dir: Option<PathBuf>,
-    /// Use memfds for the files, in no folder at all
+    /// Use memfds as the files, instead of a folder
     #[arg(long)]
     memfd: bool,
-    /// How far the children reach
+    /// Isolation of the children from this machine
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     isolation: Isolation,
-    /// Workers that measure cases at the same time [default: one for each core]
+    /// Number of workers that measure at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
 }
 
-/// How cases are measured and shown.
+/// Options of measuring and printing.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     pub place: Place,
-    /// Print one JSON object a line, and nothing else
+    /// Print one JSON object on each line, and nothing else
     #[arg(long)]
     pub json: bool,
     /// Probe every byte instead of bisecting
     #[arg(long)]
     pub exhaustive: bool,
-    /// Which random bytes of a picture are looked at once more [default: made of each case's id]
+    /// Seed of the random bytes that are probed to check a picture [default: made from each case's id]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// How long a child may take
+    /// Milliseconds after which a child is killed
     #[arg(long, value_name = "MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     timeout: u64,
-    /// Make one probe only: this access ...
+    /// Make one probe only: with this access ...
     #[arg(long, value_name = "ACCESS", requires = "at", value_parser = access)]
     access: Option<Access>,
     /// ... at this byte of the map, such as 4096, -1 or PAGE+1
@@ -144,20 +149,20 @@ pub struct Options {
     /// ... in this sweep of the case, counted from 1
     #[arg(long, value_name = "N", requires = "access", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     sweep: u16,
-    /// What is done about addresses of a case that reach the harness: for tests of this program
+    /// Treatment of addresses that reach memory of the harness, for tests of this program
     #[arg(long, hide = true, value_enum, default_value_t)]
     pub guard: GuardMode,
 }
 
-/// What is done about the addresses of a case, see [`crate::victim::Guard`].
+/// The treatment of the addresses of a case, see [`crate::victim::Guard`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum GuardMode {
-    /// They are held against what the case may reach.
+    /// Each address is compared with the maps that the case may reach.
     #[default]
     On,
-    /// The same, and at the end stderr tells how often the guard came to each of its verdicts.
+    /// The same, and stderr tells at the end how often the guard came to each verdict.
     Counted,
-    /// They are not looked at.
+    /// The addresses are not checked.
     #[cfg(debug_assertions)]
     Off,
 }
@@ -180,7 +185,7 @@ impl Place {
         }
     }
 
-    /// The part of a command line that says all this again.
+    /// The options that select this place and isolation, for a command that is printed.
     pub fn backing_again(&self) -> String {
         let place = match (&self.dir, self.memfd) {
             (_, true) => " --memfd".to_owned(),
@@ -190,7 +195,7 @@ impl Place {
         place + if self.strict() { " --isolation strict" } else { "" }
     }
 
-    /// The word for it.
+    /// The word for the level of isolation.
     pub fn isolation(&self) -> &'static str {
         if self.strict() { "strict" } else { "default" }
     }
@@ -214,19 +219,19 @@ impl Options {
         self.access.zip(self.at.as_ref())
     }
 
-    /// The sweep to probe, counted from 0.
+    /// The number of the sweep to probe, counted from 0.
     pub fn sweep(&self) -> usize {
         usize::from(self.sweep) - 1
     }
 }
 
-/// TMPDIR, or /tmp where that is not set. One that is empty is none, and not the folder at hand.
+/// TMPDIR, or /tmp where TMPDIR is not set or empty.
 fn temporary_folder() -> PathBuf {
     let given = std::env::temp_dir();
     if given.as_os_str().is_empty() { PathBuf::from("/tmp") } else { given }
 }
 
-/// A power of two that some machine has.
+/// Parses a page size: a power of two that some Linux machine has.
 fn page_size(text: &str) -> Result<u64, String> {
     let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
     match text.parse::<u64>() {
