@@ -264,17 +264,22 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
 #[case::c_type(
     "int fd = file(1);",
     "1:1",
-    "a case declares no types",
+    "a case has no declarations",
     "leave the type out: `fd = ...`"
 )]
 #[case::c_pointer(
     "char *p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
     "1:1",
-    "a case declares no types",
+    "a case has no declarations",
     "leave the type out: `p = ...`"
 )]
-#[case::c_declaration("struct stat st;", "1:1", "a case declares no types", "leave it out")]
-#[case::c_main("int main(void) {\n}", "1:1", "a case declares no types", "leave it out: the steps")]
+#[case::c_declaration("struct stat st;", "1:1", "a case has no declarations", "leave it out")]
+#[case::c_main(
+    "int main(void) {\n}",
+    "1:1",
+    "a case has no declarations",
+    "leave it out: the steps"
+)]
 #[case::c_cast("p = (char *)mmap(0);", "1:1", "a case has no casts", "leave the cast out")]
 #[case::c_load("x = m[0];", "1:1", "a load gives nothing to keep", "write the load alone: `m[0];`")]
 #[case::c_number("len = 4096;", "1:1", "a variable holds no number", "write the number where")]

@@ -245,16 +245,17 @@ fn page_size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// `60s`, `5m`, `500ms`
+/// Parses a time: `60s`, `5m`, `500ms`.
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().map_err(|_| "such as 60s or 5m".to_owned())?;
+    let number: u64 =
+        text[..digits].parse().map_err(|_| "no number, write for example 60s or 5m".to_owned())?;
     let millis = match &text[digits..] {
         "ms" => 1,
         "s" => 1000,
         "m" => 60_000,
         "h" => 3_600_000,
-        _ => return Err("a unit belongs to it: 60s, 5m".to_owned()),
+        _ => return Err("the unit is missing or unknown, write for example 60s or 5m".to_owned()),
     };
     Ok(Duration::from_millis(number.saturating_mul(millis)))
 }

@@ -25,7 +25,7 @@ const RESOURCES: [Resource; 6] = [
     Resource::RLIMIT_STACK,
 ];
 
-/// The environment of cases whose files live in a place that was found so.
+/// The environment of cases with their files in this place.
 pub fn of(place: &Place, surveyed: &Surveyed) -> Environment {
     let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
     Environment {
@@ -78,8 +78,8 @@ fn may(capability: u32) -> bool {
     }
 }
 
-/// Whether memory of tmpfs may come in pieces that are larger than a page: then a file has more memory
-/// than its size says. (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst)
+/// True where tmpfs may use huge pages: a file can then have more memory than its size says
+/// (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst).
 pub(super) fn has_large_pages(backing: &Backing) -> bool {
     let chosen = |text: &str| !["[never]", "[deny]"].iter().any(|word| text.contains(word));
     let settings = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";

@@ -1,27 +1,27 @@
-//! What the exit status says.
+//! The exit status of the command.
 
-/// The exit status of the command. Where several apply, the highest of 3, 1, 0 counts.
+/// The meaning of each exit status. Where several apply, the highest of 3, 1 and 0 is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// All cases agree with their snapshots (`run`), or were measured (`show`).
     Agree = 0,
-    /// Some picture is not the one that is kept, or none is kept.
+    /// A picture differs from its snapshot or from the model, or has no snapshot.
     Differ = 1,
     /// The arguments or a case file are wrong; no case was run.
     Usage = 2,
-    /// The harness could not do its work for some case.
+    /// The harness has no answer for some probe.
     Harness = 3,
     /// Nothing was run: no case was found, or all were skipped.
     Nothing = 4,
-    /// SIGINT (Ctrl-C) has ended it early: 128 and the number of the signal, as shells have it.
+    /// SIGINT (Ctrl-C) ended the run: 128 plus the number of the signal, as in a shell.
     Interrupted = 130,
-    /// SIGTERM has.
+    /// SIGTERM ended the run.
     Terminated = 143,
 }
 
 impl Exit {
-    /// The signal that it stands for.
+    /// The name of the signal that ended the run.
     pub fn signal(self) -> &'static str {
         if self == Exit::Terminated { "SIGTERM" } else { "SIGINT" }
     }

@@ -1,6 +1,6 @@
 //! `faultmap explain`: a rule of the model, its source, and the cases that show it.
 //!
-//! A case shows a rule if the model predicts something else for it without the rule.
+//! A case shows a rule if the prediction of the model without the rule differs.
 
 use super::exit::Exit;
 use super::output::{self, Output};
@@ -11,7 +11,7 @@ use crate::model::{self, Environment, Rule};
 use crate::parse::nearest;
 use crate::printable::escaped;
 
-/// The words with which a run speaks of the model.
+/// The words that `run` uses for the model, with their explanations.
 const WORDS: [(&str, &str); 4] = [
     (
         "split",
@@ -36,7 +36,7 @@ const WORDS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Explains this rule or word; lists all of them where there is none.
+/// Explains a rule or a word; without an argument, lists all of them.
 pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
     let mut out = Output::default();
     match name {
@@ -86,7 +86,7 @@ fn unknown(name: &str) -> Failed {
     let rules: Vec<String> = Rule::ALL.iter().map(|rule| rule.name()).collect();
     let words = WORDS.iter().map(|(word, _)| *word);
     let all: Vec<&str> = rules.iter().map(String::as_str).chain(words).collect();
-    // A part of a name is near, too.
+    // A part of a name also counts as near.
     let lower = name.to_lowercase();
     let holds = |own: &&str| lower.len() > 2 && own.to_lowercase().contains(&lower);
     let mut near: Vec<&str> = all.iter().copied().filter(holds).collect();
@@ -99,7 +99,7 @@ fn unknown(name: &str) -> Failed {
     (Exit::Usage, format!("{}\n  {hint}", output::error(&message)))
 }
 
-/// Whether the model predicts something else for the case without the rule.
+/// True where the prediction for the case without the rule differs.
 fn shows(case: &Case, rule: Rule) -> bool {
     let here = Environment::with_pages_of(rustix::param::page_size() as u64);
     model::predict(case, &here) != model::predict(case, &here.without(&[rule]))
@@ -116,7 +116,7 @@ fn first_sentence(text: &str) -> String {
     }
 }
 
-/// The text in lines of at most a hundred characters.
+/// Wraps the text into lines of at most a hundred characters.
 fn paragraph(text: &str) -> String {
     let mut out = String::new();
     let mut line = String::new();

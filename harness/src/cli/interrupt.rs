@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: what runs ends at once, tidily, with what there is so far.
+//! Ctrl-C and SIGTERM: the run ends at once, cleans up, and prints what was measured.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -7,13 +7,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::exit::Exit;
 
-/// Takes SIGINT and SIGTERM as something to be read rather than to die of. Where they are ignored, as
-/// nohup(1) and `&` in a script have it, they stay so.
+/// Reads SIGINT and SIGTERM from a descriptor, so that they do not kill this process. A signal that
+/// is ignored, as under nohup(1) or after `&` in a script, stays ignored.
 #[derive(Debug)]
 pub struct Interrupt(SignalFd);
 
 impl Interrupt {
-    /// From now on. A worker that is forked has its mask emptied again.
+    /// Starts to watch: blocks both signals here. A forked worker unblocks all signals again.
     pub fn watch() -> Result<Interrupt, String> {
         let ignored = ignored();
         let mut signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
@@ -31,15 +31,14 @@ impl Interrupt {
             .map_err(|errno| format!("cannot watch for signals: {errno}"))
     }
 
-    /// The exit code of the signal that has come, if one has.
+    /// The exit code of the signal that has arrived; `None` where none has.
     pub fn caught(&self) -> Option<Exit> {
         let signal = self.0.read_signal().ok()??.ssi_signo;
         Some(if signal == Signal::SIGTERM as u32 { Exit::Terminated } else { Exit::Interrupted })
     }
 }
 
-/// The signals that whoever started this process has it ignore: signal `n` is bit `n - 1`. (proc(5):
-/// SigIgn)
+/// The signals that this process ignores: signal `n` is bit `n - 1` (proc(5): SigIgn).
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

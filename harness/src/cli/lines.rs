@@ -1,10 +1,10 @@
-//! What a worker sends: a line of JSON at a time, however it comes out of the pipe.
+//! The messages of a worker: lines of JSON, put together from any pieces that the pipe delivers.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// The controller's end of the pipe.
+/// The controller's end of the pipe, with the bytes of a line that is not complete.
 #[derive(Debug)]
 pub struct Lines {
     pipe: File,
@@ -16,7 +16,7 @@ impl Lines {
         Lines { pipe, unread: Vec::new() }
     }
 
-    /// Reads what there is, once. False at the end, where nobody has the other end open any more.
+    /// Reads once from the pipe. False at its end, where no process has the other end open.
     pub fn receive(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
         let count = match self.pipe.read(&mut buffer) {
@@ -27,7 +27,7 @@ impl Lines {
         count > 0
     }
 
-    /// Takes the next whole line. One that a kill has cut off is none.
+    /// Takes the next complete line; `None` where there is none yet.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         let end = self.unread.iter().position(|byte| *byte == b'\n')?;
         Some(self.unread.drain(..=end).collect())

@@ -1,4 +1,4 @@
-//! The command: arguments, workers, progress, colours, exit codes.
+//! The command line: arguments, workers, progress, colours, exit codes.
 
 mod args;
 mod environment;
@@ -36,7 +36,7 @@ use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::Verdict;
 use crate::{backing, scarce};
 
-/// Everything from the arguments to the exit code.
+/// Runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     match SoleThread::claim() {
         Ok(thread) => crate::sys::drop_inherited(thread),
@@ -48,7 +48,8 @@ pub fn main() -> ExitCode {
     match args::Cli::try_parse() {
         Ok(cli) => ExitCode::from(run(cli.command) as u8),
         Err(error) => {
-            // Help and version go to stdout and are no error; all else is a usage error.
+            // Help and version are printed to stdout and are no errors; anything else is wrong
+            // usage.
             let _ = error.print();
             ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Agree } as u8)
         }
@@ -76,7 +77,7 @@ fn run(command: Command) -> Exit {
     })
 }
 
-/// An exit code and what to say on stderr.
+/// The exit code of a failure, and its message for stderr.
 type Failed = (Exit, String);
 
 fn list() -> Result<Exit, Failed> {
@@ -89,7 +90,7 @@ fn list() -> Result<Exit, Failed> {
     out.end(Exit::Agree)
 }
 
-/// How this command was started, for a command that is printed.
+/// The words that started this program, for a command that is printed.
 fn program() -> &'static str {
     match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(_) => "cargo run --",
@@ -97,7 +98,7 @@ fn program() -> &'static str {
     }
 }
 
-/// The picture that the model predicts, and the other ones that it allows.
+/// Prints the picture that the model predicts, and the others that its open rules allow.
 fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     let all = Selection::load(&[case.to_owned()])?;
     let environment = Environment::with_pages_of(page);

@@ -1,4 +1,4 @@
-//! One probe, with everything that is recorded of its child.
+//! A single probe, printed with all that was recorded of its child.
 
 use anstyle::Style;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size};
 use crate::confine::Held;
 use crate::supervise::{Ending, Witness};
 
-/// Makes the probe in every selected case (as a rule there is one) and prints what came of it.
+/// Makes the probe in each selected case, of which there is usually one, and prints the result.
 pub fn run(
     all: &Selection,
     options: &Options,
@@ -87,7 +87,7 @@ fn probed(report: &CaseReport, sweep: usize, access: Access, at: i64) -> Probed<
     Probed { verdict, reason, sweep, access, at, answer, probes, elapsed_us }
 }
 
-/// For a person: every fact on a line of its own.
+/// The text for a person: one fact on each line.
 fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
     let mut text = Text::default();
     let Some((outcome, witness, _)) = probed.answer else {

@@ -1,6 +1,6 @@
-//! Looks at the places of files from a process that can be killed: see [`in_own_process`]. (Workers touch
-//! them all the time; they are killed when they do not end.) The main types are [`Places`], what is looked at,
-//! and [`Surveyed`], what was found.
+//! Accesses the places of files from a process that can be killed, see [`in_own_process`]. (Workers do
+//! access the places, and are killed where they do not end.) The main types are [`Places`], the places
+//! to check, and [`Surveyed`], the facts about them.
 
 use std::os::fd::AsFd as _;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::backing::Backing;
 use crate::confine::{NoAnswer, PATIENCE, in_own_process};
 use crate::sys::forget_stale_segments;
 
-/// How long files of earlier runs may take to be cleared away.
+/// The time to remove files of earlier runs.
 const CLEARING: Duration = Duration::from_secs(5);
 
-/// What was found of the place of the files, before anything was run.
+/// The facts about the place of the files, found before anything is run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Surveyed {
     /// The name of the file system, see [`Backing::file_system`].
@@ -32,7 +32,7 @@ pub struct Surveyed {
     pub large_pages: bool,
 }
 
-/// What is looked at before anything is run.
+/// The places to check before anything is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
     pub backing: &'a Backing,
@@ -43,7 +43,7 @@ pub struct Places<'a> {
 }
 
 impl Places<'_> {
-    /// Sees that files can be made there, within this time at most. Gives what was found of the backing.
+    /// Checks that files can be made there, within this time. Returns the facts about the backing.
     pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Surveyed, Failed> {
         forget_stale_segments();
         let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
@@ -60,18 +60,18 @@ impl Places<'_> {
             Err(NoAnswer::Late) => {
                 let message = format!(
                     "{place} has not answered for {limit:?}; --dir DIR names another folder, --memfd \
-                     does without"
+                     uses none"
                 );
                 return Err(output::failed(message));
             }
             Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
-            Err(NoAnswer::Ended(_)) => "the process that was to do it has died".to_owned(),
+            Err(NoAnswer::Ended(_)) => "the process that accesses it died".to_owned(),
             Err(NoAnswer::Unasked(why)) => why,
         };
-        Err(output::failed(format!("cannot look at {place}: {why}")))
+        Err(output::failed(format!("cannot access {place}: {why}")))
     }
 
-    /// Fails with whether that is a wrong argument, and what to say.
+    /// Checks each place. Fails with true where an argument is wrong, and with the message.
     fn try_them(&self) -> Result<Surveyed, (bool, String)> {
         if let Some(out) = self.out {
             tempfile::tempfile_in(out).map_err(|error| {
@@ -95,7 +95,7 @@ impl Places<'_> {
     }
 }
 
-/// Clears away what workers have left that were killed, and the children of those.
+/// Removes what killed workers and their children have left.
 pub fn clear(backing: &Backing) {
     forget_stale_segments();
     if let Backing::Directory(_) = backing {

@@ -1,4 +1,4 @@
-//! Which cases: ids, families, files and folders, all read and judged before any is run.
+//! The selection of cases by ids, families, files and folders. All are parsed before any is run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::case::{Case, limits};
 use crate::parse;
 use crate::snapshot::Snapshots;
 
-/// A case file, parsed.
+/// A case file that was parsed.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Its path below `cases/`, without the ending.
+    /// The path of the file below `cases/`, without the ending.
     pub id: String,
-    /// Its name as a word of a command line: its id, or the path of a file outside of any `cases/`.
+    /// The word for it on a command line: its id, or the path of a file outside of any `cases/`.
     pub word: String,
-    /// What stands in it.
+    /// The case.
     pub case: Case,
-    /// Where its picture is kept; none for a file outside of any `cases/`.
+    /// The snapshots of its project; `None` for a file outside of any `cases/`.
     pub snapshots: Option<Snapshots>,
 }
 
-/// The cases of one run, in the order of their ids.
+/// The cases of one run, in the order in which they were named.
 #[derive(Debug)]
 pub struct Selection {
     pub cases: Vec<Loaded>,
@@ -33,7 +33,7 @@ pub struct Selection {
 const ENDING: &str = "case";
 
 impl Selection {
-    /// Reads the cases that the arguments name; all cases for no argument.
+    /// Reads the cases that the arguments name, or all cases where there is no argument.
     pub fn load(arguments: &[String]) -> Result<Selection, Failed> {
         let mut paths = Vec::new();
         for argument in arguments {
@@ -71,7 +71,7 @@ impl Selection {
 fn root() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let found = here.ancestors().map(|dir| dir.join("cases")).find(|dir| dir.is_dir())?;
-    // As short as can be: it is printed in messages.
+    // Relative where possible, as it is printed in messages.
     Some(found.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(found))
 }
 
@@ -154,7 +154,7 @@ fn near_ids<'a>(argument: &str, ids: impl Iterator<Item = &'a str>) -> Vec<&'a s
     near.into_iter().map(|(_, id)| id).collect()
 }
 
-/// The ids of the project's cases, as far as they can be read.
+/// The ids of the project's cases; folders that cannot be read are left out.
 fn ids_below(root: &Path) -> Vec<String> {
     let mut paths = Vec::new();
     let _ = collect(root, &mut paths);
@@ -162,7 +162,7 @@ fn ids_below(root: &Path) -> Vec<String> {
     below.filter_map(|path| path.with_extension("").to_str().map(str::to_owned)).collect()
 }
 
-/// Every case file below a folder, in order.
+/// Adds every case file below a folder, in order.
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     let mut entries: Vec<_> = std::fs::read_dir(dir)
         .and_then(Iterator::collect::<Result<_, _>>)
@@ -194,7 +194,8 @@ fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
     Ok(Loaded { id, word, case, snapshots })
 }
 
-/// The bytes of the file; where it is too long, as many as show the line on which it becomes so.
+/// Reads the file. Of one that is too long, it reads a little more than the limit, so that the
+/// error can show the line.
 fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     if !path.is_file() {
@@ -205,8 +206,8 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(source)
 }
 
-/// The id of a case file, where its name is text, and where its snapshot is kept: beside the `cases/`
-/// of the project at hand, or the innermost one above the file.
+/// Returns the id of a case file (`None` where its name is not UTF-8), and its snapshots: these are
+/// beside the `cases/` of the current project, or beside the innermost one above the file.
 fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
     let stem = whole.with_extension("");
     let own = root().and_then(|root| root.canonicalize().ok());
@@ -219,7 +220,8 @@ fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
     (stem.file_name().and_then(|name| name.to_str()).map(str::to_owned), None)
 }
 
-/// A machine that has run out of something is not a wrong argument.
+/// The failure where a file cannot be read: wrong usage, unless the machine has run out of
+/// something.
 fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
     let (exit, message) = usage(&format!("cannot read {}: {error}", path.display()), "");
     let exhausted = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO];

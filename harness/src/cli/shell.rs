@@ -1,12 +1,12 @@
-//! Words for a shell: a command that is printed to be run again names files, whose names may hold
-//! spaces, quotes and anything else.
+//! Quoting for a shell: a command that is printed for the user to run names files, and these names
+//! may hold spaces, quotes and any other characters.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::printable::is_printable;
 
-/// The text as one word of a shell's command line, in printable characters alone.
+/// Quotes the text as one word of a shell, in printable characters only.
 pub fn word(text: impl AsRef<OsStr>) -> String {
     let bytes = text.as_ref().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
@@ -26,7 +26,8 @@ pub fn word(text: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// The path of a file as such a word. A name that begins with a dash would be taken for an option.
+/// Quotes the path of a file. A name that begins with `-` gets `./` before it, so that it is no
+/// option.
 pub fn path(path: &std::path::Path) -> String {
     match path.as_os_str().as_bytes().starts_with(b"-") {
         true => word(std::path::Path::new(".").join(path)),

@@ -1,4 +1,4 @@
-//! What a worker does, from its first order to the end of its pipe.
+//! The life of a worker, from its first case to the end of its pipe.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,69 +21,69 @@ use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
 use crate::sys::{Inheritance, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
 
-/// What is to be measured, and how.
+/// The cases to measure, and the way to measure them.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// The cases, known to workers by number.
+    /// The cases. Workers get them by number.
     pub cases: &'a [Loaded],
-    /// Where their files live.
+    /// The place of the files.
     pub backing: &'a Backing,
-    /// How long a child may take, where its case does not say.
+    /// The time after which a child is killed, where its case has no `timeout(...)`.
     pub deadline: Duration,
-    /// Whether workers are to be shut in, see [`crate::confine`].
+    /// True for strict isolation, see [`crate::confine`].
     pub strict: bool,
-    /// What holds workers and victims back.
+    /// The filters for workers and victims.
     pub held: &'a Held,
-    /// What is done about the addresses of the cases.
+    /// The treatment of the addresses in the cases.
     pub guard: GuardMode,
-    /// How much of each case.
+    /// The part of each case to measure.
     pub task: Task,
-    /// Decides on the random bytes of each picture; none for one made of the case's id.
+    /// The seed of the random bytes of each picture; `None` to make it from the id of the case.
     pub seed: Option<u64>,
-    /// The cases that are measured alone, by number, and why.
+    /// The numbers of the cases that are measured alone, with the reason.
     pub alone: BTreeMap<usize, Scarce>,
 }
 
-/// How much of a case is measured.
+/// The part of a case to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// All of it.
+    /// The whole case.
     Whole {
-        /// Every byte is probed.
+        /// True to probe every byte instead of bisecting.
         exhaustive: bool,
     },
-    /// One probe, with all that is recorded of it.
+    /// One probe, with all that is recorded of its child.
     OneProbe {
-        /// How the byte is touched.
+        /// The access to the byte.
         access: Access,
-        /// Which byte, relative to the map.
+        /// The offset of the byte from the start of the map.
         at: i64,
-        /// In which sweep of the case, counted from 0.
+        /// The number of the sweep in the case, counted from 0.
         sweep: usize,
     },
 }
 
-/// What came of one case.
+/// The result of one case, with its costs.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct CaseReport {
-    /// The measurement, or why there is none.
+    /// The measurement, or the reason why there is none.
     pub result: CaseResult,
-    /// Children that were forked for it.
+    /// The number of children that were forked for it.
     pub probes: u64,
-    /// From its first child to its last.
+    /// The time from its first child to its last, in microseconds.
     pub elapsed_us: u64,
-    /// How often the guard came to each of its verdicts.
+    /// The number of times that the guard came to each verdict.
     pub verdicts: [u64; VERDICTS],
 }
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum CaseResult {
     Measured(Measurement),
     Probed {
         outcome: Result<Outcome, HarnessError>,
         witness: Box<Witness>,
-        /// By the child's own record.
+        /// The results of the steps in the record of the child.
         steps: Vec<Option<StepResult>>,
     },
     Skipped(String),
@@ -91,7 +91,7 @@ pub enum CaseResult {
 }
 
 impl CaseReport {
-    /// The report of a case that is not measured, and why.
+    /// The report of a case that is skipped for this reason.
     pub fn skipped(reason: String) -> CaseReport {
         CaseReport {
             result: CaseResult::Skipped(reason),
@@ -112,7 +112,7 @@ impl CaseReport {
     }
 }
 
-/// A worker's whole life. Gives its exit status. One that is `apart` is shut in first.
+/// Runs a worker and returns its exit status. With `apart`, it first enters its namespaces.
 pub(super) fn work(
     job: &Job<'_>,
     apart: Option<Apart>,
@@ -121,9 +121,11 @@ pub(super) fn work(
     journal: File,
     is_alone: bool,
 ) -> i32 {
-    // Ctrl-C at a terminal is for the controller; this process sees it by the pipe.
+    // In a process group of its own, this process gets no Ctrl-C from the terminal. The controller
+    // handles it, and the pipe hangs up.
     let _ = rustix::process::setpgid(None, None);
-    // The first to go when memory runs out: a case can be measured again.
+    // When memory runs out, a worker is killed before other processes: its case can be measured
+    // again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let is_apart = apart.is_some();
     if let Some(apart) = apart {
@@ -132,14 +134,14 @@ pub(super) fn work(
             return 1;
         }
     } else if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
-        // Where there is none to be had, each segment is removed by hand.
+        // Without an IPC namespace, the harness removes each segment itself.
         if let Err(errno) = own_ipc_namespace() {
-            let why = format!("cannot stay who it was in an IPC namespace of its own: {errno}");
+            let why = format!("cannot keep its user in a new IPC namespace: {errno}");
             send(&mut results, &Message::Broken(why));
             return 1;
         }
     }
-    // One that is shut in is held already.
+    // Strict isolation has set the filters already.
     if let Some(why) = (!is_apart).then(|| job.held.hold_worker().err()).flatten() {
         send(&mut results, &Message::Broken(why));
         return 1;
@@ -186,7 +188,7 @@ fn send(results: &mut File, message: &Message) -> bool {
     results.write_all(&line).is_ok()
 }
 
-/// Measures one case; `None` where the controller is gone.
+/// Measures one case; `None` where the controller has died.
 fn report(
     job: &Job<'_>,
     supervisor: &Supervisor,
@@ -235,14 +237,15 @@ fn report(
     Some(CaseReport { result, probes: measurer.children(), elapsed_us, verdicts })
 }
 
-/// The same for the same id everywhere. (FNV-1a)
+/// The seed of an id, the same on every machine (FNV-1a).
 fn seed_of(id: &str) -> u64 {
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |seed, byte| {
         (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Who is root in a user namespace alone may do no more than anyone (user_namespaces(7)).
+/// The reason where strict isolation takes away what a case needs: root in a user namespace alone
+/// has no privileges outside of it (user_namespaces(7)).
 fn lost_by_isolation(job: &Job<'_>, case: &Case) -> Option<String> {
     (job.strict && case.requires.contains(&Requirement::Root))
         .then(|| "requires root; isolation strict leaves root in name only".to_owned())

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::grammar::Parser;
 use super::token::TokenKind;
-use super::{ParseError, habits, nearest};
+use super::{ParseError, habits};
 use crate::case::{
     Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, limits,
     lookup_flag,
@@ -26,13 +26,7 @@ impl Parser<'_> {
         assign: Option<(String, Range<usize>)>,
     ) -> Result<Step, ParseError> {
         let Some(call) = Call::from_name(name) else {
-            let error = ParseError::new(span, format!("unknown step `{name}`"));
-            let words =
-                Call::ALL.iter().map(|row| row.name).chain(["sweep", "requires", "timeout"]);
-            return Err(match habits::function(name) {
-                Some(hint) => error.hint(hint),
-                None => error.suggest(name, words),
-            });
+            return Err(habits::step(span, name));
         };
         let signature = call.signature();
         self.expect("(")?;
@@ -271,15 +265,7 @@ impl Parser<'_> {
             TokenKind::Text(bytes) => {
                 let path = String::from_utf8_lossy(bytes);
                 if !PATHS.contains(&&*path) {
-                    let message = format!("a case cannot open `{path}`");
-                    let error = ParseError::new(token.span.clone(), message);
-                    return Err(match nearest(&path, &PATHS) {
-                        Some(_) => error.suggest(&path, PATHS),
-                        None => error.hint(format!(
-                            "`fd = file(SIZE);` makes a file and opens it; a path is one of: {}",
-                            PATHS.join(", ")
-                        )),
-                    });
+                    return Err(habits::path(token.span.clone(), &path, &PATHS));
                 }
                 Ok(Arg::Text(bytes.clone()))
             }

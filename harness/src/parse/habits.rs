@@ -3,9 +3,12 @@
 //! Every line that is recognised here is one that the grammar refuses, so no valid case is
 //! affected.
 
-use super::ParseError;
+use std::ops::Range;
+
 use super::grammar::Parser;
 use super::token::{Token, TokenKind};
+use super::{ParseError, nearest};
+use crate::case::Call;
 
 /// The words that begin a declaration in C.
 const TYPES: [&str; 23] = [
@@ -65,6 +68,28 @@ const FUNCTIONS: [(&str, &str); 17] = [
 /// The hint for a function of C that no case can call.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     FUNCTIONS.iter().find(|(own, _)| *own == name).map(|(_, hint)| *hint)
+}
+
+/// The error for a step that no case can make.
+pub(super) fn step(span: Range<usize>, name: &str) -> ParseError {
+    let error = ParseError::new(span, format!("unknown step `{name}`"));
+    let words = Call::ALL.iter().map(|row| row.name).chain(["sweep", "requires", "timeout"]);
+    match function(name) {
+        Some(hint) => error.hint(hint),
+        None => error.suggest(name, words),
+    }
+}
+
+/// The error for a path that no case can open.
+pub(super) fn path(span: Range<usize>, path: &str, known: &[&str]) -> ParseError {
+    let error = ParseError::new(span, format!("a case cannot open `{path}`"));
+    match nearest(path, known) {
+        Some(_) => error.suggest(path, known.iter().copied()),
+        None => error.hint(format!(
+            "`fd = file(SIZE);` makes a file and opens it; a path is one of: {}",
+            known.join(", ")
+        )),
+    }
 }
 
 /// The hint for a flag of open(2) that makes a file.
@@ -128,7 +153,7 @@ impl Parser<'_> {
             () if self.sign_ahead(at + 1, "=") => format!("leave the type out: `{name} = ...`"),
             () => format!("leave it out: `{name} = call(...);` makes the variable"),
         };
-        self.error("a case declares no types").hint(hint)
+        self.error("a case has no declarations").hint(hint)
     }
 
     /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = (char *)mmap(...);`.

@@ -1,4 +1,4 @@
-//! The workers of a search, each with its share of the programs, and whoever takes over from it.
+//! The workers of a search, each with its share of the programs, and their replacements.
 
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -21,20 +21,20 @@ use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_or
 use crate::sys::SoleThread;
 use crate::{confine, journal};
 
-/// How often workers are looked at.
+/// The interval at which workers are checked.
 const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// A share of the programs, and the worker that tries them.
 struct Share {
-    /// None when all of it is tried.
+    /// `None` when all programs of the share are tried.
     worker: Option<(Pid, Lines)>,
-    /// Where the worker is, see [`Progress`].
+    /// The progress of the worker, which outlives it, see [`Progress`].
     progress: File,
-    /// The program that has cost a worker its life.
+    /// The program during which a worker has died.
     died_at: Option<u64>,
 }
 
-/// Everybody who searches.
+/// All workers of a search.
 pub struct Crew<'a> {
     search: &'a Search,
     backing: &'a Backing,
@@ -44,7 +44,7 @@ pub struct Crew<'a> {
     cores: Cores,
     shares: Vec<Share>,
     size: u64,
-    /// Workers watch the one end; that the other is closed tells them to end.
+    /// The end of a pipe that workers watch. They end when the other end, `hold`, is closed.
     watched: OwnedFd,
     hold: Option<OwnedFd>,
     foreign: Vec<rustix::process::Pid>,
@@ -52,7 +52,7 @@ pub struct Crew<'a> {
 }
 
 impl<'a> Crew<'a> {
-    /// Starts so many workers. Fails with the reason where one cannot be had.
+    /// Starts `size` workers. Fails with the reason where one cannot be started.
     pub fn start(
         search: &'a Search,
         (backing, held): (&'a Backing, &'a Held),
@@ -88,12 +88,12 @@ impl<'a> Crew<'a> {
         Ok(crew)
     }
 
-    /// Whether anybody is at work.
+    /// True while any worker runs.
     pub fn is_at_work(&self) -> bool {
         self.shares.iter().any(|share| share.worker.is_some())
     }
 
-    /// What has been tried.
+    /// The counts of all workers together.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         let each = self.shares.iter().map(|share| Progress::read(&share.progress, 0).counts);
@@ -101,7 +101,7 @@ impl<'a> Crew<'a> {
         counts
     }
 
-    /// Forks one that goes on where the share's progress says.
+    /// Forks a worker, which starts at the progress of its share.
     fn worker(
         &mut self,
         number: u64,
@@ -115,7 +115,7 @@ impl<'a> Crew<'a> {
         let mut ends = Some((results, answers));
         let forked = confine::fork_worker(thread, self.strict, |apart| {
             self.cores.pin(number as usize);
-            // Only the controller's death may hang these up.
+            // A copy of these in a worker would keep them open after the death of the controller.
             self.hold = None;
             self.shares.clear();
             *interrupt = None;
@@ -140,7 +140,7 @@ impl<'a> Crew<'a> {
         Ok((pid, Lines::of(File::from(results))))
     }
 
-    /// Waits for workers and signals, for a moment, and hands over what workers send.
+    /// Waits a moment for workers and signals, and passes the messages of workers to `take`.
     pub fn receive(&mut self, interrupt: &mut Option<Interrupt>, mut take: impl FnMut(Message)) {
         self.look();
         let lines = self.shares.iter().filter_map(|share| Some(share.worker.as_ref()?.1.as_fd()));
@@ -162,7 +162,7 @@ impl<'a> Crew<'a> {
                     Ok(Message::Done) => done = true,
                     Ok(message) => take(message),
                     Err(error) => {
-                        let error = format!("a worker sent what is no message: {error}");
+                        let error = format!("invalid message from a worker: {error}");
                         let number = Progress::read(&share.progress, number as u64).next;
                         take(Message::Failed { number, error: HarnessError::System(error) });
                     }
@@ -183,12 +183,13 @@ impl<'a> Crew<'a> {
         self.looked = Instant::now();
         self.pids().into_iter().for_each(kill_if_stopped);
         if self.pids().into_iter().any(is_dead) {
-            // Somebody of its offspring may hold its pipe open.
+            // A descendant of the dead worker may hold its pipe open.
             self.bury_orphans();
         }
     }
 
-    /// One has died: another one goes on with the program that it was at, or behind it.
+    /// Replaces a dead worker. The new one tries the same program again, or the next one where two
+    /// workers have died during it.
     fn replace(
         &mut self,
         number: usize,
@@ -218,7 +219,7 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Waits for one that has ended, or is about to. Gives how.
+    /// Waits for a worker that has ended or is about to. Returns the way in which it ended.
     fn bury(&mut self, number: usize) -> String {
         let Some((pid, lines)) = self.shares[number].worker.take() else { return String::new() };
         drop(lines);
@@ -229,7 +230,7 @@ impl<'a> Crew<'a> {
         self.shares.iter().filter_map(|share| Some(share.worker.as_ref()?.0)).collect()
     }
 
-    /// What a dead worker's children had forked has become this process's.
+    /// Kills the descendants of dead workers, which have become children of this process.
     fn bury_orphans(&self) {
         let pids = self.pids().into_iter().map(Pid::as_raw);
         let mut keep: Vec<_> = pids.filter_map(rustix::process::Pid::from_raw).collect();
@@ -237,7 +238,7 @@ impl<'a> Crew<'a> {
         sweep_orphans(&keep, DEADLINE);
     }
 
-    /// Ends whoever is still at work.
+    /// Ends all workers.
     pub fn end(mut self) {
         self.hold = None;
         self.shares.clear();

@@ -41,7 +41,7 @@ pub fn run(
 ) -> Result<Exit, Failed> {
     let backing = place.backing();
     let interrupt = Interrupt::watch().map_err(output::failed)?;
-    // The folder for splits too, and not only when there is one to write, which may be after an hour.
+    // `out` is checked now, as the first program to write may come after an hour.
     let places = Places { backing: &backing, out: Some(out), clear: false };
     let surveyed = places.look(time, &interrupt)?;
     if let Some(reason) =

@@ -1,4 +1,4 @@
-//! What a search has come to: counted, printed, and kept as cases.
+//! The results of a search: counts them, prints them, and writes them as cases.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,27 +12,27 @@ use crate::backing::Backing;
 use crate::confine::Held;
 use crate::explore::Split;
 
-/// The counts, and where splits are written.
+/// The results so far, and the folder for the cases.
 pub struct Totals<'a> {
     pub out: &'a Path,
     pub seed: u64,
-    /// The programs that were told of: one that is tried again, because its worker was killed, is not
-    /// counted twice.
+    /// The programs that were reported. One that is tried again after the death of its worker is
+    /// not counted twice.
     pub told: BTreeSet<u64>,
-    /// One program for each open rule that did not hold: the others are like it.
+    /// The open rules that did not hold. Only the first program for each is written.
     pub shown_open: Vec<String>,
     pub splits: u64,
     pub errors: u64,
 }
 
 impl<'a> Totals<'a> {
-    /// Nothing yet.
+    /// A search without results.
     pub fn of(out: &'a Path, seed: u64) -> Totals<'a> {
         let (told, shown_open) = (BTreeSet::new(), Vec::new());
         Totals { out, seed, told, shown_open, splits: 0, errors: 0 }
     }
 
-    /// Takes what a worker sent.
+    /// Takes a message of a worker.
     pub fn take(&mut self, message: Message, output: &mut Output) {
         match message {
             Message::Split(split) => {
@@ -57,7 +57,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Writes a program down as a case, and shows it.
+    /// Writes a program as a case file, and prints it.
     fn keep(&mut self, what: &str, split: &Split, output: &mut Output) {
         let path = self.out.join(format!("{what}-{}-{}.case", self.seed, split.number));
         let (number, seed, difference) = (split.number, self.seed, &split.difference);
@@ -70,7 +70,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Prints the last line. Gives the exit code.
+    /// Prints the last line and returns the exit code.
     pub fn end(
         self,
         counts: Counts,

@@ -1,22 +1,22 @@
-//! A case that has cost workers their lives.
+//! A case during which workers have died.
 
 use crate::journal;
 
-/// A probe is given up when it has cost this many workers their lives.
+/// The number of workers that may die of a probe before the probe is given up.
 const WORKERS_PER_PROBE: u32 = 2;
 
-/// What is known of a case that has cost workers their lives.
+/// The state of a case during which workers have died.
 #[derive(Debug, Default)]
 pub struct Interrupted {
-    /// The answers that there are.
+    /// The answers so far.
     pub journal: Vec<u8>,
-    /// How many workers have died of the next question.
+    /// The number of workers that have died of the next question.
     deaths: u32,
 }
 
 impl Interrupted {
-    /// Takes note of a worker's death, and of the answers that it has left. Gives whether another one is
-    /// to go on; where the same question has killed several, without asking it.
+    /// Records the death of a worker and the answers that it left. Returns true where another
+    /// worker is to continue. Where the same question has killed several, the next worker skips it.
     pub fn died(&mut self, journal: Vec<u8>, how: &str) -> bool {
         if journal != self.journal {
             *self = Interrupted { journal, deaths: 0 };
@@ -25,7 +25,7 @@ impl Interrupted {
         if self.deaths < WORKERS_PER_PROBE {
             return true;
         }
-        // Not even a question that was not asked has been survived: they die of something else.
+        // Workers die even where the question is skipped, so the question is not the cause.
         let hopeless = journal::ends_with_lost(&self.journal);
         self.journal.extend(journal::lost(how));
         self.deaths = 0;

@@ -1,18 +1,18 @@
 //! The controller and its workers.
 //!
-//! A worker is a small process of one thread that forks one child after the other. Workers are forked
-//! before the controller has anything to lose. Each has two pipes: it is told a case by number, and
-//! sends back what it measured. So the controller knows at any time who is at what, and every case is
-//! accounted for: answered once, or told to be lost.
+//! A worker is a small process of one thread that forks one child after the other. Workers are
+//! forked while the controller is still small. Each has two pipes: it receives the number of a
+//! case, and sends back the measurement. So the controller knows at any time which worker has which
+//! case, and each case is either answered once or reported as lost.
 //!
-//! Nobody is left behind: a worker whose pipe hangs up knows that the controller is gone, kills its
-//! child and ends; a worker that is killed takes its child along (PR_SET_PDEATHSIG), and what the
-//! child had forked becomes the controller's, which is a subreaper too and kills it. A new worker goes
-//! on with the case from its [`journal`]: only the probe that was under way is made again. A probe that
-//! costs two workers their lives is a harness error. A worker that somebody stops does no more work,
-//! and is killed.
+//! No process stays behind. A worker whose pipe hangs up knows that the controller is gone, kills
+//! its child and ends. If a worker is killed, so is its child (PR_SET_PDEATHSIG); the processes
+//! that the child had forked become children of the controller, which is a subreaper
+//! (PR_SET_CHILD_SUBREAPER) and kills them. A new worker continues the case from its [`journal`],
+//! and repeats only the probe that was under way. A probe during which two workers die is a harness
+//! error. A worker that is stopped (SIGSTOP) is killed.
 //!
-//! Ctrl-C and SIGTERM end it all at once: workers see their pipes hang up.
+//! Ctrl-C and SIGTERM end everything at once, as the pipes of all workers hang up.
 
 mod interrupted;
 mod worker;
@@ -46,47 +46,47 @@ use crate::journal;
 use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
 use crate::sys::SoleThread;
 
-/// How long a worker that has been told to end, and the orphans of one that was killed, may take to be
-/// gone.
+/// The time for a worker that was told to end, or for the orphans of a killed one, to be gone.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often workers are looked at that send nothing.
+/// The interval at which workers that send nothing are checked.
 const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-/// What a worker sends, a line of JSON each.
+/// A message of a worker, sent as a line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Message {
-    /// The case that it was told is measured.
+    /// The worker has measured its case.
     Done {
-        /// The number of that case.
+        /// The number of the case.
         case: usize,
-        /// What came of it.
+        /// The result.
         report: Box<CaseReport>,
     },
-    /// It cannot work at all.
+    /// The worker cannot work at all.
     Broken(String),
 }
 
 struct Pool<'a> {
     job: &'a Job<'a>,
     cores: Cores,
-    /// How many there are to be.
+    /// The number of workers to keep.
     jobs: usize,
     workers: Vec<Worker>,
     waiting: VecDeque<usize>,
-    /// By the number of the case.
+    /// The cases during which workers have died, by number.
     interrupted: BTreeMap<usize, Interrupted>,
-    /// How many workers were.
+    /// The number of workers that died during a case.
     lost: usize,
-    /// Children that this process had when it began: whoever started it had forked them.
+    /// Children that this process had at its start, which are not the harness's: they were forked
+    /// before exec.
     foreign: Vec<rustix::process::Pid>,
-    /// When workers were last looked at.
+    /// The time of the last check of the workers.
     looked: Instant,
-    /// None in a worker.
+    /// `None` in a worker.
     interrupt: Option<Interrupt>,
 }
 
-/// Measures all cases of the job with so many workers, and hands over each report as it comes, one
-/// for each case, and gives the exit code of the signal that has ended it early. Fails where this process
-/// cannot be made fit to have workers.
+/// Measures all cases of the job with this number of workers, and passes each report to `take`, one
+/// for each case. Returns the exit code of the signal that ended it early, if one did. Fails where
+/// this process cannot be prepared for workers.
 pub fn run(
     job: &Job<'_>,
     jobs: usize,
@@ -103,7 +103,7 @@ pub fn run(
     let foreign = children();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
-    // Those that are to be alone come first: while one is measured nothing else is.
+    // Cases that are measured alone come first: no other case is measured at the same time.
     let (alone, others): (VecDeque<usize>, VecDeque<usize>) =
         (0..job.cases.len()).partition(|case| job.alone.contains_key(case));
     let waiting = alone.into_iter().chain(others).collect();
@@ -148,7 +148,8 @@ pub fn run(
 }
 
 impl Pool<'_> {
-    /// Starts as many workers as there are to be and to do. Fails where there is none to do the rest.
+    /// Starts workers up to the number to keep, or to the number of cases left. Fails where there
+    /// are cases left and no worker at all.
     fn fill(&mut self) -> Result<(), String> {
         let busy = |worker: &&Worker| worker.at.is_some();
         while !self.waiting.is_empty() {
@@ -165,14 +166,14 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Whether the case that is under way is to be measured alone, or the next is.
+    /// True where the current case or the next one must be measured alone.
     fn is_to_be_alone(&self) -> bool {
         let under_way = self.workers.iter().filter_map(|worker| worker.at.as_ref());
         let mut cases = under_way.chain(self.waiting.front());
         cases.any(|case| self.job.alone.contains_key(case))
     }
 
-    /// Forks a worker and tells it its first case.
+    /// Forks a worker and sends it its first case.
     fn start(&mut self) -> Result<(), String> {
         let pipe = || {
             pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot start a worker: {error}"))
@@ -188,7 +189,8 @@ impl Pool<'_> {
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
         let forked = confine::fork_worker(thread, self.job.strict, |apart| {
             self.cores.pin(number);
-            // Other workers' pipes must hang up when the controller goes, whoever else lives on.
+            // The pipes of other workers must hang up when the controller dies, so no worker keeps
+            // them open.
             self.workers.clear();
             self.interrupt = None;
             let Some((orders, results, told, answers, journal)) = ends.take() else { return 1 };
@@ -206,8 +208,8 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Tells a worker the next case, with the answers that there are, or that there is none left. One
-    /// that is gone is found out when it is read.
+    /// Sends a worker the next case with its answers so far, or tells it that none is left. A
+    /// worker that has died is noticed at the next read.
     fn order(&mut self, index: usize) {
         let worker = &mut self.workers[index];
         worker.at = self.waiting.pop_front();
@@ -223,7 +225,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Waits for workers and signals. Gives the workers from which there is something to read.
+    /// Waits for workers and signals. Returns the workers whose pipes can be read.
     fn ready(&mut self) -> Vec<usize> {
         self.look();
         let results = self.workers.iter().map(|worker| worker.results.as_fd());
@@ -235,7 +237,7 @@ impl Pool<'_> {
         fds.iter().take(self.workers.len()).enumerate().filter_map(has).collect()
     }
 
-    /// Looks at workers that may have nothing to send for ever.
+    /// Checks for workers that will never send anything: stopped or dead ones.
     fn look(&mut self) {
         if self.looked.elapsed() < Duration::from_nanos(LOOKS.tv_nsec as u64) {
             return;
@@ -243,12 +245,12 @@ impl Pool<'_> {
         self.looked = Instant::now();
         self.workers.iter().for_each(|worker| kill_if_stopped(worker.pid));
         if self.workers.iter().any(|worker| is_dead(worker.pid)) {
-            // Somebody of its offspring holds its pipe open.
+            // A descendant of the dead worker holds its pipe open.
             self.bury_orphans();
         }
     }
 
-    /// Ends all workers, and tells of every case that has not been measured why.
+    /// Ends all workers, and reports each case that was not measured, with the reason.
     fn give_up(&mut self, error: &str, take: &mut impl FnMut(usize, CaseReport)) {
         let mut lost: Vec<usize> = self.workers.iter().filter_map(|worker| worker.at).collect();
         lost.extend(std::mem::take(&mut self.waiting));
@@ -258,7 +260,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Ends all workers: their pipes hang up, and they kill what they were at.
+    /// Ends all workers: their pipes hang up, and they kill their children.
     fn end(&mut self) {
         let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
         let deadline = Instant::now() + GRACE;
@@ -275,7 +277,7 @@ impl Pool<'_> {
         place::clear(self.job.backing);
     }
 
-    /// Reads what a worker sent, and tells it the next case; buries it at its end.
+    /// Reads the messages of a worker and sends it the next case; waits for it where it has ended.
     fn receive(
         &mut self,
         index: usize,
@@ -305,7 +307,7 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Waits for a worker that has closed its pipe. A case that it had not finished waits for another.
+    /// Waits for a worker that has closed its pipe. Its unfinished case is left for another worker.
     fn bury(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
         let worker = &mut self.workers[index];
         let how = bury(worker.pid);
@@ -321,7 +323,7 @@ impl Pool<'_> {
         }
     }
 
-    /// What a dead worker's children had forked has become this process's.
+    /// Kills the descendants of dead workers, which have become children of this process.
     fn bury_orphans(&self) {
         let workers = self.workers.iter().map(|worker| worker.pid.as_raw());
         let mut keep: Vec<_> = workers.filter_map(rustix::process::Pid::from_raw).collect();

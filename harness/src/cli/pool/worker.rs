@@ -1,4 +1,4 @@
-//! One worker, as the controller has it.
+//! A worker, as the controller sees it.
 
 use std::fs::File;
 
@@ -8,13 +8,13 @@ use crate::cli::lines::Lines;
 
 pub struct Worker {
     pub pid: Pid,
-    /// Counted from 0: which core is its own.
+    /// The number of the worker, counted from 0, which selects its core.
     pub number: usize,
-    /// Tells it the next case; closed when there is none.
+    /// The pipe for the numbers of its cases; `None` when no case is left.
     pub orders: Option<File>,
     pub results: Lines,
-    /// The answers to the case that it is at, see [`crate::journal`].
+    /// The answers so far to its current case, see [`crate::journal`].
     pub journal: File,
-    /// The number of that case.
+    /// The number of its current case.
     pub at: Option<usize>,
 }
