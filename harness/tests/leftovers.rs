@@ -40,7 +40,16 @@ fn main() -> ExitCode {
         refuse_call(libc::SYS_unshare, libc::EPERM);
         body();
     }));
+    tests.push(test("all_segments_of_a_long_case_are_made", all_segments_of_a_long_case));
     own_process::run(tests)
+}
+
+/// As many as a case may have steps. Each is made as if there were no other.
+fn all_segments_of_a_long_case() {
+    let text = "shmget(IPC_PRIVATE, PAGE, 0600);\n".repeat(faultmap::case::limits::STEPS);
+    let (_, stdout, stderr) = command::show(&text, &[]);
+    assert!(stdout.contains("\n1 case: 1 measured, "), "{stdout}{stderr}");
+    assert!(!stdout.contains("EEXIST"), "{stdout}{stderr}");
 }
 
 fn start(marked: &WatchedRun, level: &str) -> Child {

@@ -13,21 +13,22 @@ use super::Child;
 /// The upper half of each key: no ftok(3) of a file on disk number 0x66 and for a project `f` is likely.
 const KEYS: usize = 0x6666_0000;
 const LOWER_HALF: usize = 0xffff;
-/// So many segments of others, or of runs that were killed, may have the keys of one process.
-const TRIES: usize = 64;
+/// Keys from the first that one process tries to the first of the process after it.
+const APART: usize = 64;
 
 impl Child {
     /// shmget(2) of a new segment, for which `args` say IPC_PRIVATE. Fails as that does, with EEXIST only where
-    /// there are many that nobody has cleared away.
+    /// each key of the range has a segment. Each try that fails has met one, and a system has no more of them
+    /// than kernel.shmmni (4096 unless somebody raises it).
     #[inline(always)]
     pub fn new_segment(&self, args: [usize; 6]) -> Result<usize, i32> {
         let [_, size, flags, ..] = args;
         let flags = flags | (libc::IPC_CREAT | libc::IPC_EXCL) as usize;
         let own = self.call(libc::SYS_getpid, [0; 6])?;
         let mut made = Err(libc::EEXIST);
-        for attempt in 0..TRIES {
+        for attempt in 0..=LOWER_HALF {
             // Processes one after the other begin at keys that lie apart.
-            let key = KEYS | (own.wrapping_mul(TRIES).wrapping_add(attempt) & LOWER_HALF);
+            let key = KEYS | (own.wrapping_mul(APART).wrapping_add(attempt) & LOWER_HALF);
             made = self.call(libc::SYS_shmget, [key, size, flags, 0, 0, 0]);
             if made != Err(libc::EEXIST) {
                 break;
