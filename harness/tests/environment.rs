@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let processes = || refusal::namespaces(OWN_PROCESSES);
     let mut tests = vec![
         test("closed_stdout", closed_stdout),
+        test("too_few_descriptors", too_few_descriptors),
         test("others_get_to_run", others_get_to_run),
         test("as_process_1", || as_process_1("default")).unless(processes),
         test("as_process_1_in_strict_isolation", || as_process_1("strict"))
@@ -66,6 +67,18 @@ fn closed_stdout() {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" run notes >&-", BIN]).current_dir(root());
     assert_eq!(run(&mut command), (Some(0), String::new(), String::new()));
+}
+
+/// The kernel says EINVAL to a number beyond the limit (F_DUPFD in fcntl(2)): the reason given is the limit.
+fn too_few_descriptors() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=20", BIN, "run", "notes/map_of_empty_file"]).current_dir(root());
+    let (code, stdout, stderr) = run(&mut command);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    let said = |errno| stdout.contains(&std::io::Error::from_raw_os_error(errno).to_string());
+    assert!(!said(nix::libc::EINVAL), "{stdout}{stderr}");
+    // Nothing is said where the kernel has no Landlock.
+    assert!(said(nix::libc::EMFILE) || !stdout.contains("cannot keep"), "{stdout}{stderr}");
 }
 
 /// As in a container: nobody else reaps, and signals without a handler do not end it.

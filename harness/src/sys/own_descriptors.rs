@@ -24,9 +24,14 @@ const LAST: libc::c_int = DESCRIPTORS as libc::c_int - 1;
 pub const AHEAD: [usize; 2] = [FIRST as usize, FIRST as usize + 1];
 
 /// Moves a descriptor out of the reach of victims. Fails as fcntl(2) does, F_DUPFD_CLOEXEC; with EMFILE
-/// where there are too many such.
+/// where there are too many such, or RLIMIT_NOFILE allows no such number.
 pub fn keep_from_victims(descriptor: OwnedFd) -> Result<OwnedFd, rustix::io::Errno> {
-    let moved = rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST)?;
+    let moved =
+        rustix::io::fcntl_dupfd_cloexec(&descriptor, FIRST).map_err(|errno| match errno {
+            // The kernel says so, not EMFILE, where FIRST itself is beyond the limit (F_DUPFD in fcntl(2)).
+            rustix::io::Errno::INVAL => rustix::io::Errno::MFILE,
+            _ => errno,
+        })?;
     if moved.as_raw_fd() > LAST { Err(rustix::io::Errno::MFILE) } else { Ok(moved) }
 }
 
