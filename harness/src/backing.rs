@@ -13,6 +13,7 @@ use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
 use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
+use crate::printable::escaped;
 use crate::victim::{FileSpec, Fill, Handed};
 
 /// A place for the files of cases.
@@ -103,8 +104,14 @@ impl Backing {
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// The place in words, for messages.
+    /// The place for messages: [`Backing::place`], with the characters escaped that a terminal would act
+    /// upon.
     pub fn describe(&self) -> String {
+        escaped(&self.place()).into_owned()
+    }
+
+    /// The directory, or `memfd`.
+    pub fn place(&self) -> String {
         match self {
             Backing::Directory(dir) => dir.display().to_string(),
             Backing::Memfd => "memfd".to_owned(),

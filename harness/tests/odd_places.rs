@@ -36,7 +36,9 @@ fn main() -> ExitCode {
     ];
     tests.extend(table("stderr_that_is_full", &outputs, stderr_that_is_full));
     tests.extend(table("a_file_size_limit_of_0", &outputs, a_file_size_limit_of_0));
-    let rest: [(&str, fn()); 3] = [
+    let rest: [(&str, fn()); 5] = [
+        ("a_case_that_is_a_loop_of_links", a_case_that_is_a_loop_of_links),
+        ("a_folder_with_a_newline_in_its_name", a_folder_with_a_newline_in_its_name),
         ("files_of_others_stay", files_of_others_stay),
         ("an_empty_tmpdir_is_none", an_empty_tmpdir_is_none),
         ("a_folder_for_splits_is_looked_at_first", a_folder_for_splits_is_looked_at_first),
@@ -134,6 +136,23 @@ fn files_of_others_stay() {
     for name in kept {
         assert!(at(name).symlink_metadata().is_ok(), "{name} is gone");
     }
+}
+
+fn a_case_that_is_a_loop_of_links() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("it.case");
+    symlink(&path, &path).unwrap();
+    let cause = path.metadata().expect_err("it leads to itself");
+    let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.contains(&cause.to_string()), "{stderr}");
+}
+
+fn a_folder_with_a_newline_in_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, stderr) = show(&dir.path().join("two\nlines"), UNLINKS);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("two\\nlines") && !stderr.contains("two\nlines"), "{stderr}");
 }
 
 fn an_empty_tmpdir_is_none() {

@@ -94,6 +94,12 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
             return collect(&root.join(argument), paths);
         }
     }
+    // No file, and not because there is none: a loop of links, or a folder that must not be entered.
+    if let Err(error) = path.metadata()
+        && matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EACCES))
+    {
+        return Err(unreadable(path, &error));
+    }
     if path.extension().is_some_and(|ending| ending == ENDING) {
         return Err(usage(
             &format!("there is no file {argument}"),

@@ -36,7 +36,7 @@ impl Machine {
             architecture: std::env::consts::ARCH,
             page_size: rustix::param::page_size() as u64,
             file_system,
-            place: backing.describe(),
+            place: backing.place(),
             isolation: place.isolation(),
             user: rustix::process::geteuid().as_raw(),
             without: held.without(),
