@@ -76,7 +76,9 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_landlock_add_rule,
     libc::SYS_landlock_create_ruleset,
     libc::SYS_landlock_restrict_self,
-    // Processes: those of the pid namespace, nobody else has a number there.
+    // Processes. Under strict isolation nobody outside of the pid namespace has a number that could be given;
+    // elsewhere a victim's own filter allows it none but its own, where the kernel has PIDFD_SELF_THREAD,
+    // and its Landlock domain keeps signals inside from version 6 on.
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_futex,
@@ -110,7 +112,8 @@ const ALLOWED: &[libc::c_long] = &[
 /// linux/prctl.h, since Linux 6.4: how rustix learns the size of a page.
 const PR_GET_AUXV: i32 = 0x4155_5856;
 
-/// A victim is dumpable, its worker not: no other process may look into it.
+/// A victim makes itself dumpable: what forks it may not be (a nest never is, a worker is not under strict
+/// isolation), and no other process may look into that (ptrace(2)).
 const PRCTL: &[i32] =
     &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, libc::PR_SET_DUMPABLE, PR_GET_AUXV];
 

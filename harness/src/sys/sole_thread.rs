@@ -34,7 +34,12 @@ impl fmt::Display for ClaimedElsewhere {
 impl std::error::Error for ClaimedElsewhere {}
 
 impl SoleThread {
-    /// Claims it for this thread, and for as long as the process lives. Fails where another thread has it.
+    /// Claims it for this thread. Fails where another thread has it.
+    ///
+    /// Nothing gives it back: no other thread gets it while the owner lives. The only thread of a forked child
+    /// is the copy of the one that forked, and owns it there where that one did. After the owner has ended, a new
+    /// thread may get it, and only by chance: where its thread-local variables lie at the owner's address. So two
+    /// living threads of a process never both have it.
     ///
     /// ```
     /// use faultmap::sys::SoleThread;
