@@ -172,7 +172,7 @@ fn what_a_case_may_take_it_takes(#[case] text: &str, #[case] errno: &str) {
 #[cfg_attr(not(debug_assertions), ignore = "a release build cannot do without its guard")]
 fn what_is_looked_at_shows_what_a_case_takes_without_a_budget() {
     let text = format!("{SPARSE} madvise(m, 134217728, MADV_POPULATE_WRITE);");
-    let (_, _, most) = watched(&text, &["--guard", "off"]);
+    let (_, _, most) = watched(&text, &["--guard", "without-budget"]);
     assert!(most.disk > 64 * MIB, "{most:?}: nothing would be seen");
 }
 

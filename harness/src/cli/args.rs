@@ -165,12 +165,24 @@ pub enum GuardMode {
     /// The addresses are not checked.
     #[cfg(debug_assertions)]
     Off,
+    /// They are, but what the case takes of disk and memory is not counted.
+    #[cfg(debug_assertions)]
+    WithoutBudget,
 }
 
 impl GuardMode {
+    /// Addresses are looked at.
     pub fn is_on(self) -> bool {
         #[cfg(debug_assertions)]
         return self != GuardMode::Off;
+        #[cfg(not(debug_assertions))]
+        true
+    }
+
+    /// What a case takes is counted.
+    pub fn counts_costs(self) -> bool {
+        #[cfg(debug_assertions)]
+        return self != GuardMode::WithoutBudget;
         #[cfg(not(debug_assertions))]
         true
     }

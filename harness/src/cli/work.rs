@@ -151,6 +151,8 @@ pub(super) fn work(
         let supervisor = Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))?;
         let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
         let supervisor = if job.guard.is_on() { supervisor } else { supervisor.unguarded() };
+        let costs = job.guard.counts_costs();
+        let supervisor = if costs { supervisor } else { supervisor.without_budget() };
         Ok((supervisor, Inheritance::new()?))
     });
     let (supervisor, mut memory) = match supervisor {

@@ -146,7 +146,7 @@ impl Supervisor {
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
             children,
-            terms: Terms { guarded: true, memory },
+            terms: Terms { guarded: true, counted: true, memory },
             verdicts: Cell::default(),
         })
     }
@@ -159,6 +159,11 @@ impl Supervisor {
     /// The same without a guard, in a debug build: for tests that show what the guard keeps away.
     pub fn unguarded(self) -> Supervisor {
         Supervisor { terms: Terms { guarded: false, ..self.terms }, ..self }
+    }
+
+    /// The same with no account of what a case takes, in a debug build: for tests that show what that bounds.
+    pub fn without_budget(self) -> Supervisor {
+        Supervisor { terms: Terms { counted: false, ..self.terms }, ..self }
     }
 
     /// How often the guard has come to each of its verdicts since it was last asked.

@@ -75,8 +75,8 @@ pub struct Question {
     pub fill: AtomicU32,
     /// 1 where its addresses are not looked at.
     pub unguarded: AtomicU32,
-    /// Keeps the files aligned.
-    pub padding: AtomicU32,
+    /// 1 where what it takes is not counted.
+    pub uncounted: AtomicU32,
     /// By number.
     pub files: [QuestionFile; FILES],
 }

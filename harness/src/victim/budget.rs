@@ -90,7 +90,7 @@ impl Victim<'_> {
     /// Pays for a call with these arguments, or ends the process.
     #[inline(always)]
     pub(super) fn pay_for_call(&self, cost: Cost, args: &[usize; 6]) {
-        if self.guarded && !matches!(cost, Cost::Nothing) {
+        if self.counted && !matches!(cost, Cost::Nothing) {
             self.pay(Charge::Call(cost, args));
         }
     }
@@ -98,7 +98,7 @@ impl Victim<'_> {
     /// Pays for an access of so many bytes.
     #[inline(always)]
     pub(super) fn pay_for_access(&self, address: usize, width: usize) {
-        if self.guarded {
+        if self.counted {
             self.pay(Charge::Access(address, width));
         }
     }

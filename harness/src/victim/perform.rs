@@ -31,7 +31,8 @@ pub(super) struct Victim<'a> {
     pub(super) fill: Fill,
     arena: Arena,
     guard: Guard,
-    pub(super) guarded: bool,
+    guarded: bool,
+    pub(super) counted: bool,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
     /// Where the ops of this process end: those of the program, or of its block.
@@ -65,6 +66,7 @@ pub fn run(
         arena,
         guard: Guard::new(&arena, program.page as usize),
         guarded: question::guarded(record),
+        counted: question::counted(record),
         strangers: [0; BLOCKS],
         end: program.ops.len(),
         in_block: false,
@@ -270,7 +272,7 @@ impl Victim<'_> {
     #[inline(always)]
     fn settle(&mut self, made: usize, length: usize, asked: usize) -> usize {
         let mut at = made;
-        if !self.guard.holds(made, length) {
+        if self.guarded && !self.guard.holds(made, length) {
             if made == asked {
                 self.admit(Verdict::Refused);
             }

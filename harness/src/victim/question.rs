@@ -37,6 +37,8 @@ const NO_FOLDER: i32 = -1;
 pub struct Terms {
     /// Their addresses are looked at, see [`super::Guard`].
     pub guarded: bool,
+    /// What it takes is counted.
+    pub counted: bool,
     /// What an access may bring in, and what may be locked.
     pub memory: MemoryRules,
 }
@@ -54,6 +56,7 @@ pub fn ask(record: &Record, orders: &Orders<'_>, terms: &Terms) {
     question.at.store(at, Relaxed);
     question.fill.store(orders.fill.number() as u32, Relaxed);
     question.unguarded.store(u32::from(!terms.guarded), Relaxed);
+    question.uncounted.store(u32::from(!terms.counted), Relaxed);
     for (place, file) in question.files.iter().zip(orders.files) {
         place.descriptor.store(file.descriptor, Relaxed);
         place.folder.store(file.name.map_or(NO_FOLDER, |(folder, _)| folder), Relaxed);
@@ -110,6 +113,12 @@ pub(super) fn fill(record: &Record) -> Fill {
 #[inline(always)]
 pub(super) fn guarded(record: &Record) -> bool {
     !cfg!(debug_assertions) || record.question.unguarded.load(Relaxed) == 0
+}
+
+/// What a step takes is counted: always, but in a debug build that is asked not to.
+#[inline(always)]
+pub(super) fn counted(record: &Record) -> bool {
+    !cfg!(debug_assertions) || record.question.uncounted.load(Relaxed) == 0
 }
 
 /// The harness's own descriptor of a file.
