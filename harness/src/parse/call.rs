@@ -10,10 +10,6 @@ use crate::case::{
     lookup_flag,
 };
 
-/// The existing files that a case may open. To read or map them changes nothing on the machine.
-const PATHS: [&str; 6] =
-    ["/dev/zero", "/dev/null", "/dev/full", "/proc/self/maps", "/proc/cpuinfo", "/proc/version"];
-
 /// The smallest offset that no file can have. A case may use such an offset to see the call fail.
 const HOPELESS_OFFSET: i128 = 1 << 63;
 
@@ -264,8 +260,8 @@ impl Parser<'_> {
         match &token.kind {
             TokenKind::Text(bytes) => {
                 let path = String::from_utf8_lossy(bytes);
-                if !PATHS.contains(&&*path) {
-                    return Err(habits::path(token.span.clone(), &path, &PATHS));
+                if !limits::PATHS.contains(&&*path) {
+                    return Err(habits::path(token.span.clone(), &path, &limits::PATHS));
                 }
                 Ok(Arg::Text(bytes.clone()))
             }

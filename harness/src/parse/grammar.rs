@@ -194,7 +194,7 @@ impl<'a> Parser<'a> {
         if let Some(to) = &to {
             for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
                 let width = to.eval(page).unwrap_or(0) - at.eval(page).unwrap_or(0);
-                if ![1, 2, 4, 8].contains(&width) {
+                if !limits::WIDTHS.map(i128::from).contains(&width) {
                     return Err(ParseError::new(
                         start..self.last_end(),
                         format!("no single access is {width} bytes wide"),
