@@ -23,6 +23,9 @@ const LANDMARKS: [u64; 12] = [
     0xffff_ffff_ff60_0000, // vsyscall
 ];
 
+/// Where a program at a fixed address has its first page, code and data, as linkers lay it out.
+const PROGRAM: [u64; 5] = [0x20_0000, 0x40_0000, 0x57_a000, 0x80_0000, 0xc0_0000];
+
 /// `pages * PAGE + bytes`, as a case would say it.
 pub fn near(pages: i64, bytes: i64) -> Size {
     let magnitude = |number: i64| Size::bytes(number.unsigned_abs());
@@ -79,7 +82,8 @@ pub fn absurd(random: &mut Random) -> Size {
 pub fn offset(random: &mut Random) -> Size {
     let reach = limits::MAP_BYTES;
     match random.within(0, 12) {
-        0 => hex(random.of(&LANDMARKS) % reach),
+        0 => hex(random.of(&PROGRAM)),
+        7 => hex(random.of(&LANDMARKS) % reach),
         1 => Size::Negative(Box::new(hex(random.of(&LANDMARKS) % reach))),
         2 => hex(reach - random.within(0, 2) * 0x1000),
         3 => Size::Negative(Box::new(hex(reach))),
@@ -89,11 +93,35 @@ pub fn offset(random: &mut Random) -> Size {
     }
 }
 
+/// So far from the start of a map that lies low: at a program.
+pub fn at_program(random: &mut Random) -> Size {
+    hex(random.of(&PROGRAM))
+}
+
+/// A power of two that is a long way.
+pub fn long(random: &mut Random) -> Size {
+    hex(1 << random.of(&[23, 24, 25, 26, 28, 30, 40, 47, 48, 52]))
+}
+
+/// Flags of a map that replaces what is there.
+pub fn in_place() -> Arg {
+    let names = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED"];
+    Arg::Flags(names.iter().filter_map(|name| lookup_flag(Family::Map, name)).collect())
+}
+
+/// An address below most programs.
+pub fn low(random: &mut Random) -> Size {
+    hex(0x1000 << random.within(0, 10))
+}
+
 /// A bare address.
 pub fn address(random: &mut Random) -> Size {
     match random.within(0, 4) {
         0 | 1 => Size::bytes(0),
-        2 => hex(random.of(&LANDMARKS).wrapping_add(random.within(0, 3) * 0x1000)),
+        2 => {
+            let places = if random.within(0, 2) == 0 { &PROGRAM[..] } else { &LANDMARKS[..] };
+            hex(random.of(places).wrapping_add(random.within(0, 3) * 0x1000))
+        }
         _ => absurd(random),
     }
 }
@@ -139,6 +167,7 @@ pub fn flags(family: Family, random: &mut Random) -> Vec<FlagWord> {
         Family::Open => &[&["O_RDWR"], &["O_RDONLY"]],
         Family::Shmget => &[&["IPC_CREAT"]],
         Family::Fallocate => &[&["FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_KEEP_SIZE"]],
+        Family::Advice => &[&["MADV_DONTNEED"], &["MADV_FREE"], &["MADV_POPULATE_WRITE"]],
         Family::Memfd => &[&["MFD_ALLOW_SEALING"]],
         _ => &[],
     };
@@ -168,4 +197,20 @@ pub fn bad_descriptor(random: &mut Random) -> Arg {
 pub fn text(random: &mut Random) -> Vec<u8> {
     let length = random.of(&[0, 1, 1, 2, 10, 100, 4096, 5000]);
     (0..length).map(|_| random.of(b"abcxyz0189 \n\0\"\\~")).collect()
+}
+
+/// Bytes of an access, now and then a number that is no width.
+pub fn width(random: &mut Random) -> u64 {
+    match random.within(0, 10) {
+        0..=3 => 1,
+        4..=6 => random.of(&limits::WIDTHS),
+        _ => random.within(0, 2 * limits::WIDTHS.iter().max().expect("there are some") + 1),
+    }
+}
+
+/// A file that a case may open, now and then one that it may not.
+pub fn path(random: &mut Random) -> Vec<u8> {
+    let other = "/etc/passwd";
+    let path = if random.within(0, 7) == 0 { other } else { random.of(&limits::PATHS) };
+    path.into()
 }

@@ -10,7 +10,7 @@ use faultmap::case::{
 
 use crate::arguments;
 use crate::random::Random;
-use crate::vocabulary::{Item, family, items};
+use crate::vocabulary::{Item, family};
 
 /// Makes one case.
 pub struct Generator {
@@ -23,52 +23,6 @@ pub struct Generator {
 struct Frame {
     kind: BlockKind,
     names: Vec<(String, Gives)>,
-}
-
-/// A case that the parser takes, as text and taken apart, and how many steps it refused before.
-pub fn accepted(seed: u64, number: u64) -> (String, Case, u64) {
-    let items = items();
-    let count = items.len() as u64;
-    // Another one for the same world in each turn.
-    let focus = items[((number + number / count) % count) as usize];
-    let mut refused = 0;
-    for attempt in 0..200 {
-        // Far apart for numbers that are close.
-        let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (attempt << 56);
-        let mut case = Generator::new(Random::new(mixed), focus).case();
-        let timeout = case.timeout;
-        let whole = |steps: Vec<Step>| Case { timeout, steps, ..Case::default() }.to_string();
-        case.steps = parsable(&case.steps, &mut refused, &whole);
-        let text = case.to_string();
-        if let (true, Ok(case)) = (focus.is_said(&case), faultmap::parse::case(&text)) {
-            return (text, case, refused);
-        }
-    }
-    panic!("no case says {focus:?} in a way that the parser takes");
-}
-
-/// The steps without those that the parser refuses after the ones before them; `whole` makes a case of steps.
-fn parsable(steps: &[Step], refused: &mut u64, whole: &dyn Fn(Vec<Step>) -> String) -> Vec<Step> {
-    let mut kept: Vec<Step> = Vec::new();
-    for step in steps {
-        let step = match step {
-            Step::Block { kind, steps } => {
-                let around = kept.clone();
-                let whole = |inner: Vec<Step>| {
-                    let block = Step::Block { kind: *kind, steps: inner };
-                    whole([around.clone(), vec![block]].concat())
-                };
-                Step::Block { kind: *kind, steps: parsable(steps, refused, &whole) }
-            }
-            step => step.clone(),
-        };
-        kept.push(step);
-        if faultmap::parse::case(&whole(kept.clone())).is_err() {
-            kept.pop();
-            *refused += 1;
-        }
-    }
-    kept
 }
 
 impl Generator {
@@ -127,6 +81,16 @@ impl Generator {
         for _ in 0..self.random.within(0, 3) {
             steps.push(self.map());
         }
+        if self.chance(6) {
+            let map = self.low_map();
+            let store = self.chance(2).then_some(b'x');
+            if let (Step::Call { assign: Some(name), .. }, true) = (&map, self.chance(2)) {
+                let at = arguments::at_program(&mut self.random);
+                steps.extend([map.clone(), Step::Touch { map: name.clone(), at, to: None, store }]);
+            } else {
+                steps.push(map);
+            }
+        }
         if self.chance(3) {
             // A length of 0 is EINVAL: the variable holds MAP_FAILED.
             if let Step::Call { assign, call, mut args } = self.map() {
@@ -151,6 +115,7 @@ impl Generator {
             5 if blocks => vec![self.block()],
             6 | 7 => vec![self.map()],
             8 => vec![self.sweep().unwrap_or_else(|| self.touch())],
+            9 => vec![self.long_range()],
             _ => {
                 let row = &Call::ALL[self.random.within(0, Call::ALL.len() as u64) as usize];
                 // What ends a process ends its case as well: seldom.
@@ -165,6 +130,37 @@ impl Generator {
 
     fn map(&mut self) -> Step {
         self.lone_call(Call::Mmap.signature(), None)
+    }
+
+    /// A call for a range that may reach from low addresses, or from a map, to whatever lies above.
+    fn long_range(&mut self) -> Step {
+        let call = self.random.of(&[Call::Munmap, Call::Madvise, Call::Mmap, Call::Msync]);
+        let mut step = self.lone_call(call.signature(), None);
+        if let Step::Call { args, .. } = &mut step {
+            let map = self.pick(&[Gives::Map], false).filter(|_| self.chance(2));
+            let offset = match map {
+                Some(_) => Size::bytes(0),
+                None => arguments::low(&mut self.random),
+            };
+            args[0] = Arg::Address { map, offset };
+            args[1] = Arg::Size(arguments::long(&mut self.random));
+            if call == Call::Mmap {
+                args[3] = arguments::in_place();
+            }
+        }
+        step
+    }
+
+    /// A map by a hint below most programs; the kernel need not follow it.
+    fn low_map(&mut self) -> Step {
+        let mut step = self.map();
+        if let Step::Call { args, .. } = &mut step {
+            args[0] = Arg::Address { map: None, offset: arguments::low(&mut self.random) };
+            if let Arg::Flags(words) = &mut args[3] {
+                words.retain(|word| !word.is("MAP_FIXED"));
+            }
+        }
+        step
     }
 
     fn block(&mut self) -> Step {
@@ -208,7 +204,7 @@ impl Generator {
             return self.map();
         };
         let at = arguments::offset(&mut self.random);
-        let width = self.random.of(&[1, 1, 1, 1, 2, 4, 8, 3, 16, 64]);
+        let width = arguments::width(&mut self.random);
         let to = (width > 1).then(|| Size::Sum(Box::new(at.clone()), Box::new(Size::bytes(width))));
         let store = self.chance(2).then(|| self.random.of(b"xyz\0\x7e"));
         Step::Touch { map, at, to, store }
@@ -276,7 +272,7 @@ impl Generator {
             Parameter::Text => Arg::Text(arguments::text(random)),
             Parameter::PathOrFile => match self.pick(&[Gives::File], true) {
                 Some(name) if !self.chance(3) => Arg::Descriptor(name),
-                _ => Arg::Text(self.random.of(&PATHS).into()),
+                _ => Arg::Text(arguments::path(&mut self.random)),
             },
             number => Arg::Size(arguments::number(number, random)),
         }
@@ -337,17 +333,6 @@ impl Generator {
         }
     }
 }
-
-/// Files that a case may open, and one that it may not.
-const PATHS: [&str; 7] = [
-    "/dev/zero",
-    "/dev/null",
-    "/dev/full",
-    "/proc/self/maps",
-    "/proc/cpuinfo",
-    "/proc/version",
-    "/etc/passwd",
-];
 
 /// Whether the process stays at this step until somebody ends it.
 fn waits(step: &Step) -> bool {

@@ -1,6 +1,7 @@
 //! What a line of the command's JSON says of a case: as it should be, an allowed refusal, or a finding.
 
 use faultmap::case::{Call, Case, Step};
+use faultmap::victim::SetupFailure;
 use serde_json::Value;
 
 use crate::run::Came;
@@ -48,22 +49,33 @@ pub fn judge(case: &Case, came: &Came) -> Verdict {
 
 /// The kind of a harness error that a case may have: it asks for its own end, or for what it may not reach.
 fn allowed(case: &Case, reason: &str) -> Option<String> {
-    let bounds =
-        ["reaches memory of the harness", "that a case is given", "the case takes more than"];
     let calls = |call: Call| {
         case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: own, .. } if *own == call))
     };
-    let bound = bounds.iter().any(|words| reason.contains(words));
-    // By flags of the case, before its first step.
-    let refused = reason.starts_with("cannot make a file") && reason.contains("Invalid argument");
-    let stopped = reason.contains("the child was stopped by a signal") && calls(Call::Raise);
-    let exits = reason.starts_with("in `_exit(") && reason.contains("the child exited with");
-    (bound || refused || stopped || exits).then(|| kind_of(reason))
+    let (place, what) = parts(reason);
+    let refused = [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory]
+        .into_iter()
+        .any(|refusal| what == SetupFailure::describe(refusal as u32));
+    let allowed = match &*numberless(what) {
+        "the case takes more than N children, or N s" => true,
+        "the child was stopped by a signal and still so after N ms; killed" => calls(Call::Raise),
+        "the child exited with N before its access" | "the child exited with N" => {
+            place == "in _exit: "
+        }
+        _ => refused,
+    };
+    allowed.then(|| kind_of(reason))
 }
 
 /// The reason of a harness error without what varies: numbers, and the arguments of the step.
 fn kind_of(reason: &str) -> String {
-    let (place, what) = match reason.strip_prefix("in `").and_then(|rest| rest.split_once("`: ")) {
+    let (place, what) = parts(reason);
+    place + &numberless(what)
+}
+
+/// In which step or probe, and what.
+fn parts(reason: &str) -> (String, &str) {
+    match reason.strip_prefix("in `").and_then(|rest| rest.split_once("`: ")) {
         Some((step, what)) => (format!("in {}: ", step_name(step)), what),
         None => match reason.split_once(" at ").and_then(|(access, rest)| {
             let (_, what) = rest.split_once(": ")?;
@@ -72,8 +84,7 @@ fn kind_of(reason: &str) -> String {
             Some((access, what)) => (format!("in a probe by {access}: "), what),
             None => (String::new(), reason),
         },
-    };
-    place + &numberless(what)
+    }
 }
 
 /// `mmap` of `m = mmap(0, ...);`, `m[]` of an access.

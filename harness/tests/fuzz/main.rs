@@ -4,13 +4,15 @@
 //! Each world (see `world.rs`) is a process of its own: this program, started once more. How many cases in all,
 //! and which: FAULTMAP_FUZZ_CASES and FAULTMAP_FUZZ_SEED.
 
+mod accepted;
 mod arguments;
 mod bounds;
 #[path = "../command/mod.rs"]
 mod command;
 mod generate;
+mod harm;
 mod judge;
-#[path = "../soak/random.rs"]
+#[path = "../random/mod.rs"]
 mod random;
 #[allow(dead_code, reason = "it uses one of them")]
 #[path = "../own_process/refusal.rs"]
@@ -30,15 +32,16 @@ use world::{WORLDS, World};
 
 /// The world that this process is to enter.
 const WORLD: &str = "FAULTMAP_FUZZ_WORLD";
-/// Set where it is to do without the guard.
-const UNGUARDED: &str = "FAULTMAP_FUZZ_UNGUARDED";
+/// What it is to do without: the guard, or the budget.
+const WITHOUT: &str = "FAULTMAP_FUZZ_WITHOUT";
 
 fn main() -> ExitCode {
     if let Ok(name) = std::env::var(WORLD) {
         let world = World::named(&name).expect("a world of that name");
-        return match std::env::var_os(UNGUARDED) {
-            None => session::main(world, &Plan::read()),
-            Some(_) => session::unguarded(world, &Plan::read()),
+        return match std::env::var(WITHOUT).as_deref() {
+            Ok("guard") => harm::without_guard(world, &Plan::read()),
+            Ok("budget") => harm::without_budget(world, &Plan::read()),
+            _ => session::main(world, &Plan::read()),
         };
     }
     let mut arguments = Arguments::from_args();
@@ -49,12 +52,17 @@ fn main() -> ExitCode {
         let name = format!("no_case_does_harm_{}", world.name);
         trials.push(trial(name, refused(world), move || report(&mut again(world))));
     }
-    let refused = match cfg!(debug_assertions) {
-        true => refused(World::SANDBOX),
-        false => Some("a release build cannot do without the guard".to_owned()),
-    };
-    let run = || report(again(World::SANDBOX).env(UNGUARDED, "1"));
-    trials.push(trial("the_faults_are_found_without_the_guard".to_owned(), refused, run));
+    for (what, name) in [
+        ("guard", "harm_is_found_without_the_guard"),
+        ("budget", "too_much_is_taken_without_the_budget"),
+    ] {
+        let refused = match cfg!(debug_assertions) {
+            true => refused(World::SANDBOX),
+            false => Some(format!("a release build cannot do without the {what}")),
+        };
+        let run = move || report(again(World::SANDBOX).env(WITHOUT, what));
+        trials.push(trial(name.to_owned(), refused, run));
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -94,7 +102,7 @@ fn every_item() -> Result<(), Failed> {
     let mut refused = 0;
     let cases = cases.max(vocabulary::items().len() as u64);
     for number in 0..cases {
-        let (_, case, more) = generate::accepted(seed, number);
+        let (_, case, more) = accepted::accepted(seed, number);
         count.add(&case);
         refused += more;
     }

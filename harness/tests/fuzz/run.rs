@@ -44,13 +44,26 @@ pub enum Came {
 pub enum Guard {
     Counted,
     Off,
+    /// It is there, but nothing counts what a case takes.
+    WithoutBudget,
+}
+
+impl Guard {
+    /// As the command calls it.
+    fn word(self) -> &'static str {
+        match self {
+            Guard::Counted => "counted",
+            Guard::Off => "off",
+            Guard::WithoutBudget => "without-budget",
+        }
+    }
 }
 
 /// Runs the command in a world.
 pub struct Runner {
     world: Entered,
     sampler: Sampler,
-    guard: Guard,
+    pub guard: Guard,
     /// How often the guard came to each of its verdicts.
     pub verdicts: BTreeMap<String, u64>,
     pub calls: u64,
@@ -133,7 +146,7 @@ impl Runner {
         self.sampler.take();
         let mut command = faultmap(&["run", "--json", "--seed", "1", "--timeout", "10000"]);
         command.arg("--jobs").arg(JOBS.to_string());
-        command.args(["--guard", if self.guard == Guard::Off { "off" } else { "counted" }]);
+        command.args(["--guard", self.guard.word()]);
         command.args(self.world.world.arguments).args(self.world.place()).arg(&folder);
         command
             .env("RUST_BACKTRACE", "0")
@@ -158,17 +171,25 @@ impl Runner {
             .or_else(|| self.world.leftovers(&before).map(|left| format!("left behind: {left}")));
         let (disk, memory) = self.sampler.take();
         (self.disk, self.memory) = (self.disk.max(disk), self.memory.max(memory));
-        if self.guard == Guard::Off {
-            return (lines, broken);
-        }
-        let (most_disk, most_memory) = (JOBS * DISK_BYTES, JOBS * MEMORY_BYTES);
-        if disk > most_disk {
-            broken.get_or_insert(format!("took {} MiB of disk", disk >> 20));
-        }
-        if memory > most_memory {
-            broken.get_or_insert(format!("took {} MiB of memory", memory >> 20));
+        if self.guard == Guard::Counted {
+            broken = broken.or_else(|| too_much(disk, memory));
         }
         (lines, broken)
+    }
+
+    /// What the cases so far took more of than they are given.
+    pub fn took_too_much(&self) -> Option<String> {
+        too_much(self.disk, self.memory)
+    }
+}
+
+/// Says which of these bytes are more than the workers of one call may take.
+fn too_much(disk: u64, memory: u64) -> Option<String> {
+    let took = |bytes: u64, what| format!("took {} MiB of {what}", bytes >> 20);
+    match () {
+        () if disk > JOBS * DISK_BYTES => Some(took(disk, "disk")),
+        () if memory > JOBS * MEMORY_BYTES => Some(took(memory, "memory")),
+        () => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use faultmap::case::Case;
 
 use crate::Plan;
-use crate::generate::accepted;
+use crate::accepted::accepted;
 use crate::judge::{Verdict, judge};
 use crate::run::{Guard, Named, Runner};
 use crate::shrink::shrink;
@@ -18,10 +18,8 @@ const BATCH: usize = 200;
 /// Kinds of findings that are shrunk; the others are counted.
 const SHRUNK: usize = 12;
 
-/// Cases that have to suffice to find what the guard keeps away.
-const UNGUARDED: u64 = 1000;
-/// Where it is found: steps that unmap, replace or drop memory of the harness.
-const PLACES: [&str; 3] = ["in munmap", "in mmap", "in madvise"];
+/// Cases of a world that have to suffice for the guard to come to each of its verdicts.
+const ALL_VERDICTS: usize = 1000;
 
 /// A finding, as often as it came.
 struct Finding {
@@ -41,10 +39,10 @@ struct Session {
 }
 
 impl Session {
-    fn enter(world: World, guard: Guard, seed: u64) -> Result<Session, ExitCode> {
+    fn enter(world: World, seed: u64) -> Result<Session, ExitCode> {
         match world.enter() {
             Ok(entered) => {
-                let runner = Runner::new(entered, guard);
+                let runner = Runner::new(entered, Guard::Counted);
                 Ok(Session { runner, counts: BTreeMap::new(), findings: BTreeMap::new(), seed })
             }
             Err(reason) => {
@@ -77,6 +75,13 @@ impl Session {
         }
     }
 
+    /// The verdicts to which the guard never came in so many cases, if they are enough.
+    fn never(&self, cases: usize) -> Vec<&'static str> {
+        let count = |name: &str| self.runner.verdicts.get(name).copied().unwrap_or(0);
+        let all = faultmap::victim::Verdict::ALL.iter().map(|(_, name)| *name);
+        all.filter(|name| cases >= ALL_VERDICTS && count(name) == 0).collect()
+    }
+
     fn print(&self) {
         for (kind, count) in &self.counts {
             println!("  {count:6} {kind}");
@@ -88,7 +93,7 @@ impl Session {
 
 /// Runs this world's share, prints the report, and fails where something was found.
 pub fn main(world: World, plan: &Plan) -> ExitCode {
-    let mut session = match Session::enter(world, Guard::Counted, plan.seed) {
+    let mut session = match Session::enter(world, plan.seed) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
@@ -105,46 +110,15 @@ pub fn main(world: World, plan: &Plan) -> ExitCode {
         report(&mut session.runner, index, kind, finding, plan.seed);
     }
     let (disk, memory) = (session.runner.disk >> 20, session.runner.memory >> 20);
+    let never = session.never(numbers.len());
     let samples = session.runner.stop();
     println!("  most disk {disk} MiB, most memory {memory} MiB at any time ({samples} samples)\n");
-    match session.findings.is_empty() {
+    if !never.is_empty() {
+        println!("the guard never came to: {}", never.join(", "));
+    }
+    match session.findings.is_empty() && never.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    }
-}
-
-/// Runs cases without the guard until every fault that it keeps away was found; fails where that takes more
-/// than a thousand.
-pub fn unguarded(world: World, plan: &Plan) -> ExitCode {
-    let mut session = match Session::enter(world, Guard::Off, plan.seed) {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    let faults = |kind: &str, place: &str| {
-        kind.starts_with(place)
-            && kind.ends_with("killed the child, and no access of its own raised it")
-    };
-    let found =
-        |session: &Session, place: &str| session.findings.keys().any(|kind| faults(kind, place));
-    let numbers: Vec<u64> = (0..UNGUARDED).collect();
-    let mut run = 0;
-    for batch in numbers.chunks(100) {
-        session.run(batch);
-        run += batch.len();
-        if PLACES.iter().all(|place| found(&session, place)) {
-            break;
-        }
-    }
-    println!("without the guard: {run} cases");
-    session.print();
-    let missing: Vec<_> = PLACES.iter().filter(|place| !found(&session, place)).collect();
-    session.runner.stop();
-    match missing.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => {
-            println!("no fault of the harness was found {missing:?}");
-            ExitCode::FAILURE
-        }
     }
 }
 

@@ -38,6 +38,9 @@ const HOSTILE: &[(&str, &str)] = &[
     ),
 ];
 
+/// A case that takes no time.
+const SMALL: &str = "notes/map_of_empty_file";
+
 /// Where a run takes place, and as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setting {
@@ -72,8 +75,17 @@ pub struct Mix {
 pub struct Output(PathBuf);
 
 impl Mix {
-    pub fn new() -> Mix {
+    /// Every so manyth case of each family, from the first on, and all hostile ones.
+    pub fn new(step: usize) -> Mix {
         let dir = open_to_all(&["cases", "snapshots"]);
+        for family in std::fs::read_dir(dir.path().join("cases")).expect("a folder").flatten() {
+            let files = std::fs::read_dir(family.path()).expect("a folder").flatten();
+            let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
+            files.sort();
+            let others = files.iter().enumerate().filter(|(index, _)| index % step != 0);
+            let others = others.filter(|(_, path)| !path.ends_with(format!("{SMALL}.case")));
+            others.for_each(|(_, path)| std::fs::remove_file(path).expect("it is our own"));
+        }
         for (id, steps) in HOSTILE {
             let map =
                 "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);";
@@ -120,7 +132,7 @@ impl Mix {
 
     /// A run that clears away what a killed one has left.
     pub fn clear_away(&self, setting: Setting) {
-        self.run_quietly(setting, QUIET, &["notes/map_of_empty_file".to_owned()]);
+        self.run_quietly(setting, QUIET, &[SMALL.to_owned()]);
     }
 
     /// The families of cases that have answers.

@@ -1,0 +1,209 @@
+//! What goes wrong without the guard, and without the budget: it shows that the fuzz would see it.
+//!
+//! Each case runs twice, without the guard and with it. A step does harm where the guard refuses it, or has the
+//! kernel give another answer, and what came of it without the guard is what must not be.
+
+use std::process::ExitCode;
+
+use faultmap::case::{Arg, Call, Case, Step};
+
+use crate::Plan;
+use crate::accepted::accepted;
+use crate::judge::{Verdict, judge};
+use crate::run::{Came, Guard, Named, Runner};
+use crate::world::World;
+
+/// Cases that have to suffice.
+const CASES: u64 = 1000;
+/// Cases in one call of the command.
+const BATCH: usize = 50;
+
+/// A way to reach what is not the case's own.
+struct Harm {
+    /// For a person.
+    name: &'static str,
+    steps: &'static [&'static str],
+    shown_by: Sign,
+}
+
+/// What shows that a step has done harm.
+#[derive(Clone, Copy, PartialEq)]
+enum Sign {
+    /// With the guard the kernel says what the model does, and without it something else.
+    OtherAnswer,
+    /// With the guard the step is refused, and without it something is there, beside a map that need not lie
+    /// where the case asks for it.
+    SomethingThere,
+    /// With the guard the step is refused, and without it the child dies of what it has lost.
+    Death,
+}
+
+const HARMS: [Harm; 5] = [
+    Harm {
+        name: "a variable that is MAP_FAILED, with something added, is an address",
+        steps: &["read", "write", "mprotect"],
+        shown_by: Sign::OtherAnswer,
+    },
+    Harm {
+        name: "an access beside a map that lies low reaches the program",
+        steps: &["an access"],
+        shown_by: Sign::SomethingThere,
+    },
+    Harm { name: "advice skips gaps", steps: &["madvise"], shown_by: Sign::Death },
+    Harm { name: "a range is unmapped", steps: &["munmap"], shown_by: Sign::Death },
+    Harm { name: "a range is replaced", steps: &["mmap"], shown_by: Sign::Death },
+];
+
+/// A map is asked for at an address, but need not be there.
+fn has_hint(case: &Case) -> bool {
+    let is_hint = |step: &Step| {
+        let Step::Call { call: Call::Mmap, args, .. } = step else { return false };
+        let [Arg::Address { map: None, offset }, _, _, Arg::Flags(words), ..] = &args[..] else {
+            return false;
+        };
+        offset.eval(faultmap::case::limits::SMALLEST_PAGE) != Some(0)
+            && !words.iter().any(|word| word.is("MAP_FIXED"))
+    };
+    case.walk().any(|(_, _, step)| is_hint(step))
+}
+
+/// A case, what came of it, and what is to be said of that.
+struct Ran {
+    number: u64,
+    case: Case,
+    came: Came,
+    verdict: Verdict,
+}
+
+impl Harm {
+    /// Whether a case has done it, by what came of it without the guard and with it. Gives what was found.
+    fn done(&self, without: &Ran, with: &Ran) -> Option<String> {
+        let is_own = |kind: &str| {
+            let step = kind.split_once(": ").map_or("", |(step, _)| step);
+            let step = step.strip_prefix("split ").unwrap_or(step).strip_prefix("in ");
+            step.is_some_and(|step| self.steps.contains(&step))
+        };
+        let refused = matches!(&with.verdict, Verdict::Allowed(kind) if is_own(kind));
+        let found = match &without.verdict {
+            Verdict::Finding { kind, .. } if is_own(kind) => Some(kind),
+            _ => None,
+        };
+        match self.shown_by {
+            Sign::OtherAnswer => {
+                found.filter(|_| matches!(with.verdict, Verdict::Fine(_))).cloned()
+            }
+            Sign::Death => {
+                found.filter(|kind| refused && kind.contains(" killed the child")).cloned()
+            }
+            Sign::SomethingThere => {
+                let step =
+                    refused_step(&with.came).filter(|_| refused && has_hint(&without.case))?;
+                found.cloned().or_else(|| something_there(&without.came, step))
+            }
+        }
+    }
+}
+
+/// The text of the step that was refused.
+fn refused_step(came: &Came) -> Option<&str> {
+    let Came::Line(line) = came else { return None };
+    Some(line["reason"].as_str()?.strip_prefix("in `")?.split_once("`: ")?.0)
+}
+
+/// What an access has met, which is not SEGV_MAPERR, as it would be where nothing is mapped.
+fn something_there(came: &Came, access: &str) -> Option<String> {
+    let Came::Line(line) = came else { return None };
+    let step = line["steps"].as_array()?.iter().find(|step| step["text"] == access)?;
+    let nothing = ["not_reached", "no_map"].contains(&step["result"].as_str()?)
+        || step["si_code_name"] == "SEGV_MAPERR";
+    (!nothing).then(|| step.to_string())
+}
+
+/// Runs cases without the guard until every kind of harm was done; fails where a thousand do not suffice.
+pub fn without_guard(world: World, plan: &Plan) -> ExitCode {
+    let mut runner = match world.enter() {
+        Ok(entered) => Runner::new(entered, Guard::Off),
+        Err(reason) => return refused(&reason),
+    };
+    let mut done: [Option<String>; HARMS.len()] = Default::default();
+    let mut cases = 0;
+    for batch in (0..CASES).collect::<Vec<_>>().chunks(BATCH) {
+        let mut without = run(&mut runner, Guard::Off, plan.seed, batch);
+        without.retain(|ran| matches!(ran.verdict, Verdict::Finding { .. }) || has_hint(&ran.case));
+        let numbers: Vec<u64> = without.iter().map(|ran| ran.number).collect();
+        let with = run(&mut runner, Guard::Counted, plan.seed, &numbers);
+        for (without, with) in without.iter().zip(&with) {
+            for (harm, done) in HARMS.iter().zip(&mut done) {
+                let found = || Some(format!("case {}: {}", with.number, harm.done(without, with)?));
+                *done = done.take().or_else(found);
+            }
+        }
+        cases += batch.len();
+        if done.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    runner.stop();
+    println!("without the guard: {cases} cases of seed {}", plan.seed);
+    for (harm, done) in HARMS.iter().zip(&done) {
+        println!("  {}: {}", harm.name, done.as_deref().unwrap_or("never found"));
+    }
+    exit(done.iter().all(Option::is_some))
+}
+
+/// Runs cases without the budget until they take more of disk or memory than they are given; fails where a
+/// thousand do not suffice.
+pub fn without_budget(world: World, plan: &Plan) -> ExitCode {
+    let mut runner = match world.enter() {
+        Ok(entered) => Runner::new(entered, Guard::WithoutBudget),
+        Err(reason) => return refused(&reason),
+    };
+    let mut cases = 0;
+    for batch in (0..CASES).collect::<Vec<_>>().chunks(BATCH) {
+        run(&mut runner, Guard::WithoutBudget, plan.seed, batch);
+        cases += batch.len();
+        if runner.took_too_much().is_some() {
+            break;
+        }
+    }
+    let took = runner.took_too_much();
+    runner.stop();
+    println!("without the budget: {cases} cases {}", took.as_deref().unwrap_or("took no more"));
+    exit(took.is_some())
+}
+
+/// Harm is done by steps, and one child performs them as well as the thousand of a sweep.
+fn without_sweeps(steps: &[Step]) -> Vec<Step> {
+    let kept = steps.iter().filter(|step| !matches!(step, Step::Sweep { .. }));
+    let inner = |step: &Step| match step {
+        Step::Block { kind, steps } => Step::Block { kind: *kind, steps: without_sweeps(steps) },
+        other => other.clone(),
+    };
+    kept.map(inner).collect()
+}
+
+/// Cases by their numbers, and what is to be said of each.
+fn run(runner: &mut Runner, guard: Guard, seed: u64, numbers: &[u64]) -> Vec<Ran> {
+    runner.guard = guard;
+    let make = |number: &u64| {
+        let case = accepted(seed, *number).1;
+        let case = Case { steps: without_sweeps(&case.steps), ..case };
+        (Named { name: format!("case_{number:06}"), text: case.to_string() }, case)
+    };
+    let (named, cases): (Vec<Named>, Vec<Case>) = numbers.iter().map(make).unzip();
+    let came = runner.run(&named);
+    let ran = |((case, came), number): ((Case, Came), &u64)| {
+        let verdict = judge(&case, &came);
+        Ran { number: *number, case, came, verdict }
+    };
+    cases.into_iter().zip(came).zip(numbers).map(ran).collect()
+}
+
+fn refused(reason: &str) -> ExitCode {
+    eprintln!("{reason}");
+    ExitCode::FAILURE
+}
+
+fn exit(holds: bool) -> ExitCode {
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
