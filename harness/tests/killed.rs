@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     tests.extend(table("a_worker_that_is_stopped_is_replaced", LEVELS, stopped).map(permitted));
     let name = "a_worker_killed_once_is_replaced_and_killed_twice_is_a_harness_error";
     tests.extend(table(name, LEVELS, killed_twice).map(permitted));
-    own_process::run(tests)
+    own_process::run_waiting(tests)
 }
 
 /// The test, unless its level is refused.

@@ -142,6 +142,15 @@ impl Test {
 
 /// The rest of a test program: runs the tests that its command line asks for.
 pub fn run(tests: Vec<Test>) -> ExitCode {
+    run_at_once(tests, None)
+}
+
+/// The same for tests that mostly wait: so many at a time, whatever the number of cores.
+pub fn run_waiting(tests: Vec<Test>) -> ExitCode {
+    run_at_once(tests, Some(8))
+}
+
+fn run_at_once(tests: Vec<Test>, at_once: Option<usize>) -> ExitCode {
     let words: Vec<String> = std::env::args().collect();
     if words.len() == 3 && [ALONE, TRY].contains(&words[1].as_str()) {
         let test = tests.into_iter().find(|test| test.name == words[2]);
@@ -152,7 +161,10 @@ pub fn run(tests: Vec<Test>) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    if let Some(at_once) = at_once {
+        arguments.test_threads.get_or_insert(at_once);
+    }
     let trials = tests.into_iter().map(|test| test.trial(&arguments)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
