@@ -1,35 +1,27 @@
-//! Children that got out of the vocabulary, behind the filter and the Landlock domain of a case: they call
-//! what the words of that case call, and open what it names. What `--isolation strict` adds is in sandbox.rs.
+//! Children that got out of the vocabulary, behind the filter of a case: they call what the words of that case
+//! call. The files that they may open are in opens.rs; what `--isolation strict` adds is in sandbox.rs.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner. A child calls the kernel through the same [`Child`] that a
-//! victim has.
+//! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
 
 mod command;
 mod own_process;
+mod stage;
 
-use std::ffi::CString;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use faultmap::backing::Backing;
 use faultmap::case::Access;
 use faultmap::case::Pattern;
 use faultmap::confine::Held;
-use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{
-    Child, Inheritance, PIDFD_SELF_THREAD, SharedRecord, SoleThread, can_signal_itself, fork_worker,
-};
-use faultmap::victim::{FileSpec, Program};
+use faultmap::supervise::Ending;
+use faultmap::sys::{Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker};
+use faultmap::victim::Program;
 use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
 use own_process::children::none_left_by;
 use own_process::refused_call::refuse_call;
-use own_process::{Test, test};
-use std::os::fd::AsRawFd as _;
+use own_process::test;
+use stage::{DEADLINE, Stage, lacks};
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const KILLED: Ending = Ending::Killed(libc::SIGSYS);
 
 /// A case of hardly a word.
@@ -48,83 +40,17 @@ fn main() -> ExitCode {
         ("a_call_that_is_missing_is_a_harness_error", a_call_that_is_missing_is_a_harness_error),
         ("where_it_is_refused_the_run_goes_on", where_it_is_refused_the_run_goes_on),
     ];
-    let opens: [(&str, fn()); 4] = [
-        ("opens_what_no_case_can", opens_what_no_case_can),
-        ("opens_what_other_cases_can", opens_what_other_cases_can),
-        ("removes_what_other_cases_can", removes_what_other_cases_can),
-        ("looks_into_its_supervisor", looks_into_its_supervisor),
-    ];
     let row = |(name, body): (&'static str, fn())| test(name, move || none_left_by(body));
-    let mut tests: Vec<Test> =
-        tests.map(row).into_iter().map(|test| test.unless_tried(|| lacks("seccomp"))).collect();
-    tests.extend(opens.map(row).into_iter().map(|test| test.unless_tried(|| lacks("Landlock"))));
-    own_process::run(tests)
+    let tests = tests.map(row).into_iter().map(|test| test.unless_tried(|| lacks("seccomp")));
+    own_process::run(tests.collect())
 }
 
-/// The reason for which this kernel has not that part.
-fn lacks(part: &str) -> Option<String> {
-    Held::find().without().into_iter().find(|lacking| lacking.starts_with(part))
-}
-
-/// A worker in this process, and a case with its folder.
-struct Stage {
-    supervisor: Supervisor,
-    held: Held,
-    memory: &'static Inheritance,
-    dir: tempfile::TempDir,
-}
-
-impl Stage {
-    fn new() -> Stage {
-        let held = Held::find();
-        rustix::thread::set_no_new_privs(true).expect("any kernel has that");
-        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
-        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
-        let dir = tempfile::tempdir().expect("a folder for temporary files");
-        Stage { supervisor, held, memory, dir }
-    }
-
-    fn backing(&self) -> Backing {
-        Backing::Directory(self.dir.path().to_owned())
-    }
-
-    /// How a child ends that is held back as those of this case are, with this as the rest of its life.
-    fn child(&self, case: &str, body: impl Fn(&Child) -> i32) -> Ending {
-        let case = faultmap::parse::case(case).expect("a case");
-        let page = rustix::param::page_size() as u64;
-        let program = Program::of(&case, page, self.memory);
-        let accesses: Vec<Access> =
-            case.sweeps().flat_map(|(_, _, accesses)| accesses).copied().collect();
-        let held = self.held.sandbox(&program, &accesses, &self.backing(), self.memory);
-        let (sandbox, _ruleset) = held.expect("a sandbox");
-        let body = |child: Child, entered: Result<(), i32>| match entered {
-            Ok(()) => body(&child),
-            Err(_) => 99,
-        };
-        self.supervisor.run_behind(sandbox, 1, &[], DEADLINE, body).expect("it was forked").ending
-    }
-
-    /// How one ends that makes this call and then exits with 0.
-    fn calls(&self, case: &str, number: libc::c_long, args: [usize; 6]) -> Ending {
-        self.child(case, |child| {
-            let _ = child.call(number, args);
-            0
-        })
-    }
-
-    /// The errno with which it may not open the path, or 0 where it may.
-    fn opens(&self, case: &str, path: &Path, flags: i32) -> i32 {
-        let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
-        let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
-        let ending = self.child(case, |child| {
-            child.call(libc::SYS_openat, args).map_or_else(|errno| errno, |_| 0)
-        });
-        match ending {
-            Ending::Exited(errno) => errno,
-            other => panic!("{path:?}: {other:?}"),
-        }
-    }
+/// The end of a child of this case that makes this call and then exits with 0.
+fn calls(stage: &Stage, case: &str, number: libc::c_long, args: [usize; 6]) -> Ending {
+    stage.child(case, |child| {
+        let _ = child.call(number, args);
+        0
+    })
 }
 
 // All of these would fail, or do no harm: if the filter let one through, the child would exit with 0.
@@ -132,8 +58,12 @@ impl Stage {
 fn makes_calls_that_no_case_can() {
     let stage = Stage::new();
     let (unix, stream) = (libc::AF_UNIX as usize, libc::SOCK_STREAM as usize);
-    assert_eq!(stage.calls(LITTLE, libc::SYS_getpid, [0; 6]), Ending::Exited(0), "it may do this");
-    assert_eq!(stage.calls(LITTLE, libc::SYS_socket, [unix, stream, 0, 0, 0, 0]), KILLED);
+    assert_eq!(
+        calls(&stage, LITTLE, libc::SYS_getpid, [0; 6]),
+        Ending::Exited(0),
+        "it may do this"
+    );
+    assert_eq!(calls(&stage, LITTLE, libc::SYS_socket, [unix, stream, 0, 0, 0, 0]), KILLED);
     for number in [
         libc::SYS_execve,
         libc::SYS_execveat,
@@ -166,7 +96,7 @@ fn makes_calls_that_no_case_can() {
         100_000,
         0x4000_0000 + libc::SYS_getpid,
     ] {
-        assert_eq!(stage.calls(LITTLE, number, [usize::MAX; 6]), KILLED, "call {number}");
+        assert_eq!(calls(&stage, LITTLE, number, [usize::MAX; 6]), KILLED, "call {number}");
     }
 }
 
@@ -191,8 +121,8 @@ fn makes_calls_of_other_cases() {
         ("raise(SIGCONT);", libc::SYS_pidfd_send_signal, itself),
     ];
     for (case, number, args) in rows {
-        assert_eq!(stage.calls(case, number, args), Ending::Exited(0), "call {number} in {case}");
-        assert_eq!(stage.calls(LITTLE, number, args), KILLED, "call {number} in another case");
+        assert_eq!(calls(&stage, case, number, args), Ending::Exited(0), "call {number} in {case}");
+        assert_eq!(calls(&stage, LITTLE, number, args), KILLED, "call {number} in another case");
     }
 }
 
@@ -224,7 +154,7 @@ fn makes_calls_with_other_arguments() {
         ("a thread", "fork { }", libc::SYS_clone, [thread as usize, 0, 0, 0, 0, 0]),
         ("a user namespace", "fork { }", libc::SYS_clone, [user as usize, 0, 0, 0, 0, 0]),
     ] {
-        assert_eq!(stage.calls(case, number, args), KILLED, "{what}");
+        assert_eq!(calls(&stage, case, number, args), KILLED, "{what}");
     }
 }
 
@@ -240,10 +170,10 @@ fn signals_somebody_else() {
             (libc::SYS_tgkill, [target, target, signal, 0, 0, 0]),
             (libc::SYS_pidfd_send_signal, [target, signal, 0, 0, 0, 0]),
         ] {
-            assert_eq!(stage.calls(LITTLE, number, args), KILLED, "{number} for {target}");
+            assert_eq!(calls(&stage, LITTLE, number, args), KILLED, "{number} for {target}");
             // Nor where the case sends itself some.
             if can_signal_itself() || number != libc::SYS_kill {
-                let ending = stage.calls("raise(SIGTERM);", number, args);
+                let ending = calls(&stage, "raise(SIGTERM);", number, args);
                 assert_eq!(ending, KILLED, "{number} for {target}");
             }
         }
@@ -256,10 +186,10 @@ fn takes_it_off_again() {
     let stage = Stage::new();
     let empty = libc::sock_fprog { len: 0, filter: std::ptr::null_mut() };
     let at = (&raw const empty) as usize;
-    assert_eq!(stage.calls(LITTLE, libc::SYS_seccomp, [1, 0, at, 0, 0, 0]), KILLED);
-    assert_eq!(stage.calls(LITTLE, libc::SYS_seccomp, [1, 4, at, 0, 0, 0]), KILLED);
+    assert_eq!(calls(&stage, LITTLE, libc::SYS_seccomp, [1, 0, at, 0, 0, 0]), KILLED);
+    assert_eq!(calls(&stage, LITTLE, libc::SYS_seccomp, [1, 4, at, 0, 0, 0]), KILLED);
     let strict = libc::PR_SET_NO_NEW_PRIVS as usize;
-    assert_eq!(stage.calls(LITTLE, libc::SYS_prctl, [strict, 0, 0, 0, 0, 0]), KILLED);
+    assert_eq!(calls(&stage, LITTLE, libc::SYS_prctl, [strict, 0, 0, 0, 0, 0]), KILLED);
 }
 
 /// The same, once for all children of a case.
@@ -347,61 +277,4 @@ fn where_it_is_refused_the_run_goes_on() {
     assert_eq!(line["without"], serde_json::json!([seccomp, landlock]));
     let (code, stdout, _) = command::show(LITTLE, &["--isolation", "strict"]);
     assert_eq!(code, Some(4), "{stdout}");
-}
-
-fn opens_what_no_case_can() {
-    let stage = Stage::new();
-    let file = stage.dir.path().join("beside");
-    std::fs::write(&file, "it").expect("a file");
-    let command = Path::new(command::BIN);
-    for case in ["fd = open(\"/proc/version\", O_RDONLY);", "fd = devzero(O_RDONLY);"] {
-        for path in [Path::new("/etc/passwd"), command, &file] {
-            assert_eq!(stage.opens(case, path, libc::O_RDONLY), libc::EACCES, "{path:?} in {case}");
-        }
-    }
-    let write = "fd = devzero(O_WRONLY);";
-    let settings = Path::new("/proc/sys/vm/overcommit_memory");
-    let refused = stage.opens(write, settings, libc::O_WRONLY);
-    assert_eq!(refused, libc::EACCES);
-}
-
-fn opens_what_other_cases_can() {
-    let stage = Stage::new();
-    let (zero, version) = (Path::new("/dev/zero"), Path::new("/proc/version"));
-    let (zeros, versions) = ("fd = devzero(O_RDONLY);", "fd = open(\"/proc/version\", O_RDONLY);");
-    assert_eq!(stage.opens(zeros, zero, libc::O_RDONLY), 0);
-    assert_eq!(stage.opens(versions, version, libc::O_RDONLY), 0);
-    assert_eq!(stage.opens(versions, zero, libc::O_RDONLY), libc::EACCES);
-    assert_eq!(stage.opens(zeros, version, libc::O_RDONLY), libc::EACCES);
-    // A file of the case, by the path of its descriptor.
-    let spec = FileSpec { size: 1, memfd: None, named: false };
-    let made = stage.backing().make(&spec, b"x").expect("a file");
-    let path = format!("/proc/self/fd/{}", made.handed().descriptor);
-    let opens = "fd = file(1, O_RDONLY);";
-    assert_eq!(stage.opens(opens, Path::new(&path), libc::O_RDONLY), 0);
-    assert_eq!(stage.opens(zeros, Path::new(&path), libc::O_RDONLY), libc::EACCES);
-}
-
-fn removes_what_other_cases_can() {
-    let stage = Stage::new();
-    let elsewhere = tempfile::tempdir().expect("a folder");
-    let folder = std::fs::File::open(elsewhere.path()).expect("it is there");
-    std::fs::write(elsewhere.path().join("it"), "it").expect("a file");
-    let name = c"it";
-    let args = [folder.as_raw_fd() as usize, name.as_ptr() as usize, 0, 0, 0, 0];
-    let removed = stage.child("fd = file(1); unlink(fd);", |child| {
-        child.call(libc::SYS_unlinkat, args).map_or_else(|errno| errno, |_| 0)
-    });
-    assert_eq!(removed, Ending::Exited(libc::EACCES));
-    assert!(elsewhere.path().join("it").exists());
-}
-
-fn looks_into_its_supervisor() {
-    let stage = Stage::new();
-    let case =
-        "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, exec);";
-    let own = std::process::id();
-    let path = format!("/proc/{own}/mem");
-    assert_eq!(stage.opens(case, Path::new(&path), libc::O_RDONLY), libc::EACCES, "{path}");
-    assert_eq!(stage.opens(case, Path::new("/proc/self/mem"), libc::O_RDONLY), 0);
 }
