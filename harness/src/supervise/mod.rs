@@ -4,6 +4,7 @@
 //! returns, and so is everything that it forked. What it wrote into the record counts only as far as
 //! the wait status bears it out.
 
+mod blame;
 mod classify;
 mod cores;
 mod ending;
@@ -12,6 +13,7 @@ mod life;
 mod orphans;
 mod rests;
 mod steady;
+mod waiting;
 mod watch;
 
 pub use classify::{probe_outcome, step_results};

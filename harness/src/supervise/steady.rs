@@ -4,7 +4,8 @@
 //! something else, the child has answered another question: somebody may have killed the process of a
 //! block, or the machine have run out of something.
 
-use super::classify::{done, ended_otherwise, failure, fault};
+use super::blame::failure;
+use super::classify::{done, ended_otherwise, fault};
 use super::evidence::{Evidence, SlotEvidence};
 use crate::case::{Fault, HarnessError, StepResult};
 use crate::sys::SlotState;

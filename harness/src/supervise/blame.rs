@@ -1,0 +1,106 @@
+//! Whose doing it was that a process ended: its own step's, the harness's, or somebody else's.
+
+use std::ops::Range;
+
+use nix::libc;
+
+use super::classify::{fault, is_fault};
+use super::ending::Ending;
+use super::evidence::Evidence;
+use crate::case::{Errno, HarnessError, Signal};
+use crate::sys::{SENT_STATUS, SlotState};
+use crate::victim::{Op, Program, SetupFailure};
+
+/// Whether a signal without siginfo is what this step has brought about: a fault that the case has blocked or
+/// ignored, a limit that a system call ran into, or a signal that the case sends itself.
+pub(super) fn by_its_own_step(
+    program: &Program,
+    index: usize,
+    signal: i32,
+    evidence: &Evidence,
+) -> bool {
+    match program.ops.get(index) {
+        Some(Op::Touch { .. }) => {
+            program.alters(signal) && is_fault(signal) && evidence.sent.is_none()
+        }
+        Some(Op::Raise { signal: own }) => *own == signal,
+        // One that was raised while it was blocked, and is no longer.
+        Some(Op::Sigprocmask { .. }) => {
+            let before = program.ops.iter().take(index);
+            before.into_iter().any(|op| matches!(op, Op::Raise { signal: own } if *own == signal))
+        }
+        Some(_) => signal == libc::SIGXFSZ,
+        None => false,
+    }
+}
+
+/// The steps of a program.
+pub(super) fn all(program: &Program) -> Range<usize> {
+    0..program.ops.len()
+}
+
+/// The access of a step, one of those `within`, that has raised the signal which killed their process.
+/// What a block that is over has raised has killed another.
+fn raised_by(
+    program: &Program,
+    within: Range<usize>,
+    signal: i32,
+    evidence: &Evidence,
+) -> Option<HarnessError> {
+    let over = |block: usize| {
+        let slot = evidence.slots.get(block);
+        block != within.start && slot.is_some_and(|slot| slot.state == Some(SlotState::Done))
+    };
+    let mut step = within.start;
+    while step < within.end {
+        let slot = evidence.slots.get(step)?;
+        match (program.ops.get(step)?, slot.fault) {
+            (Op::Block { end, .. }, _) if over(step) => step = *end,
+            (Op::Touch { at, .. }, Some(recorded))
+                if recorded.0 == signal && slot.state == Some(SlotState::Begun) =>
+            {
+                let error = Box::new(HarnessError::Raised(fault(slot, *at, recorded)));
+                return Some(HarnessError::InStep { step, error });
+            }
+            _ => step += 1,
+        }
+    }
+    None
+}
+
+/// The reason why there is no answer: how a process ended that performs these steps.
+pub(super) fn failure(
+    program: &Program,
+    within: Range<usize>,
+    ending: Ending,
+    evidence: &Evidence,
+    deadline_ms: u64,
+) -> HarnessError {
+    match (ending, evidence.setup) {
+        (Ending::TimedOut { stopped }, _) => {
+            HarnessError::TimedOut { stopped, after_ms: deadline_ms }
+        }
+        (Ending::Stuck, _) => HarnessError::System(
+            "the child did not exit after SIGKILL: it is blocked in the kernel".to_owned(),
+        ),
+        (Ending::Exited(code), Some((why, errno))) if code != 0 => {
+            let reason = SetupFailure::describe(why);
+            if SetupFailure::is_refusal(why) {
+                return HarnessError::Refused(reason.to_owned());
+            }
+            HarnessError::Setup(match errno {
+                0 => reason.to_owned(),
+                _ => format!("{reason}: {}", Errno(errno)),
+            })
+        }
+        (Ending::Exited(code), _)
+            if evidence.sent.is_some_and(|(signal, _)| code - SENT_STATUS == signal) =>
+        {
+            HarnessError::KilledFromOutside(Signal(code - SENT_STATUS))
+        }
+        (Ending::Exited(0), _) => HarnessError::ExitedEarly,
+        (Ending::Exited(code), _) => HarnessError::ExitedNonZero(code),
+        (Ending::Killed(signal), _) => raised_by(program, within, signal, evidence)
+            .unwrap_or(HarnessError::KilledFromOutside(Signal(signal))),
+    }
+}

@@ -1,0 +1,134 @@
+//! A child that runs: waited for, killed at its deadline, reaped, and searched for what it has left.
+
+use std::os::fd::AsFd as _;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use super::ending::{Ending, has_ended, is_stopped, reap};
+use super::evidence::Evidence;
+use super::life::{Abandoned, GRACE, LOOKS, NoWitness, Supervisor, Witness};
+use super::orphans;
+use crate::sys::{self, NoVictim};
+
+impl Supervisor {
+    /// From a child's first moment to the last of its descendants: afterwards nobody is left but those
+    /// `beside` it. Which child it is need not be known before it runs.
+    pub(super) fn watch(
+        &self,
+        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
+        beside: &[Pid],
+        started: Instant,
+        steps: usize,
+        segments: &[usize],
+        deadline: Duration,
+    ) -> Result<Witness, NoWitness> {
+        let (child, ended) = match self.await_end(child, started + deadline) {
+            Ok(pair) => pair,
+            Err(NoWitness::NestGone) => return Err(NoWitness::NestGone),
+            Err(error) => {
+                orphans::sweep_orphans(beside, GRACE);
+                return Err(error);
+            }
+        };
+        if ended && self.left_nobody(child, beside) {
+            let ending = reap(child).map_err(NoWitness::Wait)?;
+            return Ok(self.witness(ending, started, steps, segments));
+        }
+        let stopped = !ended && is_stopped(child);
+        // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
+        let _ = kill_process_group(child, Signal::KILL);
+        if !ended {
+            // And the child itself: it may have joined another group.
+            let _ = kill_process(child, Signal::KILL);
+        }
+        let ending = match ended {
+            true => reap(child).map_err(NoWitness::Wait)?,
+            false => match self.await_end(|| Ok(Some(child)), Instant::now() + GRACE) {
+                Ok((_, true)) => {
+                    reap(child).map_err(NoWitness::Wait)?;
+                    Ending::TimedOut { stopped }
+                }
+                _ => Ending::Stuck,
+            },
+        };
+        let left = orphans::sweep_orphans(beside, GRACE);
+        if left > 0 {
+            return Err(NoWitness::Left(left));
+        }
+        Ok(self.witness(ending, started, steps, segments))
+    }
+
+    /// Whether this child, which has ended, has left nobody behind: as nearly always, and told by one read.
+    fn left_nobody(&self, child: Pid, beside: &[Pid]) -> bool {
+        self.children.as_ref().is_some_and(|list| orphans::are_all(child, beside, list))
+    }
+
+    /// What is known of a child when nobody is left of it. Its shared memory segments go, too.
+    fn witness(
+        &self,
+        ending: Ending,
+        started: Instant,
+        steps: usize,
+        segments: &[usize],
+    ) -> Witness {
+        let evidence = Evidence::read(self.record, steps);
+        let made = segments.iter().filter_map(|step| evidence.slots.get(*step));
+        for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {
+            if let Ok(id) = i32::try_from(slot.value) {
+                sys::forget_segment(id);
+            }
+        }
+        let mut verdicts = self.verdicts.get();
+        for (all, own) in verdicts.iter_mut().zip(&self.record.verdicts) {
+            *all += u64::from(own.load(Relaxed));
+        }
+        self.verdicts.set(verdicts);
+        Witness { ending, evidence, elapsed: started.elapsed() }
+    }
+
+    /// Waits until the child has ended (`true`) or the deadline has passed.
+    fn await_end(
+        &self,
+        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
+        deadline: Instant,
+    ) -> Result<(Pid, bool), NoWitness> {
+        loop {
+            if self.is_abandoned() {
+                return Err(NoWitness::Abandoned(Abandoned));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            sys::sigchld::await_any(left.min(LOOKS));
+            match child().map_err(NoWitness::of)? {
+                // The signal may be an old one, of a process that had the same number.
+                Some(child) if has_ended(child) => return Ok((child, true)),
+                Some(child) if left.is_zero() => return Ok((child, false)),
+                None if left.is_zero() => return Err(NoWitness::NestGone),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the controller is gone, by a look that is taken now and then.
+    fn is_abandoned(&self) -> bool {
+        let Some(controller) = &self.controller else { return false };
+        if self.looked.get().elapsed() < LOOKS {
+            return false;
+        }
+        self.looked.set(Instant::now());
+        // No events: only the hang-up, which is always reported.
+        let mut fds = [PollFd::from_borrowed_fd(controller.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+    }
+}
+
+impl NoWitness {
+    fn of(none: NoVictim) -> NoWitness {
+        match none {
+            NoVictim::Fork(errno) => NoWitness::Fork(errno),
+            NoVictim::Gone => NoWitness::NestGone,
+        }
+    }
+}
