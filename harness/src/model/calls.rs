@@ -18,19 +18,22 @@ const F_SEAL_EXEC: i32 = 0x0020;
 impl Performance<'_> {
     /// Performs a call.
     pub fn call(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        if args.iter().any(|arg| self.may_be_open(arg)) {
+            return Err(Unmodelled::new("a number that a descriptor of the case may have"));
+        }
         match call {
             Call::File | Call::Memfd => self.file(call, args),
             Call::Open => self.open(args),
-            Call::Dir => Ok(self.opened(Shows::Dir, libc::O_RDONLY)),
+            Call::Dir => self.open_as(Shows::Dir, libc::O_RDONLY),
             Call::Devzero => self.open_as(Shows::DevZero, self.open_flags(args, 0)),
-            Call::Pipe => Ok(self.pipe()),
+            Call::Pipe => self.pipe(),
             Call::Close => Ok(self.close(args)),
             Call::Unlink => Ok(self.unlink(args)),
             Call::Fcntl => Ok(self.add_seals(args)),
             Call::Fsync => Ok(self.fsync(args)),
             Call::Ftruncate => Ok(self.ftruncate(args)),
             Call::Fallocate => self.fallocate(args),
-            Call::Pread => Ok(self.pread(args)),
+            Call::Pread => self.pread(args),
             Call::Pwrite => Ok(self.pwrite(args)),
             Call::Read => self.read(args),
             Call::Write => self.write(args),
@@ -108,6 +111,16 @@ impl Performance<'_> {
         descriptor.filter(|own| !own.path_only || !self.world.on(Rule::PathDescriptorIsEbadf))
     }
 
+    /// Whether this is a number that no variable holds, and that the kernel may have given all the same: so many are
+    /// open that it is among the lowest that were free. How many the harness has open is not known here.
+    fn may_be_open(&self, arg: &Arg) -> bool {
+        const HARNESS: usize = 24;
+        let Arg::BadDescriptor(number) = arg else { return false };
+        let most = self.processes.iter().map(|process| process.descriptors.len()).max();
+        let taken = most.unwrap_or(0) + self.world.objects.len() + HARNESS;
+        usize::try_from(*number).is_ok_and(|number| number < taken)
+    }
+
     /// Takes the lowest number that is free, as the kernel does.
     fn opened(&mut self, shows: Shows, flags: i32) -> Returned {
         let mode = flags & libc::O_ACCMODE;
@@ -136,8 +149,8 @@ impl Performance<'_> {
         if flags & libc::O_DIRECT != 0 {
             return Err(Unmodelled::new("O_DIRECT, whose alignment is the file system's"));
         }
-        if self.process().limits.contains_key(&(libc::RLIMIT_NOFILE as i64)) {
-            return Err(Unmodelled::new("how many descriptors a process has below RLIMIT_NOFILE"));
+        if let Some(errno) = self.descriptors_run_out()? {
+            return Ok(Returned::Errno(errno));
         }
         let truncates = flags & libc::O_TRUNC != 0 && flags & libc::O_PATH == 0;
         if let (Shows::Object(object), true) = (shows, truncates) {
@@ -147,6 +160,17 @@ impl Performance<'_> {
             self.resize(object, 0);
         }
         Ok(self.opened(shows, flags))
+    }
+
+    /// The errno where there can be no further descriptor. (open(2), pipe(2), dup(2): EMFILE)
+    fn descriptors_run_out(&self) -> Result<Option<i32>, Unmodelled> {
+        match self.limit(libc::RLIMIT_NOFILE as i64) {
+            None => Ok(None),
+            Some(0) => Ok(Some(libc::EMFILE)),
+            Some(_) => {
+                Err(Unmodelled::new("how many descriptors a process has below RLIMIT_NOFILE"))
+            }
+        }
     }
 
     fn file(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
@@ -201,10 +225,13 @@ impl Performance<'_> {
     }
 
     /// Both ends; the case knows the one for reading.
-    fn pipe(&mut self) -> Returned {
+    fn pipe(&mut self) -> Result<Returned, Unmodelled> {
+        if let Some(errno) = self.descriptors_run_out()? {
+            return Ok(Returned::Errno(errno));
+        }
         let first = self.opened(Shows::Pipe, libc::O_RDONLY);
         let _ = self.opened(Shows::Pipe, libc::O_WRONLY);
-        first
+        Ok(first)
     }
 
     fn close(&mut self, args: &[Arg]) -> Returned {

@@ -217,15 +217,15 @@ impl Performance<'_> {
         Ok(Returned::Nothing)
     }
 
-    pub(super) fn pread(&mut self, args: &[Arg]) -> Returned {
+    pub(super) fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
         if !(0..=FILE_END).contains(&offset) {
-            return Returned::Errno(libc::EINVAL);
+            return Ok(Returned::Errno(libc::EINVAL));
         }
         let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Returned::Errno(libc::EBADF);
+            return Ok(Returned::Errno(libc::EBADF));
         };
-        match descriptor.shows {
+        Ok(match descriptor.shows {
             Shows::Pipe => Returned::Errno(libc::ESPIPE),
             _ if !descriptor.readable => Returned::Errno(libc::EBADF),
             Shows::Object(object) => {
@@ -243,8 +243,11 @@ impl Performance<'_> {
             Shows::DevZero | Shows::DevFull => {
                 Returned::Saw(vec![(count, crate::case::Clean::Zero)])
             }
-            _ => Returned::Saw(Vec::new()),
-        }
+            Shows::Proc | Shows::ProcMaps => {
+                return Err(Unmodelled::new("what stands in a file of /proc"));
+            }
+            Shows::DevNull => Returned::Saw(Vec::new()),
+        })
     }
 
     pub(super) fn pwrite(&mut self, args: &[Arg]) -> Returned {

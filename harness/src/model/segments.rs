@@ -7,7 +7,7 @@ use super::rule::Rule;
 use super::space::{EXEC, READ, Stretch, WRITE};
 use super::steps::{APART, Performance, Returned, Value};
 use super::world::Segment;
-use crate::case::Arg;
+use crate::case::{Arg, limits};
 
 impl Performance<'_> {
     pub(super) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
@@ -15,14 +15,21 @@ impl Performance<'_> {
         if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
             return Err(Unmodelled::new("huge pages, and segments that their owner may not use"));
         }
-        if size == 0 || size > super::mapping::ADDRESSES {
+        // No file is longer. (Linux: __shmem_file_setup)
+        if size == 0 || size > i64::MAX as u64 {
             return Ok(Returned::Errno(libc::EINVAL));
+        }
+        if size > limits::MAP_BYTES {
+            // EINVAL beyond shmmax, ENOSPC beyond shmall, ENOMEM beyond what may be promised; or it is made, as with
+            // SHM_NORESERVE. (Linux: newseg; shmem_acct_size)
+            return Err(Unmodelled::new("how large a segment may be here"));
         }
         let whole = self.world.on(Rule::SegmentsAreZeroPages);
         let page = self.world.page();
         let pages = if whole { size.div_ceil(page) } else { size / page } * page;
         let object = self.new_memory(pages);
-        self.world.segments.push(Segment { object, size, removed: false });
+        let runs = flags & 0o100 != 0;
+        self.world.segments.push(Segment { object, size, removed: false, runs });
         Ok(Returned::Value(Value::Segment(self.world.segments.len() - 1)))
     }
 
@@ -36,11 +43,23 @@ impl Performance<'_> {
         (!segment.removed || lives).then_some(number)
     }
 
+    /// Whether the user is known to have the capabilities of root.
+    fn is_root(&self) -> bool {
+        let limits = &self.world.environment.limits;
+        limits.raises && limits.locks
+    }
+
     pub(super) fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
         let has = |flag| flags & flag != 0;
         let einval = Ok(Returned::Errno(libc::EINVAL));
         let Some(number) = self.alive(&args[0]) else { return einval };
+        // CAP_IPC_OWNER does without. (shmat(2): EACCES)
+        if has(libc::SHM_EXEC) && !self.world.segments[number].runs && !self.is_root() {
+            return Err(Unmodelled::new(
+                "whether who is not root may execute what is not for execution",
+            ));
+        }
         let asked = self.address(&args[1]);
         let page = self.world.page();
         let start = match (asked, has(libc::SHM_RND)) {

@@ -98,14 +98,15 @@ impl Stretch {
         self.range.end == next.range.start && self.is_like(next) && follows
     }
 
-    /// The offset in the object that this address shows.
+    /// The offset in the object that this address shows. Where a map shows more than any offset can be, which only
+    /// a broken rule lets it, it ends at the last.
     pub fn offset_of(&self, address: u64) -> u64 {
-        self.offset + (address - self.range.start)
+        self.offset.saturating_add(address.saturating_sub(self.range.start))
     }
 
     /// The address that shows this offset.
     fn address_of(&self, offset: u64) -> u64 {
-        self.range.start + (offset - self.offset)
+        self.range.start.saturating_add(offset.saturating_sub(self.offset))
     }
 
     /// The part of it within these addresses.

@@ -10,6 +10,7 @@ use super::world::{Process, Shows, World};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{
     BlockKind, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult, SweepResult,
+    limits,
 };
 
 /// What a variable holds.
@@ -171,9 +172,17 @@ impl Performance<'_> {
         self.script.files_before[self.index]
     }
 
-    /// The address for a map that is to stand alone.
+    /// The address for a map that is to stand alone: none beside which the case has put something itself.
     pub fn place(&mut self) -> u64 {
         self.world.placed += 1;
+        let first = self.world.placed;
+        // A broken rule may have mapped all addresses.
+        let last = first + limits::MAPS as u64;
+        let is_free = |place: &u64, space: &Space| {
+            !space.any_in(&(place * APART - APART / 4..place * APART + APART / 2))
+        };
+        let free = (first..last).find(|place| is_free(place, &self.process().space));
+        self.world.placed = free.unwrap_or(first);
         self.world.placed * APART
     }
 

@@ -120,6 +120,8 @@ pub struct Segment {
     pub object: usize,
     /// The bytes that were asked for.
     pub size: u64,
+    /// Its owner may execute what stands in it, by its mode.
+    pub runs: bool,
     /// Marked by IPC_RMID.
     pub removed: bool,
 }
@@ -193,7 +195,7 @@ impl<'a> World<'a> {
 
     /// The end of the page in which a byte before this offset can lie.
     pub fn round_up(&self, offset: u64) -> u64 {
-        offset.div_ceil(self.page()) * self.page()
+        offset.div_ceil(self.page()).saturating_mul(self.page())
     }
 
     /// The file is written out within these offsets.

@@ -52,6 +52,18 @@ impl Arena {
         first + self.used.min(MAPS - 1) * STRIDE
     }
 
+    /// What a map at [`Arena::place`] has for itself, where nothing else lies there.
+    #[inline(always)]
+    pub fn around(&self) -> (usize, usize) {
+        (self.place() - STRIDE / 2, self.place() + STRIDE / 2)
+    }
+
+    /// Whether there is no place after [`Arena::place`].
+    #[inline(always)]
+    pub fn is_last(&self) -> bool {
+        self.used + 1 >= MAPS
+    }
+
     /// Marks [`Arena::place`] as taken.
     pub fn take(&mut self) {
         self.used += 1;

@@ -6,36 +6,36 @@ use std::ffi::{CStr, CString};
 use nix::libc;
 
 use super::budget::Cost;
-use super::guard::Reach;
-use super::maps::{Descriptors, Maps};
+use super::maps::{Descriptors, Maps, Shown};
 use super::program::{FileSpec, Op, Operand, Program, Then};
-use crate::case::{Arg, BlockKind, Call, FlagWord, Gives, Size, Step};
+use super::reach::Reach;
+use crate::case::{Arg, BlockKind, Call, Gives, Step};
 use crate::sys::{Inheritance, Sandbox};
 
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
-struct Variable {
+pub(super) struct Variable {
     /// The file that it was made for, whatever its descriptor shows later.
-    file: Option<usize>,
+    pub(super) file: Option<usize>,
     /// The length of a shared memory segment.
     length: usize,
 }
 
 /// Turns steps into ops.
 pub(super) struct Compiler<'m> {
-    memory: &'m Inheritance,
+    pub(super) memory: &'m Inheritance,
     ops: Vec<Op<'m>>,
     into: Vec<Option<usize>>,
     files: Vec<FileSpec>,
     processes: Vec<usize>,
     segments: Vec<usize>,
-    page: u64,
+    pub(super) page: u64,
     /// There are files or segments of huge pages.
     huge: bool,
     /// A step locks memory.
     locks: bool,
     frames: Vec<Vec<(String, usize)>>,
-    variables: Vec<Variable>,
+    pub(super) variables: Vec<Variable>,
 }
 
 impl<'m> Compiler<'m> {
@@ -181,9 +181,10 @@ impl<'m> Compiler<'m> {
     }
 
     fn open_path(&self, path: &[u8], flags: i32) -> Op<'m> {
+        let shown = if path.starts_with(b"/proc/") { Shown::Varying } else { Shown::Nothing };
         let path = CString::new(path).unwrap_or_default();
         let path = CStr::from_bytes_with_nul(self.memory.keep(path.as_bytes_with_nul()));
-        Op::OpenPath { path: path.unwrap_or_default(), flags }
+        Op::OpenPath { path: path.unwrap_or_default(), flags, shown }
     }
 
     /// The flags of an open; a file is for reading and writing where the case does not say.
@@ -295,48 +296,8 @@ impl<'m> Compiler<'m> {
         Op::System { number, args: operands, reach, cost, then }
     }
 
-    fn operand(&self, arg: &Arg) -> Operand<'m> {
-        match arg {
-            Arg::Size(_) | Arg::Flags(_) | Arg::BadDescriptor(_) => {
-                Operand::Number(self.number(arg))
-            }
-            Arg::Address { map: None, offset } => {
-                Operand::Number(offset.register(self.page).unwrap_or(0) as usize)
-            }
-            Arg::Address { map: Some(map), offset } => {
-                Operand::Variable(self.find(map), self.signed(offset) as isize)
-            }
-            Arg::Descriptor(name) | Arg::Id(name) => Operand::Variable(self.find(name), 0),
-            Arg::Text(bytes) => Operand::Bytes(self.memory.keep(bytes)),
-        }
-    }
-
-    fn number(&self, arg: &Arg) -> usize {
-        match arg {
-            Arg::Size(size) => size.register(self.page).unwrap_or(0) as usize,
-            Arg::Flags(words) => FlagWord::all(words) as usize,
-            Arg::BadDescriptor(number) => *number as isize as usize,
-            _ => 0,
-        }
-    }
-
-    fn flags(&self, arg: Option<&Arg>) -> i64 {
-        arg.map_or(0, |arg| self.number(arg) as i64)
-    }
-
-    fn signed(&self, size: &Size) -> i64 {
-        size.eval(self.page).and_then(|value| i64::try_from(value).ok()).unwrap_or(0)
-    }
-
-    fn file_of(&self, arg: &Arg) -> Option<usize> {
-        match arg {
-            Arg::Descriptor(name) => self.variables[self.find(name)].file,
-            _ => None,
-        }
-    }
-
     /// The variable of that name, as seen from here.
-    fn find(&self, name: &str) -> usize {
+    pub(super) fn find(&self, name: &str) -> usize {
         let mut names = self.frames.iter().rev().flatten();
         names.find(|(own, _)| own == name).map_or(0, |(_, index)| *index)
     }

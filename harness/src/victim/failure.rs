@@ -26,12 +26,15 @@ pub enum SetupFailure {
     Disk = 10,
     /// A step may take more memory than a case is given.
     Memory = 11,
+    /// A step reads what differs from run to run.
+    Varying = 12,
 }
 
 impl SetupFailure {
     /// Whether the case was stopped from doing what it asks for.
     pub fn is_refusal(number: u32) -> bool {
-        let refusals = [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory];
+        let refusals =
+            [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory, SetupFailure::Varying];
         refusals.into_iter().any(|own| number == own as u32)
     }
 
@@ -52,6 +55,10 @@ impl SetupFailure {
             }
             10 => "may take more than the 64 MiB of disk that a case is given",
             11 => "may take more than the 256 MiB of memory that a case is given",
+            12 => {
+                "reads a file of /proc, which differs from run to run; such a file can be opened, mapped and \
+                 closed, but not read"
+            }
             _ => "an unknown reason",
         }
     }

@@ -69,6 +69,7 @@ impl Victim<'_> {
     ) -> Result<usize, i32> {
         let buffer = self.child.scratch_address();
         let args = [self.argument(descriptor), buffer, length, offset as usize, 0, 0];
+        self.admit_reading(args[0]);
         let count = self.child.call(libc::SYS_pread64, args)?;
         let file = self.program.descriptors.file_of(args[0]);
         for index in 0..count {

@@ -70,6 +70,17 @@ impl<'m> Maps<'m> {
         }
     }
 
+    /// Whether a map was made that lies within these addresses, wholly or in part.
+    #[inline(always)]
+    pub fn any_in(&self, (start, end): (usize, usize)) -> bool {
+        for map in self.all.get(..self.count.get()).unwrap_or_default() {
+            if map.get().start < end && start < map.get().end {
+                return true;
+            }
+        }
+        false
+    }
+
     /// How many maps are noted.
     #[inline(always)]
     pub fn count(&self) -> usize {
@@ -109,11 +120,22 @@ impl<'m> Maps<'m> {
     }
 }
 
-/// Which descriptor shows which file of the harness. Each process has its own copy.
+/// What a descriptor shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing, or what is the same in every run.
+    Nothing,
+    /// This file of the harness.
+    File(usize),
+    /// A file of /proc: what stands in it tells of the machine or of the harness, and differs from run to run.
+    Varying,
+}
+
+/// Which descriptor shows what. Each process has its own copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Descriptors<'m> {
-    /// A descriptor and the number of its file; a later note hides an earlier one.
-    all: &'m [Cell<(usize, Option<usize>)>],
+    /// A descriptor and what it shows; a later note hides an earlier one.
+    all: &'m [Cell<(usize, Shown)>],
     count: &'m Cell<usize>,
 }
 
@@ -121,23 +143,34 @@ impl<'m> Descriptors<'m> {
     /// None is noted; there is room for those of so many steps.
     pub fn none(steps: usize, memory: &'m Inheritance) -> Descriptors<'m> {
         let count = &memory.cells(0, 1)[0];
-        Descriptors { all: memory.cells((0, None), steps), count }
+        Descriptors { all: memory.cells((0, Shown::Nothing), steps), count }
     }
 
-    /// From here on this descriptor shows that file; none where it was closed.
-    pub fn note(&self, descriptor: usize, file: Option<usize>) {
+    /// From here on this descriptor shows that: nothing where it was closed.
+    pub fn note(&self, descriptor: usize, shown: Shown) {
         let count = self.count.get();
         if let Some(place) = self.all.get(count) {
-            place.set((descriptor, file));
+            place.set((descriptor, shown));
             self.count.set(count + 1);
         }
     }
 
-    /// The file that this descriptor shows.
+    /// The file of the harness that this descriptor shows.
     #[inline(always)]
     pub fn file_of(&self, descriptor: usize) -> Option<usize> {
-        let all = self.all.get(..self.count.get())?;
+        match self.shown_by(descriptor) {
+            Shown::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// What this descriptor shows. The kernel looks at the lower half of an argument that is a descriptor.
+    #[inline(always)]
+    pub fn shown_by(&self, descriptor: usize) -> Shown {
+        let all = self.all.get(..self.count.get()).unwrap_or_default();
         let mut notes = all.iter().rev().map(Cell::get);
-        notes.find(|(own, _)| *own == descriptor)?.1
+        notes
+            .find(|(own, _)| *own as u32 == descriptor as u32)
+            .map_or(Shown::Nothing, |note| note.1)
     }
 }

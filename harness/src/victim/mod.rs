@@ -15,11 +15,13 @@ mod file;
 mod fill;
 mod guard;
 mod maps;
+mod operands;
 mod perform;
 mod probe;
 mod process;
 mod program;
 mod question;
+mod reach;
 mod see;
 mod signal;
 

@@ -8,10 +8,12 @@ use super::ahead::{MEMORY, prepare};
 use super::budget::Cost;
 use super::failure::SetupFailure;
 use super::fill::Fill;
-use super::guard::{Guard, Reach, Verdict};
+use super::guard::{Guard, Verdict};
+use super::maps::Shown;
 use super::probe::{self, Probe, Surroundings};
 use super::program::{Op, Operand, Program, Then};
 use super::question;
+use super::reach::Reach;
 use super::see;
 use crate::case::Access;
 use crate::case::limits::BLOCKS;
@@ -122,9 +124,12 @@ impl Victim<'_> {
             }
             Op::OpenFile { file, reopen } => {
                 let opened = self.open_file(*file, *reopen);
-                opened.inspect(|opened| self.program.descriptors.note(*opened, Some(*file)))
+                opened.inspect(|opened| self.program.descriptors.note(*opened, Shown::File(*file)))
             }
-            Op::OpenPath { path, flags } => self.open(path, *flags),
+            Op::OpenPath { path, flags, shown } => {
+                let opened = self.open(path, *flags);
+                opened.inspect(|opened| self.program.descriptors.note(*opened, *shown))
+            }
             Op::Pipe => self.pipe(),
             Op::Unlink { file } => self.unlink(*file),
             Op::Touch { map, at, width, store } => {
@@ -199,6 +204,15 @@ impl Victim<'_> {
         }
     }
 
+    /// Ends the process where what this descriptor shows differs from run to run. A variable's name does not tell:
+    /// the kernel gives the number of a descriptor that was closed to the next (open(2)).
+    #[inline(always)]
+    pub(super) fn admit_reading(&self, descriptor: usize) {
+        if matches!(self.program.descriptors.shown_by(descriptor), Shown::Varying) {
+            self.give_up(SetupFailure::Varying, 0);
+        }
+    }
+
     fn value(&self, variable: usize) -> u64 {
         self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
     }
@@ -226,6 +240,7 @@ impl Victim<'_> {
         (reach, cost): (Reach, Cost),
         then: Then,
     ) -> Result<usize, i32> {
+        self.pass_taken_places();
         let mut args = [0; 6];
         for (arg, operand) in args.iter_mut().zip(operands) {
             *arg = self.argument(operand);
@@ -234,9 +249,12 @@ impl Victim<'_> {
             self.admit(self.guard.call(reach, &args));
         }
         self.pay_for_call(cost, &args);
+        if number == libc::SYS_read {
+            self.admit_reading(args[0]);
+        }
         if matches!(then, Then::Closed) {
             // Also where close(2) fails, Linux has closed it.
-            self.program.descriptors.note(args[0], None);
+            self.program.descriptors.note(args[0], Shown::Nothing);
         }
         let mut result = match number {
             libc::SYS_shmget => self.child.new_segment(args)?,
@@ -265,6 +283,14 @@ impl Victim<'_> {
             }
         }
         Ok(result)
+    }
+
+    /// Leaves out the places beside which the case has put a map of its own: the next one is to stand alone.
+    #[inline(always)]
+    fn pass_taken_places(&mut self) {
+        while !self.arena.is_last() && self.program.maps.any_in(self.arena.around()) {
+            self.arena.take();
+        }
     }
 
     /// Where a new map stays. One that the kernel has put next to whatever lies there is moved to a place of

@@ -10,8 +10,8 @@ use nix::libc;
 
 use super::budget::Cost;
 use super::compile::Compiler;
-use super::guard::Reach;
-use super::maps::{Descriptors, Maps};
+use super::maps::{Descriptors, Maps, Shown};
+use super::reach::Reach;
 use crate::case::{BlockKind, Case};
 use crate::sys::{Inheritance, NAME_BYTES, Sandbox};
 
@@ -68,8 +68,8 @@ pub enum Op<'m> {
     System { number: libc::c_long, args: [Operand<'m>; 6], reach: Reach, cost: Cost, then: Then },
     /// A descriptor for a file of the harness: a duplicate, or opened anew with flags `reopen`.
     OpenFile { file: usize, reopen: Option<i32> },
-    /// A descriptor for a path.
-    OpenPath { path: &'m CStr, flags: i32 },
+    /// A descriptor for a path, which shows that.
+    OpenPath { path: &'m CStr, flags: i32, shown: Shown },
     /// The read end of a pipe.
     Pipe,
     /// The name of a file of the harness is removed.
