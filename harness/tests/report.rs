@@ -72,20 +72,21 @@ fn a_map_that_nothing_accesses_is_told_of() {
 }
 
 #[test]
-fn a_case_that_has_changed_and_is_split_counts_as_both() {
+fn a_case_that_has_changed_and_says_too_much_counts_as_both() {
     let case = format!("// known: PastEofIsSigbus on some other kernel\n{CASE}");
     let kept = picture(CASE).replace("SIGBUS ADRERR ", "zero          ");
     for (kept, counts, heading) in [
-        (Some(kept.as_str()), "0 same, 1 changed, 0 new, 1 split", "it  changed, split"),
-        (Some(picture(CASE).as_str()), "1 same, 0 changed, 0 new, 1 split", "it  split"),
-        (None, "0 same, 0 changed, 1 new, 1 split", "it  split"),
+        (Some(kept.as_str()), "0 same, 1 changed, 0 new, ", "it  changed, needless known"),
+        (Some(picture(CASE).as_str()), "1 same, 0 changed, 0 new, ", "it  needless known"),
+        (None, "0 same, 0 changed, 1 new, ", "it  needless known"),
     ] {
         let dir = project(&case, kept);
         let (code, stdout, stderr) = run_in(dir.path());
         assert_eq!(code, Some(1), "{stdout}{stderr}");
         assert!(stdout.contains(counts), "{stdout}");
         assert!(stdout.lines().any(|line| line == heading), "{stdout}");
-        assert!(stdout.contains("known: PastEofIsSigbus no longer holds"), "{stdout}");
+        assert!(stdout.contains("known: PastEofIsSigbus is needed no more"), "{stdout}");
+        assert!(stdout.contains("; by the model 0 split, 1 needless known; "), "{stdout}");
     }
 }
 
@@ -109,7 +110,12 @@ fn a_note_does_not_turn_a_snapshot_red_and_explains_itself() {
     let dir = project(text, line["picture"].as_str());
     let (code, stdout, stderr) = run_in(dir.path());
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("1 same, 0 changed, 0 new, 0 split, 1 open, "), "{stdout}");
+    assert!(
+        stdout.contains(
+            "1 same, 0 changed, 0 new, 0 skipped, 0 harness errors; by the model 0 split, 1 open; "
+        ),
+        "{stdout}"
+    );
     let open = stdout.lines().find(|line| line.contains("open: Growth")).expect("a note");
     assert!(open.contains("(kernels and file systems may differ; `faultmap explain"), "{open}");
 }
@@ -122,7 +128,10 @@ fn what_is_not_modelled_is_told_of_and_counted() {
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("not modelled: "), "{stdout}");
     assert!(stdout.contains("on the model predicts nothing"), "{stdout}");
-    assert!(stdout.contains("1 measured, 1 not modelled, 0 skipped"), "{stdout}");
+    assert!(
+        stdout.contains("1 measured, 0 skipped, 0 harness errors; by the model 1 not modelled; "),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -230,7 +239,7 @@ fn a_command_to_repeat_is_quoted_for_a_shell() {
     let (code, stdout, stderr) = run(&mut command);
     assert_eq!(code, Some(3), "{stdout}{stderr}");
     let repeat = stdout.lines().find_map(|line| line.trim().strip_prefix("to repeat it: faultmap"));
-    let line = format!("exec {}{} --timeout 100", command::BIN, repeat.expect("a command"));
+    let line = format!("exec {}{}", command::BIN, repeat.expect("a command"));
     let mut shell = std::process::Command::new("bash");
     let (code, again, stderr) = run(shell.args(["-c", &line]).current_dir(dir.path()));
     assert_eq!(code, Some(3), "{line}: {again}{stderr}");
@@ -246,4 +255,61 @@ fn a_snapshot_of_four_gigabytes_is_refused() {
     let (code, stdout, stderr) = run_in(dir.path());
     assert_eq!(code, Some(3), "{stdout}{stderr}");
     assert!(stdout.contains("it.snap has more than 1048576 bytes"), "{stdout}");
+}
+
+/// The first numbers of the last line add up to the cases.
+#[test]
+fn each_case_counts_once_before_the_model_is_told_of() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    let cases = dir.path().join("cases");
+    let split = format!("requires(page == {});\n{CASE}", 2 * rustix::param::page_size());
+    for (name, text) in [("new", CASE), ("stuck", "pause();"), ("skipped", &*split)] {
+        std::fs::write(cases.join(name).with_extension("case"), text).expect("written");
+    }
+    let arguments = ["run", "--timeout", "100"];
+    let mut command = faultmap(&arguments);
+    let (code, stdout, _) = run(command.current_dir(dir.path()).env_remove("CARGO_MANIFEST_DIR"));
+    assert_eq!(code, Some(3), "{stdout}");
+    let last = stdout.lines().last().expect("a last line");
+    let counts =
+        "4 cases: 1 same, 0 changed, 1 new, 1 skipped, 1 harness error; by the model 0 split; ";
+    assert!(last.starts_with(counts), "{last}");
+}
+
+/// A command that is printed leads to the case, and makes the same child.
+#[test]
+fn what_repeats_a_case_names_its_file_and_its_patience() {
+    let (own, other) = (project(CASE, None), project("pause();", None));
+    let file = other.path().join("cases/it.case");
+    for (folder, word) in [(&own, file.to_str().expect("a name")), (&other, "it")] {
+        let mut command = faultmap(&["show", "--timeout", "100"]);
+        command.arg(&file).current_dir(folder.path()).env_remove("CARGO_MANIFEST_DIR");
+        let (code, stdout, stderr) = run(&mut command);
+        assert_eq!(code, Some(3), "{stdout}{stderr}");
+        let says = format!("to repeat it: faultmap show {word} --timeout 100\n");
+        assert!(stdout.contains(&says), "{says} is not in {stdout}");
+    }
+}
+
+/// A process that does not go through to its end is no answer, and the error says what to do.
+#[rstest::rstest]
+#[case("_exit(3);", "`fork { _exit(0); }`")]
+#[case("raise(SIGSTOP);", "leave the step out")]
+#[case("pause();", "`timeout(1000ms);`")]
+#[case(
+    "p = pipe(); m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        read(p, m, 1);",
+    "`timeout(1000ms);`"
+)]
+fn an_error_says_what_to_do(#[case] text: &str, #[case] advice: &str) {
+    let (code, stdout, stderr) = show(text, &["--timeout", "100"]);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stdout.contains(advice), "{stdout}");
+    // Done as it says, there is an answer.
+    let (code, stdout, stderr) = match text {
+        "_exit(3);" => show("fork { _exit(3); }", &[]),
+        text if text.contains("raise") => return,
+        text => show(&format!("timeout(100ms); {text}"), &[]),
+    };
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
 }

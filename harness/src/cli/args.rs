@@ -21,6 +21,9 @@ Examples:
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
+/// How long a child may take, in milliseconds.
+const TIMEOUT: u64 = 5000;
+
 /// What does a memory map do at its edges?
 ///
 /// faultmap forks a child for each probe, records how it ends, and compares the answers with the
@@ -138,7 +141,7 @@ pub struct Options {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Milliseconds after which a child is killed
-    #[arg(long, value_name = "MS", default_value = "5000", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = TIMEOUT, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     timeout: u64,
     /// Make one probe only: with this access ...
     #[arg(long, value_name = "ACCESS", requires = "at", value_parser = access)]
@@ -223,6 +226,15 @@ impl Place {
 }
 
 impl Options {
+    /// The part of a command line that says once more where files live and how long a child may take.
+    pub fn again(&self) -> String {
+        let place = self.place.backing_again();
+        match self.timeout {
+            TIMEOUT => place,
+            timeout => format!("{place} --timeout {timeout}"),
+        }
+    }
+
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.timeout)
     }

@@ -3,6 +3,7 @@
 //! A case shows a rule if the prediction of the model without the rule differs.
 
 use super::exit::Exit;
+use super::judging::judged;
 use super::output::{self, Output};
 use super::select::Selection;
 use super::{Failed, program};
@@ -22,7 +23,7 @@ const WORDS: [(&str, &str); 4] = [
     (
         "known",
         "Kernel and model part, and the comment of the case says why: `// known: RULE why`. The case \
-         does not fail. It does once kernel and model agree again.",
+         does not fail. Once kernel and model agree again, it does: `needless known`.",
     ),
     (
         "open",
@@ -70,9 +71,14 @@ fn explained(name: &str) -> Result<String, Failed> {
     text.push_str(&match Selection::load(&[]) {
         Err(_) => "    There is no folder cases/ here to look for cases that show it.\n".to_owned(),
         Ok(all) => {
-            let shows = all.cases.iter().filter(|own| shows(&own.case, rule));
-            let ids: Vec<String> =
-                shows.map(|own| format!("        {}\n", escaped(&own.id))).collect();
+            let mut ids: Vec<String> = Vec::new();
+            for own in &all.cases {
+                match judged(|| shows(&own.case, rule)) {
+                    Ok(true) => ids.push(format!("        {}\n", escaped(&own.id))),
+                    Ok(false) => {}
+                    Err(why) => output::tell(&output::error(&format!("{}: {why}", own.id))),
+                }
+            }
             match ids.as_slice() {
                 [] => "    No case shows it.\n".to_owned(),
                 ids => format!("    Shown by:\n{}", ids.concat()),

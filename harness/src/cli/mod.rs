@@ -6,6 +6,7 @@ mod exit;
 mod explain;
 mod explore;
 mod interrupt;
+mod judging;
 mod lines;
 mod one;
 mod output;
@@ -29,6 +30,7 @@ use report::machine::Machine;
 use select::{Loaded, Selection};
 use work::{Job, Task};
 
+use crate::case::Case;
 use crate::confine::Held;
 use crate::model::{self, Environment};
 use crate::printable::escaped;
@@ -98,36 +100,48 @@ fn program() -> &'static str {
     }
 }
 
-/// Prints the picture that the model predicts, and the others that its open rules allow.
+/// The pictures that the model predicts of each case.
 fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     let all = Selection::load(&[case.to_owned()])?;
-    let environment = Environment::with_pages_of(page);
     let mut out = output::Output::default();
     let mut exit = Exit::Nothing;
-    for Loaded { id, case, .. } in &all.cases {
-        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(id)));
-        let lines = crate::parse::lines(&case.steps);
-        let line = |step: usize| crate::parse::text_of(&lines, step);
-        for prediction in model::predict(case, &environment) {
-            for open in prediction.not_held() {
-                let (rule, line) = (open.rule.name(), line(open.step));
-                out.print(&format!("    or, where {rule} does not hold at `{line}`:\n\n"));
+    for loaded in &all.cases {
+        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(&loaded.id)));
+        match judging::judged(|| predicted(&loaded.case, page)) {
+            Ok((says, text)) => {
+                out.print(&text);
+                exit = if says && exit == Exit::Nothing { Exit::Agree } else { exit };
             }
-            if prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0) {
-                exit = Exit::Agree;
+            Err(why) => {
+                output::tell(&output::error(&why));
+                exit = Exit::Harness;
             }
-            let picture = crate::picture::draw(case, &prediction.measurement, page);
-            picture
-                .lines()
-                .for_each(|line| out.print(&format!("{}\n", format!("    {line}").trim_end())));
-            if let Some(unmodelled) = &prediction.unmodelled {
-                let (line, what) = (line(unmodelled.step), &unmodelled.what);
-                out.print(&format!("    not modelled from `{line}` on: {what}\n"));
-            }
-            out.print("\n");
         }
     }
     out.end(exit)
+}
+
+/// Whether the model says anything of a case, and its pictures: what it predicts, and what it allows beside.
+fn predicted(case: &Case, page: u64) -> (bool, String) {
+    let (mut says, mut text) = (false, String::new());
+    let lines = crate::parse::lines(&case.steps);
+    let line = |step: usize| crate::parse::text_of(&lines, step);
+    for prediction in model::predict(case, &Environment::with_pages_of(page)) {
+        for open in prediction.not_held() {
+            let (rule, line) = (open.rule.name(), line(open.step));
+            text.push_str(&format!("    or, where {rule} does not hold at `{line}`:\n\n"));
+        }
+        says |= prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0);
+        for line in crate::picture::draw(case, &prediction.measurement, page).lines() {
+            text.push_str(&format!("{}\n", format!("    {line}").trim_end()));
+        }
+        if let Some(unmodelled) = &prediction.unmodelled {
+            let (line, what) = (line(unmodelled.step), &unmodelled.what);
+            text.push_str(&format!("    not modelled from `{line}` on: {what}\n"));
+        }
+        text.push('\n');
+    }
+    (says, text)
 }
 
 fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Failed> {

@@ -11,11 +11,12 @@ use super::output::{BAD, NOTE};
 use super::report::json::{self, Probed};
 use super::report::machine::Machine;
 use super::report::text::Text;
+use super::report::verdict::{self, Verdict};
 use super::select::{Loaded, Selection};
 use super::work::{CaseReport, CaseResult, Job, Task};
 use super::{Failed, output, pool};
 use crate::backing::Backing;
-use crate::case::{Access, Errno, HarnessError, Outcome, Signal, Size};
+use crate::case::{Access, Case, Errno, HarnessError, Outcome, Signal, Size};
 use crate::confine::Held;
 use crate::supervise::{Ending, Witness};
 
@@ -54,10 +55,10 @@ pub fn run(
     let mut out = Output::default();
     let interrupted = pool::run(&job, 1, interrupt, |index, report| {
         let loaded = &all.cases[index];
-        let probed = probed(&report, sweep, access, at);
+        let probed = probed(&loaded.case, &report, sweep, access, at);
         exit = match (exit, probed.verdict) {
-            (Exit::Harness, _) | (_, FAILED) => Exit::Harness,
-            (exit, SKIPPED) => exit,
+            (Exit::Harness, _) | (_, Verdict::HarnessError) => Exit::Harness,
+            (exit, Verdict::Skipped) => exit,
             _ => Exit::Agree,
         };
         out.print(&match options.json {
@@ -69,19 +70,25 @@ pub fn run(
     out.end(interrupted.unwrap_or(exit))
 }
 
-const SKIPPED: &str = "skipped";
-const FAILED: &str = "harness error";
-
-fn probed(report: &CaseReport, sweep: usize, access: Access, at: i64) -> Probed<'_> {
+fn probed<'a>(
+    case: &Case,
+    report: &'a CaseReport,
+    sweep: usize,
+    access: Access,
+    at: i64,
+) -> Probed<'a> {
+    let failed = |error: &HarnessError| (Verdict::HarnessError, Some(verdict::told(case, error)));
     let (verdict, reason, answer) = match &report.result {
         CaseResult::Probed { outcome, witness, steps } => {
-            let error = outcome.as_ref().err().map(ToString::to_string);
-            let verdict = if error.is_some() { FAILED } else { "measured" };
+            let (verdict, error) = outcome.as_ref().err().map_or((Verdict::Measured, None), failed);
             (verdict, error, Some((outcome, witness.as_ref(), steps.as_slice())))
         }
-        CaseResult::Skipped(reason) => (SKIPPED, Some(reason.clone()), None),
-        CaseResult::Failed(error) => (FAILED, Some(error.to_string()), None),
-        CaseResult::Measured(_) => ("measured", None, None),
+        CaseResult::Skipped(reason) => (Verdict::Skipped, Some(reason.clone()), None),
+        CaseResult::Failed(error) => {
+            let (verdict, reason) = failed(error);
+            (verdict, reason, None)
+        }
+        CaseResult::Measured(_) => (Verdict::Measured, None, None),
     };
     let (probes, elapsed_us) = (report.probes, report.elapsed_us);
     Probed { verdict, reason, sweep, access, at, answer, probes, elapsed_us }
@@ -91,8 +98,8 @@ fn probed(report: &CaseReport, sweep: usize, access: Access, at: i64) -> Probed<
 fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
     let mut text = Text::default();
     let Some((outcome, witness, _)) = probed.answer else {
-        let style = if probed.verdict == SKIPPED { NOTE } else { BAD };
-        text.heading(&loaded.id, &[(style, probed.verdict)]);
+        let style = if probed.verdict == Verdict::Skipped { NOTE } else { BAD };
+        text.heading(&loaded.id, &[(style, probed.verdict.word())]);
         probed.reason.iter().for_each(|reason| text.line(Style::new(), reason));
         return text.into_string();
     };

@@ -196,8 +196,16 @@ fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
         let shown = path.to_string_lossy().escape_debug().to_string();
         return Err(usage(&format!("the name of {shown} cannot be an id"), "use printable text"));
     };
-    let word = if snapshots.is_some() { shell::word(&id) } else { shell::path(path) };
+    let word = if leads_to(&id, whole) { shell::word(&id) } else { shell::path(path) };
     Ok(Loaded { id, word, case, snapshots })
+}
+
+/// Whether an id, typed here, names this file: that of another project's case does not.
+fn leads_to(id: &str, whole: &Path) -> bool {
+    let mut paths = Vec::new();
+    root().is_some_and(|root| root.canonicalize().is_ok_and(|root| whole.starts_with(root)))
+        && resolve(id, &mut paths).is_ok()
+        && matches!(paths.as_slice(), [path] if path.canonicalize().is_ok_and(|own| own == whole))
 }
 
 /// Reads the file. Of one that is too long, it reads a little more than the limit, so that the

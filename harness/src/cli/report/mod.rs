@@ -9,7 +9,7 @@ pub mod machine;
 mod notes;
 pub mod text;
 mod totals;
-mod verdict;
+pub mod verdict;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -19,14 +19,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Options;
 use super::exit::Exit;
+use super::judging::judged;
 use super::output::{self, Output, count};
 use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded};
+use crate::case::Measurement;
 use crate::model::Environment;
 use machine::Machine;
 use totals::Totals;
-use verdict::Judge;
+use verdict::{Findings, Judge, Verdict};
 
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
@@ -97,18 +99,37 @@ impl<'a> Reporter<'a> {
 
     fn text(&mut self, index: usize, report: &CaseReport) -> String {
         let loaded = &self.cases[index];
-        let (machine, place) = (&self.machine, &self.options.place);
+        let (machine, options) = (&self.machine, self.options);
         let environment = &self.environment;
-        let judge = Judge { machine, environment, place, compares: self.compares };
-        let found = judge.findings(loaded, report);
-        self.totals.add(&found);
-        let measured = match &report.result {
-            CaseResult::Measured(measured) => Some(measured),
-            _ => None,
-        };
+        let judge = Judge { machine, environment, options, compares: self.compares };
+        let judged = judged(|| {
+            let found = judge.findings(loaded, report);
+            let measured = match &report.result {
+                CaseResult::Measured(measured) => Some(measured),
+                _ => None,
+            };
+            let text = self.told(loaded, measured, report, &found);
+            (found.tally(), text)
+        });
+        let (tally, text) = judged.unwrap_or_else(|why| {
+            let found = Findings::because(Verdict::HarnessError, why);
+            (found.tally(), self.told(loaded, None, report, &found))
+        });
+        self.totals.add(&tally);
+        text
+    }
+
+    /// What came of a case, in the form that was asked for.
+    fn told(
+        &self,
+        loaded: &Loaded,
+        measured: Option<&Measurement>,
+        report: &CaseReport,
+        found: &Findings,
+    ) -> String {
         match self.options.json {
-            true => json::case(loaded, measured, report, &found, machine),
-            false => text::case(loaded, measured, &found, machine.page_size),
+            true => json::case(loaded, measured, report, found, &self.machine),
+            false => text::case(loaded, measured, found, self.machine.page_size),
         }
     }
 

@@ -99,9 +99,11 @@ fn words(found: &Findings) -> Vec<(Style, &'static str)> {
     let style = match verdict {
         Verdict::Same | Verdict::Measured => return Vec::new(),
         Verdict::New | Verdict::Skipped => NOTE,
-        Verdict::Changed | Verdict::Split | Verdict::HarnessError => BAD,
+        Verdict::Changed | Verdict::Split | Verdict::NeedlessKnown | Verdict::HarnessError => BAD,
     };
-    let split = Some((BAD, Verdict::Split.word()));
-    let split = split.filter(|_| found.is_split && verdict == Verdict::Changed);
-    [Some((style, verdict.word())), split].into_iter().flatten().collect()
+    // Where it has changed, what the model has to say is a second word.
+    let more = [(found.is_split, Verdict::Split), (found.is_needless, Verdict::NeedlessKnown)];
+    let more = more.into_iter().filter(|(is, _)| *is && verdict == Verdict::Changed);
+    let more = more.map(|(_, more)| (BAD, more.word()));
+    [(style, verdict.word())].into_iter().chain(more).collect()
 }

@@ -1,11 +1,11 @@
 //! How many cases came out how, and the exit code of that. The main type is [`Totals`].
 
-use super::verdict::{Findings, Verdict};
+use super::verdict::{Tally, Verdict};
 use crate::cli::exit::Exit;
 use crate::cli::output::count;
 
-/// Each case counts once by its snapshot, and once more by the model where that has more to say than
-/// that it agrees.
+/// Each case counts once by its snapshot; and once more by the model, for each thing that it has to say beside that
+/// it agrees. So the first numbers add up to the cases, and those by the model need not.
 #[derive(Debug, Default)]
 pub struct Totals {
     same: usize,
@@ -16,6 +16,8 @@ pub struct Totals {
     harness_errors: usize,
     /// Kernel and model part, and the case does not say why.
     split: usize,
+    /// They agree, and the case says that they part.
+    needless: usize,
     known: usize,
     open: usize,
     not_modelled: usize,
@@ -23,27 +25,27 @@ pub struct Totals {
 
 impl Totals {
     /// Counts a case.
-    pub fn add(&mut self, found: &Findings) {
-        *match found.compared {
+    pub fn add(&mut self, case: &Tally) {
+        *match case.compared {
             Verdict::Same => &mut self.same,
             Verdict::Changed => &mut self.changed,
             Verdict::New => &mut self.new,
             Verdict::Skipped => &mut self.skipped,
-            Verdict::Measured | Verdict::Split => &mut self.measured,
+            Verdict::Measured | Verdict::Split | Verdict::NeedlessKnown => &mut self.measured,
             Verdict::HarnessError => &mut self.harness_errors,
         } += 1;
-        self.split += usize::from(found.is_split);
-        let Some(judged) = &found.judgement else { return };
-        self.known += usize::from(judged.split.is_some() && !found.is_split);
-        self.open += usize::from(!judged.open.is_empty());
-        self.not_modelled += usize::from(judged.unmodelled.is_some());
+        self.split += usize::from(case.is_split);
+        self.needless += usize::from(case.is_needless);
+        self.known += usize::from(case.is_known);
+        self.open += usize::from(case.is_open);
+        self.not_modelled += usize::from(case.is_not_modelled);
     }
 
     /// The exit code that these come to, of a run that compares or of one that only measures.
     pub fn exit(&self, compares: bool) -> Exit {
         if self.harness_errors > 0 {
             Exit::Harness
-        } else if compares && self.changed + self.new + self.split > 0 {
+        } else if compares && self.changed + self.new + self.split + self.needless > 0 {
             Exit::Differ
         } else if self.same + self.measured == 0 {
             Exit::Nothing
@@ -55,22 +57,28 @@ impl Totals {
     /// The counts in words, those of a run that compares or of one that only measures.
     pub fn words(&self, compares: bool) -> String {
         let counts = match compares {
-            true => format!(
-                "{} same, {} changed, {} new, {} split",
-                self.same, self.changed, self.new, self.split
-            ),
+            true => format!("{} same, {} changed, {} new", self.same, self.changed, self.new),
             false => format!("{} measured", self.measured),
         };
-        let split = if compares { 0 } else { self.split };
-        let more = [
-            (split, "split"),
+        let errors = count(self.harness_errors, "harness error");
+        let by_model = [
+            (self.split, "split"),
+            (self.needless, "needless known"),
             (self.known, "known"),
             (self.open, "open"),
             (self.not_modelled, "not modelled"),
         ];
-        let more = more.iter().filter(|(number, _)| *number > 0);
-        let more: String = more.map(|(number, what)| format!(", {number} {what}")).collect();
-        let errors = count(self.harness_errors, "harness error");
-        format!("{counts}{more}, {} skipped, {errors}", self.skipped)
+        // A run that compares says so, too, where there is no split.
+        let told = |(number, what): &(usize, &str)| *number > 0 || (compares && *what == "split");
+        let by_model: Vec<String> = by_model
+            .iter()
+            .filter(|own| told(own))
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        let by_model = match by_model.is_empty() {
+            true => String::new(),
+            false => format!("; by the model {}", by_model.join(", ")),
+        };
+        format!("{counts}, {} skipped, {errors}{by_model}", self.skipped)
     }
 }

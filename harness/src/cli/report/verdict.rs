@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::difference::probe;
 use super::machine::Machine;
-use crate::case::{Case, HarnessError, Measurement, SweepResult, limits};
-use crate::cli::args::Place;
+use crate::case::{Call, Case, HarnessError, Measurement, Step, SweepResult, limits};
+use crate::cli::args::Options;
 use crate::cli::select::Loaded;
 use crate::cli::work::{CaseReport, CaseResult};
 use crate::cli::{program, shell};
@@ -14,7 +16,7 @@ use crate::picture;
 use crate::snapshot::Comparison;
 
 /// A case in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// As its snapshot.
     Same,
@@ -24,6 +26,8 @@ pub enum Verdict {
     New,
     /// Not as the model says, and the case does not say why.
     Split,
+    /// As the model says, and the case says that it is not.
+    NeedlessKnown,
     /// Not measured, or not compared.
     Skipped,
     /// Measured, and compared with nothing.
@@ -40,6 +44,7 @@ impl Verdict {
             Verdict::Changed => "changed",
             Verdict::New => "new",
             Verdict::Split => "split",
+            Verdict::NeedlessKnown => "needless known",
             Verdict::Skipped => "skipped",
             Verdict::Measured => "measured",
             Verdict::HarnessError => "harness error",
@@ -54,9 +59,11 @@ pub struct Findings {
     pub compared: Verdict,
     /// Kernel and model part, and the case does not say why.
     pub is_split: bool,
-    /// Why: of a skip, of a harness error, of a split.
+    /// Kernel and model agree, and the case says that they part.
+    pub is_needless: bool,
+    /// Why: of a skip, of a harness error, of a split, of a change that is none of the picture's.
     pub reason: Option<String>,
-    /// What to do about its snapshot.
+    /// What to do about it.
     pub advice: Option<String>,
     pub picture: Option<String>,
     /// What the model says; none where there is no answer to judge.
@@ -69,13 +76,24 @@ pub struct Findings {
     pub repeat: Option<String>,
 }
 
+/// What a case counts as, see [`super::totals`].
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Tally {
+    pub compared: Verdict,
+    pub is_split: bool,
+    pub is_needless: bool,
+    pub is_known: bool,
+    pub is_open: bool,
+    pub is_not_modelled: bool,
+}
+
 /// How a case is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
     pub machine: &'a Machine,
     /// What the model is told of it.
     pub environment: &'a Environment,
-    pub place: &'a Place,
+    pub options: &'a Options,
     /// Whether snapshots are looked at.
     pub compares: bool,
 }
@@ -85,6 +103,7 @@ impl Findings {
         Findings {
             compared,
             is_split: false,
+            is_needless: false,
             reason: None,
             advice: None,
             picture: None,
@@ -95,14 +114,30 @@ impl Findings {
         }
     }
 
-    fn because(compared: Verdict, reason: String) -> Findings {
+    /// Nothing but a reason.
+    pub fn because(compared: Verdict, reason: String) -> Findings {
         Findings { reason: Some(reason), ..Findings::plain(compared) }
+    }
+
+    /// What it counts as. What is not compared is not judged either.
+    pub fn tally(&self) -> Tally {
+        let counts = !matches!(self.compared, Verdict::Skipped | Verdict::HarnessError);
+        let judged = self.judgement.as_ref().filter(|_| counts);
+        Tally {
+            compared: self.compared,
+            is_split: self.is_split,
+            is_needless: self.is_needless,
+            is_known: judged.is_some_and(|own| own.split.is_some() && !self.is_split),
+            is_open: judged.is_some_and(|own| !own.open.is_empty()),
+            is_not_modelled: judged.is_some_and(|own| own.unmodelled.is_some()),
+        }
     }
 
     /// The one word for it. A case that has changed and is split counts as both.
     pub fn verdict(&self) -> Verdict {
         match self.compared {
             Verdict::Same | Verdict::New if self.is_split => Verdict::Split,
+            Verdict::Same | Verdict::New if self.is_needless => Verdict::NeedlessKnown,
             compared => compared,
         }
     }
@@ -117,10 +152,15 @@ impl Judge<'_> {
             }
             CaseResult::Failed(error) => {
                 let repeat = Some(self.again("show", loaded, ""));
+                let advice = advice(&loaded.case, error).map(str::to_owned);
                 let error = told(&loaded.case, error);
-                return Findings { repeat, ..Findings::because(Verdict::HarnessError, error) };
+                let found = Findings::because(Verdict::HarnessError, error);
+                return Findings { repeat, advice, ..found };
             }
-            CaseResult::Probed { .. } => return Findings::plain(Verdict::Measured),
+            CaseResult::Probed { outcome: Ok(_), .. } => return Findings::plain(Verdict::Measured),
+            CaseResult::Probed { outcome: Err(error), .. } => {
+                return Findings::because(Verdict::HarnessError, told(&loaded.case, error));
+            }
             CaseResult::Measured(measured) => measured,
         };
         let picture = picture::draw(&loaded.case, measured, self.machine.page_size);
@@ -134,17 +174,21 @@ impl Judge<'_> {
             false => Findings::plain(Verdict::Measured),
         };
         let judgement = model::judge(&loaded.case, self.environment, measured);
-        let unexplained = unexplained(&loaded.case, &judgement);
         let counts = !matches!(found.compared, Verdict::Skipped | Verdict::HarnessError);
-        let is_split = counts && unexplained.is_some();
-        let reason = found.reason.clone().or(unexplained.filter(|_| is_split));
+        let unexplained = unexplained(&loaded.case, &judgement).filter(|_| counts);
+        let (is_split, is_needless) = match (&unexplained, &judgement.split) {
+            (None, _) => (false, false),
+            (Some(_), split) => (split.is_some(), split.is_none()),
+        };
+        let reasons: Vec<String> = found.reason.iter().cloned().chain(unexplained).collect();
+        let reason = (!reasons.is_empty()).then(|| reasons.join("\n"));
         let (picture, judgement) = (Some(picture), Some(judgement));
-        Findings { is_split, reason, picture, judgement, ..found }
+        Findings { is_split, is_needless, reason, picture, judgement, ..found }
     }
 
-    /// The command that does it again, for this case and on this backing.
+    /// The command that does it again, for this case, on this backing and with this patience.
     fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
-        format!("{} {command} {}{probe}{}", program(), loaded.word, self.place.backing_again())
+        format!("{} {command} {}{probe}{}", program(), loaded.word, self.options.again())
     }
 
     fn compared(&self, loaded: &Loaded, measured: &Measurement, picture: &str) -> Findings {
@@ -171,8 +215,8 @@ impl Judge<'_> {
             }
             Ok(Comparison::Same) => Findings::plain(Verdict::Same),
             Ok(Comparison::NeedlessVariant { path }) => {
-                let advice = format!("{} is the same as its base: delete it", path.display());
-                Findings { advice: Some(advice), ..Findings::plain(Verdict::Changed) }
+                let reason = format!("{} is the same as its base: delete it", path.display());
+                Findings::because(Verdict::Changed, reason)
             }
             Ok(Comparison::Changed { kept, .. }) => {
                 let byte = picture::changed_byte(&loaded.case, measured, &kept, *page);
@@ -199,7 +243,6 @@ fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
             program()
         ));
     }
-    let names = || known.join(", ");
     match &judged.split {
         Some(split) => match split.rule.map(Rule::name) {
             Some(name) if known.contains(&name.as_str()) => None,
@@ -211,12 +254,40 @@ fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
             None => Some("kernel and model part, and no rule explains all of it".to_owned()),
         },
         None if known.is_empty() || judged.unmodelled.is_some() => None,
-        None => Some(format!("known: {} no longer holds: kernel and model agree", names())),
+        None => {
+            let names = known.join(", ");
+            Some(format!(
+                "known: {names} is needed no more: kernel and model agree; remove the line"
+            ))
+        }
+    }
+}
+
+/// What to do about a case whose process does not go through to its end.
+fn advice(case: &Case, error: &HarnessError) -> Option<&'static str> {
+    let HarnessError::InStep { step, error } = error else { return None };
+    let call = match case.walk().nth(*step) {
+        Some((_, _, Step::Call { call, .. })) => Some(*call),
+        _ => None,
+    };
+    match (&**error, call) {
+        (HarnessError::ExitedNonZero(_) | HarnessError::ExitedEarly, Some(Call::Exit)) => Some(
+            "the process that is measured must go on; one that exits stands in a block: \
+                 `fork { _exit(0); }`",
+        ),
+        (HarnessError::TimedOut { stopped: true, .. }, _) => Some(
+            "a process that has stopped waits for SIGCONT, which nobody sends here: leave the step out",
+        ),
+        (HarnessError::TimedOut { stopped: false, .. }, _) if case.timeout.is_none() => Some(
+            "where a step may never return, the case says how long to wait: `timeout(1000ms);` \
+                 before its first step",
+        ),
+        _ => None,
     }
 }
 
 /// The error, with the line of the step that it is about.
-fn told(case: &Case, error: &HarnessError) -> String {
+pub fn told(case: &Case, error: &HarnessError) -> String {
     match error {
         HarnessError::InStep { step, error } => {
             let lines = crate::parse::lines(&case.steps);

@@ -97,6 +97,7 @@ fn line(
     let mut found = Findings {
         compared: Verdict::Changed,
         is_split: false,
+        is_needless: false,
         reason: None,
         advice: None,
         picture: None,
@@ -123,7 +124,7 @@ fn probed() -> Value {
     };
     let outcome = Err(HarnessError::ExitedEarly);
     let probed = Probed {
-        verdict: "harness error",
+        verdict: Verdict::HarnessError,
         reason: None,
         sweep: 0,
         access: Access::Read,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use super::notes::{self, Remark};
-use super::verdict::Findings;
+use super::verdict::{Findings, Verdict};
 use crate::case::{
     Access, Case, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
@@ -148,7 +148,7 @@ pub type ProbeAnswer<'a> =
 /// The line of a case in which one byte was probed, or was to be.
 #[derive(Debug)]
 pub struct Probed<'a> {
-    pub verdict: &'static str,
+    pub verdict: Verdict,
     pub reason: Option<String>,
     pub sweep: usize,
     pub access: Access,
@@ -186,7 +186,7 @@ pub fn probe(loaded: &Loaded, probed: &Probed<'_>, machine: &Machine) -> String 
     text(&Line {
         schema: SCHEMA,
         case: &loaded.id,
-        verdict: probed.verdict,
+        verdict: probed.verdict.word(),
         reason: probed.reason.as_deref(),
         repeat: None,
         steps: recorded,
