@@ -53,6 +53,7 @@ fn fill(record: &Record, numbers: &[u64]) {
         slot.seen.store(next() as u32, Relaxed);
         slot.data.store(next() as u32, Relaxed);
         slot.digest.store(next(), Relaxed);
+        slot.shape.store(next(), Relaxed);
         slot.runs.iter().for_each(|run| run.store(next(), Relaxed));
     }
 }

@@ -25,7 +25,7 @@ pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Sign
 pub use pattern::{Pattern, is_filling};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, StepResult, SweepResult};
-pub use seen::{RUNS, Rest, Run, Seen, code, decode, digest};
+pub use seen::{RUNS, Rest, Run, Seen, code, decode, digest, shape};
 pub use size::{Linear, Radix, Size};
 pub use window::window;
 

@@ -40,6 +40,8 @@ pub struct Rest {
     pub data: u32,
     /// Of all bytes, see [`digest`].
     pub digest: u64,
+    /// The same for all bytes [as any pattern shows them](shape).
+    pub shape: u64,
 }
 
 /// A number for what a byte is, of 16 bits.
@@ -70,6 +72,16 @@ pub fn digest(before: u64, byte: Clean) -> u64 {
     (before ^ code(byte)).wrapping_mul(0x0100_0000_01b3)
 }
 
+/// A byte as any pattern shows it: which one fills a file decides between `Data` and `OtherData`, and on
+/// nothing else.
+#[inline(always)]
+pub fn shape(byte: Clean) -> Clean {
+    match byte {
+        Clean::OtherData => Clean::Data,
+        byte => byte,
+    }
+}
+
 impl Seen {
     /// The bytes of these runs. Neighbours of equal bytes become one run.
     pub fn of(runs: impl IntoIterator<Item = (u64, Clean)>) -> Seen {
@@ -83,11 +95,12 @@ impl Seen {
         }
         let rest = (all.len() > RUNS).then(|| {
             let is_data = |run: &&Run| run.byte == Clean::Data;
-            let each = all.iter().flat_map(|run| (0..run.count).map(|_| run.byte));
+            let each = || each(&all);
             Rest {
                 bytes: all[RUNS..].iter().map(|run| run.count).sum(),
                 data: all.iter().filter(is_data).map(|run| run.count).sum(),
-                digest: each.fold(0, digest),
+                digest: each().fold(0, digest),
+                shape: each().map(shape).fold(0, digest),
             }
         });
         all.truncate(RUNS);
@@ -104,6 +117,9 @@ impl Seen {
             return None;
         }
         if self.rest.is_some() || other.rest.is_some() {
+            if self.shape() != other.shape() {
+                return None;
+            }
             // Bytes shifted by a multiple of the period of one pattern only: the other one knows.
             let fewer = if self.data() <= other.data() { self } else { other };
             return Some(fewer.clone());
@@ -130,6 +146,12 @@ impl Seen {
     /// Whether none was.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// The digest of what the bytes are with any pattern.
+    fn shape(&self) -> u64 {
+        let told = || each(&self.runs).map(shape).fold(0, digest);
+        self.rest.map_or_else(told, |rest| rest.shape)
     }
 
     /// How many of the bytes are `Data`.
@@ -178,6 +200,11 @@ impl Seen {
         }
         parts.join(", ")
     }
+}
+
+/// The bytes of some runs, one by one.
+fn each(runs: &[Run]) -> impl Iterator<Item = Clean> + '_ {
+    runs.iter().flat_map(|run| (0..run.count).map(|_| run.byte))
 }
 
 impl Clean {
@@ -231,6 +258,26 @@ mod tests {
         assert!(some.to_string().contains(", and 24 more (digest"), "{some}");
         assert_eq!(some.agreed(&other), Some(other.clone()));
         assert_eq!(other.agreed(&some), Some(other));
+    }
+
+    #[test]
+    fn what_does_not_depend_on_the_pattern_agrees_beyond_the_last_run_that_is_told() {
+        use Clean::{Byte, Data, OtherData, Zero};
+        let begin = (0..10).flat_map(|_| [(1, Zero), (1, Byte(b'a'))]);
+        let with = |end: &[(u64, Clean)]| Seen::of(begin.clone().chain(end.iter().copied()));
+        let first = with(&[(3, Data), (5, Zero)]);
+        for end in [[(4, Data), (4, Zero)], [(3, Data), (5, Byte(b'a'))], [(5, Zero), (3, Data)]] {
+            assert_eq!(first.agreed(&with(&end)), None, "{end:?}");
+        }
+        let second = with(&[(1, Data), (2, OtherData), (5, Zero)]);
+        assert_eq!(first.agreed(&second), Some(second.clone()));
+        // One may be cut where the other is not.
+        let whole = seen(&[(40, Data)]);
+        let mixed = |count: u64| {
+            Seen::of((0..20).flat_map(|_| [(1, Data), (1, OtherData)]).chain([(count, Zero)]))
+        };
+        assert_eq!(whole.agreed(&mixed(0)), Some(mixed(0)));
+        assert_eq!(seen(&[(39, Data), (2, Zero)]).agreed(&mixed(1)), None);
     }
 
     #[test]

@@ -79,6 +79,10 @@ fn rest(slot: &crate::sys::Slot, runs: &[Run]) -> Option<Rest> {
     let is_cut = slot.run_count.load(Relaxed) as usize > slot.runs.len();
     let told: u64 = runs.iter().map(|run| u64::from(run.count)).sum();
     let bytes = u64::from(slot.seen.load(Relaxed)).saturating_sub(told) as u32;
-    let (data, digest) = (slot.data.load(Relaxed), slot.digest.load(Relaxed));
-    is_cut.then_some(Rest { bytes, data, digest })
+    is_cut.then(|| Rest {
+        bytes,
+        data: slot.data.load(Relaxed),
+        digest: slot.digest.load(Relaxed),
+        shape: slot.shape.load(Relaxed),
+    })
 }

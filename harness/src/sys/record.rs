@@ -127,6 +127,8 @@ pub struct Slot {
     pub padding: AtomicU32,
     /// The digest of the bytes seen.
     pub digest: AtomicU64,
+    /// The digest of what they are with any pattern in the files.
+    pub shape: AtomicU64,
     /// The bytes seen: kind, byte and count of each run, packed by the victim.
     pub runs: [AtomicU64; RUNS],
 }
@@ -177,6 +179,7 @@ impl Record {
             slot.seen.store(0, Relaxed);
             slot.data.store(0, Relaxed);
             slot.digest.store(0, Relaxed);
+            slot.shape.store(0, Relaxed);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::fill::Fill;
-use crate::case::{Clean, Run, code, decode, digest, is_filling};
+use crate::case::{Clean, Run, code, decode, digest, is_filling, shape};
 use crate::sys::Slot;
 
 /// What a byte is, given the place in a file that it should show.
@@ -23,6 +23,7 @@ pub(super) fn note(slot: &Slot, byte: Clean) {
     slot.seen.store(slot.seen.load(Relaxed).wrapping_add(1), Relaxed);
     slot.data.store(slot.data.load(Relaxed).wrapping_add(u32::from(byte == Clean::Data)), Relaxed);
     slot.digest.store(digest(slot.digest.load(Relaxed), byte), Relaxed);
+    slot.shape.store(digest(slot.shape.load(Relaxed), shape(byte)), Relaxed);
     let head = code(byte) << 48;
     let count = slot.run_count.load(Relaxed) as usize;
     if let Some(last) = count.checked_sub(1).and_then(|index| slot.runs.get(index)) {

@@ -160,7 +160,7 @@ fn lines() -> Vec<Value> {
                 Note::MeasuredAlone { scarce: Scarce::Room },
             ];
             let StepResult::Saw(seen) = &mut measured.steps[3] else { panic!("a load") };
-            seen.rest = Some(Rest { bytes: 1, data: 0, digest: u64::MAX });
+            seen.rest = Some(Rest { bytes: 1, data: 0, digest: u64::MAX, shape: 0 });
             let judged = found.judgement.as_mut().expect("judged");
             judged.open = vec![OpenRule { step: 2, rule: Rule::GrowthClearsTheTail, held: true }];
             judged.unmodelled = Some(Unmodelled { step: 3, what: "memory".to_owned() });
