@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Pattern;
+
 /// The answer to one probe. Only an answer can be part of a snapshot; all else is a
 /// [`HarnessError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -123,6 +125,30 @@ pub enum HarnessError {
 }
 
 impl Outcome {
+    /// What a byte comes to, asking what that is with a pattern in the files. Data is what both call so:
+    /// the second one is asked about nothing else.
+    pub fn by_both<E: From<HarnessError>>(
+        mut ask: impl FnMut(Pattern) -> Result<Outcome, E>,
+    ) -> Result<Outcome, E> {
+        let first = ask(Pattern::First)?;
+        if first != Outcome::Clean(Clean::Data) {
+            return Ok(first);
+        }
+        Ok(first.agreed(ask(Pattern::Second)?)?)
+    }
+
+    /// What a byte comes to by both patterns; an error where they cannot both be true of one byte.
+    pub fn agreed(self, second: Outcome) -> Result<Outcome, HarnessError> {
+        let agreed = match (self, second) {
+            (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
+            (one, two) => (one == two).then_some(one),
+        };
+        agreed.ok_or_else(|| {
+            let what = format!("{self} with one pattern in the files, {second} with another");
+            HarnessError::System(what)
+        })
+    }
+
     /// The word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.
     pub fn word(&self) -> String {
         match self {

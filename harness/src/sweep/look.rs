@@ -9,6 +9,7 @@
 //! from the start where a step copies bytes to another offset, which may be one pattern's period away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::{Plan, SAMPLES, Unanswered};
 use crate::case::{Access, Clean, HarnessError, Outcome, Pattern, Row};
@@ -24,7 +25,7 @@ pub(super) struct Look<'a, A> {
     ask: A,
 }
 
-impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
+impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     /// A row of which nothing is known yet.
     pub(super) fn new(plan: &'a Plan, access: Access, exhaustive: bool, ask: A) -> Look<'a, A> {
         let both = plan.both && access != Access::Exec;
@@ -46,19 +47,47 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
 
     /// What a byte comes to.
     fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered> {
-        let first = (self.ask)(at, Pattern::First)?;
-        if !self.both || first != Outcome::Clean(Clean::Data) {
-            return Ok(first);
+        if !self.both {
+            return self.with(Pattern::First, at);
         }
-        let second = (self.ask)(at, Pattern::Second)?;
-        agreed(at, first, second)
+        let outcome = Outcome::by_both(|pattern| (self.ask)(at, pattern));
+        outcome.map_err(|error| Unanswered { at, error })
+    }
+
+    fn with(&mut self, pattern: Pattern, at: i64) -> Result<Outcome, Unanswered> {
+        (self.ask)(at, pattern).map_err(|error| Unanswered { at, error })
     }
 
     pub(super) fn at_every_byte(&mut self) -> Result<(), Unanswered> {
+        self.each_of(self.plan.from..self.plan.to, |look, at| look.with(Pattern::First, at))?;
+        if self.both { self.data_with_both() } else { Ok(()) }
+    }
+
+    /// Looks at every byte that was called data with the second pattern. A pass of its own: neighbours of
+    /// equal outcome are then asked about one after the other, and share a line of the journal.
+    fn data_with_both(&mut self) -> Result<(), Unanswered> {
+        let data = Outcome::Clean(Clean::Data);
+        for region in self.row().regions.iter().filter(|region| region.outcome == data) {
+            let from = region.from.unwrap_or(self.plan.from);
+            let to = region.to.unwrap_or(self.plan.to);
+            self.each_of(from..to, |look, at| {
+                let second = look.with(Pattern::Second, at)?;
+                agreed(at, data, second)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what each of these bytes comes to, where a region begins: memory stays the same however
+    /// large the map.
+    fn each_of(
+        &mut self,
+        bytes: Range<i64>,
+        mut ask: impl FnMut(&mut Self, i64) -> Result<Outcome, Unanswered>,
+    ) -> Result<(), Unanswered> {
         let mut last = None;
-        for at in self.plan.from..self.plan.to {
-            let outcome = self.afresh(at)?;
-            // Only where a region begins: memory stays the same however large the map.
+        for at in bytes {
+            let outcome = ask(self, at)?;
             if last.replace(outcome) != Some(outcome) {
                 self.known.insert(at, outcome);
             }
@@ -140,13 +169,16 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
         }
     }
 
-    /// Of a map too large to look at all pages closely: looks so at those in which outcomes change.
-    pub(super) fn around_boundaries(&mut self) -> Result<(), Unanswered> {
+    /// Of a map too large to look at all pages closely: looks so at those in which outcomes change, or
+    /// are expected to.
+    pub(super) fn around_boundaries(&mut self, expected: &BTreeSet<i64>) -> Result<(), Unanswered> {
         let Some(closely) = &self.plan.closely else { return Ok(()) };
         let mut done = closely.clone();
         loop {
             let row = self.row();
-            let pages = row.boundaries().flat_map(|at| [at - 1, at]);
+            let inside = |at: &i64| (self.plan.from..self.plan.to).contains(at);
+            let expected = expected.iter().copied().filter(inside);
+            let pages = row.boundaries().chain(expected).flat_map(|at| [at - 1, at]).filter(inside);
             let pages: BTreeSet<i64> = pages.map(|at| self.plan.start_of_page(at)).collect();
             let new: Vec<i64> = pages.difference(&done).copied().collect();
             if new.is_empty() || done.len() >= SAMPLES as usize {
@@ -194,17 +226,23 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
             }
             return Ok(is_as_drawn);
         }
-        let second = (self.ask)(at, Pattern::Second)?;
+        let second = self.with(Pattern::Second, at)?;
         if second == drawn {
             return Ok(true);
         }
-        let first = (self.ask)(at, Pattern::First)?;
+        let first = self.with(Pattern::First, at)?;
         let outcome = agreed(at, first, second)?;
         if outcome == drawn {
             return Ok(true);
         }
+        let is_told_by_both = first == Outcome::Clean(Clean::Data) && outcome != first;
+        if is_told_by_both && self.exhaustive {
+            self.both = true;
+            self.data_with_both()?;
+            return Ok(false);
+        }
         self.known.insert(at, outcome);
-        if first == Outcome::Clean(Clean::Data) && outcome != first {
+        if is_told_by_both {
             self.look_with_both()?;
         } else {
             self.bisect_around(at)?;
@@ -227,29 +265,17 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, Unanswered>> Look<'a, A> {
     /// Looks at all that was called data with the second pattern, too.
     fn look_with_both(&mut self) -> Result<(), Unanswered> {
         self.both = true;
-        if self.exhaustive {
-            self.known.clear();
-            return self.at_every_byte();
-        }
         let data = Outcome::Clean(Clean::Data);
         let called: Vec<i64> =
             self.known.iter().filter(|(_, own)| **own == data).map(|(at, _)| *at).collect();
         for at in called {
-            let second = (self.ask)(at, Pattern::Second)?;
+            let second = self.with(Pattern::Second, at)?;
             self.known.insert(at, agreed(at, data, second)?);
         }
         self.bisect_all()
     }
 }
 
-/// What a byte comes to by both patterns.
 fn agreed(at: i64, first: Outcome, second: Outcome) -> Result<Outcome, Unanswered> {
-    let agreed = match (first, second) {
-        (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
-        (one, two) => (one == two).then_some(one),
-    };
-    agreed.ok_or_else(|| {
-        let what = format!("{first} with one pattern in the files, {second} with another");
-        Unanswered { at, error: HarnessError::System(what) }
-    })
+    first.agreed(second).map_err(|error| Unanswered { at, error })
 }

@@ -8,49 +8,18 @@
 //! Both sides of each boundary that the model expects are probed as well. That adds probes and no answer: a
 //! picture is drawn of what children came to, and a model that errs costs a few of them.
 //!
-//! The main types are [`Plan`], where to look, and `Look`, which asks (`look`).
+//! The main types are [`Plan`], where to look (`plan`), and `Look`, which asks (`look`).
 
 mod look;
+mod plan;
 
 use look::Look;
+pub use plan::Plan;
+use plan::SAMPLES;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
-use crate::case::{Access, Case, HarnessError, Note, Outcome, Pattern, Row, StepResult, window};
-use crate::named::Named;
-
-/// Maps of more pages than this are not probed in each page, but in every so many of them.
-const PAGES_PROBED: i64 = 256;
-/// A row of more samples than this is not probed at all named offsets in each page, but in the pages
-/// around those that are named, around boundaries, and in some at random.
-const SAMPLES: i64 = 2000;
-/// So many pages at random.
-const RANDOM_PAGES: i64 = 8;
-
-/// The stretch of bytes to sweep, relative to the map, and where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// First byte: a page before the map.
-    pub from: i64,
-    /// One past the last byte: a page past the map.
-    pub to: i64,
-    /// Bytes of a page.
-    page: i64,
-    /// Where in a page to look: at each named offset and just before it.
-    within: BTreeSet<i64>,
-    /// The first bytes of the pages to look at first.
-    pages: BTreeSet<i64>,
-    /// In these, and in those where outcomes change, all of `within` is looked at; in all pages where
-    /// there are none.
-    closely: Option<BTreeSet<i64>>,
-    /// Bytes that a step names, where not all of `within` is looked at in each page.
-    bytes: BTreeSet<i64>,
-    /// What the first pattern calls data is looked at with the second, too.
-    both: bool,
-    /// Decides on the random bytes.
-    seed: u64,
-}
+use crate::case::{Access, HarnessError, Outcome, Pattern, Row};
 
 /// A row, and what it took to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,57 +40,6 @@ pub struct Unanswered {
 }
 
 impl Plan {
-    /// The plan for sweeping the variable `map` of a case whose steps came to these results, on a
-    /// machine with pages of `page` bytes.
-    pub fn of(case: &Case, map: &str, results: &[StepResult], page: u64, seed: u64) -> Plan {
-        let Range { start: from, end: to } = window(case, map, page);
-        let page = page as i64;
-        let named = Named::of(case, results, page as u64);
-        let before = named.within_page.iter().map(|at| (at - 1).rem_euclid(page));
-        let within: BTreeSet<i64> = before.chain(named.within_page.iter().copied()).collect();
-        let count = (to - from) / page;
-        let all = (from..to).step_by(page as usize);
-        let inside: Vec<i64> =
-            named.bytes.iter().copied().filter(|at| (from..to).contains(at)).collect();
-        let is_too_much = count * (within.len() as i64 + 2) > SAMPLES;
-        let bytes = inside.iter().take(if is_too_much { SAMPLES as usize / 2 } else { 0 });
-        let bytes: BTreeSet<i64> = bytes.flat_map(|at| [at - 1, *at]).collect();
-        let around = || {
-            let starts = inside.iter().map(|at| at.div_euclid(page) * page);
-            let around = starts.flat_map(|start| [start - page, start, start + page]);
-            around.filter(|start| (from..to).contains(start)).collect::<BTreeSet<i64>>()
-        };
-        let closely = is_too_much.then(|| {
-            let mut random = fastrand::Rng::with_seed(seed);
-            let random = (0..RANDOM_PAGES).map(|_| from + random.i64(0..count) * page);
-            let pages: BTreeSet<i64> = around().into_iter().chain(random).collect();
-            // Of a case that names hundreds of offsets, no more than there is time for.
-            let most = (SAMPLES / (within.len() as i64 + 2)).max(1) as usize;
-            let every = pages.len().div_ceil(most);
-            pages.into_iter().step_by(every).collect::<BTreeSet<i64>>()
-        });
-        let pages = match count <= PAGES_PROBED {
-            true => all.collect(),
-            false => {
-                let every = (count + PAGES_PROBED - 1) / PAGES_PROBED;
-                let some = all.step_by(every as usize);
-                let ends = [from, from + page, to - 2 * page, to - page];
-                let near = around().into_iter().take(SAMPLES as usize);
-                some.chain(ends).chain(near).chain(closely.iter().flatten().copied()).collect()
-            }
-        };
-        Plan { from, to, page, within, pages, closely, bytes, both: named.copies, seed }
-    }
-
-    /// Says that not every page is probed, or not every page at each offset that a step names.
-    pub fn note(&self, sweep: usize) -> Option<Note> {
-        let pages = (self.to - self.from) / self.page;
-        let probed = self.pages.len() as u64;
-        let closely = self.closely.as_ref().map_or(probed, |closely| closely.len() as u64);
-        let note = Note::Capped { sweep, closely, probed, pages: pages as u64 };
-        (closely < pages as u64).then_some(note)
-    }
-
     /// The row of an access, asking `probe` for the outcome at one byte with a pattern in the files. Outcomes
     /// are `expected` to change at these bytes. The row is exact where outcomes change at most once between
     /// two neighbours that were looked at.
@@ -130,10 +48,9 @@ impl Plan {
         access: Access,
         expected: &BTreeSet<i64>,
         exhaustive: bool,
-        mut probe: impl FnMut(i64, Pattern) -> Result<Outcome, HarnessError>,
+        probe: impl FnMut(i64, Pattern) -> Result<Outcome, HarnessError>,
     ) -> Result<Found, Unanswered> {
-        let ask = |at, pattern| probe(at, pattern).map_err(|error| Unanswered { at, error });
-        let mut look = Look::new(self, access, exhaustive, ask);
+        let mut look = Look::new(self, access, exhaustive, probe);
         if exhaustive {
             look.at_every_byte()?;
         } else {
@@ -141,21 +58,28 @@ impl Plan {
             let sides = expected.iter().take(SAMPLES as usize).flat_map(|at| [at - 1, *at]);
             look.at_bytes(self.bytes.iter().copied().chain(sides))?;
             look.bisect_all()?;
-            look.around_boundaries()?;
+            look.around_boundaries(expected)?;
         }
-        let surprises = look.once_more()?;
+        let mut surprises = Vec::new();
+        loop {
+            let new = look.once_more()?;
+            let is_as_drawn = new.is_empty();
+            surprises.extend(new);
+            if is_as_drawn || exhaustive {
+                break;
+            }
+            look.around_boundaries(expected)?;
+        }
         Ok(Found { row: look.row(), surprises })
-    }
-
-    fn start_of_page(&self, at: i64) -> i64 {
-        at.div_euclid(self.page) * self.page
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Clean, Fault, FaultAddress, Signal};
+    use crate::case::{Clean, Fault, FaultAddress, Note, Signal};
+    use crate::journal::{self, Journal};
+    use crate::victim::{Fill, Probe};
 
     const ZERO: Outcome = Outcome::Clean(Clean::Zero);
     const DATA: Outcome = Outcome::Clean(Clean::Data);
@@ -271,6 +195,64 @@ mod tests {
             assert_eq!(found.row.at(300), Some(other));
             assert_eq!(found.surprises.len(), 1);
         }
+    }
+
+    #[test]
+    fn pages_of_what_is_expected_or_surprising_are_looked_at_closely() {
+        let mut text =
+            "map = mmap(0, 200 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);".to_owned();
+        (0..60).for_each(|index| text += &format!("map[{}];", 40 * index));
+        let plan = plan(&text);
+        // A page that no step names, nor is among those at random, with a byte at an offset that is named.
+        let closely = plan.closely.clone().unwrap();
+        let far = |start: &i64| (-1..=1).all(|near| !closely.contains(&(start + near * 4096)));
+        let start = (0..200).map(|page| page * 4096).find(far).unwrap();
+        let byte = Outcome::Clean(Clean::Byte(b'x'));
+        let drawn = |seed: u64, expected: &[i64], truth: &dyn Fn(i64) -> Outcome| {
+            let plan = Plan { seed, ..plan.clone() };
+            let expected = expected.iter().copied().collect();
+            let found = plan.row(Access::Read, &expected, false, |at, _| Ok(truth(at))).unwrap();
+            (found.row.boundaries().collect::<Vec<i64>>(), found.surprises)
+        };
+        let one = |at: i64| if at == start + 400 { byte } else { ZERO };
+        assert!(drawn(0, &[], &one).0.is_empty());
+        // The model expects something in the page, and errs on where.
+        assert_eq!(drawn(0, &[start + 77], &one).0, [start + 400, start + 401]);
+        // What only a random byte shows has the page around it looked at.
+        let more = |at: i64| match at.rem_euclid(4096) {
+            2400..4090 => DATA,
+            400 if !closely.contains(&(at - 400)) => byte,
+            _ => ZERO,
+        };
+        let mut named = Vec::new();
+        for seed in 0..20 {
+            let (boundaries, surprises) = drawn(seed, &[], &more);
+            let at = surprises.iter().map(|at| at.div_euclid(4096) * 4096 + 400);
+            named.extend(at.filter(|at| more(*at) == byte).map(|at| boundaries.contains(&at)));
+        }
+        assert!(!named.is_empty() && named.iter().all(|found| *found), "{named:?}");
+    }
+
+    #[test]
+    fn an_exhaustive_row_that_both_patterns_are_asked_about_shares_lines_of_the_journal() {
+        let plan = plan(
+            "fd = file(PAGE); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+             read(fd, map, 0);",
+        );
+        let file = journal::file().unwrap();
+        let mut journal = Journal::resume(&file).unwrap();
+        let row = plan.row(Access::Read, &BTreeSet::new(), true, |at, pattern| {
+            let probe = Probe { sweep: 0, access: Access::Read, at };
+            let outcome = if (0..4096).contains(&at) { DATA } else { FAULT };
+            journal.keep_outcome(&probe, Fill::Pattern(pattern), outcome);
+            Ok(outcome)
+        });
+        assert_eq!(row.unwrap().row.boundaries().collect::<Vec<_>>(), [0, 4096]);
+        let answers = Journal::resume(&file).unwrap().answers();
+        assert!(answers >= 4 * 4096, "{answers}");
+        // A line for each region, one for the data with the second pattern, and those looked at once more.
+        let lines = journal::bytes(&file).unwrap().iter().filter(|byte| **byte == b'\n').count();
+        assert!(lines < 8, "{lines} lines");
     }
 
     #[test]

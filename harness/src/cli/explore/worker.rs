@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::backing::Backing;
-use crate::case::{Case, Clean, HarnessError, Outcome, Pattern, StepResult};
+use crate::case::{Case, HarnessError, Outcome, StepResult};
 use crate::confine::Held;
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
@@ -136,11 +136,7 @@ impl Answer for Kernel<'_> {
             return Err(HarnessError::System("there is no sweep to probe".to_owned()));
         };
         let probe = Probe { sweep, access: *access, at };
-        self.ask(case, |measurer| match measurer.probe(&probe, Pattern::First)? {
-            // Data is what both patterns call so.
-            Outcome::Clean(Clean::Data) => measurer.probe(&probe, Pattern::Second),
-            outcome => Ok(outcome),
-        })
+        self.ask(case, |measurer| measurer.byte(&probe))
     }
 }
 
@@ -166,11 +162,6 @@ pub fn work(
     else {
         return 1;
     };
-    let mut send = |message: &Message| {
-        let mut line = serde_json::to_vec(message).unwrap_or_default();
-        line.push(b'\n');
-        answers.write_all(&line).is_ok()
-    };
     let supervisor = if workers == 1 { supervisor } else { supervisor.with_rests() };
     let mut kernel = Kernel {
         supervisor: &supervisor,
@@ -180,45 +171,56 @@ pub fn work(
         baselines: Baselines::default(),
         abandoned: false,
     };
-    let mut done = Progress::read(&progress, number);
+    let all = try_all(search, &mut kernel, workers, bounds, &progress, number, |message| {
+        let mut line = serde_json::to_vec(message).unwrap_or_default();
+        line.push(b'\n');
+        answers.write_all(&line).map_err(drop)
+    });
+    i32::from(all.is_err())
+}
+
+/// Tries every program that is a worker's, from where it is, and sends what came of each. Fails where
+/// nobody is there any more who reads that.
+fn try_all(
+    search: &Search,
+    kernel: &mut Kernel<'_>,
+    workers: u64,
+    bounds: Bounds,
+    progress: &File,
+    first: u64,
+    mut send: impl FnMut(&Message) -> Result<(), ()>,
+) -> Result<(), ()> {
+    let mut done = Progress::read(progress, first);
     let mut shown_open = Vec::new();
     for number in (done.next..bounds.count).step_by(workers as usize) {
         if bounds.until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
-        let tried = search.try_program(number, &mut kernel);
+        let tried = search.try_program(number, kernel);
         if kernel.abandoned {
-            return 1;
+            return Err(());
         }
         let counts = &mut done.counts;
         counts.programs += 1;
-        let sent = match tried {
-            Ok(Tried::Agree(bytes)) => {
-                counts.bytes += bytes;
-                true
-            }
+        match tried {
+            Ok(Tried::Agree(bytes)) => counts.bytes += bytes,
             Ok(Tried::Open(rule, bytes)) => {
                 counts.bytes += bytes;
                 counts.open += 1;
-                let first = !shown_open.contains(&rule);
+                if !shown_open.contains(&rule) {
+                    let split = search.shrink_open(number, rule, kernel);
+                    split.map_or(Ok(()), |split| send(&Message::Open(split)))?;
+                }
                 shown_open.push(rule);
-                let shrunk = first.then(|| search.shrink_open(number, rule, &mut kernel)).flatten();
-                shrunk.is_none_or(|split| send(&Message::Open(split)))
             }
-            Ok(Tried::Unmodelled) => {
-                counts.unmodelled += 1;
-                true
-            }
-            Ok(Tried::Split(split)) => send(&Message::Split(split)),
-            Err(error) => send(&Message::Failed { number, error }),
-        };
-        if !sent {
-            return 1;
+            Ok(Tried::Unmodelled) => counts.unmodelled += 1,
+            Ok(Tried::Split(split)) => send(&Message::Split(split))?,
+            Err(error) => send(&Message::Failed { number, error })?,
         }
         done.next = number + workers;
-        if !done.write(&progress) {
-            return 1;
+        if !done.write(progress) {
+            return Err(());
         }
     }
-    i32::from(!send(&Message::Done))
+    send(&Message::Done)
 }

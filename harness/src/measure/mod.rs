@@ -5,24 +5,23 @@
 //! again, on files of its own; if they came out any differently, that child's answer does not count. What a worker that is gone
 //! has been answered is read in its journal, not asked again.
 
+mod child;
+
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use crate::backing::{Backing, MadeFile};
-use crate::case::limits::FILES;
+use crate::backing::Backing;
 use crate::case::{
-    Access, Case, Clean, FaultMap, HarnessError, Measurement, Note, Outcome, Pattern, Step,
-    StepResult, SweepResult,
+    Access, Case, FaultMap, HarnessError, Measurement, Note, Outcome, Pattern, Step, StepResult,
+    SweepResult,
 };
 use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
-use crate::supervise::{
-    Abandoned, NoWitness, Supervisor, Witness, probe_outcome, recorded, step_results, unsteady,
-};
+use crate::supervise::{Supervisor, Witness, recorded, step_results};
 use crate::sweep::Plan;
 use crate::sys::{Inheritance, Nest};
-use crate::victim::{Fill, Handed, Orders, Probe, Program};
+use crate::victim::{Fill, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
 const CHILDREN: u64 = 20_000;
@@ -276,19 +275,30 @@ impl<'a> Measurer<'a> {
         if let Some(Err(lost)) = self.journal.outcome(&probe, fill) {
             return Err(lost.into());
         }
-        let witness = self.child(Some(&probe), fill)?;
-        let mut outcome = self.judge(&probe, &witness);
-        if outcome == Ok(Outcome::Clean(Clean::Data)) {
-            // Data is what both patterns call so.
-            let second = self.child(Some(&probe), Fill::of(access, Pattern::Second))?;
-            outcome = self.judge(&probe, &second);
+        let mut witnesses = Vec::new();
+        let outcome = Outcome::by_both(|pattern| {
+            let witness = self.child(Some(&probe), Fill::of(access, pattern))?;
+            let outcome = self.judge(&probe, &witness);
+            witnesses.push(witness);
+            outcome.map_err(Failure::from)
+        });
+        let first = witnesses.into_iter().next();
+        match (outcome, first) {
+            (Ok(outcome), Some(first)) => Ok((Ok(outcome), first)),
+            (Err(Failure::Harness(error)), Some(first)) => Ok((Err(error), first)),
+            (Err(failure), _) => Err(failure),
+            (Ok(_), None) => Err(HarnessError::System("no child was asked".to_owned()).into()),
         }
-        Ok((outcome, witness))
     }
 
     /// What each step of a child came to by its own record.
     pub fn recorded(&self, witness: &Witness) -> Vec<Option<StepResult>> {
         recorded(&self.program, &witness.evidence)
+    }
+
+    /// What one byte comes to.
+    pub fn byte(&mut self, probe: &Probe) -> Result<Outcome, Failure> {
+        Outcome::by_both(|pattern| self.probe(probe, pattern))
     }
 
     /// What one byte comes to with this pattern in the files, in a child whose steps come out as in the
@@ -306,98 +316,5 @@ impl<'a> Measurer<'a> {
             Err(Failure::Abandoned) => {}
         }
         outcome
-    }
-
-    fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
-        if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
-            let (most, seconds) = (CHILDREN, TIME.as_secs());
-            let error = format!("the case takes more than {most} children, or {seconds} s");
-            return Err(HarnessError::System(error).into());
-        }
-        let witness = self.child(Some(probe), fill)?;
-        let outcome = self.judge(probe, &witness)?;
-        let earlier = self.baselines[fill.number()].as_deref().unwrap_or_default();
-        match unsteady(&self.program, probe, earlier, &witness.evidence) {
-            Some(error) => Err(error.into()),
-            None => Ok(outcome),
-        }
-    }
-
-    fn judge(&self, probe: &Probe, witness: &Witness) -> Result<Outcome, HarnessError> {
-        let (ending, evidence) = (witness.ending, &witness.evidence);
-        probe_outcome(&self.program, probe, ending, evidence, self.millis(), self.waits_for_ever())
-    }
-
-    fn millis(&self) -> u64 {
-        self.deadline.as_millis() as u64
-    }
-
-    /// Whether the case says that never to return is an answer.
-    fn waits_for_ever(&self) -> bool {
-        self.case.timeout.is_some()
-    }
-
-    /// One child, on fresh files.
-    fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
-        let specs = self.program.files;
-        let contents = self.contents[fill.number()].get_or_insert_with(|| {
-            let specs = specs.iter().enumerate();
-            let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
-            self.supervisor.keep_back(self.memory);
-            contents
-        });
-        let mut files: [Option<MadeFile>; FILES] = [const { None }; FILES];
-        let mut handed = [Handed { descriptor: -1, name: None }; FILES];
-        let places = files.iter_mut().zip(&mut handed);
-        for ((spec, content), (file, handed)) in specs.iter().zip(contents).zip(places) {
-            let made = self.backing.make(spec, content).map_err(|error| {
-                let size = match spec.size {
-                    1 => "1 byte".to_owned(),
-                    size => format!("{size} bytes"),
-                };
-                let place = self.backing.describe();
-                HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
-            })?;
-            *handed = made.handed();
-            *file = Some(made);
-        }
-        let (program, probe) = (self.program, probe.copied());
-        let handed = &handed[..specs.len().min(FILES)];
-        let orders = Orders { program, probe, fill, files: handed };
-        if self.nest.is_none() && self.children >= NEST_PAYS && self.lost_nests < NESTS {
-            self.nest = self.supervisor.nest(program);
-        }
-        let nested = self.nest.as_ref();
-        let nested = nested.map(|nest| self.supervisor.run_in(nest, &orders, self.deadline));
-        let ran = match nested {
-            Some(Err(NoWitness::NestGone)) => {
-                self.nest = None;
-                self.lost_nests += 1;
-                return self.child(probe.as_ref(), fill);
-            }
-            // A worker has more patience with a full process table, and needs a place less.
-            Some(Err(NoWitness::Fork(_))) => {
-                self.nest = None;
-                self.supervisor.run(&orders, self.deadline)
-            }
-            Some(ran) => ran,
-            None => self.supervisor.run(&orders, self.deadline),
-        };
-        self.children += u64::from(ran.is_ok());
-        ran.map_err(|error| match error {
-            NoWitness::Abandoned(Abandoned) => Failure::Abandoned,
-            NoWitness::Fork(errno) => {
-                let error = std::io::Error::from(errno);
-                HarnessError::System(format!("cannot fork a child: {error}")).into()
-            }
-            NoWitness::Left(count) => {
-                HarnessError::System(format!("{count} processes of a child cannot be killed"))
-                    .into()
-            }
-            NoWitness::NestGone => HarnessError::System("a nest is gone".to_owned()).into(),
-            NoWitness::Wait(errno) => {
-                HarnessError::System(format!("cannot wait for a child: {errno}")).into()
-            }
-        })
     }
 }
