@@ -4,11 +4,12 @@
 //! asked first: every byte is probed where the picture is not what it predicts.
 
 mod command;
+mod large_maps;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use command::{faultmap, run};
+use command::{faultmap, run, show};
 use faultmap::explore::Search;
 use faultmap::model::Environment;
 use serde_json::Value;
@@ -70,4 +71,64 @@ fn bisection_finds_what_every_byte_shows_in_random_programs() {
         })
         .collect();
     assert!(wrong.is_empty(), "{} wrong pictures\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Of a map of this many pages it would take minutes to ask about every byte.
+const PAGES: u64 = 200;
+
+/// Rows of a list of sweeps: the access, and each region's first byte and what is told of it.
+fn rows(sweeps: &Value) -> Vec<(String, BTreeMap<i64, Value>)> {
+    let rows = sweeps[0]["rows"].as_array().into_iter().flatten();
+    let row = |row: &Value| {
+        let regions = row["regions"].as_array().expect("regions");
+        let from = |region: &Value| region["from"].as_i64().unwrap_or(i64::MIN);
+        let told = |region: &Value| {
+            let mut told = region.clone();
+            let fields = told.as_object_mut().expect("an object");
+            fields.retain(|name, _| !["from", "to"].contains(&name.as_str()));
+            (from(region), told)
+        };
+        (row["access"].as_str().expect("a word").to_owned(), regions.iter().map(told).collect())
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_kernel_says_what_is_drawn_of_large_maps_wherever_the_model_says_otherwise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = folder.path().join("cases");
+    std::fs::create_dir_all(&cases).expect("a folder");
+    let count = programs() / 40;
+    for number in 0..count {
+        let text = large_maps::program(SEED * 1_000_000 + number, PAGES);
+        std::fs::write(cases.join(format!("p{number}.case")), text).expect("it can be written to");
+    }
+    let drawn = measured(&cases, &[]);
+    let modelled = drawn.values().filter(|line| line["model"]["says"] != "not modelled");
+    assert!(modelled.count() as u64 * 2 > count);
+    let mut wrong = String::new();
+    for (name, line) in drawn.iter().filter(|(_, line)| line["verdict"] == "split") {
+        let text = std::fs::read_to_string(cases.join(format!("{name}.case"))).expect("a case");
+        for ((access, drawn), (_, model)) in
+            rows(&line["sweeps"]).iter().zip(&rows(&line["model"]["sweeps"]))
+        {
+            let starts = drawn.keys().chain(model.keys()).filter(|from| **from > i64::MIN);
+            for at in starts.flat_map(|from| [from - 1, *from]) {
+                let (_, told) = drawn.range(..=at).next_back().expect("a region");
+                let argument = at.to_string();
+                let words = ["--json", "--access", access, "--at", &argument];
+                let (_, out, _) = show(&text, &words);
+                let line: Value = serde_json::from_str(&out).expect("an object");
+                let is_so = told
+                    .as_object()
+                    .expect("an object")
+                    .iter()
+                    .all(|(field, value)| line["probe"][field] == *value);
+                if !is_so {
+                    wrong += &format!("{name} {access} at {at}: drawn {told}, {}\n", line["probe"]);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
