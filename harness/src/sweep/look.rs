@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Plan, SAMPLES, Unanswered};
+use super::{Plan, Unanswered};
 use crate::case::{Access, Clean, HarnessError, Outcome, Pattern, Row};
 
 /// A row while it is looked at.
@@ -181,7 +181,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
             let pages = row.boundaries().chain(expected).flat_map(|at| [at - 1, at]).filter(inside);
             let pages: BTreeSet<i64> = pages.map(|at| self.plan.start_of_page(at)).collect();
             let new: Vec<i64> = pages.difference(&done).copied().collect();
-            if new.is_empty() || done.len() >= SAMPLES as usize {
+            if new.is_empty() || done.len() >= self.plan.effort.samples as usize {
                 return Ok(());
             }
             for start in new {

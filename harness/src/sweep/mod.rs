@@ -15,11 +15,13 @@ mod plan;
 
 use look::Look;
 pub use plan::Plan;
-use plan::SAMPLES;
 
 use std::collections::BTreeSet;
 
 use crate::case::{Access, HarnessError, Outcome, Pattern, Row};
+
+/// No more boundaries than this that the model expects are probed.
+const EXPECTED: usize = 1000;
 
 /// A row, and what it took to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,7 @@ impl Plan {
             look.at_every_byte()?;
         } else {
             look.at_samples()?;
-            let sides = expected.iter().take(SAMPLES as usize).flat_map(|at| [at - 1, *at]);
+            let sides = expected.iter().take(EXPECTED).flat_map(|at| [at - 1, *at]);
             look.at_bytes(self.bytes.iter().copied().chain(sides))?;
             look.bisect_all()?;
             look.around_boundaries(expected)?;
@@ -168,6 +170,22 @@ mod tests {
     }
 
     #[test]
+    fn a_case_that_fills_much_has_fewer_samples() {
+        let probes = |flags: &str| {
+            let plan = plan(&format!(
+                "map = mmap(0, 33554432, PROT_READ, MAP_SHARED | MAP_ANONYMOUS{flags}, -1, 0);
+                 {}",
+                (0..50)
+                    .map(|index| format!("map[{} * PAGE + {index}];", 100 * index))
+                    .collect::<String>()
+            ));
+            found(&plan, &[(i64::MIN, FAULT), (0, DATA), (1 << 25, FAULT)]).2
+        };
+        let (few, many) = (probes(" | MAP_POPULATE"), probes(""));
+        assert!(few < 700 && few * 3 < many, "{few}, {many}");
+    }
+
+    #[test]
     fn a_case_that_names_hundreds_of_offsets_has_no_more_samples_than_there_is_time_for() {
         let mut text =
             "map = mmap(0, 64 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);".to_owned();
@@ -175,7 +193,7 @@ mod tests {
         let plan = plan(&text);
         assert!(plan.note(0).is_some());
         let (.., probes) = found(&plan, &[(i64::MIN, FAULT), (0, DATA), (64 * 4096, FAULT)]);
-        assert!(probes < 2 * SAMPLES as usize, "{probes} probes");
+        assert!(probes < 2 * plan.effort.samples as usize, "{probes} probes");
     }
 
     #[test]

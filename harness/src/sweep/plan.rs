@@ -1,16 +1,72 @@
 //! The bytes to look at first, before anything is known of a row.
+//!
+//! Each byte costs a child, which fills the files and maps of its case anew. So there are fewer bytes for a
+//! case that fills much: see [`Effort`]. The main type is [`Plan`].
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::case::{Case, Note, StepResult, window};
+use nix::libc;
+
+use crate::case::{Arg, Call, Case, FlagWord, Note, Step, StepResult, limits, window};
 use crate::named::Named;
 
-/// Maps of more pages than this are not probed in each page, but in every so many of them.
-const PAGES_PROBED: i64 = 256;
-/// A row of more samples than this is not probed at all named offsets in each page, but in the pages
-/// around those that are named, around boundaries, and in some at random.
-pub(super) const SAMPLES: i64 = 2000;
+/// How many bytes of a row are probed, before any bisection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Effort {
+    /// Maps of more pages than this are not probed in each page, but in every so many of them.
+    pages: i64,
+    /// A row of more samples than this is not probed at all named offsets in each page, but in the pages
+    /// around those that are named, around boundaries, and in some at random.
+    pub(super) samples: i64,
+}
+
+impl Effort {
+    const MOST: Effort = Effort { pages: 256, samples: 2000 };
+    const LEAST: Effort = Effort { pages: 32, samples: 64 };
+    /// A child that fills so many bytes takes several times as long as one that fills few.
+    const MUCH: u64 = 1 << 20;
+
+    /// The effort for a case each of whose children fills so many bytes.
+    fn for_bytes(bytes: u64) -> Effort {
+        let share = i64::try_from(1 + bytes / Effort::MUCH).unwrap_or(i64::MAX);
+        Effort {
+            pages: (Effort::MOST.pages / share).max(Effort::LEAST.pages),
+            samples: (Effort::MOST.samples / share).max(Effort::LEAST.samples),
+        }
+    }
+}
+
+/// The bytes of files and memory that each child of a case fills, as far as its text tells.
+fn filled(case: &Case, page: u64) -> u64 {
+    let bytes = |args: &[Arg], index: usize| match args.get(index) {
+        Some(Arg::Size(size)) => size.register(page).filter(|bytes| *bytes <= limits::MAP_BYTES),
+        _ => None,
+    };
+    let says = |args: &[Arg], index: usize, any: &[i32]| match args.get(index) {
+        Some(Arg::Flags(words)) => {
+            let said = FlagWord::all(words);
+            any.iter().any(|flag| said & i64::from(*flag) == i64::from(*flag))
+        }
+        _ => false,
+    };
+    const POPULATES: [i32; 2] = [libc::MAP_POPULATE, libc::MAP_LOCKED];
+    const ADVICE: [i32; 2] = [libc::MADV_POPULATE_READ, libc::MADV_POPULATE_WRITE];
+    let each = case.walk().filter_map(|(_, _, step)| match step {
+        Step::Call { call, args, .. } => match call {
+            Call::File | Call::Memfd => bytes(args, 0),
+            Call::Fallocate => bytes(args, 3),
+            Call::Read | Call::Write => bytes(args, 2),
+            Call::Mlock => bytes(args, 1),
+            Call::Mmap if says(args, 3, &POPULATES) => bytes(args, 1),
+            Call::Madvise if says(args, 2, &ADVICE) => bytes(args, 1),
+            _ => None,
+        },
+        _ => None,
+    });
+    each.fold(0, u64::saturating_add)
+}
+
 /// So many pages at random.
 const RANDOM_PAGES: i64 = 8;
 
@@ -32,6 +88,7 @@ pub struct Plan {
     pub(super) closely: Option<BTreeSet<i64>>,
     /// Bytes that a step names, where not all of `within` is looked at in each page.
     pub(super) bytes: BTreeSet<i64>,
+    pub(super) effort: Effort,
     /// What the first pattern calls data is looked at with the second, too.
     pub(super) both: bool,
     /// Decides on the random bytes.
@@ -48,11 +105,13 @@ impl Plan {
         let before = named.within_page.iter().map(|at| (at - 1).rem_euclid(page));
         let within: BTreeSet<i64> = before.chain(named.within_page.iter().copied()).collect();
         let count = (to - from) / page;
+        let effort = Effort::for_bytes(filled(case, page as u64));
+        let samples = effort.samples as usize;
         let all = (from..to).step_by(page as usize);
         let inside: Vec<i64> =
             named.bytes.iter().copied().filter(|at| (from..to).contains(at)).collect();
-        let is_too_much = count * (within.len() as i64 + 2) > SAMPLES;
-        let bytes = inside.iter().take(if is_too_much { SAMPLES as usize / 2 } else { 0 });
+        let is_too_much = count * (within.len() as i64 + 2) > effort.samples;
+        let bytes = inside.iter().take(if is_too_much { samples / 2 } else { 0 });
         let bytes: BTreeSet<i64> = bytes.flat_map(|at| [at - 1, *at]).collect();
         let around = || {
             let starts = inside.iter().map(|at| at.div_euclid(page) * page);
@@ -64,21 +123,21 @@ impl Plan {
             let random = (0..RANDOM_PAGES).map(|_| from + random.i64(0..count) * page);
             let pages: BTreeSet<i64> = around().into_iter().chain(random).collect();
             // Of a case that names hundreds of offsets, no more than there is time for.
-            let most = (SAMPLES / (within.len() as i64 + 2)).max(1) as usize;
+            let most = (samples / (within.len() + 2)).max(1);
             let every = pages.len().div_ceil(most);
             pages.into_iter().step_by(every).collect::<BTreeSet<i64>>()
         });
-        let pages = match count <= PAGES_PROBED {
+        let pages = match count <= effort.pages {
             true => all.collect(),
             false => {
-                let every = (count + PAGES_PROBED - 1) / PAGES_PROBED;
+                let every = (count + effort.pages - 1) / effort.pages;
                 let some = all.step_by(every as usize);
                 let ends = [from, from + page, to - 2 * page, to - page];
-                let near = around().into_iter().take(SAMPLES as usize);
+                let near = around().into_iter().take(samples);
                 some.chain(ends).chain(near).chain(closely.iter().flatten().copied()).collect()
             }
         };
-        Plan { from, to, page, within, pages, closely, bytes, both: named.copies, seed }
+        Plan { from, to, page, within, pages, closely, bytes, effort, both: named.copies, seed }
     }
 
     /// Says that not every page is probed, or not every page at each offset that a step names.
