@@ -145,8 +145,10 @@ impl Gathered {
             }
             (Call::Pwrite, [_, Arg::Text(text), _]) => {
                 let length = text.len() as i64;
-                let end = at(2) + length;
-                self.name([end]);
+                let start = at(2);
+                let changes = (1..).zip(text.windows(2)).filter(|(_, pair)| pair[0] != pair[1]);
+                self.name(changes.map(|(index, _)| start + index));
+                self.name([start + length]);
                 if self.appends {
                     let ends: Vec<i64> = self.said.iter().map(|said| said + length).collect();
                     self.name(ends);
@@ -312,6 +314,14 @@ mod tests {
         let text = format!("fd = file(300, O_RDWR | O_APPEND); {writes}");
         let named = Named::of(&crate::parse::case(&text).unwrap(), &[], 4096);
         assert!(named.bytes.len() <= BYTES, "{}", named.bytes.len());
+    }
+
+    #[test]
+    fn each_byte_of_a_text_that_differs_from_the_one_before_is_named() {
+        let named = within_page("fd = file(0); pwrite(fd, \"abbba\", 100);");
+        for (at, is_named) in [(100, true), (101, true), (102, false), (104, true), (105, true)] {
+            assert_eq!(named.contains(&at), is_named, "{at}: {named:?}");
+        }
     }
 
     #[test]

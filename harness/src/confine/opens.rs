@@ -107,7 +107,8 @@ fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(Path<'a>, u32)>
         Opened::Path(path) if path == c"/" => None,
         Opened::Path(path) => Some((Path::Given(path), READ | WRITE)),
         // As a whole: the kernel makes its inodes anew when it likes, and a rule is bound to one.
-        Opened::Proc => Some((Path::Given(c"/proc"), READ)),
+        // O_TRUNC of a file there does nothing, where the user may ask for it.
+        Opened::Proc => Some((Path::Given(c"/proc"), READ | LANDLOCK_ACCESS_FS_TRUNCATE)),
     }
 }
 

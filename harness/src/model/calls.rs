@@ -210,7 +210,8 @@ impl Performance<'_> {
                 _ => Shows::Proc,
             };
             let proc = matches!(shows, Shows::ProcMaps | Shows::Proc);
-            return match proc && flags & libc::O_ACCMODE != libc::O_RDONLY {
+            let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
+            return match proc && writes {
                 true => Err(Unmodelled::new("whether a file of /proc can be opened for writing")),
                 false => self.open_as(shows, flags),
             };

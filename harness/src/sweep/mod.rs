@@ -20,9 +20,6 @@ use std::collections::BTreeSet;
 
 use crate::case::{Access, HarnessError, Outcome, Pattern, Row};
 
-/// No more boundaries than this that the model expects are probed.
-const EXPECTED: usize = 1000;
-
 /// A row, and what it took to find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -57,7 +54,7 @@ impl Plan {
             look.at_every_byte()?;
         } else {
             look.at_samples()?;
-            let sides = expected.iter().take(EXPECTED).flat_map(|at| [at - 1, *at]);
+            let sides = expected.iter().flat_map(|at| [at - 1, *at]);
             look.at_bytes(self.bytes.iter().copied().chain(sides))?;
             look.bisect_all()?;
             look.around_boundaries(expected)?;

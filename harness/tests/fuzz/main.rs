@@ -91,7 +91,7 @@ impl Plan {
             Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")),
             Err(_) => otherwise,
         };
-        Plan { seed: number("FAULTMAP_FUZZ_SEED", 1), cases: number("FAULTMAP_FUZZ_CASES", 200) }
+        Plan { seed: number("FAULTMAP_FUZZ_SEED", 1), cases: number("FAULTMAP_FUZZ_CASES", 90) }
     }
 }
 
