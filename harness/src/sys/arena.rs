@@ -47,6 +47,7 @@ impl Arena {
     }
 
     /// The address for the next map.
+    #[inline(always)]
     pub fn place(&self) -> usize {
         let first = self.start.next_multiple_of(STRIDE / 2) + STRIDE / 2;
         first + self.used.min(MAPS - 1) * STRIDE
@@ -65,21 +66,25 @@ impl Arena {
     }
 
     /// Marks [`Arena::place`] as taken.
+    #[inline(always)]
     pub fn take(&mut self) {
         self.used += 1;
     }
 
     /// All addresses that are kept for maps. Beyond both ends of it there is a gap.
+    #[inline(always)]
     pub fn kept(&self) -> Range<usize> {
         self.start..self.end
     }
 
     /// The lowest address at which this process has anything.
+    #[inline(always)]
     pub fn lowest_mapped(&self) -> usize {
         self.low
     }
 
     /// The first address that no process has.
+    #[inline(always)]
     pub fn beyond(&self) -> usize {
         self.beyond
     }

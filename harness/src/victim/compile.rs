@@ -251,7 +251,10 @@ impl<'m> Compiler<'m> {
                 operands[3] = std::mem::replace(&mut operands[2], Operand::Number(length));
                 libc::SYS_pwrite64
             }
-            Call::Munmap => libc::SYS_munmap,
+            Call::Munmap => {
+                then = Then::Unmapped;
+                libc::SYS_munmap
+            }
             Call::Mprotect => libc::SYS_mprotect,
             Call::Madvise => libc::SYS_madvise,
             Call::Msync => libc::SYS_msync,

@@ -13,6 +13,7 @@ use crate::sys::Slot;
 
 impl Victim<'_> {
     /// The read end of a new pipe.
+    #[inline(always)]
     pub(super) fn pipe(&self) -> Result<usize, i32> {
         let ends = std::cell::UnsafeCell::new([0i32; 2]);
         self.child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
@@ -20,6 +21,7 @@ impl Victim<'_> {
     }
 
     /// Removes the name of a file of the harness. A memfd never had one.
+    #[inline(always)]
     pub(super) fn unlink(&self, file: usize) -> Result<usize, i32> {
         let (folder, name) = question::name(self.record, file).ok_or(libc::ENOENT)?;
         self.child.call(libc::SYS_unlinkat, [folder as usize, name, 0, 0, 0, 0])
@@ -49,11 +51,13 @@ impl Victim<'_> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn open(&self, path: &CStr, flags: i32) -> Result<usize, i32> {
         self.open_at(path.as_ptr() as usize, flags)
     }
 
     /// Opens the path at this address, which a NUL ends.
+    #[inline(always)]
     fn open_at(&self, path: usize, flags: i32) -> Result<usize, i32> {
         let at = libc::AT_FDCWD as usize;
         self.child.call(libc::SYS_openat, [at, path, flags as usize, 0, 0, 0])

@@ -16,8 +16,45 @@ const NOTES_PER_STEP: usize = 4;
 struct Map {
     start: usize,
     end: usize,
-    /// Which file, and the offset in it that `start` shows; none for memory without a file.
-    file: Option<(usize, u64)>,
+    shows: Shows,
+}
+
+/// What is mapped somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    /// Nothing any more.
+    Nothing,
+    /// Memory without a file.
+    Memory,
+    /// A file, from this offset on.
+    File(usize, u64),
+}
+
+impl Shows {
+    #[inline(always)]
+    fn of(file: Option<(usize, u64)>) -> Shows {
+        match file {
+            Some((file, offset)) => Shows::File(file, offset),
+            None => Shows::Memory,
+        }
+    }
+
+    /// The same, so many bytes further on.
+    #[inline(always)]
+    fn after(self, bytes: usize) -> Shows {
+        match self {
+            Shows::File(file, offset) => Shows::File(file, offset.wrapping_add(bytes as u64)),
+            other => other,
+        }
+    }
+
+    #[inline(always)]
+    fn file(self) -> Option<(usize, u64)> {
+        match self {
+            Shows::File(file, offset) => Some((file, offset)),
+            Shows::Nothing | Shows::Memory => None,
+        }
+    }
 }
 
 /// The notes. They are laid out before the fork, so that a victim touches no more than the page that it
@@ -31,50 +68,87 @@ pub struct Maps<'m> {
 impl<'m> Maps<'m> {
     /// No map is noted; there is room for those of so many steps.
     pub fn none(steps: usize, memory: &'m Inheritance) -> Maps<'m> {
-        let empty = Map { start: 0, end: 0, file: None };
+        let empty = Map { start: 0, end: 0, shows: Shows::Nothing };
         let count = &memory.cells(0, 1)[0];
         Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count }
     }
 
     /// A map was made, of a file from an offset on, or of no file.
+    #[inline(always)]
     pub fn note(&self, start: usize, length: usize, file: Option<(usize, u64)>) {
+        self.add(start, length, Shows::of(file));
+    }
+
+    /// Nothing is mapped there any more.
+    #[inline(always)]
+    pub fn unmap(&self, start: usize, length: usize) {
+        self.add(start, length, Shows::Nothing);
+    }
+
+    #[inline(always)]
+    fn add(&self, start: usize, length: usize, shows: Shows) {
         let count = self.count.get();
         if let Some(place) = self.all.get(count) {
-            place.set(Map { start, end: start.saturating_add(length), file });
+            place.set(Map { start, end: start.saturating_add(length), shows });
             self.count.set(count + 1);
         }
     }
 
     /// A map was moved, or given another length where it is: what it showed it shows there, and what
-    /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on.
+    /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on. Where it
+    /// was, it `stays` with MREMAP_DONTUNMAP alone. What lies between several maps that were moved at once
+    /// is left as it is (Linux 6.17: mremap_at).
     #[inline(always)]
-    pub fn remap(&self, from: usize, old: usize, to: usize, new: usize) {
+    pub fn remap(&self, (from, old): (usize, usize), to: usize, new: usize, stays: bool) {
         if old == 0 {
             return self.note(to, new, self.file_at(from));
         }
-        let last = self.file_at(from.wrapping_add(old - 1));
+        let last = self.shown_at(from.wrapping_add(old - 1), self.count.get()).0;
+        let moved = old.min(new);
         if from != to {
-            for map in self.all.iter().take(self.count.get()).map(Cell::get) {
-                let end = from.saturating_add(old.min(new));
-                let (start, end) = (map.start.max(from), map.end.min(end));
-                if start < end {
-                    let skipped = (start - map.start) as u64;
-                    let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
-                    self.note(to + (start - from), end - start, file);
+            let before = self.count.get();
+            let (mut at, end) = (from, from.saturating_add(moved));
+            while at < end {
+                let (shows, until) = self.shown_at(at, before);
+                let until = until.min(end);
+                if shows != Shows::Nothing {
+                    self.add(to.wrapping_add(at - from), until - at, shows);
                 }
+                at = until;
             }
+            if !stays {
+                self.unmap(from, old);
+            }
+        } else if new < old {
+            self.unmap(from.wrapping_add(new), old - new);
         }
         if new > old {
-            let file = last.map(|(file, offset)| (file, offset.wrapping_add(1)));
-            self.note(to + old, new - old, file);
+            self.add(to.wrapping_add(old), new - old, last.after(1));
         }
+    }
+
+    /// What the first notes say of this address, and up to where they say the same of those that follow.
+    #[inline(always)]
+    fn shown_at(&self, address: usize, notes: usize) -> (Shows, usize) {
+        let (mut shows, mut until) = (Shows::Nothing, usize::MAX);
+        for map in self.all.get(..notes).unwrap_or_default() {
+            let map = map.get();
+            if map.start <= address && address < map.end {
+                shows = map.shows.after(address - map.start);
+                until = until.min(map.end);
+            } else if address < map.start {
+                until = until.min(map.start);
+            }
+        }
+        (shows, until)
     }
 
     /// Whether a map was made that lies within these addresses, wholly or in part.
     #[inline(always)]
     pub fn any_in(&self, (start, end): (usize, usize)) -> bool {
         for map in self.all.get(..self.count.get()).unwrap_or_default() {
-            if map.get().start < end && start < map.get().end {
+            let map = map.get();
+            if map.shows != Shows::Nothing && map.start < end && start < map.end {
                 return true;
             }
         }
@@ -94,13 +168,21 @@ impl<'m> Maps<'m> {
         let all = self.all.get(..self.count.get()).unwrap_or_default();
         let map = all.get(index)?.get();
         let (start, end) = (map.start.max(range.start), map.end.min(range.end));
-        let mut later = all.iter().skip(index + 1).map(Cell::get);
-        if start >= end || later.any(|later| later.start <= start && end <= later.end) {
+        if start >= end {
             return None;
         }
-        let skipped = (start - map.start) as u64;
-        let file = map.file.map(|(file, offset)| (file, offset.wrapping_add(skipped)));
-        Some(((end - start) as u64, file))
+        let mut hidden = false;
+        for later in all.get(index + 1..).unwrap_or_default() {
+            let later = later.get();
+            hidden |= later.start <= start && end <= later.end;
+        }
+        if hidden {
+            return None;
+        }
+        match map.shows {
+            Shows::Nothing => None,
+            shows => Some(((end - start) as u64, shows.after(start - map.start).file())),
+        }
     }
 
     /// A map shows its file from another offset on.
@@ -113,10 +195,7 @@ impl<'m> Maps<'m> {
     /// The file and offset that this address shows.
     #[inline(always)]
     pub fn file_at(&self, address: usize) -> Option<(usize, u64)> {
-        let all = self.all.get(..self.count.get())?;
-        let maps = all.iter().rev().map(Cell::get);
-        let map = maps.into_iter().find(|map| (map.start..map.end).contains(&address))?;
-        map.file.map(|(file, offset)| (file, offset.wrapping_add((address - map.start) as u64)))
+        self.shown_at(address, self.count.get()).0.file()
     }
 }
 
@@ -147,6 +226,7 @@ impl<'m> Descriptors<'m> {
     }
 
     /// From here on this descriptor shows that: nothing where it was closed.
+    #[inline(always)]
     pub fn note(&self, descriptor: usize, shown: Shown) {
         let count = self.count.get();
         if let Some(place) = self.all.get(count) {
@@ -172,5 +252,47 @@ impl<'m> Descriptors<'m> {
         notes
             .find(|(own, _)| *own as u32 == descriptor as u32)
             .map_or(Shown::Nothing, |note| note.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_moved_away_is_not_moved_once_more() {
+        let memory = Inheritance::new().unwrap();
+        let maps = Maps::none(10, &memory);
+        maps.note(0x10000, 0x8000, Some((0, 0)));
+        // Pages 2 and 3 go elsewhere; then pages 0 to 3, of which two are left.
+        maps.remap((0x12000, 0x2000), 0x50000, 0x2000, false);
+        maps.note(0x30000, 0x8000, Some((1, 0)));
+        maps.remap((0x10000, 0x4000), 0x30000, 0x4000, false);
+        for (address, shows) in [
+            (0x50001, Some((0, 0x2001))),
+            (0x30001, Some((0, 1))),
+            (0x32001, Some((1, 0x2001))),
+            (0x10000, None),
+            (0x12000, None),
+            (0x14001, Some((0, 0x4001))),
+        ] {
+            assert_eq!(maps.file_at(address), shows, "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn what_dontunmap_moves_stays_as_well_and_what_is_unmapped_goes() {
+        let memory = Inheritance::new().unwrap();
+        let maps = Maps::none(10, &memory);
+        maps.note(0x10000, 0x4000, Some((0, 0)));
+        maps.remap((0x11000, 0x1000), 0x50000, 0x1000, true);
+        maps.unmap(0x12000, 0x1000);
+        let shown = [0x11000, 0x50000, 0x12000, 0x13000].map(|address| maps.file_at(address));
+        let page = |number: u64| Some((0, number << 12));
+        assert_eq!(shown, [page(1), page(1), None, page(3)]);
+        // Grown in its place, it goes on with the file.
+        maps.remap((0x13000, 0x1000), 0x13000, 0x2000, false);
+        assert_eq!(maps.file_at(0x14000), page(4));
+        assert!(maps.any_in((0x10000, 0x11000)) && !maps.any_in((0x60000, 0x61000)));
     }
 }

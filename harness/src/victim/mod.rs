@@ -17,6 +17,7 @@ mod guard;
 mod maps;
 mod operands;
 mod perform;
+mod placement;
 mod probe;
 mod process;
 mod program;

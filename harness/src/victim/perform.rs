@@ -31,9 +31,9 @@ pub(super) struct Victim<'a> {
     pub(super) record: &'a Record,
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
-    arena: Arena,
-    guard: Guard,
-    guarded: bool,
+    pub(super) arena: Arena,
+    pub(super) guard: Guard,
+    pub(super) guarded: bool,
     pub(super) counted: bool,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
@@ -192,7 +192,7 @@ impl Victim<'_> {
 
     /// Goes on where the guard says so, and ends the process where it does not.
     #[inline(always)]
-    fn admit(&self, verdict: Verdict) {
+    pub(super) fn admit(&self, verdict: Verdict) {
         if !self.guarded {
             return;
         }
@@ -213,6 +213,7 @@ impl Victim<'_> {
         }
     }
 
+    #[inline(always)]
     fn value(&self, variable: usize) -> u64 {
         self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
     }
@@ -279,41 +280,15 @@ impl Victim<'_> {
             }
             Then::Remapped { old, length } => {
                 result = self.settle(result, length, args[0]);
-                self.program.maps.remap(args[0], old, result, length);
+                let stays = args[3] & libc::MREMAP_DONTUNMAP as usize != 0;
+                self.program.maps.remap((args[0], old), result, length, stays);
+            }
+            Then::Unmapped => {
+                let length = args[1].wrapping_add(page - 1) & !(page - 1);
+                self.program.maps.unmap(args[0], length);
             }
         }
         Ok(result)
-    }
-
-    /// Leaves out the places beside which the case has put a map of its own: the next one is to stand alone.
-    #[inline(always)]
-    fn pass_taken_places(&mut self) {
-        while !self.arena.is_last() && self.program.maps.any_in(self.arena.around()) {
-            self.arena.take();
-        }
-    }
-
-    /// Where a new map stays. One that the kernel has put next to whatever lies there is moved to a place of
-    /// its own. One that lies where the case has asked for it stays, or is none of the case's.
-    #[inline(always)]
-    fn settle(&mut self, made: usize, length: usize, asked: usize) -> usize {
-        let mut at = made;
-        if self.guarded && !self.guard.holds(made, length) {
-            if made == asked {
-                self.admit(Verdict::Refused);
-            }
-            self.admit(Verdict::Moved);
-            let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
-            let to = self.arena.place();
-            match self.child.call(libc::SYS_mremap, [made, length, length, flags, to, 0]) {
-                Ok(moved) => at = moved,
-                Err(errno) => self.give_up(SetupFailure::Placement, errno),
-            }
-        }
-        if at == self.arena.place() {
-            self.arena.take();
-        }
-        at
     }
 
     #[inline(always)]

@@ -130,6 +130,8 @@ pub enum Then {
         /// For so many bytes.
         length: usize,
     },
+    /// Nothing is mapped any more at the first argument, for as many bytes as the second says.
+    Unmapped,
     /// The map at the first argument has moved, grown or shrunk.
     Remapped {
         /// Its length before, in bytes.
