@@ -14,7 +14,9 @@ use nix::libc;
 use crate::case::{Arg, Call, Case, FlagWord, Size, Step, StepResult, limits};
 
 /// More offsets within a page than this are not carried on through further copies.
-const CARRIED: usize = 256;
+const CARRIED: usize = 1024;
+/// A file that is copied into its own map repeats itself; no more than so often is followed.
+const REPEATS: i64 = 16;
 /// No more sums of distances than this are followed.
 const SHIFTS: usize = 256;
 /// No more bytes than this are named.
@@ -29,6 +31,8 @@ pub struct Named {
     pub within_page: BTreeSet<i64>,
     /// Bytes are copied from one offset to another.
     pub copies: bool,
+    /// There are more than are listed here.
+    pub truncated: bool,
 }
 
 /// What is gathered along the steps.
@@ -40,6 +44,7 @@ struct Gathered {
     /// How far apart two offsets lie that are the same byte, or that a copy has made equal.
     distances: BTreeSet<i64>,
     copies: bool,
+    truncated: bool,
     /// How much each descriptor has moved on, by the name of its variable: the latest transfer last.
     moved: BTreeMap<String, Vec<i64>>,
     /// A file is written to at its end.
@@ -55,6 +60,7 @@ impl Named {
             within_page: BTreeSet::new(),
             distances: BTreeSet::new(),
             copies: false,
+            truncated: false,
             moved: BTreeMap::new(),
             appends: appends(case),
         };
@@ -70,7 +76,8 @@ impl Named {
             }
         }
         let bytes = seen_through(&gathered.said, &gathered.distances);
-        Named { bytes, within_page: gathered.within_page, copies: gathered.copies }
+        let Gathered { within_page, copies, truncated, .. } = gathered;
+        Named { bytes, within_page, copies, truncated }
     }
 }
 
@@ -95,17 +102,24 @@ impl Gathered {
         }
     }
 
-    /// What was named so far lies as well so much further.
-    fn carry(&mut self, distances: &BTreeSet<i64>) {
+    /// A copy of so many bytes: what was named so far is named as well so much further on, and further once
+    /// more where the copy overlaps its source.
+    fn carry(&mut self, distances: &BTreeSet<i64>, count: i64) {
         self.copies = true;
-        let before: Vec<i64> = self.within_page.iter().copied().collect();
         for distance in distances {
             self.same(*distance, 0);
-            for offset in &before {
+        }
+        let before: Vec<i64> = self.within_page.iter().copied().collect();
+        for distance in distances.iter().filter(|distance| **distance != 0) {
+            let repeats = (count / distance.abs()).clamp(1, REPEATS);
+            for offset in
+                (1..=repeats).flat_map(|times| before.iter().map(move |at| at + times * distance))
+            {
                 if self.within_page.len() >= CARRIED {
+                    self.truncated = true;
                     return;
                 }
-                self.within_page.insert((offset + distance).rem_euclid(self.page));
+                self.within_page.insert(offset.rem_euclid(self.page));
             }
         }
     }
@@ -158,7 +172,7 @@ impl Gathered {
                 let mode = FlagWord::all(mode);
                 let moves = libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE;
                 if let (true, Some(length)) = (mode & i64::from(moves) != 0, size(3)) {
-                    self.carry(&BTreeSet::from([length, -length]));
+                    self.carry(&BTreeSet::from([length, -length]), 0);
                 }
             }
             (Call::Read | Call::Write, [Arg::Descriptor(name), ..]) => {
@@ -185,11 +199,12 @@ impl Gathered {
             positions.insert(position);
         }
         moved.push(count);
-        if self.appends && !reads {
+        // What is written to the end of a file leaves the position there, for a read as well.
+        if self.appends {
             positions.extend(&self.said);
         }
         let distances = positions.iter().map(|from| if reads { at - from } else { from - at });
-        self.carry(&distances.collect());
+        self.carry(&distances.collect(), count);
         self.name([at, at + count]);
         self.name(positions.into_iter().flat_map(|position| [position, position + count]));
     }
@@ -285,6 +300,29 @@ mod tests {
         for at in [7, 57, 117, 267, 227] {
             assert!(named.contains(&at), "{at}: {named:?}");
         }
+    }
+
+    #[test]
+    fn what_a_file_reads_into_its_own_map_repeats_itself() {
+        let named = within_page(
+            "fd = file(PAGE); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+             pwrite(fd, \"q\", 100); read(fd, map + 1000, 3000);",
+        );
+        for at in [100, 1100, 2100, 3100] {
+            assert!(named.contains(&at), "{at}: {named:?}");
+        }
+    }
+
+    #[test]
+    fn a_read_after_an_append_begins_where_the_file_ended() {
+        let named = within_page(
+            "fd = file(300, O_RDWR | O_APPEND); other = open(fd, O_RDWR);
+             map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+             write(fd, map, 10); ftruncate(other, 1100); pwrite(other, \"q\", 700);
+             read(fd, map + 2000, 1000);",
+        );
+        // 700 - 310 + 2000
+        assert!(named.contains(&2390), "{named:?}");
     }
 
     #[test]

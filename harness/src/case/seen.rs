@@ -116,14 +116,19 @@ impl Seen {
         if self.len() != other.len() {
             return None;
         }
-        if self.rest.is_some() || other.rest.is_some() {
-            if self.shape() != other.shape() {
-                return None;
-            }
-            // Bytes shifted by a multiple of the period of one pattern only: the other one knows.
-            let fewer = if self.data() <= other.data() { self } else { other };
-            return Some(fewer.clone());
+        let told = self.told_agreed(other)?;
+        if self.rest.is_none() && other.rest.is_none() {
+            return Some(told);
         }
+        // Bytes shifted by a multiple of the period of one pattern only: the other one knows. Where each knows
+        // of some, a digest cannot tell what both call data.
+        let fewer = if self.data() <= other.data() { self } else { other };
+        let knows_all = self.data() != other.data() && fewer.begins_with(&told);
+        (self.shape() == other.shape() && knows_all).then(|| fewer.clone())
+    }
+
+    /// The runs that both tell, as both call them.
+    fn told_agreed(&self, other: &Seen) -> Option<Seen> {
         let (mut runs, mut others) = (self.runs.iter().copied(), other.runs.iter().copied());
         let (mut one, mut two) = (runs.next(), others.next());
         let mut agreed = Vec::new();
@@ -135,6 +140,11 @@ impl Seen {
             two = left(b).filter(|run| run.count > 0).or_else(|| others.next());
         }
         Some(Seen::of(agreed))
+    }
+
+    /// Whether the bytes of the runs that both tell are the same from the first on.
+    fn begins_with(&self, other: &Seen) -> bool {
+        each(&self.runs).zip(each(&other.runs)).all(|(own, other)| own == other)
     }
 
     /// How many bytes were seen.
@@ -278,6 +288,20 @@ mod tests {
         };
         assert_eq!(whole.agreed(&mixed(0)), Some(mixed(0)));
         assert_eq!(seen(&[(39, Data), (2, Zero)]).agreed(&mixed(1)), None);
+    }
+
+    #[test]
+    fn where_neither_pattern_knows_all_a_cut_pread_is_no_answer() {
+        let end = || (0..10).flat_map(|_| [(1, Clean::Zero), (1, Clean::Byte(b'a'))]);
+        let with = |first: Clean, second: Clean| {
+            Seen::of([(10, first), (1, Clean::Zero), (20, second)].into_iter().chain(end()))
+        };
+        use Clean::{Data, OtherData};
+        let (some, other) = (with(Data, OtherData), with(OtherData, Data));
+        assert_eq!(some.agreed(&other), None);
+        let neither = with(OtherData, OtherData);
+        assert_eq!(some.agreed(&neither), Some(neither.clone()));
+        assert_eq!(some.agreed(&with(Data, Data)), Some(some));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn explained(name: &str) -> Result<String, Failed> {
                 match judged(|| shows(&own.case, rule)) {
                     Ok(true) => ids.push(format!("        {}\n", escaped(&own.id))),
                     Ok(false) => {}
-                    Err(why) => output::tell(&output::error(&format!("{}: {why}", own.id))),
+                    Err(why) => return Err(output::failed(format!("{}: {why}", own.id))),
                 }
             }
             match ids.as_slice() {

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 
+use nix::errno::Errno;
 use nix::sys::wait::waitpid;
 use rustix::pipe::{PipeFlags, pipe_with};
 use serde::Serialize;
@@ -15,25 +16,31 @@ use serde::de::DeserializeOwned;
 use super::output;
 use crate::sys::{SoleThread, fork_worker};
 
-/// What the body gives. Fails with what to say of a body that panicked, or could not be run.
+/// The result of the body, run in a process of its own; in this one, where none can be forked now. Fails with
+/// what to say of a body that panicked, or could not be run.
 pub fn judged<T: Serialize + DeserializeOwned>(body: impl FnOnce() -> T) -> Result<T, String> {
     let cannot = |error: &dyn std::fmt::Display| format!("cannot judge it: {error}");
     let thread = SoleThread::claim().map_err(|error| cannot(&error))?;
     let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| cannot(&error))?;
     let mut ends = Some((File::from(told), File::from(tell)));
+    let mut body = Some(body);
     let forked = fork_worker(thread, || {
-        let Some((told, tell)) = ends.take() else { return 1 };
+        let (Some((told, tell)), Some(body)) = (ends.take(), body.take()) else { return 1 };
         drop(told);
         i32::from(tell_of(body, tell).is_none())
     });
-    let pid = forked.map_err(|errno| cannot(&output::cannot_fork(errno)))?;
+    let pid = match (forked, body.take()) {
+        (Ok(pid), _) => pid,
+        (Err(Errno::EAGAIN | Errno::ENOMEM), Some(body)) => return Ok(body()),
+        (Err(errno), _) => return Err(cannot(&output::cannot_fork(errno))),
+    };
     let Some((mut told, tell)) = ends else { return Err(cannot(&"there is no pipe")) };
     drop(tell);
     let mut answer = Vec::new();
     let read = told.read_to_end(&mut answer);
     let ended = loop {
         match waitpid(pid, None) {
-            Err(nix::errno::Errno::EINTR) => continue,
+            Err(Errno::EINTR) => continue,
             ended => break ended,
         }
     };

@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{NoAnswer, PATIENCE, because, calls, in_own_process, opens};
+use super::{PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
 use crate::sys::{self, Inheritance, Sandbox};
@@ -33,10 +33,7 @@ impl Held {
         let found = opens::version();
         match in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found)) {
             Ok(held) => held,
-            Err(NoAnswer::Ended(ended)) => {
-                Held::by_nothing(&format!("the process that tried it ended with {ended:?}"))
-            }
-            Err(why) => Held::by_nothing(&format!("it could not be tried: {why:?}")),
+            Err(why) => Held::by_nothing(&format!("it could not be tried: {why}")),
         }
     }
 

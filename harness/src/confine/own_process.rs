@@ -5,6 +5,7 @@
 //! cannot be taken off again. So the controller neither touches such a place itself nor tries a filter on
 //! itself: [`in_own_process`] forks a process for it, and waits for that and for signals, but not for ever.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -38,6 +39,24 @@ pub enum NoAnswer {
     Ended(WaitStatus),
     /// It could not be asked.
     Unasked(String),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoAnswer::Interrupted => f.write_str("a signal arrived"),
+            NoAnswer::Late => f.write_str("the process that tried it did not end"),
+            NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
+            NoAnswer::Ended(WaitStatus::Signaled(_, signal, _)) => {
+                write!(f, "the process that tried it was killed by {signal}")
+            }
+            NoAnswer::Ended(WaitStatus::Exited(_, code)) => {
+                write!(f, "the process that tried it exited with {code}")
+            }
+            NoAnswer::Ended(_) => f.write_str("the process that tried it gave no answer"),
+            NoAnswer::Unasked(why) => f.write_str(why),
+        }
+    }
 }
 
 /// The result of `body`, run in a process of its own, in new namespaces where it is to be `strict`. The process
@@ -91,7 +110,8 @@ fn await_answer(
             .collect();
         match poll(&mut fds, Some(&left)) {
             Err(rustix::io::Errno::INTR) => continue,
-            Ok(0) | Err(_) => return Err(NoAnswer::Late),
+            Err(errno) => return Err(NoAnswer::Unasked(errno.to_string())),
+            Ok(0) => return Err(NoAnswer::Late),
             Ok(_) => {}
         }
         if !fds[0].revents().is_empty() {

@@ -174,6 +174,9 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     pub(super) fn around_boundaries(&mut self, expected: &BTreeSet<i64>) -> Result<(), Unanswered> {
         let Some(closely) = &self.plan.closely else { return Ok(()) };
         let mut done = closely.clone();
+        // A page takes so many probes; together they take no more than the row may begin with.
+        let each = self.plan.within.len() + 2;
+        let most = closely.len() + self.plan.effort.samples as usize / each;
         loop {
             let row = self.row();
             let inside = |at: &i64| (self.plan.from..self.plan.to).contains(at);
@@ -181,10 +184,10 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
             let pages = row.boundaries().chain(expected).flat_map(|at| [at - 1, at]).filter(inside);
             let pages: BTreeSet<i64> = pages.map(|at| self.plan.start_of_page(at)).collect();
             let new: Vec<i64> = pages.difference(&done).copied().collect();
-            if new.is_empty() || done.len() >= self.plan.effort.samples as usize {
+            if new.is_empty() || done.len() >= most {
                 return Ok(());
             }
-            for start in new {
+            for start in new.into_iter().take(most - done.len()) {
                 done.insert(start);
                 self.page(start, true)?;
             }

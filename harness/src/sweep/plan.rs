@@ -91,6 +91,8 @@ pub struct Plan {
     pub(super) effort: Effort,
     /// What the first pattern calls data is looked at with the second, too.
     pub(super) both: bool,
+    /// A step names more than is looked at.
+    pub(super) truncated: bool,
     /// Decides on the random bytes.
     pub(super) seed: u64,
 }
@@ -125,7 +127,7 @@ impl Plan {
             // Of a case that names hundreds of offsets, no more than there is time for.
             let most = (samples / (within.len() + 2)).max(1);
             let every = pages.len().div_ceil(most);
-            pages.into_iter().step_by(every).collect::<BTreeSet<i64>>()
+            pages.into_iter().skip(every / 2).step_by(every).collect::<BTreeSet<i64>>()
         });
         let pages = match count <= effort.pages {
             true => all.collect(),
@@ -137,14 +139,30 @@ impl Plan {
                 some.chain(ends).chain(near).chain(closely.iter().flatten().copied()).collect()
             }
         };
-        Plan { from, to, page, within, pages, closely, bytes, effort, both: named.copies, seed }
+        Plan {
+            from,
+            to,
+            page,
+            within,
+            pages,
+            closely,
+            bytes,
+            effort,
+            both: named.copies,
+            truncated: named.truncated,
+            seed,
+        }
     }
 
     /// Says that not every page is probed, or not every page at each offset that a step names.
     pub fn note(&self, sweep: usize) -> Option<Note> {
         let pages = (self.to - self.from) / self.page;
         let probed = self.pages.len() as u64;
-        let closely = self.closely.as_ref().map_or(probed, |closely| closely.len() as u64);
+        let closely = match &self.closely {
+            _ if self.truncated => 0,
+            Some(closely) => closely.len() as u64,
+            None => probed,
+        };
         let note = Note::Capped { sweep, closely, probed, pages: pages as u64 };
         (closely < pages as u64).then_some(note)
     }

@@ -4,7 +4,7 @@
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// Gives this process, of one thread, an IPC namespace of its own (ipc_namespaces(7)), and tells whether it
 /// could: many containers allow none. An ordinary user needs a user namespace for it, in which the process
@@ -14,6 +14,7 @@ pub fn own_ipc_namespace() -> Result<bool, Errno> {
         return Ok(true);
     }
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let before = capabilities(None).map_err(errno)?;
     if unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWIPC).is_err() {
         return Ok(false);
     }
@@ -24,7 +25,7 @@ pub fn own_ipc_namespace() -> Result<bool, Errno> {
     if nix::unistd::geteuid() != uid {
         return Err(Errno::EPERM);
     }
-    give_up_capabilities()?;
+    set_capabilities(None, before).map_err(errno)?;
     Ok(true)
 }
 
@@ -33,5 +34,9 @@ pub fn own_ipc_namespace() -> Result<bool, Errno> {
 pub fn give_up_capabilities() -> Result<(), Errno> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+    set_capabilities(None, sets).map_err(errno)
+}
+
+fn errno(errno: rustix::io::Errno) -> Errno {
+    Errno::from_raw(errno.raw_os_error())
 }

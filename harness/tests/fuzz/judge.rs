@@ -53,9 +53,8 @@ fn allowed(case: &Case, reason: &str) -> Option<String> {
         case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: own, .. } if *own == call))
     };
     let (place, what) = parts(reason);
-    let refused = [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory]
-        .into_iter()
-        .any(|refusal| what == SetupFailure::describe(refusal as u32));
+    let mut refusals = (0..u32::from(u8::MAX)).filter(|number| SetupFailure::is_refusal(*number));
+    let refused = refusals.any(|refusal| what == SetupFailure::describe(refusal));
     let allowed = match &*numberless(what) {
         "the case takes more than N children, or N s" => true,
         "the child was stopped by a signal and still so after N ms; killed" => calls(Call::Raise),
