@@ -48,6 +48,8 @@ fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
 #[case(&["run", "--dir", "/tmp", "--memfd"], "cannot be used with")]
 #[case(&["frobnicate"], "unrecognized subcommand")]
 #[case(&["show"], "<ID|FILE>")]
+#[case(&["run", ""], "an empty word is no case")]
+#[case(&["explore", "--for", "0s"], "no time at all")]
 fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
     let (code, stdout, stderr) = run(&mut faultmap(arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
@@ -84,4 +86,12 @@ fn a_name_that_no_id_can_have() {
     let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
     assert!(stderr.contains("cannot be an id") && !stderr.contains('\u{1b}'), "{stderr}");
+}
+
+#[test]
+fn the_folder_of_the_cases_is_a_place_to_run_them_from() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project");
+    let mut command = faultmap(&["run", "notes/map_of_empty_file"]);
+    let (code, stdout, stderr) = run(command.current_dir(root.join("cases")));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
 }

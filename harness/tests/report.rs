@@ -127,7 +127,7 @@ fn what_is_not_modelled_is_told_of_and_counted() {
     let (code, stdout, stderr) = show(text, &[]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("not modelled: "), "{stdout}");
-    assert!(stdout.contains("on the model predicts nothing"), "{stdout}");
+    assert!(stdout.contains("; the model predicts nothing from step 3 on, `madvise("), "{stdout}");
     assert!(
         stdout.contains("1 measured, 0 skipped, 0 harness errors; by the model 1 not modelled; "),
         "{stdout}"

@@ -281,6 +281,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err("the unit is missing or unknown, write for example 60s or 5m".to_owned()),
     };
+    if number == 0 {
+        return Err("no time at all, write for example 60s or 5m".to_owned());
+    }
     Ok(Duration::from_millis(number.saturating_mul(millis)))
 }
 

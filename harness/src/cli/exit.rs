@@ -31,8 +31,9 @@ impl Exit {
 pub const HELP: &str = "\
 Exit codes:
   0  all cases agree with their snapshots (show: were measured)
-  1  some differ, from snapshot or model, or have no snapshot yet
+  1  some differ from snapshot or model, have no snapshot yet, or keep a
+     `known:` line or a variant that is needed no more
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
-  4  nothing was run: no case found, or all were skipped
+  4  nothing was run: the folder holds no case, or all were skipped
   130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";

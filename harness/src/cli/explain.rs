@@ -16,19 +16,19 @@ use crate::printable::escaped;
 const WORDS: [(&str, &str); 4] = [
     (
         "split",
-        "Kernel and model part: what was measured is not what the rules of the model allow. `rule:` \
+        "Kernel and model disagree: what was measured is not what the rules of the model allow. `rule:` \
          names the one rule without which the model would say what was measured, and `rule: none` says \
          that there is no such rule. The case fails, unless its comment says `// known: RULE why`.",
     ),
     (
         "known",
-        "Kernel and model part, and the comment of the case says why: `// known: RULE why`. The case \
+        "Kernel and model disagree, and the comment of the case says why: `// known: RULE why`. The case \
          does not fail. Once kernel and model agree again, it does: `needless known`.",
     ),
     (
         "open",
         "Nobody promises it: kernels and file systems may keep to an open rule or not. The note says \
-         what became of it, at which step. Neither is an error.",
+         whether it held, and at which step. It is no error either way.",
     ),
     (
         "not modelled",

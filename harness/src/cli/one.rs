@@ -19,6 +19,7 @@ use crate::backing::Backing;
 use crate::case::{Access, Case, Errno, HarnessError, Outcome, Signal, Size};
 use crate::confine::Held;
 use crate::supervise::{Ending, Witness};
+use crate::sys::SlotState;
 
 /// Makes the probe in each selected case, of which there is usually one, and prints the result.
 pub fn run(
@@ -126,10 +127,13 @@ fn facts(
     ];
     for (index, slot) in witness.evidence.slots.iter().enumerate() {
         let text = crate::parse::text_of(lines, index);
-        let state = slot.state.map_or("scribbled over".to_owned(), |state| format!("{state:?}"));
-        let value = match slot.value {
-            value @ -4095..0 => format!(", {}", Errno(-value as i32)),
-            _ => String::new(),
+        let state = match (slot.state, slot.value) {
+            (None, _) => "overwritten".to_owned(),
+            (Some(SlotState::NotReached), _) => "not reached".to_owned(),
+            (Some(SlotState::NoMap), _) => "no map".to_owned(),
+            (Some(_), value @ -4095..0) => format!("= -1 {}", Errno(-value as i32)),
+            (Some(SlotState::Begun), _) => "begun".to_owned(),
+            (Some(SlotState::Done), _) => "done".to_owned(),
         };
         let fault = slot.fault.map_or(String::new(), |(signal, code, address)| {
             let offset = address.wrapping_sub(slot.base) as i64;
@@ -141,7 +145,7 @@ fn facts(
         });
         let seen = slot.seen.as_ref().filter(|seen| !seen.is_empty());
         let seen = seen.map_or(String::new(), |seen| format!(", saw {seen}"));
-        facts.push(("step", format!("{text}  {state}{value}{fault}{seen}")));
+        facts.push(("step", format!("{text}  // {state}{fault}{seen}")));
     }
     if let Some((signal, sender)) = witness.evidence.sent {
         facts.push(("sent", format!("{} by process {sender}", Signal(signal))));

@@ -72,10 +72,18 @@ fn root() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let found = here.ancestors().map(|dir| dir.join("cases")).find(|dir| dir.is_dir())?;
     // Relative where possible, as it is printed in messages.
-    Some(found.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(found))
+    match found.strip_prefix(&here) {
+        Ok(relative) if relative.as_os_str().is_empty() => Some(PathBuf::from(".")),
+        Ok(relative) => Some(relative.to_path_buf()),
+        Err(_) => Some(found),
+    }
 }
 
 fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
+    if argument.is_empty() {
+        // As an unset variable of a shell leaves it: it does not ask for all cases.
+        return Err(usage("an empty word is no case", "without any word, all cases are meant"));
+    }
     let path = Path::new(argument);
     if path.is_dir() {
         return collect(path, paths);

@@ -73,7 +73,10 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
 /// The error for a step that no case can make.
 pub(super) fn step(span: Range<usize>, name: &str) -> ParseError {
     let error = ParseError::new(span, format!("unknown step `{name}`"));
-    let words = Call::ALL.iter().map(|row| row.name).chain(["sweep", "requires", "timeout"]);
+    let words = Call::ALL
+        .iter()
+        .map(|row| row.name)
+        .chain(["sweep", "fork", "process", "requires", "timeout"]);
     match function(name) {
         Some(hint) => error.hint(hint),
         None => error.suggest(name, words),

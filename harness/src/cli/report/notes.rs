@@ -35,8 +35,12 @@ pub fn of<'a>(
         notes.extend(split.map(|split| remark("split", part(case, measured, split, page))));
         notes.extend(judged.open.iter().map(|open| remark("open", decided(case, open))));
         notes.extend(judged.unmodelled.as_ref().map(|unmodelled| {
-            let (step, what) = (at(case, unmodelled.step), &unmodelled.what);
-            let text = format!("not modelled: {what}; from {step}, on the model predicts nothing");
+            let (number, what) = (unmodelled.step + 1, &unmodelled.what);
+            let lines = crate::parse::lines(&case.steps);
+            let line = text_of(&lines, unmodelled.step);
+            let text = format!(
+                "not modelled: {what}; the model predicts nothing from step {number} on, `{line}`"
+            );
             remark("not_modelled", text)
         }));
     }
