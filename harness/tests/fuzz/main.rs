@@ -25,7 +25,7 @@ mod world;
 
 use std::process::{Command, ExitCode};
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use vocabulary::Count;
 use world::{WORLDS, World};
@@ -72,10 +72,10 @@ fn trial(
     refused: Option<String>,
     run: impl FnOnce() -> Result<(), Failed> + Send + 'static,
 ) -> Trial {
-    if let Some(reason) = &refused {
-        eprintln!("skipped: {name}: {reason}");
+    match refused {
+        Some(reason) => Trial::ignorable_test(name, || Ok(Completion::ignored_with(reason))),
+        None => Trial::test(name, run),
     }
-    Trial::test(name, run).with_ignored_flag(refused.is_some())
 }
 
 /// Which cases.
