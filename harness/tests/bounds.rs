@@ -71,6 +71,14 @@ const PRIVATE: &str =
     "{SPARSE} again = open(fd, O_RDWR);
      n = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, again, 0);"
 ))]
+#[case::beside_a_gap_that_was_moved(
+    "fd = file(0); ftruncate(fd, 335544320); other = file(0);
+     m = mmap(0, 335544320, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+     n = mmap(0, 335544320, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+     munmap(n + PAGE, 335544320 - PAGE);
+     mremap(n, 335544320, 335544320, MREMAP_MAYMOVE | MREMAP_FIXED, m);
+     madvise(m + PAGE, 335544320 - PAGE, MADV_POPULATE_WRITE);"
+)]
 #[case::in_a_memfd(
     "fd = memfd(0); ftruncate(fd, 1073741824);
      m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -125,6 +133,18 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
     format!("{PRIVATE}{}", (0..9u64).map(part).collect::<String>())
 })]
 #[case::collapse(&format!("{PRIVATE} m[0] = 'x'; madvise(m, 536870912, MADV_COLLAPSE);"))]
+#[case::grown_down(
+    "setrlimit(RLIMIT_STACK, 1073741824);
+     m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     m[-536870912] = 'x'; madvise(m - 536870912, 536870912, MADV_POPULATE_WRITE);"
+)]
+#[case::after_many_moves(&{
+    let there = "mremap(a, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, b);\n";
+    let back = "mremap(b, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, a);\n";
+    let two = |name| format!("{name} = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
+    let moves = format!("{there}{back}").repeat(8);
+    format!("{}{}{moves}{PRIVATE} madvise(m, 536870912, MADV_POPULATE_WRITE);", two("a"), two("b"))
+})]
 fn no_case_takes_more_memory(#[case] text: &str) {
     refused(text, &[MEMORY]);
 }

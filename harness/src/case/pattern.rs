@@ -21,11 +21,29 @@ impl Pattern {
     /// numbers that no small shift makes up for in both patterns.
     #[inline(always)]
     pub fn byte(self, file: usize, offset: u64) -> u8 {
-        let file = file as u64 % 126;
-        0x80 + match self {
-            Pattern::First => (offset % 127 + 37 * file) % 127,
-            Pattern::Second => (offset % 126 + 116 * file) % 126,
-        } as u8
+        let (period, ahead) = self.period();
+        0x80 + ((offset % period + ahead * (file as u64 % 126)) % period) as u8
+    }
+
+    /// After how many bytes it repeats, and how far each file is ahead of the one before.
+    #[inline(always)]
+    fn period(self) -> (u64, u64) {
+        match self {
+            Pattern::First => (127, 37),
+            Pattern::Second => (126, 116),
+        }
+    }
+
+    /// Whether two files are filled alike, so many bytes from each other: as a rule that is one file at one
+    /// place; but both patterns repeat together after 16,002 bytes.
+    pub fn alike(one: (usize, i64), other: (usize, i64)) -> bool {
+        [Pattern::First, Pattern::Second].into_iter().all(|pattern| {
+            let (period, ahead) = pattern.period();
+            let at = |(file, shift): (usize, i64)| {
+                (shift.rem_euclid(period as i64) as u64 + ahead * file as u64) % period
+            };
+            at(one) == at(other)
+        })
     }
 }
 

@@ -203,6 +203,10 @@ impl Victim<'_> {
         let start = address & !unit.wrapping_sub(1);
         let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
             & !unit.wrapping_sub(1);
+        // How far a map has grown down is not noted: all of the range may be memory.
+        if self.program.maps.may_have_grown() {
+            self.charge_part(bill, end.wrapping_sub(start) as u64, None);
+        }
         let range = start..end;
         for index in 0..self.program.maps.count() {
             if let Some((bytes, file)) = self.program.maps.part(index, &range) {

@@ -79,8 +79,11 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
             // A map that the kernel puts beside the harness is moved.
             let maps = matches!(then, Then::Mapped { .. } | Then::Remapped { .. });
             let moved = maps.then(|| call(libc::SYS_mremap, &[]));
+            // It is asked what is left where a map was to be moved from, see `Victim::note_moved_parts`.
+            let asks = matches!(then, Then::Remapped { .. });
+            let asked = asks.then(|| call(libc::SYS_msync, &[(2, 0)]));
             let number = Allowed { number: *number, with: fixed(*number, args) };
-            moved.into_iter().chain([number]).collect()
+            moved.into_iter().chain(asked).chain([number]).collect()
         }
         Op::OpenFile { reopen: None, .. } => vec![call(libc::SYS_dup, &[])],
         Op::OpenFile { reopen: Some(flags), .. } | Op::OpenPath { flags, .. } => vec![open(*flags)],

@@ -28,13 +28,20 @@ pub enum SetupFailure {
     Memory = 11,
     /// A step reads what differs from run to run.
     Varying = 12,
+    /// It is not known any more what is mapped where.
+    Notes = 13,
 }
 
 impl SetupFailure {
     /// Whether the case was stopped from doing what it asks for.
     pub fn is_refusal(number: u32) -> bool {
-        let refusals =
-            [SetupFailure::Guard, SetupFailure::Disk, SetupFailure::Memory, SetupFailure::Varying];
+        let refusals = [
+            SetupFailure::Guard,
+            SetupFailure::Disk,
+            SetupFailure::Memory,
+            SetupFailure::Varying,
+            SetupFailure::Notes,
+        ];
         refusals.into_iter().any(|own| number == own as u32)
     }
 
@@ -58,6 +65,10 @@ impl SetupFailure {
             12 => {
                 "reads a file of /proc, which differs from run to run; such a file can be opened, mapped and \
                  closed, but not read"
+            }
+            13 => {
+                "moves maps so that the harness cannot tell any more what is mapped where: too many, or by an \
+                 mremap of several that fails"
             }
             _ => "an unknown reason",
         }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::sys::Inheritance;
 
 /// A map that moves is noted anew, part by part.
-const NOTES_PER_STEP: usize = 4;
+const NOTES_PER_STEP: usize = 8;
 
 /// One map as it was made; a later one that covers the same address hides it.
 #[derive(Debug, Clone, Copy)]
@@ -63,14 +63,16 @@ impl Shows {
 pub struct Maps<'m> {
     all: &'m [Cell<Map>],
     count: &'m Cell<usize>,
+    /// Not 0 where a map grows down by itself, by how much is not known.
+    grows: &'m Cell<usize>,
 }
 
 impl<'m> Maps<'m> {
     /// No map is noted; there is room for those of so many steps.
     pub fn none(steps: usize, memory: &'m Inheritance) -> Maps<'m> {
         let empty = Map { start: 0, end: 0, shows: Shows::Nothing };
-        let count = &memory.cells(0, 1)[0];
-        Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count }
+        let (count, grows) = (&memory.cells(0, 1)[0], &memory.cells(0, 1)[0]);
+        Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count, grows }
     }
 
     /// A map was made, of a file from an offset on, or of no file.
@@ -141,6 +143,38 @@ impl<'m> Maps<'m> {
             }
         }
         (shows, until)
+    }
+
+    /// The first stretch of a range of which something is mapped: its address and its end.
+    #[inline(always)]
+    pub fn first_in(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let mut at = start;
+        while at < end {
+            let (shows, until) = self.shown_at(at, self.count.get());
+            if shows != Shows::Nothing {
+                return Some((at, until.min(end)));
+            }
+            at = until;
+        }
+        None
+    }
+
+    /// A map was made that grows down (mmap(2): MAP_GROWSDOWN).
+    #[inline(always)]
+    pub fn grows_down(&self) {
+        self.grows.set(1);
+    }
+
+    /// Whether memory may be mapped where no map was noted.
+    #[inline(always)]
+    pub fn may_have_grown(&self) -> bool {
+        self.grows.get() != 0
+    }
+
+    /// There is no room for more notes.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.count.get() >= self.all.len()
     }
 
     /// Whether a map was made that lies within these addresses, wholly or in part.

@@ -259,7 +259,14 @@ impl Victim<'_> {
         }
         let mut result = match number {
             libc::SYS_shmget => self.child.new_segment(args)?,
-            _ => self.child.call(number, args)?,
+            _ => match (self.child.call(number, args), then) {
+                (Ok(result), _) => result,
+                (Err(errno), Then::Remapped { old, length }) => {
+                    self.note_moved_parts(&args, old, length);
+                    return Err(errno);
+                }
+                (Err(errno), _) => return Err(errno),
+            },
         };
         let page = self.program.page as usize;
         let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
@@ -274,6 +281,10 @@ impl Victim<'_> {
                 let file = offset
                     .and_then(|offset| Some((self.program.descriptors.file_of(args[4])?, offset)));
                 self.program.maps.note(result, length, file);
+                let grows = libc::MAP_GROWSDOWN as usize;
+                if number == libc::SYS_mmap && args[3] & grows != 0 {
+                    self.program.maps.grows_down();
+                }
             }
             Then::Shows { offset, length } => {
                 self.program.maps.show_from(args[0] & !(page - 1), length, offset);
@@ -288,6 +299,7 @@ impl Victim<'_> {
                 self.program.maps.unmap(args[0], length);
             }
         }
+        self.keep_track();
         Ok(result)
     }
 

@@ -40,4 +40,57 @@ impl Victim<'_> {
         }
         at
     }
+
+    /// Ends the process where there is no room to note further maps: what it may take, and what it sees, could
+    /// not be told any more.
+    #[inline(always)]
+    pub(super) fn keep_track(&self) {
+        if self.program.maps.is_full() {
+            self.give_up(SetupFailure::Notes, 0);
+        }
+    }
+
+    /// Notes what an mremap that failed has moved: of several maps, those before the one that cannot be (Linux
+    /// 6.17: remap_move). msync(2) of no flags does nothing but to look: ENOMEM where nothing is mapped.
+    #[inline(always)]
+    pub(super) fn note_moved_parts(&self, args: &[usize; 6], old: usize, length: usize) {
+        let fixed = args[3] & libc::MREMAP_FIXED as usize != 0;
+        let page = self.program.page as usize;
+        if !fixed || old != length || args[0] & (page - 1) != 0 {
+            return;
+        }
+        let (from, to) = (args[0], args[4]);
+        let end = from.saturating_add(old);
+        let mut at = from;
+        while let Some((start, until)) = self.program.maps.first_in(at, end) {
+            at = until;
+            let mut piece = start;
+            while piece < until {
+                let gone = self.is_gone(piece, page);
+                let mut next = piece.saturating_add(page);
+                while next < until && self.is_gone(next, page) == gone {
+                    next = next.saturating_add(page);
+                }
+                if gone {
+                    let (place, length) = (to.wrapping_add(piece - from), next - piece);
+                    self.program.maps.remap((piece, length), place, length, false);
+                    self.keep_track();
+                }
+                piece = next;
+            }
+        }
+        // What DONTUNMAP has moved is still there.
+        if args[3] & libc::MREMAP_DONTUNMAP as usize != 0 {
+            let whole = self.program.maps.first_in(from, end);
+            if whole.is_some_and(|(start, until)| start != from || until != end) {
+                self.give_up(SetupFailure::Notes, 0);
+            }
+        }
+    }
+
+    /// Whether nothing is mapped at this page.
+    #[inline(always)]
+    fn is_gone(&self, address: usize, page: usize) -> bool {
+        self.child.call(libc::SYS_msync, [address, page, 0, 0, 0, 0]) == Err(libc::ENOMEM)
+    }
 }
