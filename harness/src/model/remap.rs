@@ -231,13 +231,16 @@ impl Performance<'_> {
             let fault = self.world.on(Rule::RemapOfHoleIsEfault);
             return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         }
-        // A segment is moved alone, and not along with what comes before it. (Linux: vma_multi_allowed)
+        // A segment, or private memory of /dev/zero, is moved alone, and not along with what comes before it.
+        // (Linux: vma_multi_allowed)
         let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
-        let is_segment = |process: &mut Process, at: u64| {
-            let object = process.space.at(at).and_then(|own| own.object);
-            object.is_some_and(|object| segments.contains(&object))
+        let moves_alone = |process: &mut Process, at: u64| {
+            process.space.at(at).is_some_and(|own| match own.object {
+                Some(object) => segments.contains(&object),
+                None => own.open_file.is_some(),
+            })
         };
-        if !covered && is_segment(self.process(), remap.was.start) {
+        if !covered && moves_alone(self.process(), remap.was.start) {
             return Ok(Returned::Errno(libc::EFAULT));
         }
         // A gap makes it several just as well.
@@ -247,7 +250,7 @@ impl Performance<'_> {
         }
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
-            if part.start > remap.was.start && is_segment(self.process(), part.start) {
+            if part.start > remap.was.start && moves_alone(self.process(), part.start) {
                 return Ok(Returned::Errno(libc::EFAULT));
             }
             let place = to + (part.start - remap.was.start);

@@ -262,7 +262,7 @@ impl Victim<'_> {
             _ => match (self.child.call(number, args), then) {
                 (Ok(result), _) => result,
                 (Err(errno), Then::Remapped { old, length }) => {
-                    self.note_moved_parts(&args, old, length);
+                    self.note_moved_parts(&args, (old, length), errno);
                     return Err(errno);
                 }
                 (Err(errno), _) => return Err(errno),

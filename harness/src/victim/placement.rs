@@ -53,7 +53,12 @@ impl Victim<'_> {
     /// Notes what an mremap that failed has moved: of several maps, those before the one that cannot be (Linux
     /// 6.17: remap_move). msync(2) of no flags does nothing but to look: ENOMEM where nothing is mapped.
     #[inline(always)]
-    pub(super) fn note_moved_parts(&self, args: &[usize; 6], old: usize, length: usize) {
+    pub(super) fn note_moved_parts(
+        &self,
+        args: &[usize; 6],
+        (old, length): (usize, usize),
+        errno: i32,
+    ) {
         let fixed = args[3] & libc::MREMAP_FIXED as usize != 0;
         let page = self.program.page as usize;
         if !fixed || old != length || args[0] & (page - 1) != 0 {
@@ -79,12 +84,13 @@ impl Victim<'_> {
                 piece = next;
             }
         }
-        // What DONTUNMAP has moved is still there.
-        if args[3] & libc::MREMAP_DONTUNMAP as usize != 0 {
-            let whole = self.program.maps.first_in(from, end);
-            if whole.is_some_and(|(start, until)| start != from || until != end) {
-                self.give_up(SetupFailure::Notes, 0);
-            }
+        // What DONTUNMAP has moved is still there. A range that begins with a gap, or flags that do not fit, the
+        // kernel refuses before it moves anything.
+        let whole = self.program.maps.first_in(from, end);
+        let several = whole.is_some_and(|(start, until)| start == from && until != end);
+        let stays = args[3] & libc::MREMAP_DONTUNMAP as usize != 0;
+        if stays && several && errno != libc::EINVAL {
+            self.give_up(SetupFailure::Notes, 0);
         }
     }
 
