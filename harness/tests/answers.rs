@@ -85,3 +85,43 @@ fn a_signal_that_a_step_sends_is_its_answer(#[case] text: &str, #[case] line: &s
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains(line), "{out}");
 }
+
+/// A shared file of eight pages, and what lies among them.
+const PAGES: &str = "fd = file(8 * PAGE); map = mmap(0, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0);";
+/// Linux 6.17 moves several maps at once, and those before one that it cannot move.
+const MOVES: &str =
+    "mremap(map + 4 * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map);
+    sweep(map, read, write);";
+
+#[rstest]
+#[case::a_gap(&format!("{PAGES} munmap(map + 5 * PAGE, PAGE); {MOVES}"))]
+#[case::a_sealed_page(&format!("{PAGES} mseal(map + 5 * PAGE, PAGE, 0); {MOVES}"))]
+#[case::a_device(&format!(
+    "{PAGES} z = devzero();
+     mmap(map + 5 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, z, 0); {MOVES}"
+))]
+#[case::moved_to_and_fro(&format!(
+    "{PAGES} free = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); {}
+     other = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, PAGE); sweep(other, read);",
+    "mremap(map, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, free);
+     mremap(free, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map);".repeat(4)
+))]
+#[case::data_that_repeats(
+    "fd = file(32768); map = mmap(0, 32768, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+     read(fd, map + 16002, 1000); sweep(map, read);"
+)]
+#[case::a_number_of_its_own(&format!("{} close(64);", "pipe();".repeat(31)))]
+#[case::no_descriptors("setrlimit(RLIMIT_NOFILE, 0); p = pipe(); d = dir();")]
+#[case::a_huge_segment("s = shmget(IPC_PRIVATE, 0x10000000000000, IPC_CREAT | 0600);")]
+#[case::a_huge_segment_unreserved(
+    "s = shmget(IPC_PRIVATE, 0x10000000000000, IPC_CREAT | SHM_NORESERVE | 0600);"
+)]
+#[case::a_segment_that_is_no_program(
+    "s = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600); map = shmat(s, 0, SHM_EXEC);"
+)]
+#[case::a_file_of_proc_cut("f = open(\"/proc/cpuinfo\", O_TRUNC);")]
+fn the_kernel_is_not_accused(#[case] text: &str) {
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(!out.contains("kernel and model part"), "{out}");
+}
