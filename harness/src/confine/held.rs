@@ -5,14 +5,20 @@
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitStatus;
+
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{PATIENCE, because, calls, in_own_process, opens};
+use super::{NoAnswer, PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
 use crate::sys::{self, Inheritance, Sandbox};
 use crate::victim::{self, Program};
+
+/// How often the process that tries it may be killed by somebody.
+const KILLED: usize = 5;
 
 /// What there is of seccomp and Landlock, or why it is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,10 +37,16 @@ impl Held {
     /// Finds out what there is.
     pub fn find() -> Held {
         let found = opens::version();
-        match in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found)) {
-            Ok(held) => held,
-            Err(why) => Held::by_nothing(&format!("it could not be tried: {why}")),
+        let try_once = || in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found));
+        let mut tried = try_once();
+        for _ in 0..KILLED {
+            // That somebody kills it says nothing of the kernel, and a run without a filter is the worse for it.
+            let Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) = tried else {
+                break;
+            };
+            tried = try_once();
         }
+        tried.unwrap_or_else(|why| Held::by_nothing(&format!("it could not be tried: {why}")))
     }
 
     /// What is done without, and why: `seccomp: Function not implemented (os error 38)`.
