@@ -7,7 +7,6 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
-
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
