@@ -66,7 +66,7 @@ impl Places<'_> {
             }
             Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
             Err(NoAnswer::Ended(_)) => "the process that accesses it died".to_owned(),
-            Err(NoAnswer::Unasked(why)) => why,
+            Err(why) => why.to_string(),
         };
         Err(output::failed(format!("cannot access {place}: {why}")))
     }

@@ -35,6 +35,8 @@ pub enum NoAnswer {
     Late,
     /// No process could be forked.
     Fork(Errno),
+    /// The body panicked, with this message.
+    Panicked(String),
     /// It has ended without an answer.
     Ended(WaitStatus),
     /// It could not be asked.
@@ -47,6 +49,7 @@ impl fmt::Display for NoAnswer {
             NoAnswer::Interrupted => f.write_str("a signal arrived"),
             NoAnswer::Late => f.write_str("the process that tried it did not end"),
             NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
+            NoAnswer::Panicked(message) => f.write_str(message),
             NoAnswer::Ended(WaitStatus::Signaled(_, signal, _)) => {
                 write!(f, "the process that tried it was killed by {signal}")
             }
@@ -60,10 +63,10 @@ impl fmt::Display for NoAnswer {
 }
 
 /// The result of `body`, run in a process of its own, in new namespaces where it is to be `strict`. The process
-/// is killed where it takes longer than `limit`, and where a descriptor that is `watched`, such as a signalfd, can
+/// is killed where it takes longer than `limit`, if there is one, and where a descriptor that is `watched`, such as a signalfd, can
 /// be read: reading it is left to the caller.
 pub fn in_own_process<T: Serialize + DeserializeOwned>(
-    limit: Duration,
+    limit: impl Into<Option<Duration>>,
     watched: Option<BorrowedFd<'_>>,
     strict: bool,
     body: impl FnOnce(Option<Apart>) -> T,
@@ -75,7 +78,10 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
     let forked = fork_worker(thread, strict, |apart| {
         let Some((_, mut tell)) = ends.take() else { return 1 };
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-        let answer = serde_json::to_vec(&body(apart)).unwrap_or_default();
+        let Ok(lost) = tell.try_clone() else { return 1 };
+        tell_panics(lost);
+        let answer: Result<T, String> = Ok(body(apart));
+        let answer = serde_json::to_vec(&answer).unwrap_or_default();
         i32::from(tell.write_all(&answer).is_err())
     });
     let pid = forked.map_err(NoAnswer::Fork)?;
@@ -83,7 +89,8 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
         return Err(NoAnswer::Unasked("there is no pipe".to_owned()));
     };
     drop(tell);
-    let answered = await_answer(&told, watched, Instant::now() + limit);
+    let deadline = limit.into().map(|limit| Instant::now() + limit);
+    let answered = await_answer(&told, watched, deadline);
     if answered.is_err() {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
     }
@@ -91,24 +98,39 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
     let read = answered.and_then(|()| told.read_to_end(&mut answer).map_err(unasked));
     let ended = await_end(pid);
     read?;
-    serde_json::from_slice(&answer).map_err(|_| NoAnswer::Ended(ended))
+    match serde_json::from_slice::<Result<T, String>>(&answer) {
+        Ok(answer) => answer.map_err(NoAnswer::Panicked),
+        Err(_) => Err(NoAnswer::Ended(ended)),
+    }
+}
+
+/// Sends the message of a panic in place of an answer, and ends the process: an abort would print it once more,
+/// and leave a core.
+fn tell_panics(tell: File) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let panic: Result<(), String> = Err(panic.to_string().replace('\n', " "));
+        let _ = (&tell).write_all(&serde_json::to_vec(&panic).unwrap_or_default());
+        std::process::exit(1);
+    }));
 }
 
 /// Waits until there is something to read.
 fn await_answer(
     told: &File,
     watched: Option<BorrowedFd<'_>>,
-    deadline: Instant,
+    deadline: Option<Instant>,
 ) -> Result<(), NoAnswer> {
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        let left = deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 })
+        });
         let mut fds: Vec<PollFd<'_>> = [told.as_fd()]
             .into_iter()
             .chain(watched)
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
-        match poll(&mut fds, Some(&left)) {
+        match poll(&mut fds, left.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(errno) => return Err(NoAnswer::Unasked(errno.to_string())),
             Ok(0) => return Err(NoAnswer::Late),
@@ -127,7 +149,8 @@ fn await_end(pid: Pid) -> WaitStatus {
     loop {
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
+                // As a rule it is just about to end.
+                std::thread::sleep(Duration::from_micros(50));
             }
             Ok(ended) => return ended,
             Err(_) => return WaitStatus::StillAlive,
