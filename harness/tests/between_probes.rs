@@ -98,7 +98,7 @@ fn the_kernel_says_what_is_drawn_of_large_maps_wherever_the_model_says_otherwise
     let folder = tempfile::tempdir().expect("a folder");
     let cases = folder.path().join("cases");
     std::fs::create_dir_all(&cases).expect("a folder");
-    let count = programs() / 40;
+    let count = programs() / 100;
     for number in 0..count {
         let text = large_maps::program(SEED * 1_000_000 + number, PAGES);
         std::fs::write(cases.join(format!("p{number}.case")), text).expect("it can be written to");

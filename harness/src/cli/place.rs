@@ -65,7 +65,6 @@ impl Places<'_> {
                 return Err(output::failed(message));
             }
             Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
-            Err(NoAnswer::Ended(_)) => "the process that accesses it died".to_owned(),
             Err(why) => why.to_string(),
         };
         Err(output::failed(format!("cannot access {place}: {why}")))

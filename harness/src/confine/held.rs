@@ -5,19 +5,14 @@
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use nix::sys::signal::Signal;
-use nix::sys::wait::WaitStatus;
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{NoAnswer, PATIENCE, because, calls, in_own_process, opens};
+use super::{PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
 use crate::sys::{self, Inheritance, Sandbox};
 use crate::victim::{self, Program};
-
-/// How often the process that tries it may be killed by somebody.
-const KILLED: usize = 5;
 
 /// What there is of seccomp and Landlock, or why it is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,15 +31,7 @@ impl Held {
     /// Finds out what there is.
     pub fn find() -> Held {
         let found = opens::version();
-        let try_once = || in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found));
-        let mut tried = try_once();
-        for _ in 0..KILLED {
-            // That somebody kills it says nothing of the kernel, and a run without a filter is the worse for it.
-            let Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) = tried else {
-                break;
-            };
-            tried = try_once();
-        }
+        let tried = in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found));
         tried.unwrap_or_else(|why| Held::by_nothing(&format!("it could not be tried: {why}")))
     }
 

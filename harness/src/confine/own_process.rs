@@ -12,7 +12,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -26,6 +26,12 @@ use crate::sys::SoleThread;
 /// A killed process may take so long to be gone: the kernel may not let it go.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The number of processes that may be killed, one after the other, before there is no answer.
+const TRIES: usize = 6;
+
+/// The time between two looks whether somebody has stopped the process.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
@@ -33,6 +39,8 @@ pub enum NoAnswer {
     Interrupted,
     /// The time is over.
     Late,
+    /// Somebody has stopped the process. (It was killed then.)
+    Stopped,
     /// No process could be forked.
     Fork(Errno),
     /// The body panicked, with this message.
@@ -48,6 +56,7 @@ impl fmt::Display for NoAnswer {
         match self {
             NoAnswer::Interrupted => f.write_str("a signal arrived"),
             NoAnswer::Late => f.write_str("the process that tried it did not end"),
+            NoAnswer::Stopped => f.write_str("the process that tried it was stopped"),
             NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
             NoAnswer::Panicked(message) => f.write_str(message),
             NoAnswer::Ended(WaitStatus::Signaled(_, signal, _)) => {
@@ -62,11 +71,32 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// The result of `body`, run in a process of its own, in new namespaces where it is to be `strict`. The process
-/// is killed where it takes longer than `limit`, if there is one, and where a descriptor that is `watched`, such as a signalfd, can
-/// be read: reading it is left to the caller.
+/// Runs `body` in a process of its own, in new namespaces where it is to be `strict`, and returns its result.
+///
+/// The process is killed where it takes longer than `limit`, if there is one, and where a descriptor that is
+/// `watched`, such as a signalfd, can be read: reading it is left to the caller. A process that somebody else
+/// kills or stops says nothing of what it was to try: the next one runs `body` again.
 pub fn in_own_process<T: Serialize + DeserializeOwned>(
     limit: impl Into<Option<Duration>>,
+    watched: Option<BorrowedFd<'_>>,
+    strict: bool,
+    body: impl Fn(Option<Apart>) -> T,
+) -> Result<T, NoAnswer> {
+    let limit = limit.into();
+    let mut tried = try_once(limit, watched, strict, &body);
+    for _ in 1..TRIES {
+        match tried {
+            Err(NoAnswer::Stopped | NoAnswer::Ended(WaitStatus::Signaled(..))) => {
+                tried = try_once(limit, watched, strict, &body);
+            }
+            answer => return answer,
+        }
+    }
+    tried
+}
+
+fn try_once<T: Serialize + DeserializeOwned>(
+    limit: Option<Duration>,
     watched: Option<BorrowedFd<'_>>,
     strict: bool,
     body: impl FnOnce(Option<Apart>) -> T,
@@ -89,8 +119,8 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
         return Err(NoAnswer::Unasked("there is no pipe".to_owned()));
     };
     drop(tell);
-    let deadline = limit.into().map(|limit| Instant::now() + limit);
-    let answered = await_answer(&told, watched, deadline);
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    let answered = await_answer(pid, &told, watched, deadline);
     if answered.is_err() {
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
     }
@@ -116,24 +146,26 @@ fn tell_panics(tell: File) {
 
 /// Waits until there is something to read.
 fn await_answer(
+    pid: Pid,
     told: &File,
     watched: Option<BorrowedFd<'_>>,
     deadline: Option<Instant>,
 ) -> Result<(), NoAnswer> {
     loop {
-        let left = deadline.map(|deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 })
-        });
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let wait = left.map_or(LOOK, |left| left.min(LOOK));
+        let wait = Timespec::try_from(wait).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         let mut fds: Vec<PollFd<'_>> = [told.as_fd()]
             .into_iter()
             .chain(watched)
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
-        match poll(&mut fds, left.as_ref()) {
+        match poll(&mut fds, Some(&wait)) {
             Err(rustix::io::Errno::INTR) => continue,
             Err(errno) => return Err(NoAnswer::Unasked(errno.to_string())),
-            Ok(0) => return Err(NoAnswer::Late),
+            Ok(0) if left.is_some_and(|left| left <= LOOK) => return Err(NoAnswer::Late),
+            Ok(0) if is_stopped(pid) => return Err(NoAnswer::Stopped),
+            Ok(0) => continue,
             Ok(_) => {}
         }
         if !fds[0].revents().is_empty() {
@@ -141,6 +173,12 @@ fn await_answer(
         }
         return Err(NoAnswer::Interrupted);
     }
+}
+
+/// A stopped child (waitid(2): WSTOPPED).
+fn is_stopped(pid: Pid) -> bool {
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
 }
 
 /// Waits for a process that has ended or was killed; not for ever.

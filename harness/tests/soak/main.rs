@@ -2,7 +2,7 @@
 //! probes are accounted for. Every answer must be the one of a quiet run or, where there is none, the
 //! case must say which probe was lost; and nothing may be left of any run.
 //!
-//! `cargo test` soaks for a moment, each trouble once, with a third of the cases. `make soak` goes on to a million probes. Which
+//! `cargo test` soaks for a moment, each trouble once, with a sixth of the cases. `make soak` goes on to a million probes. Which
 //! troubles, where, and when, follows from the seed, as far as the machine's own timing lets it:
 //!
 //! - `FAULTMAP_SOAK_PROBES`: go on until there are so many;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         let test = test(trouble.name().replace(' ', "_"), move || soak(trouble));
         test.unless(move || trouble.refused()).inside(own).without_deadline()
     });
-    own_process::run(tests.collect())
+    own_process::run_waiting(tests.collect())
 }
 
 /// Options of unshare(1), for whoever runs the tests to stay who it is; none where they are refused.
@@ -67,8 +67,8 @@ fn soak(trouble: Trouble) {
     let seed = number("FAULTMAP_SOAK_SEED", 1);
     let mut random = Random::new(seed + ((trouble as u64) << 32));
     adopt_orphans();
-    // For a moment one case of three has to do: all of them are for a longer soak.
-    let mix = Mix::new(if probes == 0 { 3 } else { 1 });
+    // For a moment one case of six has to do: all of them are for a longer soak.
+    let mix = Mix::new(if probes == 0 { 6 } else { 1 });
     let mut account = Account::default();
     for round in 0.. {
         if account.probes() > 0 && account.probes() >= probes {

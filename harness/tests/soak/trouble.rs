@@ -123,7 +123,7 @@ impl Trouble {
             FewProcesses => limits.resource = Some(format!("--nproc={}", size(1, 4))),
             LittleAddressSpace => limits.resource = Some(format!("--as={}", size(34, 38))),
             LittleMemory => {
-                limits.group = ControlGroup::make(&MEMORY, &size(20, 25).to_string()).ok()
+                limits.group = ControlGroup::make(&MEMORY, &size(22, 26).to_string()).ok()
             }
             FewPids => limits.group = ControlGroup::make(&PIDS, &size(1, 4).to_string()).ok(),
             _ => {}
