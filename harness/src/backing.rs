@@ -12,9 +12,10 @@ use named_file::NamedFile;
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
-use crate::case::{Access, Arg, Call, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
+use crate::case::{Access, Arg, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
 use crate::printable::escaped;
 use crate::victim::{FileSpec, Fill, Handed};
+use crate::vocabulary::{Action, Syscall};
 
 /// A place for the files of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,26 +215,23 @@ fn exec_needs_proc(case: &Case) -> Option<String> {
 /// The reason where a file of the harness cannot be opened again: that needs its path in
 /// /proc/self/fd.
 fn opening_needs_proc(case: &Case) -> Option<String> {
-    let opens = |(_, _, step): (usize, usize, &Step)| match step {
-        Step::Call { call: Call::File, args, .. } => args.len() > 1,
-        Step::Call { call: Call::Open, args, .. } => !matches!(args.first(), Some(Arg::Text(_))),
+    let opens = |(call, args): (&Syscall, &[Arg])| match call.action {
+        Action::MakeFile => args.len() > 1,
+        Action::Open => !matches!(args.first(), Some(Arg::Text(_))),
         _ => false,
     };
-    (case.walk().any(opens) && !Path::new("/proc/self/fd").exists())
+    (case.calls().any(opens) && !Path::new("/proc/self/fd").exists())
         .then(|| "opening a file once more needs /proc/self/fd".to_owned())
 }
 
 /// The reason where a file of /dev or /proc that the case opens does not exist here.
 fn path_not_there(case: &Case) -> Option<String> {
-    let path = |(_, _, step): (usize, usize, &Step)| match step {
-        Step::Call { call: Call::Devzero, .. } => Some("/dev/zero".to_owned()),
-        Step::Call { call: Call::Open, args, .. } => match args.first() {
-            Some(Arg::Text(path)) => Some(String::from_utf8_lossy(path).into_owned()),
-            _ => None,
-        },
+    let path = |(call, args): (&Syscall, &[Arg])| match (call.action, args.first()) {
+        (Action::OpenPath(path, _), _) => Some(path.to_owned()),
+        (Action::Open, Some(Arg::Text(path))) => Some(String::from_utf8_lossy(path).into_owned()),
         _ => None,
     };
-    let paths = case.walk().filter_map(path);
+    let paths = case.calls().filter_map(path);
     paths
         .into_iter()
         .find(|path| !Path::new(path).exists())
@@ -242,7 +240,7 @@ fn path_not_there(case: &Case) -> Option<String> {
 
 /// True where a step unlinks a file, so that the files of the case need names.
 pub fn needs_a_name(case: &Case) -> bool {
-    case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Unlink, .. }))
+    case.calls().any(|(call, _)| call.action == Action::Unlink)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! The modules, from the bottom up; each uses only those before it:
 //!
 //! - [`printable`]: safe output of text from files on a terminal.
-//! - [`case`]: the vocabulary, as plain values: a case, its steps, an outcome, a fault map.
+//! - [`vocabulary`]: the calls and flags of the case language, one value each.
+//! - [`case`]: plain values: a case, its steps, an outcome, a fault map.
 //! - [`parse`]: text to case, and back.
 //! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
 //! - [`victim`]: the code that runs in the child.
@@ -41,3 +42,4 @@ pub mod sweep;
 #[expect(unsafe_code, reason = "the one room where it may stand")]
 pub mod sys;
 pub mod victim;
+pub mod vocabulary;

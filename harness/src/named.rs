@@ -9,9 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nix::libc;
-
-use crate::case::{Arg, Call, Case, FlagWord, Size, Step, StepResult, limits};
+use crate::case::{Arg, Case, Size, Step, StepResult, limits};
+use crate::vocabulary::{Effect, Facet, Syscall};
 
 /// More offsets within a page than this are not carried on through further copies.
 const CARRIED: usize = 1024;
@@ -66,7 +65,7 @@ impl Named {
         };
         for (index, _, step) in case.walk() {
             match step {
-                Step::Call { args, call, .. } => gathered.call(*call, args, results.get(index)),
+                Step::Call { args, call, .. } => gathered.call(call, args, results.get(index)),
                 Step::Touch { at, to, .. } => {
                     let at = gathered.value(at);
                     let to = to.as_ref().and_then(|to| gathered.value(to));
@@ -124,11 +123,10 @@ impl Gathered {
         }
     }
 
-    fn call(&mut self, call: Call, args: &[Arg], result: Option<&StepResult>) {
+    fn call(&mut self, call: &Syscall, args: &[Arg], result: Option<&StepResult>) {
+        let page = self.page;
         let size = |index: usize| match args.get(index) {
-            Some(Arg::Size(size) | Arg::Address { offset: size, .. }) => {
-                value(size, self.page as u64)
-            }
+            Some(Arg::Size(size) | Arg::Address { offset: size, .. }) => value(size, page as u64),
             _ => None,
         };
         // An offset from a map; an address that is none says nothing.
@@ -140,52 +138,59 @@ impl Gathered {
         // A range is an offset and a length: its end counts as well.
         let ends: Vec<i64> = sizes.windows(2).map(|pair| pair[0] + pair[1]).collect();
         let at = |index: usize| size(index).unwrap_or(0);
-        match (call, args) {
-            (Call::Mmap, _) => {
-                let (placed, offset) = (within(0).unwrap_or(0), at(5));
-                self.same(placed, 0);
-                self.same(offset, 0);
+        match call.effect {
+            Effect::Maps { address, offset, .. } => {
+                self.same(within(address).unwrap_or(0), 0);
+                self.same(at(offset), 0);
             }
-            (Call::Mremap, _) => {
-                let (from, to) = (within(0).unwrap_or(0), within(4).unwrap_or(0));
+            Effect::Remaps { address, target, .. } => {
+                let (from, to) = (within(address).unwrap_or(0), within(target).unwrap_or(0));
                 self.same(from, 0);
                 self.same(to, 0);
                 self.same(from, to);
             }
-            (Call::Shmat, _) => self.same(within(1).unwrap_or(0), 0),
-            (Call::RemapFilePages, _) => {
-                let first = at(3).saturating_mul(self.page).min(2 * limits::MAP_BYTES as i64);
-                self.same(within(0).unwrap_or(0), first);
+            Effect::Attaches { address, .. } => self.same(within(address).unwrap_or(0), 0),
+            Effect::Rearranges { address, page_offset, .. } => {
+                let far = 2 * limits::MAP_BYTES as i64;
+                let first = at(page_offset).saturating_mul(self.page).min(far);
+                self.same(within(address).unwrap_or(0), first);
             }
-            (Call::Pwrite, [_, Arg::Text(text), _]) => {
-                let length = text.len() as i64;
-                let start = at(2);
-                let changes = (1..).zip(text.windows(2)).filter(|(_, pair)| pair[0] != pair[1]);
-                self.name(changes.map(|(index, _)| start + index));
-                self.name([start + length]);
-                if self.appends {
-                    let ends: Vec<i64> = self.said.iter().map(|said| said + length).collect();
-                    self.name(ends);
+            Effect::StoresText { text, offset } => {
+                if let Some(Arg::Text(text)) = args.get(text) {
+                    self.text(text, at(offset));
                 }
             }
-            (Call::Fallocate, [_, Arg::Flags(mode), ..]) => {
-                let mode = FlagWord::all(mode);
-                let moves = libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE;
-                if let (true, Some(length)) = (mode & i64::from(moves) != 0, size(3)) {
+            Effect::Allocates { mode, length, .. } => {
+                let moves = args.get(mode).is_some_and(|mode| mode.has(Facet::Moves));
+                if let (true, Some(length)) = (moves, size(length)) {
                     self.carry(&BTreeSet::from([length, -length]), 0);
                 }
             }
-            (Call::Read | Call::Write, [Arg::Descriptor(name), ..]) => {
-                let asked = at(2);
+            Effect::Transfers { address, count, to_memory } => {
+                let asked = at(count);
                 let count = match result {
                     Some(StepResult::Count(count)) => i64::try_from(*count).unwrap_or(asked),
                     _ => asked,
                 };
-                self.transfer(name, call == Call::Read, at(1), count);
+                if let Some(Arg::Descriptor(name)) = args.first() {
+                    self.transfer(name, to_memory, at(address), count);
+                }
             }
             _ => {}
         }
         self.name(sizes.into_iter().chain(ends));
+    }
+
+    /// A text that is written from this offset on: each byte of it that differs from the one before.
+    fn text(&mut self, text: &[u8], start: i64) {
+        let length = text.len() as i64;
+        let changes = (1..).zip(text.windows(2)).filter(|(_, pair)| pair[0] != pair[1]);
+        self.name(changes.map(|(index, _)| start + index));
+        self.name([start + length]);
+        if self.appends {
+            let ends: Vec<i64> = self.said.iter().map(|said| said + length).collect();
+            self.name(ends);
+        }
     }
 
     /// A copy between a map, from offset `at` on, and wherever the descriptor is at.
@@ -246,14 +251,7 @@ fn value(size: &Size, page: u64) -> Option<i64> {
 }
 
 fn appends(case: &Case) -> bool {
-    let says = |arg: &Arg| match arg {
-        Arg::Flags(words) => FlagWord::all(words) & i64::from(libc::O_APPEND) != 0,
-        _ => false,
-    };
-    case.walk().any(|(_, _, step)| match step {
-        Step::Call { call: Call::File | Call::Open, args, .. } => args.iter().any(says),
-        _ => false,
-    })
+    case.calls().any(|(_, args)| args.iter().any(|arg| arg.has(Facet::Appends)))
 }
 
 #[cfg(test)]

@@ -6,44 +6,33 @@
 
 use nix::libc;
 
-use crate::case::{Arg, Call, Case, Scarce, Size, Step};
+use crate::case::{Arg, Case, Scarce, Size};
+use crate::vocabulary::{Action, Effect, Facet};
 
 /// What is scarce for a case where so many bytes are free for files (all that are asked for, where there is no
 /// bound), and so many workers would want it at once.
 pub fn scarce(case: &Case, free: Option<u64>, page: u64, jobs: usize) -> Option<Scarce> {
-    if calls(case).any(|(_, args)| args.iter().any(asks_for_huge_pages)) {
+    if case.calls().any(|(_, args)| args.iter().any(|arg| arg.has(Facet::Huge))) {
         return Some(Scarce::HugePages);
     }
-    let sets_aside = calls(case).any(|(call, _)| call == Call::Fallocate);
+    let sets_aside = case.calls().any(|(call, _)| matches!(call.effect, Effect::Allocates { .. }));
     let wanted = room(case, page).saturating_mul(jobs.max(2) as u64);
     let is_small = free.is_some_and(|free| free < wanted);
     (sets_aside || is_small).then_some(Scarce::Room)
 }
 
-fn calls(case: &Case) -> impl Iterator<Item = (Call, &[Arg])> {
-    case.walk().filter_map(|(_, _, step)| match step {
-        Step::Call { call, args, .. } => Some((*call, args.as_slice())),
-        _ => None,
-    })
-}
-
-fn asks_for_huge_pages(arg: &Arg) -> bool {
-    let Arg::Flags(words) = arg else { return false };
-    let asking = ["MAP_HUGETLB", "MFD_HUGETLB", "SHM_HUGETLB", "MADV_HUGEPAGE"];
-    words.iter().any(|word| asking.contains(&word.to_string().as_str()))
-}
-
 /// The most bytes that the files of a case may take: every byte of them stored.
 fn room(case: &Case, page: u64) -> u64 {
-    let size = |arg: &Arg| match arg {
-        Arg::Size(size) => Size::register(size, page).unwrap_or(0),
+    let size = |args: &[Arg], index: usize| match args.get(index) {
+        Some(Arg::Size(size)) => Size::register(size, page).unwrap_or(0),
         _ => 0,
     };
     let whole = |bytes: u64| bytes.checked_next_multiple_of(page).unwrap_or(bytes);
-    let taken = calls(case).map(|(call, args)| match (call, args) {
-        (Call::File, [length, ..]) | (Call::Ftruncate, [_, length]) => whole(size(length)),
-        (Call::Pwrite, [_, _, at]) => whole(size(at).saturating_add(page)),
-        (Call::Write, [_, _, count]) => whole(size(count)),
+    let taken = case.calls().map(|(call, args)| match call.effect {
+        _ if call.action == Action::MakeFile => whole(size(args, 0)),
+        Effect::Resizes { size: at } => whole(size(args, at)),
+        Effect::StoresText { offset, .. } => whole(size(args, offset).saturating_add(page)),
+        Effect::Transfers { count, to_memory: false, .. } => whole(size(args, count)),
         _ => 0,
     });
     let is_possible = |bytes: &u64| *bytes <= libc::off_t::MAX as u64;

@@ -48,8 +48,7 @@ fn permitted(test: Test) -> Test {
 
 /// The test, unless whoever started it has it ignore the signal.
 fn interruptible(test: Test) -> Test {
-    let ignored = || is_ignored(Signal::INT).then(|| "SIGINT is ignored here".to_owned());
-    if test.name().ends_with("::int") { test.unless(ignored) } else { test }
+    if test.name().ends_with("::int") { test.unless(refusal::interrupts) } else { test }
 }
 
 /// A case whose children hang, with a file that has a name, and a descriptor of each kind.
@@ -109,12 +108,6 @@ fn runner_ended((signal, code, told): End, level: &str) {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains(told), "{stdout}");
     watched.nothing_is_left();
-}
-
-fn is_ignored(signal: Signal) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap().trim();
-    u64::from_str_radix(mask, 16).unwrap() >> (signal.as_raw() - 1) & 1 == 1
 }
 
 fn name(signal: Signal) -> &'static str {

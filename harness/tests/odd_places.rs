@@ -17,6 +17,7 @@ use command::{BIN, case_file, faultmap, run};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use own_process::refusal;
 use own_process::refused_call::refuse_call;
 use own_process::{Test, table, test};
 
@@ -49,7 +50,8 @@ fn main() -> ExitCode {
     for (word, answers) in silent {
         let name = |test: &str| format!("a_file_system_that_is_silent_{word}::{test}");
         for (signal, row) in hangs {
-            tests.push(beside_fuse(test(name(signal), move || ends_on_a_signal(answers, row))));
+            let test = beside_fuse(test(name(signal), move || ends_on_a_signal(answers, row)));
+            tests.push(if signal == "ctrl_c" { test.unless(refusal::interrupts) } else { test });
         }
         tests.push(beside_fuse(test(name("explore"), move || explore_ends(answers))));
     }

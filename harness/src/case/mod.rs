@@ -1,12 +1,11 @@
-//! The vocabulary, as plain values: a case, its steps, and the outcome of an access.
+//! A case as plain values: its steps, and the outcome of an access.
 //!
 //! A case file reads as C. This module holds the parsed text: [`Case`], its [`Step`]s, their sizes
 //! and flags; and the [`Outcome`] of one access. It knows nothing of how a case is run, so a test
 //! can make any of these values by hand.
 
-mod call;
 mod fault_map;
-mod flag;
+mod flag_word;
 pub mod limits;
 mod note;
 mod outcome;
@@ -17,9 +16,8 @@ mod seen;
 mod size;
 mod window;
 
-pub use call::{Call, Gives, Parameter, Signature};
 pub use fault_map::{FaultMap, Region, Row};
-pub use flag::{Family, FlagWord, lookup as lookup_flag, names_of as flag_names};
+pub use flag_word::FlagWord;
 pub use note::{Note, Scarce};
 pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal};
 pub use pattern::{Pattern, is_filling};
@@ -31,6 +29,8 @@ pub use window::window;
 
 use std::fmt;
 use std::time::Duration;
+
+use crate::vocabulary::{Facet, Syscall};
 
 /// One case: the rule it shows, what it needs, and its steps in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,8 +54,8 @@ pub enum Step {
         /// The variable for the result of the call, if the line names one.
         assign: Option<String>,
         /// The call.
-        call: Call,
-        /// Its arguments, as many as the call's [`Signature`] has.
+        call: &'static Syscall,
+        /// Its arguments, one for each of its parameters.
         args: Vec<Arg>,
     },
     /// `map[at];`, `map[at] = 'x';`, or `map[from..to];` for an access of two, four or eight bytes.
@@ -146,7 +146,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// One argument of a call. The parser has checked it against the call's [`Signature`].
+/// One argument of a call. The parser has checked it against the parameter of the call, see [`Syscall`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arg {
     /// A length, offset, count or limit, in bytes.
@@ -170,7 +170,30 @@ pub enum Arg {
     Text(Vec<u8>),
 }
 
+impl Arg {
+    /// True where the argument says a flag that makes this of its call.
+    pub fn has(&self, facet: Facet) -> bool {
+        matches!(self, Arg::Flags(words) if words.iter().any(|word| word.has(facet)))
+    }
+
+    /// The value of flags; 0 of any other argument.
+    pub fn flags(&self) -> i64 {
+        match self {
+            Arg::Flags(words) => FlagWord::all(words),
+            _ => 0,
+        }
+    }
+}
+
 impl Case {
+    /// The calls, with their arguments.
+    pub fn calls(&self) -> impl Iterator<Item = (&'static Syscall, &[Arg])> {
+        self.walk().filter_map(|(_, _, step)| match step {
+            Step::Call { call, args, .. } => Some((*call, args.as_slice())),
+            _ => None,
+        })
+    }
+
     /// The first sentence of the comment, for `faultmap list`.
     pub fn summary(&self) -> String {
         let text = self.comment.join(" ");

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Arg, Call, Case, Size, Step};
+use super::{Arg, Case, Size, Step};
+use crate::vocabulary::Effect;
 
 /// The offsets that a sweep of the variable `map` covers, from the start of the map, on a machine
 /// with pages of `page` bytes.
@@ -34,23 +35,25 @@ fn extent(case: &Case, map: &str, page: u64) -> i64 {
             continue;
         };
         let own = assign.as_deref() == Some(map);
-        // The argument that holds the length, and the variable that holds the map to count from.
-        let (length, bases): (i64, &[Option<&Arg>]) = match (call, args.as_slice()) {
-            (Call::Mmap, [base, Arg::Size(length), ..]) => (value(length), &[Some(base)]),
-            (Call::Mremap, [base, _, Arg::Size(length), ..]) => {
-                (value(length), &[Some(base), args.get(4)])
-            }
-            (Call::Shmget, [_, Arg::Size(length), ..]) => {
-                segment = segment.max(value(length));
+        let size = |index: usize| match args.get(index) {
+            Some(Arg::Size(size)) => value(size),
+            _ => 0,
+        };
+        // The length, and the arguments that may be within the map of the variable.
+        let (length, bases): (i64, &[usize]) = match call.effect {
+            Effect::Maps { address, length, .. } => (size(length), &[address]),
+            Effect::Remaps { address, new, target, .. } => (size(new), &[address, target]),
+            Effect::Attaches { address, .. } => (segment, &[address]),
+            Effect::MakesSegment { length, .. } => {
+                segment = segment.max(size(length));
                 continue;
             }
-            (Call::Shmat, [_, base, ..]) => (segment, &[Some(base)]),
             _ => continue,
         };
         if own {
             longest = longest.max(length);
         }
-        for base in bases.iter().flatten() {
+        for base in bases.iter().filter_map(|index| args.get(*index)) {
             if let Arg::Address { map: Some(name), offset } = base {
                 if name == map {
                     longest = longest.max(value(offset) + length);

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
 use crate::supervise::{Supervisor, Witness};
 use crate::sys::{Inheritance, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
+use crate::vocabulary::Returns;
 
 /// The cases to measure, and the way to measure them.
 #[derive(Debug)]
@@ -254,6 +255,5 @@ fn lost_by_isolation(job: &Job<'_>, case: &Case) -> Option<String> {
 }
 
 fn uses_shared_segments(case: &Case) -> bool {
-    use crate::case::{Call, Step};
-    case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: Call::Shmget, .. }))
+    case.calls().any(|(call, _)| call.returns == Returns::Id)
 }

@@ -19,36 +19,29 @@ use seccompiler::{
 
 use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, PIDFD_SELF_THREAD};
 use crate::victim::{self, Allowed};
+use crate::vocabulary::{self, Syscall};
 
-/// What the vocabulary asks for, `victim/` does for it, and a worker does between two probes.
+/// What `victim/` does beside the calls of the vocabulary, and a worker between two probes.
 const ALLOWED: &[libc::c_long] = &[
     // Memory.
     libc::SYS_brk,
     libc::SYS_madvise,
-    libc::SYS_mlock,
     libc::SYS_mmap,
     libc::SYS_mprotect,
     libc::SYS_mremap,
-    libc::SYS_mseal,
     libc::SYS_msync,
-    libc::SYS_munlock,
     libc::SYS_munmap,
-    libc::SYS_remap_file_pages,
-    libc::SYS_shmat,
     libc::SYS_shmctl,
-    libc::SYS_shmdt,
     libc::SYS_shmget,
     // Files.
     libc::SYS_close,
     libc::SYS_close_range,
     libc::SYS_dup,
     libc::SYS_dup3,
-    libc::SYS_fallocate,
     libc::SYS_fcntl,
     libc::SYS_flock,
     libc::SYS_fstat,
     libc::SYS_fstatfs,
-    libc::SYS_fsync,
     libc::SYS_ftruncate,
     libc::SYS_getcwd,
     libc::SYS_getdents64,
@@ -135,7 +128,9 @@ const WITH: &[(libc::c_long, u8, &[i32])] = &[
 
 /// The filter of a worker. Fails with the reason where there is none.
 pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, String> {
-    let any = ALLOWED.iter().map(|number| Allowed { number: *number, with: Vec::new() });
+    let vocabulary = vocabulary::all().filter_map(Syscall::number);
+    let any = ALLOWED.iter().copied().chain(vocabulary);
+    let any = any.map(|number| Allowed { number, with: Vec::new() });
     let with = WITH.iter().flat_map(|(number, argument, values)| {
         values
             .iter()

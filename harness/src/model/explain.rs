@@ -8,7 +8,8 @@ use nix::libc;
 use super::Environment;
 use super::judge::Place;
 use super::script::Script;
-use crate::case::{Call, Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
+use crate::case::{Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
+use crate::vocabulary::{Effect, Lack, Syscall};
 
 const FULL: &str = "the disk is full";
 const NEARLY_FULL: &str = "the disk has little room, and may be full";
@@ -68,18 +69,20 @@ impl Why<'_> {
                 })
             }
             (Step::Call { call, .. }, _, StepResult::Errno(Errno(errno))) => {
-                self.of_errno(*call, *errno)
+                self.of_errno(call, *errno)
             }
             (_, _, StepResult::TimedOut) => self.fails.then_some(FAILS),
             // As much as there was room for, or could be reached.
-            (
-                Step::Call { call: Call::Pwrite | Call::Write | Call::Read, .. },
-                StepResult::Count(all),
-                StepResult::Count(some),
-            ) if some < all => self.disk(),
+            (Step::Call { .. }, StepResult::Count(all), StepResult::Count(some)) if some < all => {
+                self.disk()
+            }
             // From past the end of the file, or to there.
-            (Step::Call { .. }, StepResult::Errno(Errno(libc::EFAULT | libc::ENOMEM)), _)
-            | (Step::Call { call: Call::Read | Call::Write, .. }, StepResult::Count(_), _) => {
+            (Step::Call { .. }, StepResult::Errno(Errno(libc::EFAULT | libc::ENOMEM)), _) => {
+                self.large()
+            }
+            (Step::Call { call, .. }, StepResult::Count(_), _)
+                if matches!(call.effect, Effect::Transfers { .. }) =>
+            {
                 self.large()
             }
             _ => None,
@@ -87,31 +90,19 @@ impl Why<'_> {
     }
 
     /// Why a call may fail with an errno that the model does not expect of it.
-    fn of_errno(&self, call: Call, errno: i32) -> Option<&'static str> {
-        let fills = matches!(
-            call,
-            Call::Ftruncate
-                | Call::Fallocate
-                | Call::Pwrite
-                | Call::Write
-                | Call::Fsync
-                | Call::Msync
-                | Call::Shmget
-        );
-        let uses = fills || matches!(call, Call::Pread | Call::Read | Call::Madvise);
-        // Calls that bring pages in.
-        let populates = matches!(call, Call::Madvise | Call::Mlock | Call::Read | Call::Write);
-        let maps = matches!(
-            call,
-            Call::Mmap | Call::Mremap | Call::Mprotect | Call::Mlock | Call::Munmap | Call::Madvise
-        ) || matches!(call, Call::Shmat | Call::Shmget | Call::RemapFilePages);
+    fn of_errno(&self, call: &Syscall, errno: i32) -> Option<&'static str> {
+        let may_lack = |lack| call.lacks.contains(&lack);
         match errno {
-            libc::ENOSPC | libc::EDQUOT if fills => Some(FULL),
-            libc::EIO if uses => Some(FAILS),
-            libc::EFAULT | libc::ENOMEM | libc::EAGAIN if populates && self.disk().is_some() => {
+            libc::ENOSPC | libc::EDQUOT if may_lack(Lack::Room) => Some(FULL),
+            libc::EIO if may_lack(Lack::Disk) => Some(FAILS),
+            libc::EFAULT | libc::ENOMEM | libc::EAGAIN
+                if may_lack(Lack::Pages) && self.disk().is_some() =>
+            {
                 self.disk()
             }
-            libc::ENOMEM | libc::EAGAIN if maps && self.environment.limits.little_memory => {
+            libc::ENOMEM | libc::EAGAIN
+                if may_lack(Lack::Memory) && self.environment.limits.little_memory =>
+            {
                 Some(MEMORY)
             }
             _ => None,

@@ -11,30 +11,9 @@ use nix::libc;
 use super::Unmodelled;
 use super::rule::Rule;
 use super::space::Space;
-use super::steps::{Performance, Returned};
-use crate::case::Arg;
-
-/// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)
-const DESCRIPTORS: u64 = 1 << 20;
+use super::steps::Performance;
 
 impl Performance<'_> {
-    pub(super) fn setrlimit(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let (resource, limit) = (Self::flags(args, 0), self.number(args, 1) as u64);
-        let hard = self.world.environment.limits.hard.get(&resource).copied();
-        let raises = self.limit(resource).or(hard).is_some_and(|before| limit > before);
-        if resource == libc::RLIMIT_NOFILE as i64 && limit > DESCRIPTORS {
-            return Err(Unmodelled::new("more descriptors than this kernel may allow any process"));
-        }
-        if raises
-            && !self.world.environment.limits.raises
-            && self.world.on(Rule::RaisingALimitIsEperm)
-        {
-            return Ok(Returned::Errno(libc::EPERM));
-        }
-        self.process().limits.insert(resource, limit);
-        Ok(Returned::Nothing)
-    }
-
     /// A limit that the case has set.
     pub(super) fn limit(&self, resource: i64) -> Option<u64> {
         self.processes.last()?.limits.get(&resource).copied()

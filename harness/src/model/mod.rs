@@ -7,26 +7,19 @@
 //! which of them came, or that none did.
 
 mod access;
-mod advice;
+mod arguments;
 mod bytes;
 mod calls;
 mod explain;
-mod files;
 mod follow;
 mod judge;
 mod limits;
-mod mapping;
-mod ranges;
-mod remap;
-mod remap_pages;
 mod rule;
 mod script;
-mod segments;
 mod signals;
 mod space;
 mod steps;
 mod touch;
-mod transfer;
 mod world;
 
 pub use judge::{Judgement, OpenRule, Place, Split, difference, judge, known};

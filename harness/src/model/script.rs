@@ -3,7 +3,7 @@
 //! A block is other steps within a step. Followed step by step, in several ways at once, a case is easier
 //! to handle as a list. Main type: [`Script`].
 
-use crate::case::{BlockKind, Call, Case, Step};
+use crate::case::{BlockKind, Case, Step};
 
 /// A case as a list of what is done in turn.
 pub struct Script<'c> {
@@ -32,7 +32,7 @@ impl<'c> Script<'c> {
         for (_, _, step) in case.walk() {
             script.files_before.push(files);
             script.sweep_numbers.push(matches!(step, Step::Sweep { .. }).then_some(sweeps));
-            let makes_file = matches!(step, Step::Call { call: Call::File | Call::Memfd, .. });
+            let makes_file = matches!(step, Step::Call { call, .. } if call.makes_file());
             files += usize::from(makes_file);
             sweeps += usize::from(matches!(step, Step::Sweep { .. }));
         }

@@ -212,7 +212,7 @@ impl Performance<'_> {
         let mut flow = Flow::GoesOn;
         let result = match step {
             Step::Call { assign, call, args } => {
-                let returned = self.call(*call, args)?;
+                let returned = self.call(call, args)?;
                 if let Some(name) = assign {
                     self.assign(name, &returned);
                 }

@@ -5,10 +5,8 @@ use std::ops::Range;
 use super::grammar::Parser;
 use super::token::TokenKind;
 use super::{ParseError, habits};
-use crate::case::{
-    Arg, Call, Family, FlagWord, Gives, Parameter, Signature, Size, Step, flag_names, limits,
-    lookup_flag,
-};
+use crate::case::{Arg, FlagWord, Size, Step, limits};
+use crate::vocabulary::{self, Effect, Family, Parameter, Returns, Syscall, flag, flags};
 
 /// The smallest offset that no file can have. A case may use such an offset to see the call fail.
 const HOPELESS_OFFSET: i128 = 1 << 63;
@@ -21,44 +19,44 @@ impl Parser<'_> {
         span: Range<usize>,
         assign: Option<(String, Range<usize>)>,
     ) -> Result<Step, ParseError> {
-        let Some(call) = Call::from_name(name) else {
+        let Some(call) = vocabulary::call(name) else {
             return Err(habits::step(span, name));
         };
-        let signature = call.signature();
         self.expect("(")?;
         let mut args = Vec::new();
-        for (index, parameter) in signature.parameters.iter().enumerate() {
-            if self.at(")") && index >= signature.required {
+        for (index, parameter) in call.all_parameters().enumerate() {
+            if self.at(")") && index >= call.parameters.len() {
                 break;
             }
             if index > 0 && !self.at(")") && !self.take(",") {
-                return Err(self.wrong_form(signature));
+                return Err(self.wrong_form(call));
             }
             if self.at(")") {
-                return Err(self.wrong_form(signature));
+                return Err(self.wrong_form(call));
             }
-            args.push(self.argument(*parameter)?);
+            args.push(self.argument(parameter)?);
         }
         if !self.at(")") {
-            return Err(self.wrong_form(signature));
+            return Err(self.wrong_form(call));
         }
         self.expect(")")?;
         self.check_whole(call, &args, span.start..self.last_end())?;
         if let Some((name, span)) = &assign {
             // open(2) of a descriptor's path gives the same file again.
-            let gives = match (call, args.first()) {
-                (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
-                (Call::Open, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
-                    Gives::Varying
+            let gives = match (call.returns, args.first()) {
+                (Returns::Opened, Some(Arg::Descriptor(_))) => Returns::File,
+                (Returns::Opened, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
+                    Returns::Varying
                 }
-                _ => signature.gives,
+                (Returns::Opened, _) => Returns::Descriptor,
+                (returns, _) => returns,
             };
-            if gives == Gives::Nothing {
+            if !gives.is_kept() {
                 return Err(ParseError::new(
                     span.clone(),
-                    format!("`{}` gives nothing to keep", signature.name),
+                    format!("`{}` gives nothing to keep", call.name),
                 )
-                .hint(format!("write the call alone: `{}`", signature.form())));
+                .hint(format!("write the call alone: `{}`", call.form())));
             }
             self.scope.define(name, gives, span.clone())?;
         }
@@ -66,15 +64,15 @@ impl Parser<'_> {
     }
 
     /// The error where the next token cannot follow the arguments that were read.
-    fn wrong_form(&self, signature: &Signature) -> ParseError {
-        let (name, most) = (signature.name, signature.parameters.len());
-        let message = match (self.at(")") || self.at(","), signature.required) {
+    fn wrong_form(&self, call: &Syscall) -> ParseError {
+        let (name, most) = (call.name, call.all_parameters().count());
+        let message = match (self.at(")") || self.at(","), call.parameters.len()) {
             (false, _) => format!("expected `,` or `)` after an argument of `{name}`"),
             (true, 1) if most == 1 => format!("`{name}` takes 1 argument"),
             (true, least) if least == most => format!("`{name}` takes {most} arguments"),
             (true, least) => format!("`{name}` takes {least} to {most} arguments"),
         };
-        self.error(message).hint(format!("its form is `{}`", signature.form()))
+        self.error(message).hint(format!("its form is `{}`", call.form()))
     }
 
     fn argument(&mut self, parameter: Parameter) -> Result<Arg, ParseError> {
@@ -85,7 +83,7 @@ impl Parser<'_> {
                     self.size_within(0..=i128::from(limits::FILE_BYTES), "the size of a file")?;
                 Ok(Arg::Size(size))
             }
-            Parameter::BufferLength => {
+            Parameter::BufferLength | Parameter::ShownLength => {
                 let most = i128::from(limits::BUFFER_BYTES);
                 Ok(Arg::Size(self.size_within(0..=most, "this length")?))
             }
@@ -107,22 +105,22 @@ impl Parser<'_> {
                 Ok(Arg::Size(self.size_within(all, "this number")?))
             }
             Parameter::Address => self.address(),
-            Parameter::Descriptor => self.descriptor(),
+            Parameter::Descriptor | Parameter::ReadDescriptor => self.descriptor(),
             Parameter::File => {
                 let (name, span) = self.word("a file")?;
-                self.scope.check(&name, Gives::File, true, span)?;
+                self.scope.check(&name, Returns::File, true, span)?;
                 Ok(Arg::Descriptor(name))
             }
             Parameter::Id => {
                 let (name, span) = self.word("a shared memory id")?;
-                self.scope.check(&name, Gives::Id, false, span)?;
+                self.scope.check(&name, Returns::Id, false, span)?;
                 Ok(Arg::Id(name))
             }
             Parameter::Flags(family) => self.flags(family),
             Parameter::Word(family) => match self.peek().kind {
-                TokenKind::Number(..) => {
-                    Err(self.error("a name belongs here").suggest("", flag_names(family)))
-                }
+                TokenKind::Number(..) => Err(self
+                    .error("a name belongs here")
+                    .suggest("", flags(family).iter().map(|flag| flag.name))),
                 _ => Ok(Arg::Flags(vec![self.flag(family)?])),
             },
             Parameter::Text => {
@@ -180,7 +178,7 @@ impl Parser<'_> {
         if let TokenKind::Word(word) = &token.kind {
             if word != "PAGE" && word != "NULL" {
                 self.next();
-                self.scope.check(word, Gives::Map, false, token.span.clone())?;
+                self.scope.check(word, Returns::Map, false, token.span.clone())?;
                 // `map - a + b` is parsed as the offset 0 - a + b, so the sign is left to the
                 // offset.
                 let offset = match self.take("+") || self.at("-") {
@@ -209,7 +207,7 @@ impl Parser<'_> {
         let token = self.peek().clone();
         if let TokenKind::Word(word) = &token.kind {
             self.next();
-            self.scope.check(word, Gives::Descriptor, false, token.span)?;
+            self.scope.check(word, Returns::Descriptor, false, token.span)?;
             return Ok(Arg::Descriptor(word.clone()));
         }
         let size = self.size_within(i128::from(i32::MIN)..=i128::from(i32::MAX), "a descriptor")?;
@@ -243,15 +241,15 @@ impl Parser<'_> {
             {
                 Ok(FlagWord::Number(*value, *radix))
             }
-            TokenKind::Word(word) => lookup_flag(family, word).ok_or_else(|| {
+            TokenKind::Word(word) => flag(family, word).map(FlagWord::Name).ok_or_else(|| {
                 let error = ParseError::new(token.span.clone(), format!("unknown flag `{word}`"));
                 match habits::flag(word) {
                     Some(hint) => error.hint(hint),
-                    None => error.suggest(word, flag_names(family)),
+                    None => error.suggest(word, flags(family).iter().map(|flag| flag.name)),
                 }
             }),
             _ => Err(ParseError::new(token.span.clone(), "a name of a flag belongs here")
-                .suggest("", flag_names(family))),
+                .suggest("", flags(family).iter().map(|flag| flag.name))),
         }
     }
 
@@ -266,7 +264,7 @@ impl Parser<'_> {
                 Ok(Arg::Text(bytes.clone()))
             }
             TokenKind::Word(word) => {
-                self.scope.check(word, Gives::File, true, token.span.clone())?;
+                self.scope.check(word, Returns::File, true, token.span.clone())?;
                 Ok(Arg::Descriptor(word.clone()))
             }
             _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")
@@ -274,69 +272,89 @@ impl Parser<'_> {
         }
     }
 
-    /// Checks the limits that span several steps: the number and bytes of all files, and of all
-    /// maps.
+    /// Checks what a single argument does not tell: the number and bytes of all files and of all maps, and
+    /// a read that shows nothing, or bytes that vary.
     fn check_whole(
         &mut self,
-        call: Call,
+        call: &Syscall,
         args: &[Arg],
         span: Range<usize>,
     ) -> Result<(), ParseError> {
-        let largest = |arg: Option<&Arg>| match arg {
-            Some(Arg::Size(size)) => size.register(limits::LARGEST_PAGE).unwrap_or(0),
-            _ => 0,
+        for (parameter, arg) in call.all_parameters().zip(args) {
+            match (parameter, arg) {
+                (Parameter::ShownLength, Arg::Size(Size::Bytes(0, _))) => {
+                    let message = format!("a {} of no bytes shows nothing", call.name);
+                    return Err(ParseError::new(span, message)
+                        .hint(format!("its form is `{}`", call.form())));
+                }
+                (Parameter::ReadDescriptor, Arg::Descriptor(name)) => {
+                    self.scope.check_readable(name, span.clone())?;
+                }
+                _ => {}
+            }
+        }
+        self.count_files(call, args, span.clone())?;
+        self.count_maps(call, args, span)
+    }
+
+    fn count_files(
+        &mut self,
+        call: &Syscall,
+        args: &[Arg],
+        span: Range<usize>,
+    ) -> Result<(), ParseError> {
+        let asked = match call.effect {
+            _ if call.makes_file() => largest(args.first()),
+            Effect::Allocates { length, .. } => largest(args.get(length)),
+            Effect::Transfers { count, to_memory: false, .. } => largest(args.get(count)),
+            _ => return Ok(()),
         };
-        match call {
-            Call::File | Call::Memfd | Call::Fallocate | Call::Write => {
-                let asked = match call {
-                    Call::Fallocate => largest(args.get(3)),
-                    Call::Write => largest(args.get(2)),
-                    _ => largest(args.first()),
-                };
-                self.files += usize::from(matches!(call, Call::File | Call::Memfd));
-                if asked <= limits::FILE_BYTES {
-                    self.file_bytes += asked; // the kernel refuses more
-                }
-                if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
-                    return Err(ParseError::new(span, "too many files, or too large").hint(
-                        format!(
-                            "a case has at most {} files of {} bytes together",
-                            limits::FILES,
-                            limits::FILE_BYTES
-                        ),
-                    ));
-                }
-            }
-            Call::Mmap | Call::Mremap | Call::Shmget | Call::Shmat => {
-                let length = match call {
-                    Call::Mremap => largest(args.get(2)),
-                    Call::Shmat => 0,
-                    _ => largest(args.get(1)),
-                };
-                if length <= limits::MAP_BYTES {
-                    self.map_bytes += length;
-                }
-                self.maps += usize::from(call != Call::Shmget);
-                if self.map_bytes > limits::MAPS_BYTES {
-                    return Err(ParseError::new(span, "the maps are too large together")
-                        .hint(format!("at most {} bytes", limits::MAPS_BYTES)));
-                }
-                if self.maps > limits::MAPS {
-                    return Err(ParseError::new(span, "too many maps")
-                        .hint(format!("a case makes at most {}", limits::MAPS)));
-                }
-            }
-            Call::Pread if matches!(args.get(2), Some(Arg::Size(Size::Bytes(0, _)))) => {
-                return Err(ParseError::new(span, "a pread of no bytes shows nothing")
-                    .hint("its form is `pread(fd, offset, count);`"));
-            }
-            Call::Pread | Call::Read => {
-                if let Some(Arg::Descriptor(name)) = args.first() {
-                    self.scope.check_readable(name, span)?;
-                }
-            }
-            _ => {}
+        self.files += usize::from(call.makes_file());
+        if asked <= limits::FILE_BYTES {
+            self.file_bytes += asked; // the kernel refuses more
+        }
+        if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
+            let (files, bytes) = (limits::FILES, limits::FILE_BYTES);
+            return Err(ParseError::new(span, "too many files, or too large")
+                .hint(format!("a case has at most {files} files of {bytes} bytes together")));
         }
         Ok(())
+    }
+
+    fn count_maps(
+        &mut self,
+        call: &Syscall,
+        args: &[Arg],
+        span: Range<usize>,
+    ) -> Result<(), ParseError> {
+        let length = match call.effect {
+            Effect::Maps { length, .. } | Effect::MakesSegment { length, .. } => {
+                largest(args.get(length))
+            }
+            Effect::Remaps { new, .. } => largest(args.get(new)),
+            Effect::Attaches { .. } => 0,
+            _ => return Ok(()),
+        };
+        if length <= limits::MAP_BYTES {
+            self.map_bytes += length;
+        }
+        self.maps += usize::from(call.returns == Returns::Map);
+        if self.map_bytes > limits::MAPS_BYTES {
+            return Err(ParseError::new(span, "the maps are too large together")
+                .hint(format!("at most {} bytes", limits::MAPS_BYTES)));
+        }
+        if self.maps > limits::MAPS {
+            return Err(ParseError::new(span, "too many maps")
+                .hint(format!("a case makes at most {}", limits::MAPS)));
+        }
+        Ok(())
+    }
+}
+
+/// The largest value that a size has on any machine; 0 of what is none.
+fn largest(arg: Option<&Arg>) -> u64 {
+    match arg {
+        Some(Arg::Size(size)) => size.register(limits::LARGEST_PAGE).unwrap_or(0),
+        _ => 0,
     }
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::ParseError;
 use super::scope::Scope;
 use super::token::{Token, TokenKind};
-use crate::case::{Access, BlockKind, Case, Gives, Size, Step, limits};
+use crate::case::{Access, BlockKind, Case, Size, Step, limits};
+use crate::vocabulary::Returns;
 
 /// The forms of a step, for hints.
 const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x';`";
@@ -158,7 +159,7 @@ impl<'a> Parser<'a> {
         self.next();
         self.expect("(")?;
         let (map, span) = self.word("a map")?;
-        self.scope.check(&map, Gives::Map, false, span)?;
+        self.scope.check(&map, Returns::Map, false, span)?;
         let mut accesses = Vec::new();
         while self.take(",") {
             let (name, span) = self.word("an access")?;
@@ -182,7 +183,7 @@ impl<'a> Parser<'a> {
 
     /// Parses the rest of `map[at]`, `map[at] = 'x'` or `map[from..to]`.
     fn touch(&mut self, map: String, span: Range<usize>) -> Result<Step, ParseError> {
-        self.scope.check(&map, Gives::Map, false, span)?;
+        self.scope.check(&map, Returns::Map, false, span)?;
         self.expect("[")?;
         let reach = i128::from(limits::MAP_BYTES);
         let start = self.peek().span.start;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::grammar::Parser;
 use super::token::{Token, TokenKind};
 use super::{ParseError, nearest};
-use crate::case::Call;
+use crate::vocabulary;
 
 /// The words that begin a declaration in C.
 const TYPES: [&str; 23] = [
@@ -73,9 +73,8 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
 /// The error for a step that no case can make.
 pub(super) fn step(span: Range<usize>, name: &str) -> ParseError {
     let error = ParseError::new(span, format!("unknown step `{name}`"));
-    let words = Call::ALL
-        .iter()
-        .map(|row| row.name)
+    let words = vocabulary::all()
+        .map(|call| call.name)
         .chain(["sweep", "fork", "process", "requires", "timeout"]);
     match function(name) {
         Some(hint) => error.hint(hint),

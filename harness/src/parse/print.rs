@@ -61,7 +61,7 @@ fn block(steps: &[Step], depth: usize, next: &mut usize, out: &mut Vec<Line>) {
         match step {
             Step::Call { assign, call, args } => {
                 let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-                let call = format!("{}({});", call.signature().name, args.join(", "));
+                let call = format!("{}({});", call.name, args.join(", "));
                 push(
                     Some(index),
                     match assign {

@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use super::ParseError;
-use crate::case::{BlockKind, Gives, limits};
+use crate::case::{BlockKind, limits};
+use crate::vocabulary::Returns;
 
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -18,7 +19,7 @@ pub(super) struct Scope {
 #[derive(Debug)]
 struct Frame {
     kind: BlockKind,
-    names: Vec<(String, Gives)>,
+    names: Vec<(String, Returns)>,
 }
 
 impl Scope {
@@ -41,7 +42,7 @@ impl Scope {
     pub fn define(
         &mut self,
         name: &str,
-        gives: Gives,
+        gives: Returns,
         span: Range<usize>,
     ) -> Result<(), ParseError> {
         let known = self.frames.iter().rev().flat_map(|frame| &frame.names);
@@ -69,7 +70,7 @@ impl Scope {
     pub fn check(
         &self,
         name: &str,
-        wanted: Gives,
+        wanted: Returns,
         by_name: bool,
         span: Range<usize>,
     ) -> Result<(), ParseError> {
@@ -80,7 +81,7 @@ impl Scope {
                     let message = format!("`{name}` holds {holds}, not {wanted}");
                     return Err(self.instead(ParseError::new(span, message), name, wanted));
                 }
-                if foreign && !by_name && wanted != Gives::Id {
+                if foreign && !by_name && wanted != Returns::Id {
                     return Err(ParseError::new(
                         span,
                         format!("`{name}` belongs to another process"),
@@ -101,7 +102,7 @@ impl Scope {
     pub fn check_readable(&self, name: &str, span: Range<usize>) -> Result<(), ParseError> {
         let mut names = self.frames.iter().rev().flat_map(|frame| &frame.names);
         match names.find(|(own, _)| own == name) {
-            Some((_, Gives::Varying)) => Err(ParseError::new(
+            Some((_, Returns::Varying)) => Err(ParseError::new(
                 span,
                 format!("what stands in `{name}` varies from run to run"),
             )
@@ -111,7 +112,7 @@ impl Scope {
     }
 
     /// Adds a hint: the nearest variable that fits, or how to define one.
-    fn instead(&self, error: ParseError, name: &str, wanted: Gives) -> ParseError {
+    fn instead(&self, error: ParseError, name: &str, wanted: Returns) -> ParseError {
         let names = self.frames.iter().flat_map(|frame| &frame.names);
         let fitting: Vec<&str> =
             names.filter(|(_, holds)| fits(*holds, wanted)).map(|(own, _)| own.as_str()).collect();
@@ -123,7 +124,7 @@ impl Scope {
 }
 
 /// True where a variable that holds `holds` can be used as `wanted`. A file is a descriptor too.
-fn fits(holds: Gives, wanted: Gives) -> bool {
+fn fits(holds: Returns, wanted: Returns) -> bool {
     holds == wanted
-        || (matches!(holds, Gives::File | Gives::Varying) && wanted == Gives::Descriptor)
+        || (matches!(holds, Returns::File | Returns::Varying) && wanted == Returns::Descriptor)
 }

@@ -14,7 +14,7 @@ use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };
 use crate::sys::{SlotState, instruction_at};
-use crate::victim::{Op, Probe, Program};
+use crate::victim::{Buffer, Op, Probe, Program, System};
 
 /// The answer of a child that was asked to probe.
 pub fn probe_outcome(
@@ -225,12 +225,11 @@ pub(super) fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
     Some(match op {
         Op::Sweep { .. } | Op::Block { .. } => StepResult::Done,
         _ if failed => StepResult::Errno(Errno(-slot.value as i32)),
-        Op::Touch { store: None, .. } | Op::Pread { .. } => StepResult::Saw(slot.seen.clone()?),
-        Op::System { number, .. }
-            if [libc::SYS_read, libc::SYS_write, libc::SYS_pwrite64].contains(number) =>
-        {
-            StepResult::Count(slot.value as u64)
+        Op::Touch { store: None, .. } => StepResult::Saw(slot.seen.clone()?),
+        Op::System(System { buffer: Buffer::Bytes(_) | Buffer::BytePerPage(_), .. }) => {
+            StepResult::Saw(slot.seen.clone()?)
         }
+        Op::System(System { counts: true, .. }) => StepResult::Count(slot.value as u64),
         _ => StepResult::Done,
     })
 }

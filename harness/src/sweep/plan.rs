@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use nix::libc;
-
-use crate::case::{Arg, Call, Case, FlagWord, Note, Step, StepResult, limits, window};
+use crate::case::{Arg, Case, Note, StepResult, limits, window};
 use crate::named::Named;
+use crate::vocabulary::{Effect, Facet, Parameter};
 
 /// How many bytes of a row are probed, before any bisection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,25 +42,14 @@ fn filled(case: &Case, page: u64) -> u64 {
         Some(Arg::Size(size)) => size.register(page).filter(|bytes| *bytes <= limits::MAP_BYTES),
         _ => None,
     };
-    let says = |args: &[Arg], index: usize, any: &[i32]| match args.get(index) {
-        Some(Arg::Flags(words)) => {
-            let said = FlagWord::all(words);
-            any.iter().any(|flag| said & i64::from(*flag) == i64::from(*flag))
-        }
-        _ => false,
-    };
-    const POPULATES: [i32; 2] = [libc::MAP_POPULATE, libc::MAP_LOCKED];
-    const ADVICE: [i32; 2] = [libc::MADV_POPULATE_READ, libc::MADV_POPULATE_WRITE];
-    let each = case.walk().filter_map(|(_, _, step)| match step {
-        Step::Call { call, args, .. } => match call {
-            Call::File | Call::Memfd => bytes(args, 0),
-            Call::Fallocate => bytes(args, 3),
-            Call::Read | Call::Write => bytes(args, 2),
-            Call::Mlock => bytes(args, 1),
-            Call::Mmap if says(args, 3, &POPULATES) => bytes(args, 1),
-            Call::Madvise if says(args, 2, &ADVICE) => bytes(args, 1),
-            _ => None,
-        },
+    let fills =
+        |args: &[Arg]| args.iter().any(|arg| arg.has(Facet::Fills) || arg.has(Facet::Locks));
+    let each = case.calls().filter_map(|(call, args)| match call.effect {
+        _ if call.makes_file() => bytes(args, 0),
+        Effect::Allocates { length, .. } | Effect::Locks { length, .. } => bytes(args, length),
+        Effect::Transfers { count, .. } => bytes(args, count),
+        Effect::Maps { length, .. } if fills(args) => bytes(args, length),
+        _ if fills(args) => bytes(args, call.position(|own| own == Parameter::Length)?),
         _ => None,
     });
     each.fold(0, u64::saturating_add)

@@ -10,7 +10,7 @@
 //! already costs nothing more. Memory is not paid back. Behind this stand the limits of a worker, see
 //! [`crate::sys::Limits`].
 //!
-//! The main types are [`Cost`], what a call pays for, and [`Bill`], what that comes to.
+//! The main types are [`Price`], what a call pays for, and [`Bill`], what that comes to.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,16 +19,14 @@ use nix::libc;
 use super::failure::SetupFailure;
 use super::perform::Victim;
 use super::question;
+use crate::case::Arg;
 use crate::case::limits::{FILE_BYTES, FILES, MAP_BYTES};
-use crate::case::{Arg, Call, FlagWord};
 use crate::sys::{DESCRIPTORS, scratch};
-
-/// See <asm-generic/mman-common.h>; the C library does not name it everywhere.
-const MADV_COLLAPSE: i32 = 25;
+use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 
 /// What a call may allocate.
 #[derive(Debug, Clone, Copy)]
-pub enum Cost {
+pub enum Price {
     /// Nothing that counts.
     Nothing,
     /// What is mapped from argument `address` on, for as many bytes as argument `length` says. Where it is
@@ -38,8 +36,8 @@ pub enum Cost {
     NewMap { locks: bool },
     /// What a locked map grows by, see mremap(2).
     Growth,
-    /// So much memory, as argument 1 says.
-    Memory,
+    /// So much memory, as this argument says.
+    Memory { length: usize },
     /// Blocks of the file of argument 0, at an offset and for a length that stand in these arguments. They
     /// may stay `beyond` its end.
     File { offset: usize, length: usize, beyond: bool },
@@ -64,7 +62,7 @@ struct Bill {
 #[derive(Clone, Copy)]
 enum Charge<'a> {
     /// A call with these arguments.
-    Call(Cost, &'a [usize; 6]),
+    Call(Price, &'a [usize; 6]),
     /// An access at this address, of so many bytes.
     Access(usize, usize),
 }
@@ -89,9 +87,9 @@ impl Bill {
 impl Victim<'_> {
     /// Pays for a call with these arguments, or ends the process.
     #[inline(always)]
-    pub(super) fn pay_for_call(&self, cost: Cost, args: &[usize; 6]) {
-        if self.counted && !matches!(cost, Cost::Nothing) {
-            self.pay(Charge::Call(cost, args));
+    pub(super) fn pay_for_call(&self, price: Price, args: &[usize; 6]) {
+        if self.counted && !matches!(price, Price::Nothing) {
+            self.pay(Charge::Call(price, args));
         }
     }
 
@@ -112,7 +110,7 @@ impl Victim<'_> {
             let block = budget.block.load(Relaxed);
             let mut bill = Bill { memory: 0, disk: [0; FILES], ends: [0; FILES], block, exact };
             match charge {
-                Charge::Call(cost, args) => self.charge(&mut bill, cost, args),
+                Charge::Call(price, args) => self.charge(&mut bill, price, args),
                 Charge::Access(address, width) => self.charge_mapped(&mut bill, address, width),
             }
             let left = if exact { self.disk_left(&mut bill) } else { disk };
@@ -152,16 +150,16 @@ impl Victim<'_> {
     }
 
     #[inline(always)]
-    fn charge(&self, bill: &mut Bill, cost: Cost, args: &[usize; 6]) {
+    fn charge(&self, bill: &mut Bill, price: Price, args: &[usize; 6]) {
         let arg = |index: usize| args.get(index).copied().unwrap_or(0);
         let file = self.program.descriptors.file_of(args[0]);
-        match cost {
-            Cost::Nothing => {}
-            Cost::Mapped { address, length, locks } => {
+        match price {
+            Price::Nothing => {}
+            Price::Mapped { address, length, locks } => {
                 self.charge_mapped(bill, arg(address), arg(length));
                 self.bound_by_locks(bill, locks);
             }
-            Cost::NewMap { locks } => {
+            Price::NewMap { locks } => {
                 let is_anonymous = args[3] & libc::MAP_ANONYMOUS as usize != 0;
                 // No victim has such a descriptor open: EBADF.
                 let descriptors = 0..DESCRIPTORS as usize;
@@ -173,21 +171,21 @@ impl Victim<'_> {
                     self.bound_by_locks(bill, locks);
                 }
             }
-            Cost::Growth => {
+            Price::Growth => {
                 let grows_by = (args[2] as u64).saturating_sub(args[1] as u64);
                 let end = args[0].wrapping_add(args[1]).wrapping_sub(1);
                 self.charge_part(bill, grows_by, self.program.maps.file_at(end));
                 self.bound_by_locks(bill, true);
             }
-            Cost::Memory => self.charge_part(bill, args[1] as u64, None),
-            Cost::File { offset, length, beyond } => {
+            Price::Memory { length } => self.charge_part(bill, arg(length) as u64, None),
+            Price::File { offset, length, beyond } => {
                 let (offset, length) = (arg(offset) as u64, arg(length) as u64);
                 if let Some(file) = file.filter(|_| is_possible(length)) {
                     bill.add_disk(file, length, offset.saturating_add(length));
                     self.keep_beyond(beyond, length);
                 }
             }
-            Cost::Write => {
+            Price::Write => {
                 self.charge_mapped(bill, args[1], args[2]);
                 if let Some(file) = file {
                     bill.add_disk(file, args[2] as u64, u64::MAX);
@@ -288,51 +286,61 @@ fn is_possible(length: u64) -> bool {
     length <= MAP_BYTES
 }
 
-impl Cost {
-    /// What a call of the vocabulary pays for, in a case that locks memory or uses huge pages, or not.
-    pub fn of(call: Call, args: &[Arg], locks: bool, huge: bool) -> Cost {
-        let flags = |index: usize| match args.get(index) {
-            Some(Arg::Flags(words)) => FlagWord::all(words) as i32,
-            _ => 0,
-        };
-        let mapped = |locks| Cost::Mapped { address: 0, length: 1, locks };
-        match call {
-            Call::Mmap => {
-                let locked = flags(3) & libc::MAP_LOCKED != 0;
+impl Price {
+    /// What a call pays for, in a case that locks memory or uses huge pages, or not.
+    pub fn of(call: &Syscall, args: &[Arg], locks: bool, huge: bool) -> Price {
+        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        match call.effect {
+            Effect::Maps { flags, .. } => {
                 // Huge pages are set aside when the map is made.
-                let filled = flags(3) & (libc::MAP_POPULATE | libc::MAP_HUGETLB) != 0 || huge;
-                match locked || filled {
-                    true => Cost::NewMap { locks: locked },
-                    false => Cost::Nothing,
+                let filled = huge || has(flags, Facet::Fills) || has(flags, Facet::Huge);
+                match has(flags, Facet::Locks) {
+                    locks if locks || filled => Price::NewMap { locks },
+                    _ => Price::Nothing,
                 }
             }
-            Call::Mremap if locks => Cost::Growth,
-            Call::Mlock => mapped(true),
-            // Private memory that may be stored to and is locked is copied at once.
-            Call::Mprotect if locks => mapped(false),
-            Call::RemapFilePages => mapped(false),
-            Call::Madvise => match flags(2) {
-                libc::MADV_WILLNEED
-                | libc::MADV_POPULATE_READ
-                | libc::MADV_POPULATE_WRITE
-                | MADV_COLLAPSE => mapped(false),
-                _ => Cost::Nothing,
-            },
-            Call::Read => Cost::Mapped { address: 1, length: 2, locks: false },
-            Call::Write => Cost::Write,
-            Call::Pwrite => Cost::File { offset: 3, length: 2, beyond: false },
-            Call::Fallocate => {
-                let moves = libc::FALLOC_FL_PUNCH_HOLE
-                    | libc::FALLOC_FL_COLLAPSE_RANGE
-                    | libc::FALLOC_FL_INSERT_RANGE;
-                let beyond = flags(1) & libc::FALLOC_FL_KEEP_SIZE != 0;
-                match flags(1) & moves != 0 {
-                    true => Cost::Nothing,
-                    false => Cost::File { offset: 2, length: 3, beyond },
+            Effect::Remaps { .. } if locks => Price::Growth,
+            Effect::Remaps { .. } => Price::Nothing,
+            Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
+            Effect::Rearranges { address, length, .. } => {
+                Price::Mapped { address, length, locks: false }
+            }
+            Effect::Transfers { address, count, to_memory: true } => {
+                Price::Mapped { address, length: count, locks: false }
+            }
+            Effect::Transfers { to_memory: false, .. } => Price::Write,
+            // The length of the text stands before the offset in the arguments of the kernel.
+            Effect::StoresText { offset, .. } => {
+                Price::File { offset: offset + 1, length: offset, beyond: false }
+            }
+            Effect::Allocates { mode, offset, length } => {
+                let beyond = has(mode, Facet::KeepsSize);
+                match has(mode, Facet::Frees) || has(mode, Facet::Moves) {
+                    true => Price::Nothing,
+                    false => Price::File { offset, length, beyond },
                 }
             }
-            Call::Shmget if flags(2) & libc::SHM_HUGETLB != 0 => Cost::Memory,
-            _ => Cost::Nothing,
+            Effect::MakesSegment { length, flags } if has(flags, Facet::Huge) => {
+                Price::Memory { length }
+            }
+            Effect::MakesSegment { .. } | Effect::Attaches { .. } => Price::Nothing,
+            _ => Price::of_parameters(call, locks, &has),
+        }
+    }
+
+    fn of_parameters(call: &Syscall, locks: bool, has: &impl Fn(usize, Facet) -> bool) -> Price {
+        let pays = match call.cost {
+            Cost::Derived => true,
+            Cost::Nothing => false,
+            Cost::RangeWhereLocked => locks,
+            Cost::RangeWhereFilled(word) => has(word, Facet::Fills),
+        };
+        let at = |parameter: Parameter| call.position(|own| own == parameter);
+        match (at(Parameter::Address), at(Parameter::FileLength)) {
+            _ if !pays => Price::Nothing,
+            (Some(address), _) => Price::Mapped { address, length: address + 1, locks: false },
+            (None, Some(length)) => Price::File { offset: length - 1, length, beyond: true },
+            (None, None) => Price::Nothing,
         }
     }
 }

@@ -3,14 +3,15 @@
 //!
 //! A filter that is made of this list stops whoever got out of the vocabulary. So each word of the language
 //! adds what it needs where a case uses it, and no case is given what another one needs. Whoever adds a
-//! system call to `victim/` adds it here: without that, its child is killed by SIGSYS and has no answer.
+//! system call to `victim/` adds it here: without that, its child is killed by SIGSYS and has no answer. Those
+//! of the vocabulary come from its table.
 //! The main type is [`Allowed`].
 
 use std::ffi::CStr;
 
 use nix::libc;
 
-use super::program::{Op, Operand, Program, Then};
+use super::program::{Op, Operand, Program, System, Then};
 use crate::case::Access;
 use crate::sys::{FORK_FLAGS, PIDFD_SELF_THREAD, can_signal_itself};
 
@@ -75,14 +76,14 @@ fn open(flags: i32) -> Allowed {
 
 fn of_op(op: &Op<'_>) -> Vec<Allowed> {
     match op {
-        Op::System { number, args, then, .. } => {
+        Op::System(System { number, args, fixed, then, .. }) => {
             // A map that the kernel puts beside the harness is moved.
             let maps = matches!(then, Then::Mapped { .. } | Then::Remapped { .. });
             let moved = maps.then(|| call(libc::SYS_mremap, &[]));
             // It is asked what is left where a map was to be moved from, see `Victim::note_moved_parts`.
             let asks = matches!(then, Then::Remapped { .. });
             let asked = asks.then(|| call(libc::SYS_msync, &[(2, 0)]));
-            let number = Allowed { number: *number, with: fixed(*number, args) };
+            let number = Allowed { number: *number, with: values(*fixed, args) };
             moved.into_iter().chain(asked).chain([number]).collect()
         }
         Op::OpenFile { reopen: None, .. } => vec![call(libc::SYS_dup, &[])],
@@ -90,7 +91,6 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
         Op::Pipe => vec![call(libc::SYS_pipe2, &[(1, 0)])],
         Op::Unlink { .. } => vec![call(libc::SYS_unlinkat, &[(2, 0)])],
         Op::Touch { .. } | Op::Sweep { .. } | Op::Exit { .. } => Vec::new(),
-        Op::Pread { .. } => vec![call(libc::SYS_pread64, &[])],
         Op::Sigaction { signal, .. } => {
             vec![call(libc::SYS_rt_sigaction, &[(0, *signal as u32)])]
         }
@@ -115,19 +115,13 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
     }
 }
 
-/// The arguments by which a call of the vocabulary would be another one.
-fn fixed(number: libc::c_long, args: &[Operand<'_>; 6]) -> Vec<(u8, u32)> {
-    let which: &[u8] = match number {
-        libc::SYS_fcntl | libc::SYS_shmctl => &[1], // the command
-        libc::SYS_madvise => &[2],                  // the advice
-        libc::SYS_ppoll => &[0, 1, 2, 3],           // pause(2)
-        _ => &[],
-    };
-    let value = |index: &u8| match args.get(usize::from(*index)) {
-        Some(Operand::Number(value)) => Some((*index, *value as u32)),
+/// The values of the arguments by which a call would be another one; a bit for each.
+fn values(fixed: u8, args: &[Operand<'_>; 6]) -> Vec<(u8, u32)> {
+    let value = |(index, operand): (u8, &Operand<'_>)| match operand {
+        Operand::Number(value) if fixed >> index & 1 != 0 => Some((index, *value as u32)),
         _ => None,
     };
-    which.iter().filter_map(value).collect()
+    (0..).zip(args).filter_map(value).collect()
 }
 
 fn of_access(access: Access) -> Vec<Allowed> {

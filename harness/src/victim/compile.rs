@@ -5,12 +5,13 @@ use std::ffi::{CStr, CString};
 
 use nix::libc;
 
-use super::budget::Cost;
+use super::budget::Price;
 use super::maps::{Descriptors, Maps, Shown};
-use super::program::{FileSpec, Op, Operand, Program, Then};
-use super::reach::Reach;
-use crate::case::{Arg, BlockKind, Call, Gives, Step};
+use super::program::{Buffer, FileSpec, Op, Operand, Program, System, Then};
+use super::reach::{Made, Span};
+use crate::case::{Arg, BlockKind, Case, Step};
 use crate::sys::{Inheritance, Sandbox};
+use crate::vocabulary::{Action, Argument, Effect, Facet, Parameter, Returns, Syscall};
 
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,7 +40,7 @@ pub(super) struct Compiler<'m> {
 }
 
 impl<'m> Compiler<'m> {
-    pub fn compile(steps: &[Step], page: u64, memory: &'m Inheritance) -> Program<'m> {
+    pub fn compile(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
         let mut compiler = Compiler {
             memory,
             ops: Vec::new(),
@@ -49,11 +50,11 @@ impl<'m> Compiler<'m> {
             segments: Vec::new(),
             page,
             huge: false,
-            locks: steps_lock(steps),
+            locks: locks(case),
             frames: vec![Vec::new()],
             variables: Vec::new(),
         };
-        compiler.block(steps);
+        compiler.block(&case.steps);
         let Compiler { ops, into, files, processes, segments, .. } = compiler;
         Program {
             ops: memory.keep(&ops),
@@ -62,6 +63,11 @@ impl<'m> Compiler<'m> {
             processes: memory.keep(&processes),
             segments: memory.keep(&segments),
             page,
+            asks_for_huge_pages: case.calls().any(|(call, args)| {
+                call.number().is_some()
+                    && call.effect == Effect::None
+                    && args.iter().any(|arg| arg.has(Facet::Huge))
+            }),
             maps: &memory.keep(&[Maps::none(ops.len(), memory)])[0],
             descriptors: &memory.keep(&[Descriptors::none(ops.len(), memory)])[0],
             sandbox: &Sandbox::NONE,
@@ -72,10 +78,10 @@ impl<'m> Compiler<'m> {
         for step in steps {
             match step {
                 Step::Call { assign, call, args } => {
-                    let (op, known) = self.call(*call, args);
+                    let (op, known) = self.call(call, args);
                     // After the arguments: `fd = open(fd)` in a block opens the outer `fd`.
                     let into = assign.as_deref().and_then(|name| self.define(name, known));
-                    if call.signature().gives == Gives::Id {
+                    if call.returns == Returns::Id {
                         self.segments.push(self.ops.len());
                     }
                     self.push(op, into);
@@ -113,58 +119,63 @@ impl<'m> Compiler<'m> {
     }
 
     /// The op of a call, and what is known of the thing that it gives.
-    fn call(&mut self, call: Call, args: &[Arg]) -> (Op<'m>, Variable) {
+    fn call(&mut self, call: &Syscall, args: &[Arg]) -> (Op<'m>, Variable) {
         let mut known = Variable::default();
-        let op = match call {
-            Call::File => {
+        let op = match call.action {
+            Action::MakeFile => {
                 known.file = Some(self.new_file(&args[0], None));
                 // The harness's own descriptor reads and writes: only other flags need an open.
-                let flags = self.open_flags(args.get(1));
+                let flags = self.open_flags(args.get(1), libc::O_RDWR);
                 self.open_file(known.file, Some(flags).filter(|flags| *flags != libc::O_RDWR))
             }
-            Call::Memfd => {
+            Action::MakeMemfd => {
+                self.huge |= args.get(1).is_some_and(|flags| flags.has(Facet::Huge));
                 let flags = self.flags(args.get(1)) as u32;
-                self.huge |= flags & libc::MFD_HUGETLB != 0;
                 known.file = Some(self.new_file(&args[0], Some(flags)));
                 self.open_file(known.file, None)
             }
-            Call::Open => match &args[0] {
+            Action::Open => match &args[0] {
                 // Without flags, as those who may not write can open it.
                 Arg::Text(path) => self.open_path(path, self.flags(args.get(1)) as i32),
                 descriptor => {
                     known.file = self.file_of(descriptor);
-                    self.open_file(known.file, Some(self.open_flags(args.get(1))))
+                    let flags = self.open_flags(args.get(1), libc::O_RDWR);
+                    self.open_file(known.file, Some(flags))
                 }
             },
-            Call::Devzero => self.open_path(b"/dev/zero", self.open_flags(args.first())),
-            Call::Dir => self.open_path(b"/", libc::O_RDONLY | libc::O_DIRECTORY),
-            Call::Pipe => Op::Pipe,
-            Call::Unlink => {
+            Action::OpenPath(path, flags) => {
+                self.open_path(path.as_bytes(), self.open_flags(args.first(), flags))
+            }
+            Action::Pipe => Op::Pipe,
+            Action::Unlink => {
                 let file = self.file_of(&args[0]).unwrap_or(0);
                 self.files[file].named = self.files[file].memfd.is_none();
                 Op::Unlink { file }
             }
-            Call::Pread => Op::Pread {
-                descriptor: self.operand(&args[0]),
-                offset: self.number(&args[1]) as u64,
-                length: self.number(&args[2]),
-            },
-            Call::Sigaction => {
+            Action::Sigaction => {
                 let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
                 Op::Sigaction { signal: self.flags(args.first()) as i32, ignore }
             }
-            Call::Sigprocmask => {
+            Action::Sigprocmask => {
                 let how = self.flags(args.first()) as i32;
                 Op::Sigprocmask { how, signal: self.flags(args.get(1)) as i32 }
             }
-            Call::Setrlimit => Op::Setrlimit {
+            Action::Setrlimit => Op::Setrlimit {
                 resource: self.flags(args.first()) as i32,
                 limit: self.number(&args[1]) as u64,
             },
-            Call::Raise => Op::Raise { signal: self.flags(args.first()) as i32 },
+            Action::Raise => Op::Raise { signal: self.flags(args.first()) as i32 },
             // The kernel keeps the low byte (_exit(2)).
-            Call::Exit => Op::Exit { code: (self.number(&args[0]) & 0xff) as i32 },
-            _ => self.system(call, args, &mut known),
+            Action::Exit => Op::Exit { code: (self.number(&args[0]) & 0xff) as i32 },
+            Action::System(number) => {
+                let system = self.system(number, call, args, &mut known);
+                Op::System(&self.memory.keep(&[system])[0])
+            }
+            Action::Arranged(number, arguments) => {
+                let system = self.system(number, call, args, &mut known);
+                let system = self.arranged(system, arguments, args);
+                Op::System(&self.memory.keep(&[system])[0])
+            }
         };
         (op, known)
     }
@@ -187,116 +198,144 @@ impl<'m> Compiler<'m> {
         Op::OpenPath { path: path.unwrap_or_default(), flags, shown }
     }
 
-    /// The flags of an open; a file is for reading and writing where the case does not say.
-    fn open_flags(&self, arg: Option<&Arg>) -> i32 {
-        arg.map_or(libc::O_RDWR, |arg| self.number(arg) as i32)
+    /// The flags of an open, or these where the case says none.
+    fn open_flags(&self, arg: Option<&Arg>, otherwise: i32) -> i32 {
+        arg.map_or(otherwise, |arg| self.number(arg) as i32)
     }
 
-    /// A call whose arguments go to the kernel as they stand.
-    fn system(&mut self, call: Call, args: &[Arg], known: &mut Variable) -> Op<'m> {
-        let mut operands: [Operand<'m>; 6] = std::array::from_fn(|index| match args.get(index) {
-            Some(arg) => self.operand(arg),
-            None => Operand::Number(0),
-        });
-        let length = |index: usize| match operands.get(index) {
-            Some(Operand::Number(length)) => {
-                length.checked_next_multiple_of(self.page as usize).unwrap_or(0)
-            }
-            _ => 0,
-        };
-        let mut then = Then::Nothing;
-        let number = match call {
-            Call::Mmap => {
-                let fixed = libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE;
-                let flags = self.flags(args.get(3));
-                let anonymous = flags & i64::from(libc::MAP_ANONYMOUS) != 0;
-                let offset = self.number(&args[5]) as u64;
-                then = Then::Mapped { offset: (!anonymous).then_some(offset), length: length(1) };
-                if matches!(operands[0], Operand::Number(0)) && flags & i64::from(fixed) == 0 {
-                    operands[0] = Operand::Place;
-                }
-                libc::SYS_mmap
-            }
-            Call::Mremap => {
-                then = Then::Remapped { old: length(1), length: length(2) };
-                // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
-                let flags = self.flags(args.get(3)) as i32;
-                if args.len() < 5 && flags & libc::MREMAP_DONTUNMAP != 0 {
-                    operands[4] = Operand::Place;
-                }
-                libc::SYS_mremap
-            }
-            Call::Shmget => {
-                known.length = length(1);
-                self.huge |= self.flags(args.get(2)) as i32 & libc::SHM_HUGETLB != 0;
-                libc::SYS_shmget
-            }
-            Call::Shmat => {
-                let length = match &args[0] {
-                    Arg::Id(name) => self.variables[self.find(name)].length,
-                    _ => 0,
-                };
-                then = Then::Mapped { offset: None, length };
-                let remaps = self.flags(args.get(2)) as i32 & libc::SHM_REMAP != 0;
-                if matches!(operands[1], Operand::Number(0)) && !remaps {
-                    operands[1] = Operand::Place;
-                }
-                libc::SYS_shmat
-            }
-            Call::Pwrite => {
-                let length = match &operands[1] {
-                    Operand::Bytes(bytes) => bytes.len(),
-                    _ => 0,
-                };
-                operands[3] = std::mem::replace(&mut operands[2], Operand::Number(length));
-                libc::SYS_pwrite64
-            }
-            Call::Munmap => {
-                then = Then::Unmapped;
-                libc::SYS_munmap
-            }
-            Call::Mprotect => libc::SYS_mprotect,
-            Call::Madvise => libc::SYS_madvise,
-            Call::Msync => libc::SYS_msync,
-            Call::Mlock => libc::SYS_mlock,
-            Call::Munlock => libc::SYS_munlock,
-            Call::Mseal => libc::SYS_mseal,
-            Call::RemapFilePages => {
-                // Of a part of a page nothing is said. (remap_file_pages(2))
-                let page = self.page;
-                let offset = (self.number(&args[3]) as u64).wrapping_mul(page);
-                let whole = self.number(&args[1]) / page as usize * page as usize;
-                then = Then::Shows { offset, length: whole };
-                libc::SYS_remap_file_pages
-            }
-            Call::Ftruncate => libc::SYS_ftruncate,
-            Call::Fallocate => libc::SYS_fallocate,
-            Call::Read => libc::SYS_read,
-            Call::Write => libc::SYS_write,
-            Call::Fsync => libc::SYS_fsync,
-            Call::Fcntl => libc::SYS_fcntl,
-            Call::Close => {
-                then = Then::Closed;
-                libc::SYS_close
-            }
-            Call::Shmdt => libc::SYS_shmdt,
-            Call::Shmctl => libc::SYS_shmctl,
-            // rt_sigtimedwait and the like would need a mask; ppoll with no descriptor and no
-            // timeout is pause(2) on every architecture.
-            Call::Pause => libc::SYS_ppoll,
-            // Before the fork, where a mistake in this table may still be loud.
-            other => unreachable!("{} is not the kernel's alone", other.signature().name),
-        };
+    /// A system call whose arguments go to the kernel as they stand.
+    fn system(
+        &mut self,
+        number: libc::c_long,
+        call: &Syscall,
+        args: &[Arg],
+        known: &mut Variable,
+    ) -> System<'m> {
+        let mut operands = [Operand::Number(0); 6];
+        let mut fixed = 0;
+        for (index, (parameter, arg)) in call.all_parameters().zip(args).enumerate() {
+            operands[index] = self.operand(arg);
+            // By another word it would be another call.
+            fixed |= u8::from(matches!(parameter, Parameter::Word(_))) << index;
+        }
+        let then = self.effect(call, args, &mut operands, known);
+        if matches!(then, Then::Segment) {
+            fixed = 0; // the key is the harness's own
+        }
         let segment = match then {
             Then::Mapped { length, .. } => length,
             _ => 0,
         };
-        let maps_huge =
-            call == Call::Mmap && self.flags(args.get(3)) as i32 & libc::MAP_HUGETLB != 0;
-        self.huge |= maps_huge;
-        let reach = Reach::of(call, args, self.page as usize, self.huge, segment);
-        let cost = Cost::of(call, args, self.locks, self.huge);
-        Op::System { number, args: operands, reach, cost, then }
+        let made = Made { page: self.page as usize, huge: self.huge, segment };
+        let buffer = match call.returns {
+            Returns::Bytes => Buffer::Bytes(call.position(|own| own == Parameter::FileOffset)),
+            Returns::BytePerPage(length) => Buffer::BytePerPage(length),
+            _ => Buffer::Unused,
+        };
+        System {
+            number,
+            args: operands,
+            fixed,
+            span: Span::of(call, args, made),
+            price: Price::of(call, args, self.locks, self.huge),
+            then,
+            buffer,
+            reads: call.position(|own| own == Parameter::ReadDescriptor).is_some(),
+            counts: call.returns == Returns::Count,
+        }
+    }
+
+    /// The system call with its arguments in another order.
+    fn arranged(&self, system: System<'m>, arguments: &[Argument], args: &[Arg]) -> System<'m> {
+        let mut own = System { args: [Operand::Number(0); 6], fixed: 0, ..system };
+        for (index, argument) in arguments.iter().enumerate() {
+            own.args[index] = match *argument {
+                Argument::Of(parameter) => system.args[parameter],
+                Argument::LengthOf(parameter) => match args.get(parameter) {
+                    Some(Arg::Text(bytes)) => Operand::Number(bytes.len()),
+                    _ => Operand::Number(0),
+                },
+                Argument::Buffer => Operand::Buffer,
+                Argument::Zero => {
+                    own.fixed |= 1 << index;
+                    Operand::Number(0)
+                }
+            };
+        }
+        let place = |parameter: usize| {
+            arguments.iter().position(|argument| *argument == Argument::Of(parameter))
+        };
+        own.buffer = match system.buffer {
+            Buffer::Bytes(offset) => Buffer::Bytes(offset.and_then(place)),
+            Buffer::BytePerPage(length) => Buffer::BytePerPage(place(length).unwrap_or(length)),
+            Buffer::Unused => Buffer::Unused,
+        };
+        own
+    }
+
+    /// What the success of a call means for the notes. Puts a free address where the case leaves the choice
+    /// to the kernel.
+    fn effect(
+        &mut self,
+        call: &Syscall,
+        args: &[Arg],
+        operands: &mut [Operand<'m>; 6],
+        known: &mut Variable,
+    ) -> Then {
+        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        let page = self.page as usize;
+        let length = |index: usize| match operands.get(index) {
+            Some(Operand::Number(length)) => length.checked_next_multiple_of(page).unwrap_or(0),
+            _ => 0,
+        };
+        let is_free = |index: usize| matches!(operands.get(index), Some(Operand::Number(0)));
+        match call.effect {
+            Effect::Maps { address, length: bytes, flags, offset, .. } => {
+                self.huge |= has(flags, Facet::Huge);
+                let from = self.number(&args[offset]) as u64;
+                let then = Then::Mapped {
+                    address,
+                    grows: has(flags, Facet::Grows),
+                    offset: (!has(flags, Facet::Anonymous)).then_some(from),
+                    length: length(bytes),
+                };
+                if is_free(address) && !has(flags, Facet::Fixed) {
+                    operands[address] = Operand::Place;
+                }
+                then
+            }
+            Effect::Remaps { old, new, flags, target, .. } => {
+                let then = Then::Remapped { old: length(old), length: length(new) };
+                // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
+                if args.len() <= target && has(flags, Facet::Hints) {
+                    operands[target] = Operand::Place;
+                }
+                then
+            }
+            Effect::MakesSegment { length: bytes, flags } => {
+                known.length = length(bytes);
+                self.huge |= has(flags, Facet::Huge);
+                Then::Segment
+            }
+            Effect::Attaches { segment, address, flags } => {
+                let length = match args.get(segment) {
+                    Some(Arg::Id(name)) => self.variables[self.find(name)].length,
+                    _ => 0,
+                };
+                if is_free(address) && !has(flags, Facet::Replaces) {
+                    operands[address] = Operand::Place;
+                }
+                Then::Mapped { address, grows: false, offset: None, length }
+            }
+            Effect::Unmaps { .. } => Then::Unmapped,
+            Effect::Rearranges { length: bytes, page_offset, .. } => {
+                // Of a part of a page nothing is said. (remap_file_pages(2))
+                let offset = (self.number(&args[page_offset]) as u64).wrapping_mul(self.page);
+                Then::Shows { offset, length: self.number(&args[bytes]) / page * page }
+            }
+            Effect::Closes => Then::Closed,
+            _ => Then::Nothing,
+        }
     }
 
     /// The variable of that name, as seen from here.
@@ -321,15 +360,9 @@ impl<'m> Compiler<'m> {
     }
 }
 
-/// Whether a step locks memory, those in blocks included.
-fn steps_lock(steps: &[Step]) -> bool {
-    let locked = |arg: &Arg| match arg {
-        Arg::Flags(words) => words.iter().any(|word| word.is("MAP_LOCKED")),
-        _ => false,
-    };
-    steps.iter().any(|step| match step {
-        Step::Call { call, args, .. } => *call == Call::Mlock || args.iter().any(locked),
-        Step::Block { steps, .. } => steps_lock(steps),
-        _ => false,
+/// True where a step locks memory, or maps some that is locked.
+fn locks(case: &Case) -> bool {
+    case.calls().any(|(call, args)| {
+        matches!(call.effect, Effect::Locks { .. }) || args.iter().any(|arg| arg.has(Facet::Locks))
     })
 }

@@ -5,11 +5,12 @@ use std::ffi::CStr;
 use nix::libc;
 
 use super::failure::SetupFailure;
+use super::guard::Verdict;
 use super::perform::Victim;
-use super::program::Operand;
+use super::program::Buffer;
 use super::question;
 use super::see;
-use crate::sys::Slot;
+use crate::sys::{SCRATCH_BYTES, Slot};
 
 impl Victim<'_> {
     /// The read end of a new pipe.
@@ -63,24 +64,46 @@ impl Victim<'_> {
         self.child.call(libc::SYS_openat, [at, path, flags as usize, 0, 0, 0])
     }
 
+    /// Ends the process where a call would fill more than the buffer of the harness. Where the guard has found
+    /// the call harmless, the kernel refuses it before it writes anything.
     #[inline(always)]
-    pub(super) fn pread(
-        &self,
-        slot: &Slot,
-        descriptor: &Operand,
-        offset: u64,
-        length: usize,
-    ) -> Result<usize, i32> {
-        let buffer = self.child.scratch_address();
-        let args = [self.argument(descriptor), buffer, length, offset as usize, 0, 0];
-        self.admit_reading(args[0]);
-        let count = self.child.call(libc::SYS_pread64, args)?;
-        let file = self.program.descriptors.file_of(args[0]);
-        for index in 0..count {
-            let shows = file.map(|file| (file, offset.wrapping_add(index as u64)));
-            see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));
+    pub(super) fn admit_buffer(&self, buffer: Buffer, args: &[usize; 6], verdict: Verdict) {
+        let Buffer::BytePerPage(length) = buffer else { return };
+        let most = SCRATCH_BYTES.saturating_mul(self.program.page as usize);
+        let asked = args.get(length).copied().unwrap_or(0);
+        if asked > most && verdict != Verdict::Harmless {
+            self.give_up(SetupFailure::Guard, 0);
         }
-        Ok(count)
+    }
+
+    /// Notes what a call has left in the buffer of the harness.
+    #[inline(always)]
+    pub(super) fn see_buffer(&self, buffer: Buffer, args: &[usize; 6], result: usize, slot: &Slot) {
+        let (count, from) = match buffer {
+            Buffer::Unused => return,
+            Buffer::Bytes(offset) => {
+                let offset = offset.and_then(|offset| args.get(offset).copied());
+                (result, self.program.descriptors.file_of(args[0]).zip(offset))
+            }
+            Buffer::BytePerPage(length) => {
+                let length = args.get(length).copied().unwrap_or(0);
+                // `page` is a power of two: the kernel counts whole pages, and part of one as one.
+                let page = self.program.page as usize;
+                let shift = page.trailing_zeros();
+                (length.saturating_add(page.wrapping_sub(1)) >> shift, None)
+            }
+        };
+        let mut index = 0;
+        while index < count {
+            // A closure might lie elsewhere than a victim's code.
+            #[expect(clippy::manual_map, reason = "see above")]
+            let shows = match from {
+                Some((file, offset)) => Some((file, (offset as u64).wrapping_add(index as u64))),
+                None => None,
+            };
+            see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));
+            index += 1;
+        }
     }
 }
 

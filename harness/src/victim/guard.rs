@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::reach::{Length, Reach};
+use super::reach::{Length, Span};
 use crate::sys::Arena;
 
 /// What the guard says of an address and a length.
@@ -77,10 +77,10 @@ impl Guard {
 
     /// Judges a call by its arguments.
     #[inline(always)]
-    pub fn call(&self, reach: Reach, args: &[usize; 6]) -> Verdict {
-        match reach {
-            Reach::Nothing => Verdict::Harmless,
-            Reach::ToTheGap { address, aligned } => {
+    pub fn call(&self, span: Span, args: &[usize; 6]) -> Verdict {
+        match span {
+            Span::Nothing => Verdict::Harmless,
+            Span::ToTheGap { address, aligned } => {
                 let at = args.get(address).copied().unwrap_or(0);
                 match self.place(at, at.wrapping_add(1)) {
                     Verdict::Refused if aligned && self.in_page(at) => Verdict::Harmless,
@@ -88,8 +88,11 @@ impl Guard {
                     _ => Verdict::Stops,
                 }
             }
-            Reach::Range { bounded } => self.range(args[0], args[1], bounded),
-            Reach::Place { address, down, length, unit } => {
+            Span::Range { address, length, bounded } => {
+                let argument = |index: usize| args.get(index).copied().unwrap_or(0);
+                self.range(argument(address), argument(length), bounded)
+            }
+            Span::Place { address, down, length, unit } => {
                 let at = args.get(address).copied().unwrap_or(0);
                 let at = if down { at & !(self.page - 1) } else { at };
                 let length = match length {
@@ -101,9 +104,14 @@ impl Guard {
                     None => Verdict::Harmless,
                 }
             }
-            Reach::Buffer if args[2] == 0 => Verdict::Harmless,
-            Reach::Buffer => self.bytes(args[1], args[2]),
-            Reach::Remap { unit } => self.remap(args, unit),
+            Span::Buffer { address, length } => {
+                let argument = |index: usize| args.get(index).copied().unwrap_or(0);
+                match argument(length) {
+                    0 => Verdict::Harmless,
+                    length => self.bytes(argument(address), length),
+                }
+            }
+            Span::Remap { unit } => self.remap(args, unit),
         }
     }
 
@@ -222,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_range_is_judged_by_address_and_length_together() {
-        let unmap = Reach::Range { bounded: true };
-        let advise = Reach::Range { bounded: false };
+        let unmap = Span::Range { address: 0, length: 1, bounded: true };
+        let advise = Span::Range { address: 0, length: 1, bounded: false };
         for (reach, start, length, verdict) in [
             (unmap, MAP, PAGE, Verdict::Kept),
             (unmap, 1 << 40, 1 << 40, Verdict::Kept),
@@ -261,13 +269,13 @@ mod tests {
             (PAGE, PAGE, FIXED, MAP + PAGE, Verdict::Kept),
             (PAGE, PAGE, 0, 0x400000, Verdict::Kept),
         ] {
-            let judged = GUARD.call(Reach::Remap { unit: PAGE }, &args([MAP, old, new, flags, to]));
+            let judged = GUARD.call(Span::Remap { unit: PAGE }, &args([MAP, old, new, flags, to]));
             assert_eq!(judged, verdict, "{old:#x}, {new:#x}, {flags}, {to:#x}");
         }
         let remap =
-            |unit| GUARD.call(Reach::Remap { unit }, &args([MAP, PAGE, PAGE, FIXED, 0x1000]));
+            |unit| GUARD.call(Span::Remap { unit }, &args([MAP, PAGE, PAGE, FIXED, 0x1000]));
         assert_eq!((remap(PAGE), remap(HUGE)), (Verdict::Kept, Verdict::Refused));
-        let remap = Reach::Remap { unit: PAGE };
+        let remap = Span::Remap { unit: PAGE };
         assert_eq!(GUARD.call(remap, &args([0x400000, 0, PAGE])), Verdict::Refused);
     }
 
@@ -275,7 +283,7 @@ mod tests {
     fn a_map_of_huge_pages_is_as_long_as_the_kernel_makes_it() {
         let place = |unit| {
             let length = Length::Argument(1);
-            GUARD.call(Reach::Place { address: 0, down: false, length, unit }, &args([0, PAGE]))
+            GUARD.call(Span::Place { address: 0, down: false, length, unit }, &args([0, PAGE]))
         };
         assert_eq!(place(PAGE), Verdict::Low);
         assert_eq!(place(HUGE), Verdict::Refused);

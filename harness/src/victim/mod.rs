@@ -33,6 +33,6 @@ pub use guard::{Guard, Verdict};
 pub use maps::{Descriptors, Maps};
 pub use perform::run;
 pub use probe::{MARK, Probe};
-pub use program::{FileSpec, Handed, Op, Program};
+pub use program::{Buffer, FileSpec, Handed, Op, Program, System};
 pub use question::{Orders, Terms, ask};
 pub use see::unpack as unpack_run;

@@ -5,15 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::libc;
 
 use super::ahead::{MEMORY, prepare};
-use super::budget::Cost;
 use super::failure::SetupFailure;
 use super::fill::Fill;
 use super::guard::{Guard, Verdict};
 use super::maps::Shown;
 use super::probe::{self, Probe, Surroundings};
-use super::program::{Op, Operand, Program, Then};
+use super::program::{Op, Operand, Program, System, Then};
 use super::question;
-use super::reach::Reach;
+use super::reach::Span;
 use super::see;
 use crate::case::Access;
 use crate::case::limits::BLOCKS;
@@ -119,9 +118,7 @@ impl Victim<'_> {
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
         let result = match op {
-            Op::System { number, args, reach, cost, then } => {
-                self.system(*number, args, (*reach, *cost), *then)
-            }
+            Op::System(system) => self.system(system, slot),
             Op::OpenFile { file, reopen } => {
                 let opened = self.open_file(*file, *reopen);
                 opened.inspect(|opened| self.program.descriptors.note(*opened, Shown::File(*file)))
@@ -142,9 +139,6 @@ impl Victim<'_> {
                 let address = (base as usize).wrapping_add_signed(*at as isize);
                 self.touch(slot, address, *width, *store);
                 Ok(0)
-            }
-            Op::Pread { descriptor, offset, length } => {
-                self.pread(slot, descriptor, *offset, *length)
             }
             Op::Sigaction { signal, ignore } => self.sigaction(*signal, *ignore),
             Op::Sigprocmask { how, signal } => self.sigprocmask(*how, *signal),
@@ -229,40 +223,42 @@ impl Victim<'_> {
             },
             Operand::Bytes(bytes) => bytes.as_ptr() as usize,
             Operand::Place => self.arena.place(),
+            Operand::Buffer => self.child.scratch_address(),
         }
     }
 
     /// A system call, and what it means for the notes about maps.
     #[inline(always)]
-    fn system(
-        &mut self,
-        number: libc::c_long,
-        operands: &[Operand; 6],
-        (reach, cost): (Reach, Cost),
-        then: Then,
-    ) -> Result<usize, i32> {
+    fn system(&mut self, system: &System, slot: &Slot) -> Result<usize, i32> {
+        let System { number, args: operands, span, price, then, .. } = system;
         self.pass_taken_places();
         let mut args = [0; 6];
         for (arg, operand) in args.iter_mut().zip(operands) {
             *arg = self.argument(operand);
         }
-        if !matches!(reach, Reach::Nothing) {
-            self.admit(self.guard.call(reach, &args));
-        }
-        self.pay_for_call(cost, &args);
-        if number == libc::SYS_read {
+        let verdict = match span {
+            Span::Nothing => Verdict::Harmless,
+            span => {
+                let verdict = self.guard.call(*span, &args);
+                self.admit(verdict);
+                verdict
+            }
+        };
+        self.admit_buffer(system.buffer, &args, verdict);
+        self.pay_for_call(*price, &args);
+        if system.reads {
             self.admit_reading(args[0]);
         }
         if matches!(then, Then::Closed) {
             // Also where close(2) fails, Linux has closed it.
             self.program.descriptors.note(args[0], Shown::Nothing);
         }
-        let mut result = match number {
-            libc::SYS_shmget => self.child.new_segment(args)?,
-            _ => match (self.child.call(number, args), then) {
+        let mut result = match then {
+            Then::Segment => self.child.new_segment(args)?,
+            then => match (self.child.call(*number, args), then) {
                 (Ok(result), _) => result,
                 (Err(errno), Then::Remapped { old, length }) => {
-                    self.note_moved_parts(&args, (old, length), errno);
+                    self.note_moved_parts(&args, (*old, *length), errno);
                     return Err(errno);
                 }
                 (Err(errno), _) => return Err(errno),
@@ -270,19 +266,18 @@ impl Victim<'_> {
         };
         let page = self.program.page as usize;
         let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
-        match then {
-            Then::Nothing | Then::Closed => {}
-            Then::Mapped { offset, length } => {
+        match *then {
+            Then::Nothing | Then::Closed | Then::Segment => {}
+            Then::Mapped { address, grows, offset, length } => {
                 if hinted && result != self.arena.place() {
                     self.give_up(SetupFailure::Placement, 0);
                 }
-                let asked = args[if number == libc::SYS_mmap { 0 } else { 1 }] & !(page - 1);
+                let asked = args.get(address).copied().unwrap_or(0) & !(page - 1);
                 result = self.settle(result, length, asked);
                 let file = offset
                     .and_then(|offset| Some((self.program.descriptors.file_of(args[4])?, offset)));
                 self.program.maps.note(result, length, file);
-                let grows = libc::MAP_GROWSDOWN as usize;
-                if number == libc::SYS_mmap && args[3] & grows != 0 {
+                if grows {
                     self.program.maps.grows_down();
                 }
             }
@@ -300,6 +295,7 @@ impl Victim<'_> {
             }
         }
         self.keep_track();
+        self.see_buffer(system.buffer, &args, result, slot);
         Ok(result)
     }
 

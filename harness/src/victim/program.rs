@@ -8,10 +8,10 @@ use std::ffi::CStr;
 
 use nix::libc;
 
-use super::budget::Cost;
+use super::budget::Price;
 use super::compile::Compiler;
 use super::maps::{Descriptors, Maps, Shown};
-use super::reach::Reach;
+use super::reach::Span;
 use crate::case::{BlockKind, Case};
 use crate::sys::{Inheritance, NAME_BYTES, Sandbox};
 
@@ -31,6 +31,8 @@ pub struct Program<'m> {
     pub segments: &'m [usize],
     /// The page size in bytes.
     pub page: u64,
+    /// A step asks for maps to become huge pages.
+    pub asks_for_huge_pages: bool,
     /// Where a victim notes its maps.
     pub maps: &'m Maps<'m>,
     /// Where it notes its descriptors.
@@ -63,9 +65,8 @@ pub struct Handed {
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "each variant's line tells its fields")]
 pub enum Op<'m> {
-    /// System call `number` with these arguments, which reach so far and may cost so much; `then` says what
-    /// its success means for maps.
-    System { number: libc::c_long, args: [Operand<'m>; 6], reach: Reach, cost: Cost, then: Then },
+    /// A system call.
+    System(&'m System<'m>),
     /// A descriptor for a file of the harness: a duplicate, or opened anew with flags `reopen`.
     OpenFile { file: usize, reopen: Option<i32> },
     /// A descriptor for a path, which shows that.
@@ -76,8 +77,6 @@ pub enum Op<'m> {
     Unlink { file: usize },
     /// A load, or a `store` of that byte, `width` bytes wide, `at` bytes from the start of `map`.
     Touch { map: usize, at: i64, width: usize, store: Option<u8> },
-    /// A pread into the scratch buffer.
-    Pread { descriptor: Operand<'m>, offset: u64, length: usize },
     /// A signal's disposition becomes SIG_IGN or SIG_DFL.
     Sigaction { signal: i32, ignore: bool },
     /// The mask is changed by one signal.
@@ -95,6 +94,41 @@ pub enum Op<'m> {
     Sweep { map: usize },
 }
 
+/// A system call, ready to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct System<'m> {
+    /// Its number.
+    pub number: libc::c_long,
+    /// Its arguments.
+    pub args: [Operand<'m>; 6],
+    /// How many of the arguments, from the first, the filter has to look at; a bit for each.
+    pub fixed: u8,
+    /// The memory that it reaches.
+    pub span: Span,
+    /// What it may cost.
+    pub price: Price,
+    /// What its success means for the notes of maps and descriptors.
+    pub then: Then,
+    /// What is seen in the buffer of the harness afterwards.
+    pub buffer: Buffer,
+    /// It reads the file of argument 0.
+    pub reads: bool,
+    /// Its result is a number of bytes, which the picture shows.
+    pub counts: bool,
+}
+
+/// What a system call leaves in the buffer of the harness.
+#[derive(Debug, Clone, Copy)]
+pub enum Buffer {
+    /// Nothing.
+    Unused,
+    /// As many bytes as the call returns: those of a file from the offset in this argument on, where there
+    /// is one.
+    Bytes(Option<usize>),
+    /// One byte for each page of the length in this argument.
+    BytePerPage(usize),
+}
+
 /// An argument of a system call.
 #[derive(Debug, Clone, Copy)]
 pub enum Operand<'m> {
@@ -106,6 +140,8 @@ pub enum Operand<'m> {
     Bytes(&'m [u8]),
     /// An address of the arena, in place of the 0 of the case.
     Place,
+    /// The address of the buffer of the harness.
+    Buffer,
 }
 
 /// What a successful call means for the notes about maps and descriptors.
@@ -115,8 +151,14 @@ pub enum Then {
     Nothing,
     /// The descriptor in the first argument is free for others.
     Closed,
+    /// There is a new segment: the result is its id.
+    Segment,
     /// There is a new map.
     Mapped {
+        /// The argument that holds the address.
+        address: usize,
+        /// It may grow down.
+        grows: bool,
         /// From which offset on it shows what the descriptor in the fifth argument does; none for
         /// memory without a file.
         offset: Option<u64>,
@@ -147,7 +189,7 @@ impl<'m> Program<'m> {
     /// The program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case has
     /// passed the parser, so that its names are defined and its numbers fit.
     pub fn of(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
-        Compiler::compile(&case.steps, page, memory)
+        Compiler::compile(case, page, memory)
     }
 
     /// Whether the case sets the disposition of this signal, or blocks it: a fault may then kill without

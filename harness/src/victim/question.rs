@@ -6,11 +6,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use nix::libc;
-
 use super::fill::Fill;
 use super::probe::Probe;
-use super::program::{Handed, Op, Operand, Program};
+use super::program::{Handed, Program};
 use crate::case::{Access, Pattern, limits};
 use crate::sys::{Budget, MemoryRules, Record};
 
@@ -69,13 +67,7 @@ pub fn ask(record: &Record, orders: &Orders<'_>, terms: &Terms) {
 /// What the files take at first is paid.
 fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
     let files = program.files.iter().map(|file| file.size).sum::<u64>();
-    let asks = |op: &Op<'_>| match op {
-        Op::System { number: libc::SYS_madvise, args, .. } => {
-            matches!(args[2], Operand::Number(advice) if advice as i32 == libc::MADV_HUGEPAGE)
-        }
-        _ => false,
-    };
-    let page = terms.memory.of_memory(program.ops.iter().any(asks));
+    let page = terms.memory.of_memory(program.asks_for_huge_pages);
     let block = terms.memory.of_files().max(limits::LARGEST_PAGE);
     let memory = limits::MEMORY_BYTES - limits::WORKER_BYTES;
     budget.memory.store(memory.saturating_sub(files), Relaxed);

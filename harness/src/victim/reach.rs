@@ -1,29 +1,28 @@
-//! What each call of the vocabulary does with the addresses that it is given: what [`super::guard`] judges.
-//! The main type is [`Reach`].
+//! The memory that a call of the vocabulary may reach with the addresses that it is given: what
+//! [`super::guard`] judges. The main type is [`Span`].
 
-use nix::libc;
-
-use crate::case::{Arg, Call, FlagWord};
+use crate::case::Arg;
+use crate::vocabulary::{Effect, Facet, Parameter, Reach, Syscall};
 
 /// The largest huge page that a machine is likely to use: the kernel rounds lengths up to one.
 pub(super) const HUGE: usize = 1 << 30;
 
-/// What a call does with the addresses that it is given.
+/// The memory that a call may reach. A number is the index of an argument, in the order of the kernel.
 #[derive(Debug, Clone, Copy)]
-pub enum Reach {
-    /// It is given none; or a hint, which replaces nothing.
+pub enum Span {
+    /// None; or a hint, which replaces nothing.
     Nothing,
-    /// It begins at argument `address` and goes on to the first gap at most. Where it must be `aligned`,
-    /// the kernel refuses another address.
+    /// From argument `address` to the first gap at most. Where it must be `aligned`, the kernel refuses
+    /// another address.
     ToTheGap { address: usize, aligned: bool },
-    /// All of a range, gaps or not; the length is an argument. Where that is `bounded`, the kernel refuses
-    /// a range that is longer than there are addresses.
-    Range { bounded: bool },
-    /// As a bounded `Range`, at this argument, with a length that is rounded up to a multiple of `unit`; an
-    /// address within a page may be rounded `down`.
+    /// All of a range, gaps or not. Where that is `bounded`, the kernel refuses a range that is longer than
+    /// there are addresses.
+    Range { address: usize, length: usize, bounded: bool },
+    /// As a bounded `Range`, with a length that is rounded up to a multiple of `unit`; an address within a
+    /// page may be rounded `down`.
     Place { address: usize, down: bool, length: Length, unit: usize },
-    /// A buffer: argument 1 is its address and argument 2 its length.
-    Buffer,
+    /// A buffer.
+    Buffer { address: usize, length: usize },
     /// mremap(2): the old range; and the new one, where that is replaced. The kernel rounds lengths up to a
     /// multiple of `unit`.
     Remap { unit: usize },
@@ -38,49 +37,54 @@ pub enum Length {
     Bytes(usize),
 }
 
-impl Reach {
-    /// What a call of the vocabulary reaches. `huge` says that the case has made memory of huge pages, and
-    /// `segment` is the length of the segment that is attached.
-    pub fn of(call: Call, args: &[Arg], page: usize, huge: bool, segment: usize) -> Reach {
-        let has = |index: usize, flag: i32| {
-            let Some(Arg::Flags(words)) = args.get(index) else { return false };
-            FlagWord::all(words) & i64::from(flag) != 0
-        };
-        let unit = if huge { HUGE } else { page };
-        match call {
+/// What the steps of a case have made so far, and what decides on the reach of later calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Made {
+    /// Bytes of a page.
+    pub page: usize,
+    /// There is memory of huge pages.
+    pub huge: bool,
+    /// The length in bytes of the segment that the call attaches.
+    pub segment: usize,
+}
+
+impl Span {
+    /// The memory that a call reaches. Its parameters are the arguments of the kernel, in the same order.
+    pub fn of(call: &Syscall, args: &[Arg], made: Made) -> Span {
+        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        let unit = if made.huge { HUGE } else { made.page };
+        match call.effect {
             // An address that is only a hint replaces nothing; where the map comes to lie is looked at then.
-            Call::Mmap if !has(3, libc::MAP_FIXED | libc::MAP_FIXED_NOREPLACE) => Reach::Nothing,
-            Call::Mmap => {
-                let unit = if has(3, libc::MAP_HUGETLB) { HUGE } else { unit };
-                Reach::Place { address: 0, down: false, length: Length::Argument(1), unit }
+            Effect::Maps { flags, .. } if !has(flags, Facet::Fixed) => Span::Nothing,
+            Effect::Maps { address, length, flags, .. } => {
+                let unit = if has(flags, Facet::Huge) { HUGE } else { unit };
+                Span::Place { address, down: false, length: Length::Argument(length), unit }
             }
-            Call::Munmap => Reach::Range { bounded: true },
-            // Both skip gaps (madvise(2), msync(2): ENOMEM, after the rest was done).
-            Call::Madvise | Call::Msync => Reach::Range { bounded: false },
-            // These go to where the map at the address begins or ends.
-            Call::Mprotect if has(2, libc::PROT_GROWSDOWN | libc::PROT_GROWSUP) => {
-                Reach::Range { bounded: false }
+            // Without an address a free one stands there.
+            Effect::Attaches { address, flags, .. } => {
+                let down = has(flags, Facet::RoundsDown);
+                Span::Place { address, down, length: Length::Bytes(made.segment), unit }
             }
-            Call::Mprotect | Call::Mseal => Reach::ToTheGap { address: 0, aligned: true },
-            Call::Mlock | Call::Munlock | Call::RemapFilePages | Call::Shmdt => {
-                Reach::ToTheGap { address: 0, aligned: false }
+            Effect::Remaps { .. } => Span::Remap { unit },
+            _ => Span::of_parameters(call, &has),
+        }
+    }
+
+    fn of_parameters(call: &Syscall, has: &impl Fn(usize, Facet) -> bool) -> Span {
+        let Some(address) = call.position(|own| own == Parameter::Address) else {
+            return Span::Nothing;
+        };
+        let next = call.all_parameters().nth(address + 1);
+        let length = address + 1;
+        match (call.reach, next) {
+            (Reach::ToTheGap { aligned }, _) => Span::ToTheGap { address, aligned },
+            (Reach::ToTheGapUnlessGrowing(flags), _) if !has(flags, Facet::Grows) => {
+                Span::ToTheGap { address, aligned: true }
             }
-            Call::Mremap => Reach::Remap { unit },
-            // Rounded down with SHM_RND; without an address the arena's place stands there.
-            Call::Shmat => {
-                let (down, length) = (has(2, libc::SHM_RND), Length::Bytes(segment));
-                Reach::Place { address: 1, down, length, unit }
-            }
-            Call::Read | Call::Write => Reach::Buffer,
-            // Neither is given an address by the case.
-            Call::File | Call::Memfd | Call::Dir | Call::Pipe | Call::Devzero | Call::Open => {
-                Reach::Nothing
-            }
-            Call::Ftruncate | Call::Fallocate | Call::Pread | Call::Pwrite => Reach::Nothing,
-            Call::Fsync | Call::Fcntl | Call::Close | Call::Unlink => Reach::Nothing,
-            Call::Shmget | Call::Shmctl => Reach::Nothing,
-            Call::Sigaction | Call::Sigprocmask | Call::Setrlimit | Call::Raise => Reach::Nothing,
-            Call::Pause | Call::Exit => Reach::Nothing,
+            (Reach::Bounded, _) => Span::Range { address, length, bounded: true },
+            (_, Some(Parameter::BufferLength)) => Span::Buffer { address, length },
+            (_, Some(Parameter::Length)) => Span::Range { address, length, bounded: false },
+            _ => Span::ToTheGap { address, aligned: false },
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Numbers and flags for a call: plausible ones, so that a program gets somewhere, and absurd ones.
 
-use faultmap::case::{
-    Arg, Family, FlagWord, Parameter, Radix, Size, flag_names, limits, lookup_flag,
-};
+use faultmap::case::{Arg, FlagWord, Radix, Size, limits};
+use faultmap::vocabulary::{self, Family, Parameter};
+
+use crate::vocabulary::word;
 
 use crate::random::Random;
 
@@ -106,7 +107,7 @@ pub fn long(random: &mut Random) -> Size {
 /// Flags of a map that replaces what is there.
 pub fn in_place() -> Arg {
     let names = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED"];
-    Arg::Flags(names.iter().filter_map(|name| lookup_flag(Family::Map, name)).collect())
+    Arg::Flags(names.iter().filter_map(|name| word(Family::Map, name)).collect())
 }
 
 /// An address below most programs.
@@ -174,11 +175,11 @@ pub fn flags(family: Family, random: &mut Random) -> Vec<FlagWord> {
     let mut words = Vec::new();
     if !plausible.is_empty() && random.within(0, 10) < 7 {
         let names = random.of(plausible);
-        words.extend(names.iter().filter_map(|name| lookup_flag(family, name)));
+        words.extend(names.iter().filter_map(|name| word(family, name)));
     }
-    let names: Vec<&str> = flag_names(family).collect();
+    let names: Vec<&str> = vocabulary::flags(family).iter().map(|flag| flag.name).collect();
     let more = if words.is_empty() { random.within(0, 4) } else { random.of(&[0, 0, 0, 1]) };
-    words.extend((0..more).filter_map(|_| lookup_flag(family, random.of(&names))));
+    words.extend((0..more).filter_map(|_| word(family, random.of(&names))));
     if family == Family::Shmget && random.within(0, 5) > 0 {
         words.push(FlagWord::Number(random.of(&[0o600, 0o600, 0o777, 0]), Radix::Octal));
     }

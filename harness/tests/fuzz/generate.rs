@@ -4,13 +4,12 @@
 //! cases before it; each is made to say one item of the vocabulary, in turn, so that so many cases as there
 //! are items say all of them.
 
-use faultmap::case::{
-    Access, Arg, BlockKind, Call, Case, Gives, Parameter, Signature, Size, Step, lookup_flag,
-};
+use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step};
+use faultmap::vocabulary::{self, Family, Parameter, Returns, Syscall};
 
 use crate::arguments;
 use crate::random::Random;
-use crate::vocabulary::{Item, family};
+use crate::vocabulary::{Item, call, word};
 
 /// Makes one case.
 pub struct Generator {
@@ -22,7 +21,7 @@ pub struct Generator {
 
 struct Frame {
     kind: BlockKind,
-    names: Vec<(String, Gives)>,
+    names: Vec<(String, Returns)>,
 }
 
 impl Generator {
@@ -47,9 +46,9 @@ impl Generator {
             steps.extend(self.sweep());
         }
         let mut case = Case { steps, ..Case::default() };
-        let says = |call| move |(_, _, step): (usize, usize, &Step)| matches!(step, Step::Call { call: own, .. } if *own == call);
+        let says = |name: &str| case.calls().any(|(call, _)| call.name == name);
         // Nobody writes to the pipe.
-        let reads_a_pipe = case.walk().any(says(Call::Pipe)) && case.walk().any(says(Call::Read));
+        let reads_a_pipe = says("pipe") && says("read");
         if reads_a_pipe || case.walk().any(|(_, _, step)| waits(step)) {
             case.timeout = Some(std::time::Duration::from_millis(100));
         }
@@ -64,19 +63,13 @@ impl Generator {
     fn beginning(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         for _ in 0..self.random.within(0, 3) {
-            let call = self.random.of(&[Call::File, Call::File, Call::Memfd]);
+            let name = self.random.of(&["file", "file", "memfd"]);
             let size = arguments::small(&mut self.random);
-            let flags = match call {
-                Call::Memfd => vec![Arg::Flags(
-                    lookup_flag(faultmap::case::Family::Memfd, "MFD_ALLOW_SEALING")
-                        .into_iter()
-                        .collect(),
-                )],
-                _ => Vec::new(),
-            };
-            let args = [vec![Arg::Size(size)], flags].concat();
-            let name = self.define(Gives::File);
-            steps.push(Step::Call { assign: Some(name), call, args });
+            let seals = word(Family::Memfd, "MFD_ALLOW_SEALING").filter(|_| name == "memfd");
+            let flags = seals.map(|word| Arg::Flags(vec![word]));
+            let args = [Arg::Size(size)].into_iter().chain(flags).collect();
+            let assign = Some(self.define(Returns::File));
+            steps.push(Step::Call { assign, call: call(name), args });
         }
         for _ in 0..self.random.within(0, 3) {
             steps.push(self.map());
@@ -117,9 +110,10 @@ impl Generator {
             8 => vec![self.sweep().unwrap_or_else(|| self.touch())],
             9 => vec![self.long_range()],
             _ => {
-                let row = &Call::ALL[self.random.within(0, Call::ALL.len() as u64) as usize];
+                let rows: Vec<&'static Syscall> = vocabulary::all().collect();
+                let row = self.random.of(&rows);
                 // What ends a process ends its case as well: seldom.
-                let ends = matches!(row.call, Call::Pause | Call::Exit | Call::Raise);
+                let ends = ["pause", "_exit", "raise"].contains(&row.name);
                 match ends && !self.chance(15) {
                     true => vec![self.touch()],
                     false => self.call(row, None),
@@ -129,22 +123,22 @@ impl Generator {
     }
 
     fn map(&mut self) -> Step {
-        self.lone_call(Call::Mmap.signature(), None)
+        self.lone_call(call("mmap"), None)
     }
 
     /// A call for a range that may reach from low addresses, or from a map, to whatever lies above.
     fn long_range(&mut self) -> Step {
-        let call = self.random.of(&[Call::Munmap, Call::Madvise, Call::Mmap, Call::Msync]);
-        let mut step = self.lone_call(call.signature(), None);
+        let name = self.random.of(&["munmap", "madvise", "mmap", "msync"]);
+        let mut step = self.lone_call(call(name), None);
         if let Step::Call { args, .. } = &mut step {
-            let map = self.pick(&[Gives::Map], false).filter(|_| self.chance(2));
+            let map = self.pick(&[Returns::Map], false).filter(|_| self.chance(2));
             let offset = match map {
                 Some(_) => Size::bytes(0),
                 None => arguments::low(&mut self.random),
             };
             args[0] = Arg::Address { map, offset };
             args[1] = Arg::Size(arguments::long(&mut self.random));
-            if call == Call::Mmap {
+            if name == "mmap" {
                 args[3] = arguments::in_place();
             }
         }
@@ -171,11 +165,11 @@ impl Generator {
         self.frames.push(Frame { kind, names: Vec::new() });
         let mut steps = Vec::new();
         if kind == BlockKind::Process {
-            if let Some(name) = self.pick(&[Gives::File], true) {
-                let assign = Some(self.define(Gives::File));
+            if let Some(name) = self.pick(&[Returns::File], true) {
+                let assign = Some(self.define(Returns::File));
                 steps.push(Step::Call {
                     assign,
-                    call: Call::Open,
+                    call: call("open"),
                     args: vec![Arg::Descriptor(name)],
                 });
             }
@@ -190,7 +184,7 @@ impl Generator {
     }
 
     fn sweep(&mut self) -> Option<Step> {
-        let map = self.pick(&[Gives::Map], false)?;
+        let map = self.pick(&[Returns::Map], false)?;
         let mut accesses: Vec<Access> =
             Access::ALL.into_iter().filter(|_| self.random.within(0, 4) == 0).collect();
         if accesses.is_empty() {
@@ -200,7 +194,7 @@ impl Generator {
     }
 
     fn touch(&mut self) -> Step {
-        let Some(map) = self.pick(&[Gives::Map], false) else {
+        let Some(map) = self.pick(&[Returns::Map], false) else {
             return self.map();
         };
         let at = arguments::offset(&mut self.random);
@@ -211,16 +205,16 @@ impl Generator {
     }
 
     /// A call, after what makes the variables that it cannot do without.
-    fn call(&mut self, row: &'static Signature, word: Option<(usize, &'static str)>) -> Vec<Step> {
+    fn call(&mut self, row: &'static Syscall, word: Option<(usize, &'static str)>) -> Vec<Step> {
         let mut steps = Vec::new();
-        for parameter in row.parameters {
+        for parameter in row.all_parameters() {
             let needed = match parameter {
-                Parameter::Id => Gives::Id,
-                Parameter::File => Gives::File,
+                Parameter::Id => Returns::Id,
+                Parameter::File => Returns::File,
                 _ => continue,
             };
             if self.pick(&[needed], true).is_none() {
-                let maker = Call::ALL.iter().find(|row| row.gives == needed);
+                let maker = vocabulary::all().find(|row| row.returns == needed);
                 steps.extend(maker.map(|row| self.lone_call(row, None)));
             }
         }
@@ -229,48 +223,55 @@ impl Generator {
     }
 
     /// Arguments of every kind that the row asks for; with this word in this parameter.
-    fn lone_call(&mut self, row: &'static Signature, word: Option<(usize, &'static str)>) -> Step {
-        let least = word.map_or(row.required, |(index, _)| row.required.max(index + 1));
-        let count = self.random.within(least as u64, row.parameters.len() as u64 + 1) as usize;
+    fn lone_call(&mut self, row: &'static Syscall, said: Option<(usize, &'static str)>) -> Step {
+        let parameters: Vec<Parameter> = row.all_parameters().collect();
+        let required = row.parameters.len();
+        let least = said.map_or(required, |(index, _)| required.max(index + 1));
+        let count = self.random.within(least as u64, parameters.len() as u64 + 1) as usize;
         let mut args: Vec<Arg> =
-            row.parameters[..count].iter().map(|parameter| self.argument(*parameter)).collect();
-        if let Some((index, name)) = word {
-            let parameter = row.parameters[index];
-            let word = family(parameter).and_then(|family| lookup_flag(family, name));
+            parameters[..count].iter().map(|parameter| self.argument(*parameter)).collect();
+        if let Some((index, name)) = said {
+            let parameter = parameters[index];
+            let word = parameter.family().and_then(|family| word(family, name));
             match (&mut args[index], parameter) {
                 (Arg::Flags(words), Parameter::Flags(_)) => words.extend(word),
                 (argument, _) => *argument = Arg::Flags(word.into_iter().collect()),
             }
         }
-        let gives = match (row.call, args.first()) {
-            (Call::Open, Some(Arg::Descriptor(_))) => Gives::File,
-            (Call::Open, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => Gives::Varying,
-            _ => row.gives,
+        let gives = match (row.returns, args.first()) {
+            (Returns::Opened, Some(Arg::Descriptor(_))) => Returns::File,
+            (Returns::Opened, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
+                Returns::Varying
+            }
+            (Returns::Opened, _) => Returns::Descriptor,
+            (returns, _) => returns,
         };
-        let assign = (gives != Gives::Nothing).then(|| self.define(gives));
-        Step::Call { assign, call: row.call, args }
+        let assign = gives.is_kept().then(|| self.define(gives));
+        Step::Call { assign, call: row, args }
     }
 
     fn argument(&mut self, parameter: Parameter) -> Arg {
-        const ANY: [Gives; 3] = [Gives::File, Gives::Descriptor, Gives::Varying];
+        const ANY: [Returns; 3] = [Returns::File, Returns::Descriptor, Returns::Varying];
         let random = &mut self.random;
         match parameter {
             Parameter::Address => self.address(),
-            Parameter::Descriptor => match self.chance(6) {
+            Parameter::Descriptor | Parameter::ReadDescriptor => match self.chance(6) {
                 true => arguments::bad_descriptor(&mut self.random),
                 false => self
                     .pick(&ANY, false)
                     .map_or_else(|| arguments::bad_descriptor(&mut self.random), Arg::Descriptor),
             },
-            Parameter::File => Arg::Descriptor(self.pick_or_any(&[Gives::File])),
-            Parameter::Id => Arg::Id(self.pick_or_any(&[Gives::Id])),
+            Parameter::File => Arg::Descriptor(self.pick_or_any(&[Returns::File])),
+            Parameter::Id => Arg::Id(self.pick_or_any(&[Returns::Id])),
             Parameter::Flags(family) => Arg::Flags(arguments::flags(family, random)),
             Parameter::Word(family) => {
-                let names: Vec<&str> = faultmap::case::flag_names(family).collect();
-                Arg::Flags(lookup_flag(family, random.of(&names)).into_iter().collect())
+                let flags: Vec<FlagWord> =
+                    vocabulary::flags(family).iter().map(FlagWord::Name).collect();
+                let word = random.within(0, flags.len() as u64) as usize;
+                Arg::Flags(vec![flags[word].clone()])
             }
             Parameter::Text => Arg::Text(arguments::text(random)),
-            Parameter::PathOrFile => match self.pick(&[Gives::File], true) {
+            Parameter::PathOrFile => match self.pick(&[Returns::File], true) {
                 Some(name) if !self.chance(3) => Arg::Descriptor(name),
                 _ => Arg::Text(arguments::path(&mut self.random)),
             },
@@ -279,7 +280,7 @@ impl Generator {
     }
 
     fn address(&mut self) -> Arg {
-        match self.pick(&[Gives::Map], false) {
+        match self.pick(&[Returns::Map], false) {
             Some(map) if !self.chance(5) => {
                 Arg::Address { map: Some(map), offset: arguments::offset(&mut self.random) }
             }
@@ -289,11 +290,11 @@ impl Generator {
 
     /// A variable that holds one of these and can be seen from here; by its name alone also from another
     /// process.
-    fn pick(&mut self, kinds: &[Gives], by_name: bool) -> Option<String> {
+    fn pick(&mut self, kinds: &[Returns], by_name: bool) -> Option<String> {
         let mut seen = Vec::new();
         for frame in self.frames.iter().rev() {
             seen.extend(frame.names.iter().filter(|(_, kind)| kinds.contains(kind)));
-            if frame.kind == BlockKind::Process && !by_name && !kinds.contains(&Gives::Id) {
+            if frame.kind == BlockKind::Process && !by_name && !kinds.contains(&Returns::Id) {
                 break;
             }
         }
@@ -302,12 +303,12 @@ impl Generator {
     }
 
     /// The same; where there is none, a variable that does not exist.
-    fn pick_or_any(&mut self, kinds: &[Gives]) -> String {
+    fn pick_or_any(&mut self, kinds: &[Returns]) -> String {
         self.pick(kinds, true).unwrap_or_else(|| "nothing".to_owned())
     }
 
     /// A variable for what a call gives: a new one, or one of the same kind once more.
-    fn define(&mut self, gives: Gives) -> String {
+    fn define(&mut self, gives: Returns) -> String {
         if self.chance(8) {
             if let Some(name) = self.pick(&[gives], false) {
                 self.own(&name, gives);
@@ -316,9 +317,9 @@ impl Generator {
         }
         self.made += 1;
         let letter = match gives {
-            Gives::Map => "m",
-            Gives::Id => "id",
-            Gives::File => "f",
+            Returns::Map => "m",
+            Returns::Id => "id",
+            Returns::File => "f",
             _ => "d",
         };
         let name = format!("{letter}{}", self.made);
@@ -326,7 +327,7 @@ impl Generator {
         name
     }
 
-    fn own(&mut self, name: &str, gives: Gives) {
+    fn own(&mut self, name: &str, gives: Returns) {
         let names = &mut self.frames.last_mut().expect("the outermost frame stays").names;
         if !names.iter().any(|(own, _)| own == name) {
             names.push((name.to_owned(), gives));
@@ -337,9 +338,9 @@ impl Generator {
 /// Whether the process stays at this step until somebody ends it.
 fn waits(step: &Step) -> bool {
     let Step::Call { call, args, .. } = step else { return false };
-    match (call, args.first()) {
-        (Call::Pause, _) => true,
-        (Call::Raise, Some(Arg::Flags(words))) => {
+    match (call.name, args.first()) {
+        ("pause", _) => true,
+        ("raise", Some(Arg::Flags(words))) => {
             words.iter().any(|word| word.is("SIGSTOP") || word.is("SIGTSTP"))
         }
         _ => false,

@@ -5,7 +5,8 @@
 
 use std::process::ExitCode;
 
-use faultmap::case::{Arg, Call, Case, Step};
+use faultmap::case::{Arg, Case, Step};
+use faultmap::vocabulary::{Effect, Facet, Syscall};
 
 use crate::Plan;
 use crate::accepted::accepted;
@@ -56,15 +57,13 @@ const HARMS: [Harm; 5] = [
 
 /// A map is asked for at an address, but need not be there.
 fn has_hint(case: &Case) -> bool {
-    let is_hint = |step: &Step| {
-        let Step::Call { call: Call::Mmap, args, .. } = step else { return false };
-        let [Arg::Address { map: None, offset }, _, _, Arg::Flags(words), ..] = &args[..] else {
-            return false;
-        };
-        offset.eval(faultmap::case::limits::SMALLEST_PAGE) != Some(0)
-            && !words.iter().any(|word| word.is("MAP_FIXED"))
+    let is_hint = |(call, args): (&Syscall, &[Arg])| {
+        let Effect::Maps { address, flags, .. } = call.effect else { return false };
+        let Some(Arg::Address { map: None, offset }) = args.get(address) else { return false };
+        let fixed = args.get(flags).is_some_and(|arg| arg.has(Facet::Fixed));
+        offset.eval(faultmap::case::limits::SMALLEST_PAGE) != Some(0) && !fixed
     };
-    case.walk().any(|(_, _, step)| is_hint(step))
+    case.calls().any(is_hint)
 }
 
 /// A case, what came of it, and what is to be said of that.

@@ -1,6 +1,6 @@
 //! What a line of the command's JSON says of a case: as it should be, an allowed refusal, or a finding.
 
-use faultmap::case::{Call, Case, Step};
+use faultmap::case::Case;
 use faultmap::victim::SetupFailure;
 use serde_json::Value;
 
@@ -49,15 +49,13 @@ pub fn judge(case: &Case, came: &Came) -> Verdict {
 
 /// The kind of a harness error that a case may have: it asks for its own end, or for what it may not reach.
 fn allowed(case: &Case, reason: &str) -> Option<String> {
-    let calls = |call: Call| {
-        case.walk().any(|(_, _, step)| matches!(step, Step::Call { call: own, .. } if *own == call))
-    };
+    let raises = || case.calls().any(|(call, _)| call.name == "raise");
     let (place, what) = parts(reason);
     let mut refusals = (0..u32::from(u8::MAX)).filter(|number| SetupFailure::is_refusal(*number));
     let refused = refusals.any(|refusal| what == SetupFailure::describe(refusal));
     let allowed = match &*numberless(what) {
         "the case takes more than N children, or N s" => true,
-        "the child was stopped by a signal and still so after N ms; killed" => calls(Call::Raise),
+        "the child was stopped by a signal and still so after N ms; killed" => raises(),
         "the child exited with N before its access" | "the child exited with N" => {
             place == "in _exit: "
         }

@@ -110,11 +110,11 @@ fn simpler(step: &Step) -> Vec<Step> {
         Step::Call { assign, call, args } => {
             let with = |args: Vec<Arg>, assign: &Option<String>| Step::Call {
                 assign: assign.clone(),
-                call: *call,
+                call,
                 args,
             };
             let mut all = vec![with(args.clone(), &None)];
-            all.push(with(args[..call.signature().required.min(args.len())].to_vec(), assign));
+            all.push(with(args[..call.parameters.len().min(args.len())].to_vec(), assign));
             for (index, argument) in args.iter().enumerate() {
                 all.extend(arguments(argument).into_iter().map(|argument| {
                     let mut other = args.clone();

@@ -3,28 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use faultmap::case::{Arg, Call, Case, Family, FlagWord, Parameter, Signature, Step, flag_names};
+use faultmap::case::{Arg, Case, FlagWord, Step};
+use faultmap::vocabulary::{self, Family, Syscall, flag, flags};
 
 /// A call, or a word of a flags argument.
 #[derive(Debug, Clone, Copy)]
 pub enum Item {
     /// The case makes this call.
-    Call(&'static Signature),
+    Call(&'static Syscall),
     /// The case says this word in this parameter of some call.
-    Word(&'static Signature, usize, &'static str),
+    Word(&'static Syscall, usize, &'static str),
 }
 
 impl Item {
     /// Whether the case says it.
     pub fn is_said(self, case: &Case) -> bool {
         case.walk().any(|(_, _, step)| match (self, step) {
-            (Item::Call(row), Step::Call { call, .. }) => row.call == *call,
+            (Item::Call(row), Step::Call { call, .. }) => row == *call,
             (Item::Word(row, index, name), Step::Call { call, args, .. }) => {
                 let said = |arg: &Arg| match arg {
                     Arg::Flags(words) => words.iter().any(|word| word.is(name)),
                     _ => false,
                 };
-                row.call == *call && args.get(index).is_some_and(said)
+                row == *call && args.get(index).is_some_and(said)
             }
             _ => false,
         })
@@ -33,23 +34,25 @@ impl Item {
 
 /// Every call once, and every word once in every parameter that takes it.
 pub fn items() -> Vec<Item> {
-    let mut items: Vec<Item> = Call::ALL.iter().map(Item::Call).collect();
-    for row in Call::ALL {
-        for (index, parameter) in row.parameters.iter().enumerate() {
-            if let Some(family) = family(*parameter) {
-                items.extend(flag_names(family).map(|name| Item::Word(row, index, name)));
+    let mut items: Vec<Item> = vocabulary::all().map(Item::Call).collect();
+    for row in vocabulary::all() {
+        for (index, parameter) in row.all_parameters().enumerate() {
+            if let Some(family) = parameter.family() {
+                items.extend(flags(family).iter().map(|flag| Item::Word(row, index, flag.name)));
             }
         }
     }
     items
 }
 
-/// The family whose words a parameter takes.
-pub fn family(parameter: Parameter) -> Option<Family> {
-    match parameter {
-        Parameter::Flags(family) | Parameter::Word(family) => Some(family),
-        _ => None,
-    }
+/// The call of this name.
+pub fn call(name: &str) -> &'static Syscall {
+    vocabulary::call(name).expect("a call of the vocabulary")
+}
+
+/// The flag of this name.
+pub fn word(family: Family, name: &str) -> Option<FlagWord> {
+    flag(family, name).map(FlagWord::Name)
 }
 
 /// How often each call, and each word in each call, was generated.
@@ -70,15 +73,15 @@ impl Count {
     pub fn add(&mut self, case: &Case) {
         for (_, _, step) in case.walk() {
             let Step::Call { call, args, .. } = step else { continue };
-            let name = call.signature().name;
+            let name = call.name;
             *self.0.entry(name.to_owned()).or_default() += 1;
             let words = args.iter().filter_map(|arg| match arg {
                 Arg::Flags(words) => Some(words),
                 _ => None,
             });
             for word in words.flatten() {
-                if let FlagWord::Name(word, _) = word {
-                    *self.0.entry(format!("{name} {word}")).or_default() += 1;
+                if let FlagWord::Name(flag) = word {
+                    *self.0.entry(format!("{name} {}", flag.name)).or_default() += 1;
                 }
             }
         }

@@ -38,3 +38,13 @@ pub fn ordinary_user() -> Option<String> {
     let error = command.status().err().filter(|_| other_users().is_none())?;
     Some(format!("root cannot be user {NOBODY} here: {error}"))
 }
+
+/// For SIGINT where whoever started the tests ignores it, as a shell does for what runs in the background: an
+/// ignored signal stays ignored (execve(2)).
+pub fn interrupts() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
+    let ignored = u64::from_str_radix(mask.trim(), 16).expect("a number in base 16");
+    let bit = nix::libc::SIGINT - 1;
+    (ignored >> bit & 1 == 1).then(|| "SIGINT is ignored here".to_owned())
+}

@@ -3,11 +3,12 @@
 //! Each word of the model's (split, open, not modelled, known, `rule: none`) is explained in the line
 //! in which it appears.
 
-use crate::case::{Arg, Call, Case, Gives, Measurement, Note, Step, StepResult};
+use crate::case::{Arg, Case, Measurement, Note, Step, StepResult};
 use crate::cli::program;
 use crate::model::{Judgement, OpenRule, Split, known};
 use crate::parse::text_of;
 use crate::picture;
+use crate::vocabulary::{Effect, Returns};
 
 /// One note.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
     let accesses = |step: &Step| match step {
         Step::Sweep { .. } | Step::Touch { .. } => true,
         // The kernel accesses the memory that these are given.
-        Step::Call { call: Call::Read | Call::Write, args, .. } => {
+        Step::Call { call, args, .. } if matches!(call.effect, Effect::Transfers { .. }) => {
             args.iter().any(|arg| matches!(arg, Arg::Address { map: Some(_), .. }))
         }
         _ => false,
@@ -107,7 +108,7 @@ fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
         return None;
     }
     let made = case.walk().find_map(|(index, _, step)| match step {
-        Step::Call { assign: Some(name), call, .. } if call.signature().gives == Gives::Map => {
+        Step::Call { assign: Some(name), call, .. } if call.returns == Returns::Map => {
             (measured.steps.get(index) == Some(&StepResult::Done)).then_some(name)
         }
         _ => None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::probe;
 use super::machine::Machine;
-use crate::case::{Call, Case, HarnessError, Measurement, Step, SweepResult, limits};
+use crate::case::{Case, HarnessError, Measurement, Step, SweepResult, limits};
 use crate::cli::args::Options;
 use crate::cli::select::Loaded;
 use crate::cli::work::{CaseReport, CaseResult};
@@ -14,6 +14,7 @@ use crate::cli::{program, shell};
 use crate::model::{self, Environment, Judgement, Rule};
 use crate::picture;
 use crate::snapshot::Comparison;
+use crate::vocabulary::Action;
 
 /// A case in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,11 +268,11 @@ fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
 fn advice(case: &Case, error: &HarnessError) -> Option<&'static str> {
     let HarnessError::InStep { step, error } = error else { return None };
     let call = match case.walk().nth(*step) {
-        Some((_, _, Step::Call { call, .. })) => Some(*call),
+        Some((_, _, Step::Call { call, .. })) => Some(call.action),
         _ => None,
     };
     match (&**error, call) {
-        (HarnessError::ExitedNonZero(_) | HarnessError::ExitedEarly, Some(Call::Exit)) => Some(
+        (HarnessError::ExitedNonZero(_) | HarnessError::ExitedEarly, Some(Action::Exit)) => Some(
             "the process that is measured must go on; one that exits stands in a block: \
                  `fork { _exit(0); }`",
         ),

@@ -2,20 +2,22 @@
 
 use std::ops::Range;
 
+use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Unmodelled;
-use super::bytes::{Content, Runs};
-use super::rule::Rule;
-use super::space::{EXEC, READ, Stretch, WRITE};
-use super::steps::{APART, Performance, Returned, Value};
-use super::world::{Descriptor, Kind, Object, Shows};
+use super::Predict;
 use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::bytes::{Content, Runs};
+use crate::model::rule::Rule;
+use crate::model::space::{EXEC, READ, Stretch, WRITE};
+use crate::model::steps::{APART, Performance, Returned, Value};
+use crate::model::world::{Descriptor, Kind, Object, Shows};
 
 /// More than any process has: 47 bits, of which a page stays unused.
-pub(super) const ADDRESSES: u64 = 1 << 47;
-/// MAP_DROPPABLE, a type of its own. (<linux/mman.h>)
-const MAP_DROPPABLE: i32 = 0x08;
+pub(in crate::model) const ADDRESSES: u64 = 1 << 47;
+/// A type of its own, beside MAP_SHARED and MAP_PRIVATE.
+const MAP_DROPPABLE: i32 = linux::MAP_DROPPABLE as i32;
 
 /// What a map may be made of.
 struct Origin {
@@ -24,12 +26,14 @@ struct Origin {
     may: i64,
 }
 
+pub(super) const CALLS: &[(&str, Predict)] = &[("mmap", |p, args| p.mmap(args))];
+
 impl Performance<'_> {
-    pub(super) fn in_page(&self, address: u64) -> bool {
+    pub(in crate::model) fn in_page(&self, address: u64) -> bool {
         address % self.world.page() != 0
     }
 
-    pub(super) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         // PROT_GROWSDOWN and PROT_GROWSUP say nothing here. (Linux: calc_vm_prot_bits)
         let (length, prot) = (self.length(args, 1), Self::flags(args, 2) & (READ | WRITE | EXEC));
         let (flags, offset) = (Self::flags(args, 3) as i32, self.number(args, 5) as u64);
@@ -230,7 +234,12 @@ impl Performance<'_> {
     }
 
     /// What a shared map of a memfd may ever be under its seals, or the errno where it may not be.
-    pub(super) fn may_under_seals(&self, object: usize, prot: i64, may: i64) -> Result<i64, i32> {
+    pub(in crate::model) fn may_under_seals(
+        &self,
+        object: usize,
+        prot: i64,
+        may: i64,
+    ) -> Result<i64, i32> {
         match self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
             true if prot & WRITE != 0 => Err(libc::EPERM),
             true => Ok(may & !WRITE),
@@ -254,7 +263,7 @@ impl Performance<'_> {
     }
 
     /// Shared memory that is no file.
-    pub(super) fn new_memory(&mut self, size: u64) -> usize {
+    pub(in crate::model) fn new_memory(&mut self, size: u64) -> usize {
         let (bytes, kind) = (Runs::all(Content::Zero), Kind::Memory);
         self.world.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
         self.world.objects.len() - 1
@@ -262,7 +271,7 @@ impl Performance<'_> {
 
     /// Brings pages in, as a store would where stores are allowed to a private map. Fails at the first
     /// page that cannot be had.
-    pub(super) fn populate(&mut self, range: Range<u64>) -> Result<(), ()> {
+    pub(in crate::model) fn populate(&mut self, range: Range<u64>) -> Result<(), ()> {
         let Some(process) = self.processes.last_mut() else { return Ok(()) };
         for part in process.space.parts(&range) {
             let Some(stretch) = process.space.at(part.start) else { continue };
@@ -283,32 +292,5 @@ impl Performance<'_> {
     fn copy_all(&mut self, range: Range<u64>) {
         let Some(process) = self.processes.last_mut() else { return };
         self.world.copy_pages(process, range);
-    }
-
-    pub(super) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let length = self.length(args, 1);
-        let start = self.address(&args[0]);
-        if self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval) {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        let beyond = length > ADDRESSES || start > ADDRESSES - length;
-        if beyond || (length == 0 && self.world.on(Rule::LengthZeroIsEinval)) {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        let page = self.world.page();
-        let start = start / page * page;
-        let end = match self.world.on(Rule::MunmapRemovesPages) {
-            true => start.saturating_add(length.div_ceil(page).saturating_mul(page)),
-            false => start.saturating_add(length) / page * page,
-        };
-        if start >= end {
-            return Ok(Returned::Nothing);
-        }
-        let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
-        if sealed && self.world.on(Rule::MsealIsEperm) {
-            return Ok(Returned::Errno(libc::EPERM));
-        }
-        self.process().space.remove(&(start..end));
-        Ok(Returned::Nothing)
     }
 }

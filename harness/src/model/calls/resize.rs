@@ -1,33 +1,24 @@
-//! Files beside their maps: sizes, holes, reads and writes, and the errno where they fail.
+//! The size and the blocks of a file, and the errno where they cannot be changed.
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::access::Loaded;
-use super::bytes::Content;
-use super::rule::Rule;
-use super::signals::Sent;
-use super::steps::{Performance, Returned};
-use super::world::{Descriptor, Kind, Shows};
+use super::Predict;
 use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::bytes::Content;
+use crate::model::rule::Rule;
+use crate::model::signals::Sent;
+use crate::model::steps::{Performance, Returned};
+use crate::model::world::{Kind, Shows};
 
 /// The largest offset that a file can have.
-const FILE_END: i128 = i64::MAX as i128;
+pub(super) const FILE_END: i128 = i64::MAX as i128;
+
+pub(super) const CALLS: &[(&str, Predict)] =
+    &[("ftruncate", |p, args| Ok(p.ftruncate(args))), ("fallocate", |p, args| p.fallocate(args))];
 
 impl Performance<'_> {
-    pub(super) fn fsync(&mut self, args: &[Arg]) -> Returned {
-        match self.descriptor(&args[0]).map(|own| own.shows) {
-            None => Returned::Errno(libc::EBADF),
-            Some(Shows::Object(object)) => {
-                self.world.write_back(object, 0..u64::MAX);
-                Returned::Nothing
-            }
-            Some(Shows::Dir) => Returned::Nothing,
-            Some(_) => Returned::Errno(libc::EINVAL),
-        }
-    }
-
-    pub(super) fn ftruncate(&mut self, args: &[Arg]) -> Returned {
+    pub(in crate::model) fn ftruncate(&mut self, args: &[Arg]) -> Returned {
         let size = self.number(args, 1);
         let fails = self.world.on(Rule::FtruncateIsEinval);
         if !(0..=FILE_END).contains(&size) {
@@ -55,7 +46,7 @@ impl Performance<'_> {
 
     /// A file would become larger than RLIMIT_FSIZE: EFBIG, and a signal that as a rule kills.
     /// (setrlimit(2))
-    fn too_big(&mut self) -> Returned {
+    pub(super) fn too_big(&mut self) -> Returned {
         match self.process().signals.send(libc::SIGXFSZ) {
             Sent::Ends if !self.world.on(Rule::BeyondFileSizeIsSigxfsz) => {
                 Returned::Errno(libc::EFBIG)
@@ -65,7 +56,7 @@ impl Performance<'_> {
         }
     }
 
-    pub(super) fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let mode = Self::flags(args, 1) as i32;
         let (offset, length) = (self.number(args, 2), self.number(args, 3));
         let errno = |errno| Ok(Returned::Errno(errno));
@@ -142,7 +133,7 @@ impl Performance<'_> {
     }
 
     /// A hole: zeros for every map that has no copy.
-    pub(super) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
+    pub(in crate::model) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
         let size = self.world.objects[object].size;
         let past = range.start.max(size)..range.end;
         let bytes = &self.world.objects[object].bytes;
@@ -215,112 +206,5 @@ impl Performance<'_> {
             own.size = size + length;
         }
         Ok(Returned::Nothing)
-    }
-
-    pub(super) fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
-        if !(0..=FILE_END).contains(&offset) {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        Ok(match descriptor.shows {
-            Shows::Pipe => Returned::Errno(libc::ESPIPE),
-            _ if !descriptor.readable => Returned::Errno(libc::EBADF),
-            Shows::Object(object) => {
-                let object = &self.world.objects[object];
-                let start = offset as u64;
-                let end = match self.world.on(Rule::ReadStopsAtEof) {
-                    true => (start + count).min(object.size.max(start)),
-                    false => start + count,
-                };
-                let runs = object.bytes.runs(start..end);
-                let phase = object.phase();
-                Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect())
-            }
-            Shows::Dir => Returned::Errno(libc::EISDIR),
-            Shows::DevZero | Shows::DevFull => {
-                Returned::Saw(vec![(count, crate::case::Clean::Zero)])
-            }
-            Shows::Proc | Shows::ProcMaps => {
-                return Err(Unmodelled::new("what stands in a file of /proc"));
-            }
-            Shows::DevNull => Returned::Saw(Vec::new()),
-        })
-    }
-
-    pub(super) fn pwrite(&mut self, args: &[Arg]) -> Returned {
-        let Arg::Text(text) = &args[1] else { return Returned::Nothing };
-        let offset = self.number(args, 2);
-        if !(0..=FILE_END).contains(&offset) {
-            return Returned::Errno(libc::EINVAL);
-        }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Returned::Errno(libc::EBADF);
-        };
-        // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
-        if matches!(descriptor.shows, Shows::Pipe | Shows::Proc | Shows::ProcMaps) {
-            return Returned::Errno(libc::ESPIPE);
-        }
-        let bytes = text.iter().map(|byte| Content::of(*byte));
-        let runs: Vec<Loaded> =
-            bytes.map(|content| Loaded { length: 1, content, offset: 0 }).collect();
-        self.put(descriptor, offset as u64, &runs)
-    }
-
-    /// Writes runs to what a descriptor shows, as write(2) and pwrite(2) do.
-    pub(super) fn put(&mut self, descriptor: Descriptor, at: u64, runs: &[Loaded]) -> Returned {
-        let mut count: u64 = runs.iter().map(|run| run.length).sum();
-        if !descriptor.writable {
-            return Returned::Errno(libc::EBADF);
-        }
-        let object = match descriptor.shows {
-            Shows::Object(object) => object,
-            Shows::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
-            _ => return Returned::Count(count),
-        };
-        let size = self.world.objects[object].size;
-        let appends = descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset);
-        let start = if appends { size } else { at };
-        if count == 0 {
-            return Returned::Count(0);
-        }
-        if let Some(limit) = self.limit(libc::RLIMIT_FSIZE as i64) {
-            if start >= limit {
-                return self.too_big();
-            }
-            count = count.min(limit - start);
-        }
-        let kept = matches!(self.world.objects[object].kind, Kind::Memfd(_));
-        if kept {
-            let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
-            if self.sealed(object, writes) {
-                return Returned::Errno(libc::EPERM);
-            }
-            if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
-                // Page by page: those that lie within the file are written.
-                let page = self.world.page();
-                let whole = (size / page * page).max(start);
-                if whole == start {
-                    return Returned::Errno(libc::EPERM);
-                }
-                count = whole - start;
-            }
-        }
-        if start + count > size && self.world.on(Rule::WriteGrows) {
-            self.resize(object, start + count);
-        }
-        let mut to = start;
-        for run in runs {
-            let end = (to + run.length).min(start + count);
-            let content = run.content.moved(run.offset, to);
-            self.world.objects[object].bytes.fill(to..end.max(to), content);
-            to = end;
-        }
-        if descriptor.syncs {
-            self.world.write_back(object, start..start + count);
-        }
-        Returned::Count(count)
     }
 }

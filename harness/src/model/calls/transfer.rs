@@ -1,4 +1,5 @@
-//! read(2) into a map and write(2) from one: the kernel's own accesses, many bytes at a time.
+//! Bytes that are read from a file and written to one. read(2) into a map and write(2) from one are the
+//! kernel's own accesses, many bytes at a time.
 //!
 //! Where the kernel meets a byte that it cannot reach it stops, and returns what it has moved so far;
 //! where that is nothing, EFAULT.
@@ -7,23 +8,145 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::access::Loaded;
-use super::bytes::Content;
-use super::rule::Rule;
-use super::steps::{Performance, Returned};
-use super::world::{Descriptor, Shows};
+use super::Predict;
+use super::resize::FILE_END;
+use crate::model::Unmodelled;
+use crate::model::access::Loaded;
+use crate::model::bytes::Content;
+use crate::model::rule::Rule;
+use crate::model::steps::{Performance, Returned};
+use crate::model::world::{Descriptor, Kind, Shows};
+
 use crate::case::Arg;
 
+pub(super) const CALLS: &[(&str, Predict)] = &[
+    ("pread", |p, args| p.pread(args)),
+    ("pwrite", |p, args| Ok(p.pwrite(args))),
+    ("read", |p, args| p.read(args)),
+    ("write", |p, args| p.write(args)),
+];
+
 impl Performance<'_> {
+    pub(in crate::model) fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
+        if !(0..=FILE_END).contains(&offset) {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        let Some(descriptor) = self.descriptor(&args[0]) else {
+            return Ok(Returned::Errno(libc::EBADF));
+        };
+        Ok(match descriptor.shows {
+            Shows::Pipe => Returned::Errno(libc::ESPIPE),
+            _ if !descriptor.readable => Returned::Errno(libc::EBADF),
+            Shows::Object(object) => {
+                let object = &self.world.objects[object];
+                let start = offset as u64;
+                let end = match self.world.on(Rule::ReadStopsAtEof) {
+                    true => (start + count).min(object.size.max(start)),
+                    false => start + count,
+                };
+                let runs = object.bytes.runs(start..end);
+                let phase = object.phase();
+                Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect())
+            }
+            Shows::Dir => Returned::Errno(libc::EISDIR),
+            Shows::DevZero | Shows::DevFull => {
+                Returned::Saw(vec![(count, crate::case::Clean::Zero)])
+            }
+            Shows::Proc | Shows::ProcMaps => {
+                return Err(Unmodelled::new("what stands in a file of /proc"));
+            }
+            Shows::DevNull => Returned::Saw(Vec::new()),
+        })
+    }
+
+    pub(in crate::model) fn pwrite(&mut self, args: &[Arg]) -> Returned {
+        let Arg::Text(text) = &args[1] else { return Returned::Nothing };
+        let offset = self.number(args, 2);
+        if !(0..=FILE_END).contains(&offset) {
+            return Returned::Errno(libc::EINVAL);
+        }
+        let Some(descriptor) = self.descriptor(&args[0]) else {
+            return Returned::Errno(libc::EBADF);
+        };
+        // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
+        if matches!(descriptor.shows, Shows::Pipe | Shows::Proc | Shows::ProcMaps) {
+            return Returned::Errno(libc::ESPIPE);
+        }
+        let bytes = text.iter().map(|byte| Content::of(*byte));
+        let runs: Vec<Loaded> =
+            bytes.map(|content| Loaded { length: 1, content, offset: 0 }).collect();
+        self.put(descriptor, offset as u64, &runs)
+    }
+
+    /// Writes runs to what a descriptor shows, as write(2) and pwrite(2) do.
+    pub(in crate::model) fn put(
+        &mut self,
+        descriptor: Descriptor,
+        at: u64,
+        runs: &[Loaded],
+    ) -> Returned {
+        let mut count: u64 = runs.iter().map(|run| run.length).sum();
+        if !descriptor.writable {
+            return Returned::Errno(libc::EBADF);
+        }
+        let object = match descriptor.shows {
+            Shows::Object(object) => object,
+            Shows::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
+            _ => return Returned::Count(count),
+        };
+        let size = self.world.objects[object].size;
+        let appends = descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset);
+        let start = if appends { size } else { at };
+        if count == 0 {
+            return Returned::Count(0);
+        }
+        if let Some(limit) = self.limit(libc::RLIMIT_FSIZE as i64) {
+            if start >= limit {
+                return self.too_big();
+            }
+            count = count.min(limit - start);
+        }
+        let kept = matches!(self.world.objects[object].kind, Kind::Memfd(_));
+        if kept {
+            let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+            if self.sealed(object, writes) {
+                return Returned::Errno(libc::EPERM);
+            }
+            if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
+                // Page by page: those that lie within the file are written.
+                let page = self.world.page();
+                let whole = (size / page * page).max(start);
+                if whole == start {
+                    return Returned::Errno(libc::EPERM);
+                }
+                count = whole - start;
+            }
+        }
+        if start + count > size && self.world.on(Rule::WriteGrows) {
+            self.resize(object, start + count);
+        }
+        let mut to = start;
+        for run in runs {
+            let end = (to + run.length).min(start + count);
+            let content = run.content.moved(run.offset, to);
+            self.world.objects[object].bytes.fill(to..end.max(to), content);
+            to = end;
+        }
+        if descriptor.syncs {
+            self.world.write_back(object, start..start + count);
+        }
+        Returned::Count(count)
+    }
+
     /// The memory of a transfer: `None` where it can be no process's.
     fn memory(&self, args: &[Arg]) -> (u64, u64, Option<Range<u64>>) {
         let (address, count) = (self.address(&args[1]), self.number(args, 2) as u64);
-        let end = address.checked_add(count).filter(|end| *end <= super::mapping::ADDRESSES);
+        let end = address.checked_add(count).filter(|end| *end <= super::mmap::ADDRESSES);
         (address, count, end.map(|end| address..end))
     }
 
-    pub(super) fn read(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn read(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (_, count, memory) = self.memory(args);
         let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.readable) else {
             return Ok(Returned::Errno(libc::EBADF));
@@ -63,7 +186,7 @@ impl Performance<'_> {
         Ok(self.transferred(&descriptor, from, moved, total))
     }
 
-    pub(super) fn write(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn write(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (_, count, memory) = self.memory(args);
         let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.writable) else {
             return Ok(Returned::Errno(libc::EBADF));

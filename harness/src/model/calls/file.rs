@@ -1,124 +1,38 @@
 //! Which call is performed where; its arguments; and descriptors: opened, closed, unlinked, sealed.
 
+use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Unmodelled;
-use super::bytes::{Content, Runs, phase_of};
-use super::rule::Rule;
-use super::steps::{Performance, Returned, Value};
-use super::world::{Descriptor, Kind, Object, Shows};
-use crate::case::{Arg, Call, FlagWord, Size};
+use super::Predict;
+use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::bytes::{Content, Runs, phase_of};
+use crate::model::rule::Rule;
+use crate::model::steps::{Performance, Returned, Value};
+use crate::model::world::{Descriptor, Kind, Object, Shows};
 
-/// MFD_NOEXEC_SEAL and MFD_EXEC, which the C library does not name on every target. (<linux/memfd.h>)
-const MFD_NOEXEC_SEAL: i32 = 0x0008;
-const MFD_EXEC: i32 = 0x0010;
-/// F_SEAL_EXEC. (<linux/fcntl.h>)
-const F_SEAL_EXEC: i32 = 0x0020;
+const F_SEAL_EXEC: i32 = linux::F_SEAL_EXEC as i32;
+
+pub(super) const CALLS: &[(&str, Predict)] = &[
+    ("file", |p, args| p.file(args)),
+    ("memfd", |p, args| p.memfd(args)),
+    ("dir", |p, _| p.open_as(Shows::Dir, libc::O_RDONLY)),
+    ("devzero", |p, args| p.open_as(Shows::DevZero, p.open_flags(args, 0))),
+    ("pipe", |p, _| p.pipe()),
+    ("open", |p, args| p.open(args)),
+    ("close", |p, args| Ok(p.close(args))),
+    ("unlink", |p, args| Ok(p.unlink(args))),
+    ("fcntl", |p, args| Ok(p.add_seals(args))),
+    ("fsync", |p, args| Ok(p.fsync(args))),
+];
 
 impl Performance<'_> {
-    /// Performs a call.
-    pub fn call(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        if args.iter().any(|arg| self.may_be_open(arg)) {
-            return Err(Unmodelled::new("a number that a descriptor of the case may have"));
-        }
-        match call {
-            Call::File | Call::Memfd => self.file(call, args),
-            Call::Open => self.open(args),
-            Call::Dir => self.open_as(Shows::Dir, libc::O_RDONLY),
-            Call::Devzero => self.open_as(Shows::DevZero, self.open_flags(args, 0)),
-            Call::Pipe => self.pipe(),
-            Call::Close => Ok(self.close(args)),
-            Call::Unlink => Ok(self.unlink(args)),
-            Call::Fcntl => Ok(self.add_seals(args)),
-            Call::Fsync => Ok(self.fsync(args)),
-            Call::Ftruncate => Ok(self.ftruncate(args)),
-            Call::Fallocate => self.fallocate(args),
-            Call::Pread => self.pread(args),
-            Call::Pwrite => Ok(self.pwrite(args)),
-            Call::Read => self.read(args),
-            Call::Write => self.write(args),
-            Call::Mmap => self.mmap(args),
-            Call::Munmap => self.munmap(args),
-            Call::Mremap => self.mremap(args),
-            Call::RemapFilePages => self.remap_file_pages(args),
-            Call::Mprotect => self.mprotect(args),
-            Call::Madvise => self.madvise(args),
-            Call::Msync => self.msync(args),
-            Call::Mlock | Call::Munlock => self.mlock(call, args),
-            Call::Mseal => self.mseal(args),
-            Call::Shmget => self.shmget(args),
-            Call::Shmat => self.shmat(args),
-            Call::Shmdt => self.shmdt(args),
-            Call::Shmctl => Ok(self.remove_segment(args)),
-            Call::Sigaction => Ok(self.sigaction(args)),
-            Call::Sigprocmask => self.sigprocmask(args),
-            Call::Raise => self.raise(args),
-            Call::Setrlimit => self.setrlimit(args),
-            Call::Exit => Ok(Returned::Exits),
-            Call::Pause => Ok(Returned::Hangs),
-        }
-    }
-
-    /// The value of the flags at this place; 0 where they are left out.
-    pub fn flags(args: &[Arg], index: usize) -> i64 {
-        match args.get(index) {
-            Some(Arg::Flags(words)) => FlagWord::all(words),
-            _ => 0,
-        }
-    }
-
     /// The flags of an open; a file is for reading and writing where the case does not say.
     fn open_flags(&self, args: &[Arg], index: usize) -> i32 {
         match args.get(index) {
             Some(_) => Self::flags(args, index) as i32,
             None => libc::O_RDWR,
         }
-    }
-
-    /// The number at this place, as the kernel sees it.
-    pub fn number(&self, args: &[Arg], index: usize) -> i128 {
-        match args.get(index) {
-            Some(Arg::Size(size) | Arg::Address { map: None, offset: size }) => self.bytes(size),
-            _ => 0,
-        }
-    }
-
-    /// A plain number of bytes, for lengths: negative ones are huge to the kernel.
-    pub fn length(&self, args: &[Arg], index: usize) -> u64 {
-        match args.get(index) {
-            Some(Arg::Size(size)) => Size::register(size, self.world.page()).unwrap_or(0),
-            _ => 0,
-        }
-    }
-
-    /// The address at this place.
-    pub fn address(&self, arg: &Arg) -> u64 {
-        let Arg::Address { map, offset } = arg else { return 0 };
-        let offset = self.bytes(offset) as u64;
-        match map.as_ref().map(|map| self.value(map)) {
-            None => offset,
-            Some(Value::Map(base)) => base.wrapping_add(offset),
-            Some(_) => u64::MAX, // MAP_FAILED, whatever is added to it
-        }
-    }
-
-    /// The open descriptor at this place; none as well where it is one of O_PATH. (open(2): EBADF)
-    pub fn descriptor(&self, arg: &Arg) -> Option<Descriptor> {
-        let Arg::Descriptor(name) = arg else { return None };
-        let Value::Descriptor(number) = self.value(name) else { return None };
-        let process = &self.processes[self.processes.len() - 1];
-        let descriptor = process.descriptors.get(number).copied().flatten();
-        descriptor.filter(|own| !own.path_only || !self.world.on(Rule::PathDescriptorIsEbadf))
-    }
-
-    /// Whether this is a number that no variable holds, and that the kernel may have given all the same: so many are
-    /// open that it is among the lowest that were free. How many the harness has open is not known here.
-    fn may_be_open(&self, arg: &Arg) -> bool {
-        const HARNESS: usize = 24;
-        let Arg::BadDescriptor(number) = arg else { return false };
-        let most = self.processes.iter().map(|process| process.descriptors.len()).max();
-        let taken = most.unwrap_or(0) + self.world.objects.len() + HARNESS;
-        usize::try_from(*number).is_ok_and(|number| number < taken)
     }
 
     /// Takes the lowest number that is free, as the kernel does.
@@ -173,30 +87,39 @@ impl Performance<'_> {
         }
     }
 
-    fn file(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn file(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let object = self.filled(args, Kind::File, libc::F_SEAL_SEAL);
+        self.open_as(object, self.open_flags(args, 1))
+    }
+
+    fn memfd(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let flags = Self::flags(args, 1) as i32;
+        let has = |flag: u32| flags & flag as i32 != 0;
+        if has(libc::MFD_HUGETLB) {
+            return Err(Unmodelled::new("huge pages"));
+        }
+        if has(linux::MFD_EXEC) && has(linux::MFD_NOEXEC_SEAL) {
+            return Err(Unmodelled::new("a memfd that cannot be made"));
+        }
+        let seals = match has(linux::MFD_NOEXEC_SEAL) {
+            true => F_SEAL_EXEC,
+            false if has(libc::MFD_ALLOW_SEALING) => 0,
+            false => libc::F_SEAL_SEAL,
+        };
+        let object = self.filled(args, Kind::Memfd, seals);
+        self.open_as(object, libc::O_RDWR)
+    }
+
+    /// A new file that holds the pattern.
+    fn filled(&mut self, args: &[Arg], kind: fn(u64) -> Kind, seals: i32) -> Shows {
         let phase = phase_of(self.file_number());
         let size = self.number(args, 0) as u64;
         let mut bytes = Runs::all(Content::Zero);
         bytes.fill(0..size, Content::Pattern(phase));
-        let flags = Self::flags(args, 1) as i32;
-        let (kind, seals) = match call {
-            Call::File => (Kind::File(phase), libc::F_SEAL_SEAL),
-            _ if flags & libc::MFD_HUGETLB as i32 != 0 => {
-                return Err(Unmodelled::new("huge pages"));
-            }
-            _ if flags & MFD_EXEC != 0 && flags & MFD_NOEXEC_SEAL != 0 => {
-                return Err(Unmodelled::new("a memfd that cannot be made"));
-            }
-            _ if flags & MFD_NOEXEC_SEAL != 0 => (Kind::Memfd(phase), F_SEAL_EXEC),
-            _ if flags & libc::MFD_ALLOW_SEALING as i32 != 0 => (Kind::Memfd(phase), 0),
-            _ => (Kind::Memfd(phase), libc::F_SEAL_SEAL),
-        };
-        self.world.objects.push(Object { size, bytes, kind, named: call == Call::File, seals });
-        let shows = Shows::Object(self.world.objects.len() - 1);
-        match call {
-            Call::File => self.open_as(shows, self.open_flags(args, 1)),
-            _ => self.open_as(shows, libc::O_RDWR),
-        }
+        let kind = kind(phase);
+        let named = matches!(kind, Kind::File(_));
+        self.world.objects.push(Object { size, bytes, kind, named, seals });
+        Shows::Object(self.world.objects.len() - 1)
     }
 
     fn open(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
@@ -252,6 +175,18 @@ impl Performance<'_> {
         }
     }
 
+    pub(in crate::model) fn fsync(&mut self, args: &[Arg]) -> Returned {
+        match self.descriptor(&args[0]).map(|own| own.shows) {
+            None => Returned::Errno(libc::EBADF),
+            Some(Shows::Object(object)) => {
+                self.world.write_back(object, 0..u64::MAX);
+                Returned::Nothing
+            }
+            Some(Shows::Dir) => Returned::Nothing,
+            Some(_) => Returned::Errno(libc::EINVAL),
+        }
+    }
+
     fn unlink(&mut self, args: &[Arg]) -> Returned {
         let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::ENOENT) };
         let object = self.made_for(name).map(|object| &mut self.world.objects[object]);
@@ -265,7 +200,7 @@ impl Performance<'_> {
     }
 
     /// Whether an object has one of these seals.
-    pub(super) fn sealed(&self, object: usize, seals: i32) -> bool {
+    pub(in crate::model) fn sealed(&self, object: usize, seals: i32) -> bool {
         let own = &self.world.objects[object];
         matches!(own.kind, Kind::Memfd(_))
             && own.seals & seals != 0
@@ -299,7 +234,7 @@ impl Performance<'_> {
         }
         let writes = added & libc::F_SEAL_WRITE != 0 && own & libc::F_SEAL_WRITE == 0;
         let mapped = self.processes.iter().flat_map(|process| process.space.iter()).any(|map| {
-            map.object == Some(object) && map.shared && map.may & super::space::WRITE != 0
+            map.object == Some(object) && map.shared && map.may & crate::model::space::WRITE != 0
         });
         let says = before & libc::F_SEAL_WRITE != 0;
         let busy = writes && mapped && (says || self.world.on(Rule::SealExecIsSealWrite));

@@ -4,17 +4,27 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::mapping::ADDRESSES;
-use super::rule::Rule;
-use super::space::{EXEC, READ, Stretch, WRITE};
-use super::steps::{APART, Performance, Returned};
-use crate::case::{Arg, Call};
+use super::Predict;
+use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::calls::mmap::ADDRESSES;
+use crate::model::rule::Rule;
+use crate::model::space::{EXEC, READ, Stretch, WRITE};
+use crate::model::steps::{APART, Performance, Returned};
+
+pub(super) const CALLS: &[(&str, Predict)] = &[
+    ("munmap", |p, args| p.munmap(args)),
+    ("mprotect", |p, args| p.mprotect(args)),
+    ("msync", |p, args| p.msync(args)),
+    ("mlock", |p, args| p.mlock(true, args)),
+    ("munlock", |p, args| p.mlock(false, args)),
+    ("mseal", |p, args| p.mseal(args)),
+];
 
 impl Performance<'_> {
     /// The whole pages of an address and a length; `Err` with the errno where there is no such range:
     /// `wraps` where the length, rounded up, is 0 again, and `beyond` where the end lies before the start.
-    pub(super) fn pages(
+    pub(in crate::model) fn pages(
         &self,
         args: &[Arg],
         wraps: i32,
@@ -62,7 +72,34 @@ impl Performance<'_> {
         }
     }
 
-    pub(super) fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let length = self.length(args, 1);
+        let start = self.address(&args[0]);
+        if self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval) {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        let beyond = length > ADDRESSES || start > ADDRESSES - length;
+        if beyond || (length == 0 && self.world.on(Rule::LengthZeroIsEinval)) {
+            return Ok(Returned::Errno(libc::EINVAL));
+        }
+        let page = self.world.page();
+        let start = start / page * page;
+        let end = match self.world.on(Rule::MunmapRemovesPages) {
+            true => start.saturating_add(length.div_ceil(page).saturating_mul(page)),
+            false => start.saturating_add(length) / page * page,
+        };
+        if start >= end {
+            return Ok(Returned::Nothing);
+        }
+        let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
+        if sealed && self.world.on(Rule::MsealIsEperm) {
+            return Ok(Returned::Errno(libc::EPERM));
+        }
+        self.process().space.remove(&(start..end));
+        Ok(Returned::Nothing)
+    }
+
+    pub(in crate::model) fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let prot = Self::flags(args, 2);
         let (down, up) = (i64::from(libc::PROT_GROWSDOWN), i64::from(libc::PROT_GROWSUP));
         if prot & down != 0 && prot & up != 0 {
@@ -129,7 +166,7 @@ impl Performance<'_> {
         changed
     }
 
-    pub(super) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
         let both = flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0;
         if both && self.world.on(Rule::AsyncAndSyncIsEinval) {
@@ -172,9 +209,12 @@ impl Performance<'_> {
         shown.into_iter().for_each(|(object, range)| self.world.write_back(object, range));
     }
 
-    pub(super) fn mlock(&mut self, call: Call, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn mlock(
+        &mut self,
+        locks: bool,
+        args: &[Arg],
+    ) -> Result<Returned, Unmodelled> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
-        let locks = call == Call::Mlock;
         let page = self.world.page();
         if self.in_page(start) && !self.world.on(Rule::LocksRoundTheAddress) {
             return Ok(Returned::Errno(libc::EINVAL));
@@ -208,7 +248,7 @@ impl Performance<'_> {
         Ok(if failed { Returned::Errno(libc::ENOMEM) } else { changed })
     }
 
-    pub(super) fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         if self.number(args, 2) != 0 {
             return Ok(Returned::Errno(libc::EINVAL));
         }

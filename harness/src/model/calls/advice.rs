@@ -2,20 +2,21 @@
 
 use std::ops::Range;
 
+use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Unmodelled;
-use super::bytes::Content;
-use super::rule::Rule;
-use super::space::{READ, Stretch, WRITE};
-use super::steps::{Performance, Returned};
+use super::Predict;
 use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::bytes::Content;
+use crate::model::rule::Rule;
+use crate::model::space::{READ, Stretch, WRITE};
+use crate::model::steps::{Performance, Returned};
 
-// Those that the C library does not name on every target. (<asm-generic/mman-common.h>)
-const MADV_DONTNEED_LOCKED: i32 = 24;
-const MADV_COLLAPSE: i32 = 25;
-const MADV_GUARD_INSTALL: i32 = 102;
-const MADV_GUARD_REMOVE: i32 = 103;
+const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;
+const MADV_COLLAPSE: i32 = linux::MADV_COLLAPSE as i32;
+const MADV_GUARD_INSTALL: i32 = linux::MADV_GUARD_INSTALL as i32;
+const MADV_GUARD_REMOVE: i32 = linux::MADV_GUARD_REMOVE as i32;
 
 /// Advice that takes content away: sealed memory keeps its content where it cannot be stored to.
 const DISCARDS: [i32; 7] = [
@@ -28,8 +29,10 @@ const DISCARDS: [i32; 7] = [
     MADV_GUARD_INSTALL,
 ];
 
+pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(args))];
+
 impl Performance<'_> {
-    pub(super) fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let advice = Self::flags(args, 2) as i32;
         let range = match self.pages(args, libc::EINVAL, libc::EINVAL)? {
             Err(errno) => return Ok(Returned::Errno(errno)),

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::mapping::ADDRESSES;
-use super::rule::Rule;
-use super::space::{ALL, READ, Stretch, WRITE};
-use super::steps::{Performance, Returned, Value};
-use super::world::Process;
+use super::Predict;
 use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::calls::mmap::ADDRESSES;
+use crate::model::rule::Rule;
+use crate::model::space::{ALL, READ, Stretch, WRITE};
+use crate::model::steps::{Performance, Returned, Value};
+use crate::model::world::Process;
 
 /// What mremap is asked for.
 struct Remap {
@@ -33,8 +34,10 @@ impl Remap {
     }
 }
 
+pub(super) const CALLS: &[(&str, Predict)] = &[("mremap", |p, args| p.mremap(args))];
+
 impl Performance<'_> {
-    pub(super) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let remap = match self.checked(args)? {
             Ok(remap) => remap,
             Err(errno) => return Ok(Returned::Errno(errno)),
@@ -125,7 +128,7 @@ impl Performance<'_> {
         if bad_place || flags & libc::MREMAP_MAYMOVE == 0 || resizes {
             return Ok(Err(libc::EINVAL));
         }
-        if fixed && remap.to.is_none_or(|to| to < super::steps::APART / 2) {
+        if fixed && remap.to.is_none_or(|to| to < crate::model::steps::APART / 2) {
             return Err(Unmodelled::new("MREMAP_FIXED at an address that is no map's"));
         }
         Ok(Ok(remap))

@@ -2,15 +2,22 @@
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::rule::Rule;
-use super::space::Stretch;
-use super::steps::{Performance, Returned};
+use super::Predict;
 use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::rule::Rule;
+use crate::model::space::Stretch;
+use crate::model::steps::{Performance, Returned};
+
+pub(super) const CALLS: &[(&str, Predict)] =
+    &[("remap_file_pages", |p, args| p.remap_file_pages(args))];
 
 impl Performance<'_> {
     /// Emulated by mapping anew since Linux 4.0. (remap_file_pages(2))
-    pub(super) fn remap_file_pages(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn remap_file_pages(
+        &mut self,
+        args: &[Arg],
+    ) -> Result<Returned, Unmodelled> {
         let page = self.world.page();
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);

@@ -2,15 +2,23 @@
 
 use nix::libc;
 
-use super::Unmodelled;
-use super::rule::Rule;
-use super::space::{EXEC, READ, Stretch, WRITE};
-use super::steps::{APART, Performance, Returned, Value};
-use super::world::Segment;
+use super::Predict;
 use crate::case::{Arg, limits};
+use crate::model::Unmodelled;
+use crate::model::rule::Rule;
+use crate::model::space::{EXEC, READ, Stretch, WRITE};
+use crate::model::steps::{APART, Performance, Returned, Value};
+use crate::model::world::Segment;
+
+pub(super) const CALLS: &[(&str, Predict)] = &[
+    ("shmget", |p, args| p.shmget(args)),
+    ("shmat", |p, args| p.shmat(args)),
+    ("shmdt", |p, args| p.shmdt(args)),
+    ("shmctl", |p, args| Ok(p.remove_segment(args))),
+];
 
 impl Performance<'_> {
-    pub(super) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (size, flags) = (self.length(args, 1), Self::flags(args, 2) as i32);
         if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
             return Err(Unmodelled::new("huge pages, and segments that their owner may not use"));
@@ -49,7 +57,7 @@ impl Performance<'_> {
         limits.raises && limits.locks
     }
 
-    pub(super) fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
         let has = |flag| flags & flag != 0;
         let einval = Ok(Returned::Errno(libc::EINVAL));
@@ -80,7 +88,7 @@ impl Performance<'_> {
             return einval;
         }
         let range = start..start.saturating_add(self.world.objects[object].size);
-        if range.end > super::mapping::ADDRESSES {
+        if range.end > super::mmap::ADDRESSES {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
         let taken = self.process().space.any_in(&range);
@@ -103,7 +111,7 @@ impl Performance<'_> {
     }
 
     /// Every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
-    pub(super) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(in crate::model) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let address = self.address(&args[0]);
         let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
         let einval = Ok(Returned::Errno(libc::EINVAL));
@@ -126,7 +134,7 @@ impl Performance<'_> {
         Ok(Returned::Nothing)
     }
 
-    pub(super) fn remove_segment(&mut self, args: &[Arg]) -> Returned {
+    pub(in crate::model) fn remove_segment(&mut self, args: &[Arg]) -> Returned {
         let Some(number) = self.alive(&args[0]) else { return Returned::Errno(libc::EINVAL) };
         self.world.segments[number].removed = true;
         Returned::Nothing

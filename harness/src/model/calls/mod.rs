@@ -1,0 +1,74 @@
+//! The predicted behaviour of each call, in files of the same names as those of the vocabulary.
+//!
+//! The vocabulary tells how a call is made, and this, independently, what comes of it. A call that is in no
+//! file here is not modelled: from that step on the model says nothing.
+
+mod advice;
+mod file;
+pub(super) mod mmap;
+mod process;
+mod range;
+mod remap;
+mod remap_pages;
+mod resize;
+mod shm;
+mod signal;
+mod transfer;
+
+use super::Unmodelled;
+use super::steps::{Performance, Returned};
+use crate::case::Arg;
+use crate::vocabulary::Syscall;
+
+/// Performs a call in the model.
+type Predict = fn(&mut Performance<'_>, &[Arg]) -> Result<Returned, Unmodelled>;
+
+const FAMILIES: [&[(&str, Predict)]; 11] = [
+    file::CALLS,
+    resize::CALLS,
+    transfer::CALLS,
+    mmap::CALLS,
+    range::CALLS,
+    remap::CALLS,
+    remap_pages::CALLS,
+    advice::CALLS,
+    shm::CALLS,
+    signal::CALLS,
+    process::CALLS,
+];
+
+fn prediction(name: &str) -> Option<Predict> {
+    let mut all = FAMILIES.into_iter().flatten();
+    all.find(|(own, _)| *own == name).map(|(_, predict)| *predict)
+}
+
+impl Performance<'_> {
+    /// Performs a call.
+    pub(super) fn call(&mut self, call: &Syscall, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        if args.iter().any(|arg| self.may_be_open(arg)) {
+            return Err(Unmodelled::new("a number that a descriptor of the case may have"));
+        }
+        match prediction(call.name) {
+            Some(predict) => predict(self, args),
+            None => Err(Unmodelled::new(call.name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary;
+
+    #[test]
+    fn each_prediction_is_of_a_call_of_the_vocabulary_in_a_file_of_the_same_place() {
+        for (name, _) in FAMILIES.into_iter().flatten() {
+            assert!(vocabulary::call(name).is_some(), "{name}");
+        }
+        let missing: Vec<&str> = vocabulary::all()
+            .map(|call| call.name)
+            .filter(|name| prediction(name).is_none())
+            .collect();
+        assert!(missing.is_empty(), "not modelled: {missing:?}");
+    }
+}

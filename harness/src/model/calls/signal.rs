@@ -1,0 +1,64 @@
+//! Signals that are ignored, blocked and sent.
+
+use nix::libc;
+
+use super::Predict;
+use crate::case::Arg;
+use crate::model::Unmodelled;
+use crate::model::signals::Sent;
+use crate::model::steps::{Performance, Returned};
+
+pub(super) const CALLS: &[(&str, Predict)] = &[
+    ("sigaction", |p, args| Ok(p.sigaction(args))),
+    ("sigprocmask", |p, args| p.sigprocmask(args)),
+    ("raise", |p, args| p.raise(args)),
+    ("pause", |_, _| Ok(Returned::Hangs)),
+];
+
+impl Performance<'_> {
+    pub(in crate::model) fn sigaction(&mut self, args: &[Arg]) -> Returned {
+        let (signal, action) = (Self::flags(args, 0) as i32, Self::flags(args, 1));
+        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
+            return Returned::Errno(libc::EINVAL);
+        }
+        let ignores = action == libc::SIG_IGN as i64;
+        let signals = &mut self.process().signals;
+        signals.set.insert(signal, ignores);
+        if ignores || signal == libc::SIGCONT {
+            signals.pending.remove(&signal);
+        }
+        Returned::Nothing
+    }
+
+    pub(in crate::model) fn sigprocmask(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let (how, signal) = (Self::flags(args, 0) as i32, Self::flags(args, 1) as i32);
+        let signals = &mut self.process().signals;
+        match how {
+            libc::SIG_UNBLOCK => {
+                signals.blocked.remove(&signal);
+            }
+            _ => {
+                if how == libc::SIG_SETMASK {
+                    signals.blocked.clear();
+                }
+                // SIGKILL and SIGSTOP cannot be blocked, and that is no error. (sigprocmask(2))
+                if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+                    signals.blocked.insert(signal);
+                }
+            }
+        }
+        let pending = std::mem::take(&mut signals.pending);
+        if pending.into_iter().any(|signal| signals.send(signal) == Sent::Ends) {
+            return Err(Unmodelled::new("a signal that is sent and ends the process"));
+        }
+        Ok(Returned::Nothing)
+    }
+
+    pub(in crate::model) fn raise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+        let signal = Self::flags(args, 0) as i32;
+        match self.process().signals.send(signal) {
+            Sent::Ends => Err(Unmodelled::new("a signal that is sent and ends the process")),
+            Sent::Ignored | Sent::Blocked => Ok(Returned::Nothing),
+        }
+    }
+}

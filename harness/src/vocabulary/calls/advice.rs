@@ -1,0 +1,18 @@
+//! Advice about memory, some of which discards it.
+
+use nix::libc;
+
+use crate::vocabulary::Parameter::*;
+use crate::vocabulary::{Action, Cost, Family, Lack, PLAIN, Syscall};
+
+pub(super) const CALLS: &[Syscall] = &[Syscall {
+    name: "madvise",
+    manual: "madvise(2)",
+    parameters: &[Address, Length, Word(Family::Advice)],
+    action: Action::System(libc::SYS_madvise),
+    // It skips gaps, and says ENOMEM after the rest was done.
+    cost: Cost::RangeWhereFilled(2),
+    lacks: &[Lack::Disk, Lack::Pages, Lack::Memory],
+    weight: 20,
+    ..PLAIN
+}];

@@ -1,0 +1,97 @@
+//! Files that are made, opened, synchronised, sealed, closed and unlinked.
+
+use nix::libc;
+
+use crate::vocabulary::Parameter::*;
+use crate::vocabulary::{Action, Effect, Family, Lack, PLAIN, Returns, Syscall};
+
+pub(super) const CALLS: &[Syscall] = &[
+    Syscall {
+        name: "file",
+        manual: "open(2)",
+        parameters: &[FileSize],
+        optional: &[Flags(Family::Open)],
+        returns: Returns::File,
+        action: Action::MakeFile,
+        weight: 2,
+        ..PLAIN
+    },
+    Syscall {
+        name: "memfd",
+        manual: "memfd_create(2)",
+        parameters: &[FileSize],
+        optional: &[Flags(Family::Memfd)],
+        returns: Returns::File,
+        action: Action::MakeMemfd,
+        weight: 3,
+        ..PLAIN
+    },
+    Syscall {
+        name: "dir",
+        manual: "open(2)",
+        returns: Returns::Descriptor,
+        action: Action::OpenPath("/", libc::O_RDONLY | libc::O_DIRECTORY),
+        weight: 1,
+        ..PLAIN
+    },
+    Syscall {
+        name: "pipe",
+        manual: "pipe(2)",
+        returns: Returns::Descriptor,
+        action: Action::Pipe,
+        weight: 2,
+        ..PLAIN
+    },
+    Syscall {
+        name: "devzero",
+        manual: "zero(4)",
+        optional: &[Flags(Family::Open)],
+        returns: Returns::Descriptor,
+        action: Action::OpenPath("/dev/zero", libc::O_RDWR),
+        weight: 2,
+        ..PLAIN
+    },
+    Syscall {
+        name: "open",
+        manual: "open(2)",
+        parameters: &[PathOrFile],
+        optional: &[Flags(Family::Open)],
+        returns: Returns::Opened,
+        action: Action::Open,
+        ..PLAIN
+    },
+    Syscall {
+        name: "fsync",
+        manual: "fsync(2)",
+        parameters: &[Descriptor],
+        action: Action::System(libc::SYS_fsync),
+        lacks: &[Lack::Room, Lack::Disk],
+        weight: 6,
+        ..PLAIN
+    },
+    Syscall {
+        name: "fcntl",
+        manual: "fcntl(2)",
+        parameters: &[Descriptor, Word(Family::Fcntl), Flags(Family::Seal)],
+        action: Action::System(libc::SYS_fcntl),
+        weight: 8,
+        ..PLAIN
+    },
+    Syscall {
+        name: "close",
+        manual: "close(2)",
+        parameters: &[Descriptor],
+        action: Action::System(libc::SYS_close),
+        effect: Effect::Closes,
+        weight: 12,
+        ..PLAIN
+    },
+    Syscall {
+        name: "unlink",
+        manual: "unlink(2)",
+        parameters: &[File],
+        action: Action::Unlink,
+        weight: 2,
+        ..PLAIN
+    },
+];
