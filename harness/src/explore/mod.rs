@@ -4,8 +4,8 @@
 //! Where the measurement is none of the predicted ones, it shrinks the program for as long as the
 //! two still contradict each other. Program number `n` of a seed is the same on every machine.
 
-mod cook;
-mod recipe;
+mod generate;
+mod render;
 mod search;
 
 pub use search::{Answer, Search, Split, Tried};

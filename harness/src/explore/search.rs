@@ -3,17 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use proptest::strategy::{Strategy as _, ValueTree};
+use nix::libc;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::{cook, recipe};
-use crate::case::{Case, FaultMap, HarnessError, Measurement, Outcome, StepResult, SweepResult};
+use super::{generate, render};
+use crate::case::{
+    Case, Errno, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
+};
 use crate::model::{
     Environment, OpenRule, Prediction, Rule, boundaries, difference, judge, predict_after,
 };
 
 /// The source of measurements: the kernel, or in a test a substitute with a fault.
 pub trait Answer {
+    /// The reason for which this place cannot run the case; `None` where it can.
+    fn missing(&self, _case: &Case) -> Option<String> {
+        None
+    }
     /// Measures the result of each step.
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError>;
     /// Measures one byte of the case's only sweep; `steps` is the result of [`Answer::steps`].
@@ -46,6 +53,8 @@ pub enum Tried {
     Open(Rule, u64),
     /// The model does not predict all of the program.
     Unmodelled,
+    /// The program needs what is not there.
+    Skipped,
     /// Kernel and model contradict each other.
     Split(Split),
 }
@@ -63,23 +72,23 @@ pub struct Search {
 const SHRINKS: usize = 2000;
 
 impl Search {
-    /// The recipe of a program, in the form that proptest shrinks.
+    /// The choices of a program, in the form that proptest shrinks.
     fn tree(
         &self,
         number: u64,
-    ) -> Option<impl proptest::strategy::ValueTree<Value = recipe::Recipe>> {
+    ) -> Option<impl proptest::strategy::ValueTree<Value = generate::Program>> {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         seed[8..16].copy_from_slice(&number.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
         let config = Config { failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, rng);
-        recipe::recipe().new_tree(&mut runner).ok()
+        generate::tree(&mut runner)
     }
 
     /// The text of a program.
     pub fn program(&self, number: u64) -> String {
-        self.tree(number).map_or(String::new(), |tree| cook::text(&tree.current()))
+        self.tree(number).map_or(String::new(), |tree| render::text(&tree.current()))
     }
 
     /// Tries program `number`, and shrinks it where it contradicts the model. Fails where a probe
@@ -90,11 +99,12 @@ impl Search {
         answer: &mut impl Answer,
     ) -> Result<Tried, HarnessError> {
         let Some(tree) = self.tree(number) else { return Ok(Tried::Unmodelled) };
-        let text = cook::text(&tree.current());
+        let text = render::text(&tree.current());
         match self.compare(&text, answer)? {
             Compared::Agree(bytes) => Ok(Tried::Agree(bytes)),
             Compared::Open(rule, bytes) => Ok(Tried::Open(rule, bytes)),
             Compared::Unmodelled => Ok(Tried::Unmodelled),
+            Compared::Skipped => Ok(Tried::Skipped),
             Compared::Differ(difference) => {
                 let first = Split { number, text, difference };
                 Ok(Tried::Split(self.shrink(tree, first, answer, |compared| match compared {
@@ -108,7 +118,7 @@ impl Search {
     /// Shrinks program `number` for as long as this open rule does not hold in it.
     pub fn shrink_open(&self, number: u64, rule: Rule, answer: &mut impl Answer) -> Option<Split> {
         let tree = self.tree(number)?;
-        let text = cook::text(&tree.current());
+        let text = render::text(&tree.current());
         let difference = format!("{} did not hold, which is open", rule.name());
         let first = Split { number, text, difference: difference.clone() };
         Some(self.shrink(tree, first, answer, |compared| match compared {
@@ -120,7 +130,7 @@ impl Search {
     /// Shrinks the program for as long as `like` accepts the comparison.
     fn shrink(
         &self,
-        mut tree: impl ValueTree<Value = recipe::Recipe>,
+        mut tree: impl ValueTree<Value = generate::Program>,
         mut split: Split,
         answer: &mut impl Answer,
         like: impl Fn(Compared) -> Option<String>,
@@ -131,7 +141,7 @@ impl Search {
             if !goes_on {
                 break;
             }
-            let text = cook::text(&tree.current());
+            let text = render::text(&tree.current());
             goes_on = match self.compare(&text, answer).ok().and_then(&like) {
                 Some(difference) => {
                     split = Split { number, text, difference };
@@ -145,7 +155,17 @@ impl Search {
 
     fn compare(&self, text: &str, answer: &mut impl Answer) -> Result<Compared, HarnessError> {
         let Ok(case) = crate::parse::case(text) else { return Ok(Compared::Unmodelled) };
+        if answer.missing(&case).is_some() {
+            return Ok(Compared::Skipped);
+        }
         let steps = answer.steps(&case)?;
+        if let Some(refused) = first_unsupported(&steps) {
+            // An older kernel, or a file system that lacks it: the rest of the program goes on without.
+            return match without_step(&case, refused) {
+                Some(rest) => self.compare(&rest, answer),
+                None => Ok(Compared::Skipped),
+            };
+        }
         let mut may = predict_after(&case, &self.environment, &steps);
         if may.is_empty() {
             return Ok(Compared::Differ(self.steps_differ(&case, steps)));
@@ -182,10 +202,42 @@ impl Search {
     }
 }
 
+/// The first step that the kernel, or the file system, does not have.
+fn first_unsupported(steps: &[StepResult]) -> Option<usize> {
+    let unsupported = [libc::ENOSYS, libc::EOPNOTSUPP];
+    let is_one = |result: &StepResult| matches!(result, StepResult::Errno(Errno(errno)) if unsupported.contains(errno));
+    steps.iter().position(is_one)
+}
+
+/// The text of a case without the step of this index; `None` where a variable depends on it.
+fn without_step(case: &Case, index: usize) -> Option<String> {
+    fn remove(steps: &[Step], index: usize, next: &mut usize) -> Vec<Step> {
+        let mut kept = Vec::new();
+        for step in steps {
+            let own = *next;
+            *next += 1;
+            let step = match step {
+                Step::Block { kind, steps } => {
+                    Step::Block { kind: *kind, steps: remove(steps, index, next) }
+                }
+                step => step.clone(),
+            };
+            if own != index {
+                kept.push(step);
+            }
+        }
+        kept
+    }
+    let steps = remove(&case.steps, index, &mut 0);
+    let text = Case { steps, ..case.clone() }.to_string();
+    crate::parse::case(&text).is_ok().then_some(text)
+}
+
 enum Compared {
     Agree(u64),
     Open(Rule, u64),
     Unmodelled,
+    Skipped,
     Differ(String),
 }
 

@@ -78,7 +78,7 @@ impl<'a> Totals<'a> {
         elapsed: Duration,
         mut output: Output,
     ) -> Result<Exit, Failed> {
-        let Counts { programs, bytes, unmodelled, open } = counts;
+        let Counts { programs, bytes, unmodelled, skipped, open } = counts;
         let seed = self.seed;
         let (splits, errors) = (
             output::count(self.splits as usize, "split"),
@@ -88,7 +88,7 @@ impl<'a> Totals<'a> {
         let bytes = output::count(bytes as usize, "byte");
         let (place, seconds) = (backing.describe(), elapsed.as_secs_f64());
         output.print(&format!(
-            "seed {seed} in {place}: {tried} ({unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} \
+            "seed {seed} in {place}: {tried} ({skipped} skipped, {unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} \
              compared, {splits}, {errors} in {seconds:.1} s{}\n",
             output::without(&held.without())
         ));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backing::Backing;
+use crate::backing::{Backing, missing};
 use crate::case::{Case, HarnessError, Outcome, StepResult};
 use crate::confine::Held;
 use crate::explore::{Answer, Search, Split, Tried};
@@ -43,6 +43,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Programs of which the model says nothing.
     pub unmodelled: u64,
+    /// Programs that need what is not there.
+    pub skipped: u64,
     /// Programs of which a rule that is open did not hold.
     pub open: u64,
 }
@@ -53,6 +55,7 @@ impl Counts {
         self.programs += other.programs;
         self.bytes += other.bytes;
         self.unmodelled += other.unmodelled;
+        self.skipped += other.skipped;
         self.open += other.open;
     }
 }
@@ -126,6 +129,10 @@ impl Kernel<'_> {
 }
 
 impl Answer for Kernel<'_> {
+    fn missing(&self, case: &Case) -> Option<String> {
+        missing(case, self.backing, rustix::param::page_size() as u64)
+    }
+
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
         self.baselines = Baselines::default();
         self.ask(case, |measurer| measurer.steps())
@@ -214,6 +221,7 @@ fn try_all(
                 shown_open.push(rule);
             }
             Ok(Tried::Unmodelled) => counts.unmodelled += 1,
+            Ok(Tried::Skipped) => counts.skipped += 1,
             Ok(Tried::Split(split)) => send(&Message::Split(split))?,
             Err(error) => send(&Message::Failed { number, error })?,
         }

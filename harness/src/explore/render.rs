@@ -1,0 +1,278 @@
+//! Turns a program into the text of a case.
+//!
+//! The search parses this text like that of any case file, so a program that it finds can be kept as a case.
+
+use super::generate::{Choice, Near, Program, Value};
+use crate::case::Access;
+use crate::vocabulary::{
+    self, Action, Effect, Facet, Flag, Parameter, Returns, Syscall, flag, usual,
+};
+
+/// The text of the case, without a comment.
+pub fn text(program: &Program) -> String {
+    let mut text = Text::default();
+    if program.pauses {
+        text.line("timeout(2000ms);");
+    }
+    text.steps(&program.files, false);
+    text.steps(&program.choices, true);
+    let (map, access) = program.sweep;
+    if let Some(map) = pick(&text.maps, map) {
+        let access = Access::ALL[access % Access::ALL.len()].name();
+        let line = format!("sweep({map}, {access});");
+        text.line(&line);
+    }
+    if program.pauses {
+        text.line("pause();");
+    }
+    text.out
+}
+
+#[derive(Default)]
+struct Text {
+    out: String,
+    indent: usize,
+    /// Files that the harness has made, by their variables.
+    files: Vec<String>,
+    /// Other descriptors: none of a read of them would come back from a pipe.
+    others: Vec<String>,
+    pipes: Vec<String>,
+    maps: Vec<String>,
+    segments: Vec<String>,
+    made: usize,
+}
+
+fn pick(names: &[String], number: usize) -> Option<&String> {
+    names.get(number % names.len().max(1))
+}
+
+impl Near {
+    /// The size in the notation of a case, never negative.
+    fn text(self) -> String {
+        let Near { unit, count, bytes } = self;
+        let unit = if unit == 0 { "PAGE".to_owned() } else { unit.to_string() };
+        match (count, bytes) {
+            (0, bytes) => bytes.max(0).to_string(),
+            (count, 0) => format!("{count} * {unit}"),
+            (count, bytes) if bytes < 0 => format!("{count} * {unit} - {}", -bytes),
+            (count, bytes) => format!("{count} * {unit} + {bytes}"),
+        }
+    }
+
+    fn whole(self) -> Near {
+        Near { bytes: 0, ..self }
+    }
+}
+
+/// The flags of the arguments of a call: what stands in one of them decides on others.
+struct Said(Vec<&'static Flag>);
+
+impl Said {
+    fn of(call: &Syscall, values: &[Value]) -> Said {
+        let mut said = Vec::new();
+        for (parameter, value) in call.all_parameters().zip(values) {
+            let Some(family) = parameter.family() else { continue };
+            match value {
+                Value::Flags(usual, more) => {
+                    said.extend(usual.split(" | ").filter_map(|name| flag(family, name)));
+                    said.extend(*more);
+                }
+                Value::Word(name) => said.extend(flag(family, name)),
+                _ => {}
+            }
+        }
+        Said(said)
+    }
+
+    fn has(&self, facet: Facet) -> bool {
+        self.0.iter().any(|flag| flag.facet == facet)
+    }
+}
+
+impl Text {
+    fn line(&mut self, text: &str) {
+        self.out.push_str(&format!("{:indent$}{text}\n", "", indent = 4 * self.indent));
+    }
+
+    fn steps(&mut self, choices: &[Choice], blocks: bool) {
+        for choice in choices {
+            match choice {
+                Choice::Block { unrelated, choices, exit } if blocks => {
+                    self.block(*unrelated, choices, *exit);
+                }
+                Choice::Block { .. } => {}
+                Choice::Call { call, values, full } => self.call(call, values, *full),
+                Choice::Touch { map, at, width, store } => {
+                    let Some(map) = pick(&self.maps, *map) else { continue };
+                    let at = at.text();
+                    let to = if *width > 1 { format!("..{at} + {width}") } else { String::new() };
+                    let store =
+                        store.map_or(String::new(), |byte| format!(" = '{}'", char::from(byte)));
+                    let line = format!("{map}[{at}{to}]{store};");
+                    self.line(&line);
+                }
+            }
+        }
+    }
+
+    fn block(&mut self, unrelated: bool, choices: &[Choice], exit: Option<u8>) {
+        let outer =
+            [&self.files, &self.others, &self.pipes, &self.maps, &self.segments].map(Vec::clone);
+        self.line(if unrelated { "process {" } else { "fork {" });
+        self.indent += 1;
+        let before = self.out.len();
+        if unrelated {
+            // An unrelated process has no descriptors of the case, so it opens the files itself.
+            self.maps.clear();
+            self.others.clear();
+            self.pipes.clear();
+            for index in 0..self.files.len() {
+                let name = format!("{}_there", self.files[index]);
+                let line = format!("{name} = open({});", self.files[index]);
+                self.line(&line);
+                self.files[index] = name;
+            }
+        }
+        self.steps(choices, false);
+        if let Some(status) = exit {
+            self.line(&format!("_exit({status});"));
+        } else if self.out.len() == before {
+            self.line("munmap(NULL, 0);");
+        }
+        self.indent -= 1;
+        self.line("}");
+        [self.files, self.others, self.pipes, self.maps, self.segments] = outer;
+    }
+
+    /// The call, if what it needs is there, or can be made.
+    fn call(&mut self, call: &'static Syscall, values: &[Value], full: bool) {
+        let needs_segment = call.parameters.contains(&Parameter::Id) && self.segments.is_empty();
+        if let Some(maker) =
+            vocabulary::all().find(|own| needs_segment && own.returns == Returns::Id)
+        {
+            self.call(maker, &defaults(maker), false);
+        }
+        let said = Said::of(call, values);
+        let count = match full || said.has(Facet::Fixed) {
+            true => values.len(),
+            false => call.parameters.len(),
+        };
+        let parameters = call.all_parameters().zip(values).take(count);
+        let args: Option<Vec<String>> = parameters
+            .map(|(parameter, value)| self.argument(call, parameter, value, &said))
+            .collect();
+        let Some(args) = args else { return };
+        let name = self.keep(call);
+        let assign = name.map_or(String::new(), |name| format!("{name} = "));
+        self.line(&format!("{assign}{}({});", call.name, args.join(", ")));
+    }
+
+    /// A new variable for what the call gives.
+    fn keep(&mut self, call: &Syscall) -> Option<String> {
+        let (names, letter) = match call.returns {
+            Returns::Map => (&mut self.maps, "m"),
+            Returns::Id => (&mut self.segments, "s"),
+            Returns::File => (&mut self.files, "f"),
+            Returns::Descriptor if call.action == Action::Pipe => (&mut self.pipes, "p"),
+            Returns::Descriptor | Returns::Opened => (&mut self.others, "d"),
+            _ => return None,
+        };
+        self.made += 1;
+        let name = format!("{letter}{}", self.made);
+        names.push(name.clone());
+        Some(name)
+    }
+
+    fn argument(
+        &self,
+        call: &Syscall,
+        parameter: Parameter,
+        value: &Value,
+        said: &Said,
+    ) -> Option<String> {
+        Some(match (parameter, value) {
+            // The parser refuses a read that shows nothing.
+            (Parameter::ShownLength, Value::Size(near)) => {
+                let text = near.text();
+                if text == "0" { "1".to_owned() } else { text }
+            }
+            // Only whole blocks of a file can be moved (fallocate(2), EINVAL).
+            (Parameter::FileOffset | Parameter::FileLength, Value::Size(near))
+                if said.has(Facet::Moves) =>
+            {
+                near.whole().text()
+            }
+            (_, Value::Size(near)) => near.text(),
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Address(map, at)) => self.address(call, *map, *at, said)?,
+            (_, Value::BadDescriptor(number)) => number.to_string(),
+            (_, Value::Flags(usual, more)) => self.flags(call, parameter, usual, *more),
+            (_, Value::Word(name)) => (*name).to_owned(),
+            (Parameter::PathOrFile | Parameter::Text, Value::Text(text)) => format!("\"{text}\""),
+            (_, Value::Text(_)) => return None,
+            (Parameter::Descriptor, Value::Variable(_)) if said.has(Facet::Anonymous) => {
+                "-1".to_owned()
+            }
+            (Parameter::Id, Value::Variable(number)) => pick(&self.segments, *number)?.clone(),
+            (Parameter::File | Parameter::PathOrFile, Value::Variable(number)) => {
+                pick(&self.files, *number)?.clone()
+            }
+            (Parameter::ReadDescriptor, Value::Variable(number)) => {
+                let all: Vec<String> = self.files.iter().chain(&self.others).cloned().collect();
+                pick(&all, *number)?.clone()
+            }
+            (_, Value::Variable(number)) => {
+                let all = self.files.iter().chain(&self.others).chain(&self.pipes);
+                pick(&all.cloned().collect::<Vec<_>>(), *number)?.clone()
+            }
+        })
+    }
+
+    /// Flags. Without a map there is no address at which a new one could be asked to lie.
+    fn flags(
+        &self,
+        call: &Syscall,
+        parameter: Parameter,
+        usual: &str,
+        more: Option<&'static Flag>,
+    ) -> String {
+        let nowhere = self.maps.is_empty() && matches!(call.effect, Effect::Maps { .. });
+        let is_fixed = |name: &str| {
+            let flag = parameter.family().and_then(|family| flag(family, name));
+            flag.is_some_and(|flag| flag.facet == Facet::Fixed)
+        };
+        let words: Vec<&str> = usual
+            .split(" | ")
+            .filter(|word| *word != "0")
+            .chain(more.map(|flag| flag.name))
+            .filter(|word| !(nowhere && is_fixed(word)))
+            .collect();
+        if words.is_empty() { "0".to_owned() } else { words.join(" | ") }
+    }
+
+    /// An address in a map; where a new map is to lie, none as a rule.
+    fn address(&self, call: &Syscall, map: usize, at: Near, said: &Said) -> Option<String> {
+        let is_new = matches!(call.effect, Effect::Maps { .. } | Effect::Attaches { .. });
+        let hinted = map == 3 && at.count == 3;
+        let chosen = said.has(Facet::Fixed) || said.has(Facet::Replaces) || hinted;
+        match pick(&self.maps, map) {
+            _ if is_new && !chosen => Some("NULL".to_owned()),
+            Some(map) => Some(format!("{map} + {}", at.text())),
+            None if is_new => Some("NULL".to_owned()),
+            None => None,
+        }
+    }
+}
+
+/// Arguments that make sense, for a call that another one needs.
+fn defaults(call: &'static Syscall) -> Vec<Value> {
+    let size = Value::Size(Near { unit: 0, count: 2, bytes: 0 });
+    let value = |parameter: Parameter| match parameter.family() {
+        Some(family) => match usual(family).first() {
+            Some(usual) => Value::Flags(usual, None),
+            None => Value::Word(vocabulary::flags(family)[0].name),
+        },
+        None => size.clone(),
+    };
+    call.all_parameters().map(value).collect()
+}

@@ -1,0 +1,132 @@
+//! One value in the table is enough for a call to be parsed, performed, filtered, drawn and explored.
+//!
+//! This program is the command as well, with two calls more: it starts itself for each test.
+
+mod command;
+
+use std::process::{Command, ExitCode};
+
+use command::{case_file, run};
+use faultmap::explore::Search;
+use faultmap::model::Environment;
+use faultmap::vocabulary::Argument::{Buffer, Of};
+use faultmap::vocabulary::{self, Action, Cost, PLAIN, Parameter, Reach, Returns, Syscall};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::libc;
+
+/// A call without any effect, and one that fills a buffer.
+static NEW: [Syscall; 2] = [
+    Syscall {
+        name: "fdatasync",
+        manual: "fdatasync(2)",
+        parameters: &[Parameter::Descriptor],
+        action: Action::System(libc::SYS_fdatasync),
+        ..PLAIN
+    },
+    Syscall {
+        name: "mincore",
+        manual: "mincore(2)",
+        parameters: &[Parameter::Address, Parameter::Length],
+        returns: Returns::BytePerPage(1),
+        action: Action::Arranged(libc::SYS_mincore, &[Of(0), Of(1), Buffer]),
+        // A range that is longer than there are addresses is refused before a byte is written.
+        reach: Reach::Bounded,
+        cost: Cost::Nothing,
+        ..PLAIN
+    },
+];
+
+/// The first argument of this program where it is to be the command.
+const AS_COMMAND: &str = "AS_COMMAND";
+
+fn main() -> ExitCode {
+    vocabulary::add(&NEW);
+    if std::env::var_os(AS_COMMAND).is_some() {
+        return faultmap::cli::main();
+    }
+    let tests = [
+        trial("it_is_performed_at_each_level_of_isolation", performed),
+        trial("its_arguments_are_checked", checked),
+        trial("it_is_explored", explored),
+        trial("without_a_prediction_it_is_not_modelled", not_modelled),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), tests.into()).exit_code()
+}
+
+fn trial(name: &str, body: fn()) -> Trial {
+    let body = move || -> Result<(), Failed> {
+        body();
+        Ok(())
+    };
+    Trial::test(name, body)
+}
+
+/// The command with these arguments.
+fn faultmap(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a program knows its file"));
+    command.args(arguments).env(AS_COMMAND, "1").env("NO_COLOR", "1").current_dir(command::root());
+    command
+}
+
+fn show(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let (_dir, path) = case_file(text);
+    run(faultmap(&["show"]).arg(path).args(arguments))
+}
+
+/// Two pages of a file, the first of which is in memory.
+const MAP: &str = "fd = file(2 * PAGE);
+    map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    none = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map[0];";
+
+fn performed() {
+    let text = format!(
+        "{MAP} fdatasync(fd); fdatasync(-1); mincore(map, PAGE); mincore(none, 1); sweep(map, read);"
+    );
+    for level in ["default", "strict"] {
+        let (code, stdout, stderr) = show(&text, &["--isolation", level]);
+        assert_eq!(code, Some(0), "{level}: {stdout}{stderr}");
+        for told in [
+            "fdatasync(fd);",
+            "fdatasync(-1);  // = -1 EBADF",
+            "mincore(map, PAGE);  // 0x01",
+            "mincore(none, 1);  // zero",
+        ] {
+            assert!(stdout.contains(told), "{level}: no `{told}` in {stdout}");
+        }
+    }
+}
+
+fn checked() {
+    let told = |text: &str| {
+        let (code, stdout, _) = show(&format!("{MAP} {text} sweep(map, read);"), &[]);
+        (code, stdout)
+    };
+    // Refused by the kernel itself.
+    let (code, stdout) = told("mincore(map + 1, PAGE); mincore(map, 0x10000000000000);");
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("mincore(map + 1, PAGE);  // = -1 EINVAL"), "{stdout}");
+    assert!(stdout.contains("mincore(map, 0x10000000000000);  // = -1 ENOMEM"), "{stdout}");
+    let (code, stdout) = told("mincore(map, 1073741824);");
+    assert!(code == Some(0) && stdout.contains("// = -1 ENOMEM"), "{stdout}");
+}
+
+fn explored() {
+    let search = Search { seed: 1, environment: Environment::with_pages_of(4096) };
+    let programs: Vec<String> = (0..400).map(|number| search.program(number)).collect();
+    for new in &NEW {
+        let call = format!("{}(", new.name);
+        assert!(programs.iter().any(|text| text.contains(&call)), "{call} is never made");
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let mut command = faultmap(&["explore", "--count", "400", "--seed", "1", "--out"]);
+    let (code, stdout, stderr) = run(command.arg(out.path()));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("400 programs"), "{stdout}");
+}
+
+fn not_modelled() {
+    let (code, stdout, stderr) = show(&format!("{MAP} fdatasync(fd); sweep(map, read);"), &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("not modelled: fdatasync"), "{stdout}");
+}
