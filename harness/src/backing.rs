@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use crate::case::{Access, Arg, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
 use crate::printable::escaped;
-use crate::victim::{FileSpec, Fill, Handed};
+use crate::victim::{FileHandle, FileSpec, Fill};
 use crate::vocabulary::{Action, Syscall};
 
 /// A place for the files of cases.
@@ -36,10 +36,10 @@ pub struct MadeFile {
 
 impl MadeFile {
     /// The descriptor and the name, in the form in which a victim gets them.
-    pub fn handed(&self) -> Handed {
+    pub fn handle(&self) -> FileHandle {
         let name = self.name.as_ref().map(|name| (name.folder.as_raw_fd(), name.bytes));
         let descriptor = self.descriptor.as_ref().map_or_else(|errno| -errno, AsRawFd::as_raw_fd);
-        Handed { descriptor, name }
+        FileHandle { descriptor, name }
     }
 }
 

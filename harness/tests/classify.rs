@@ -3,8 +3,8 @@
 use faultmap::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
 };
-use faultmap::supervise::{Ending, Evidence, SlotEvidence, probe_outcome, step_results, unsteady};
-use faultmap::sys::Inheritance;
+use faultmap::supervise::{Ending, Recorded, RecordedSlot, probe_outcome, step_results, unsteady};
+use faultmap::sys::Arena;
 use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::victim::{Probe, Program};
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV, SIGSYS, SIGXFSZ};
@@ -14,7 +14,7 @@ const BASE: u64 = 0x7000_0000_0000;
 const AT: i64 = 4096;
 
 fn program(text: &str) -> Program<'static> {
-    let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+    let memory = Box::leak(Box::new(Arena::new().expect("memory")));
     Program::of(&faultmap::parse::case(text).expect("a case"), 4096, memory)
 }
 
@@ -23,41 +23,41 @@ fn swept() -> Program<'static> {
     program("map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);")
 }
 
-fn slot(state: SlotState) -> SlotEvidence {
-    SlotEvidence { state: Some(state), base: BASE, ..SlotEvidence::default() }
+fn slot(state: SlotState) -> RecordedSlot {
+    RecordedSlot { state: Some(state), base: BASE, ..RecordedSlot::default() }
 }
 
 fn saw(byte: Clean) -> Option<Seen> {
     Some(Seen { runs: vec![Run { byte, count: 1 }], rest: None })
 }
 
-fn fault(signal: i32, code: i32, address: u64) -> SlotEvidence {
-    SlotEvidence { fault: Some((signal, code, address)), ..slot(Begun) }
+fn fault(signal: i32, code: i32, address: u64) -> RecordedSlot {
+    RecordedSlot { fault: Some((signal, code, address)), ..slot(Begun) }
 }
 
 fn judge(
     access: Access,
     ending: Ending,
-    last: SlotEvidence,
+    last: RecordedSlot,
     finished: bool,
 ) -> Result<Outcome, HarnessError> {
-    let evidence = Evidence { finished, slots: vec![slot(Done), last], ..Evidence::default() };
+    let recorded = Recorded { finished, slots: vec![slot(Done), last], ..Recorded::default() };
     let probe = Probe { sweep: 1, access, at: AT };
-    probe_outcome(&swept(), &probe, ending, &evidence, 100, false)
+    probe_outcome(&swept(), &probe, ending, &recorded, 100, false)
 }
 
 #[rstest]
-#[case(Access::Read, SlotEvidence { seen: saw(Clean::Data), ..slot(Done) }, Clean::Data)]
-#[case(Access::Read, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }, Clean::Zero)]
-#[case(Access::CopyFromUser, SlotEvidence { seen: saw(Clean::Byte(7)), ..slot(Done) }, Clean::Byte(7))]
-#[case(Access::Write, SlotEvidence { value: 0, ..slot(Done) }, Clean::Ok)]
-#[case(Access::Write, SlotEvidence { value: 1, ..slot(Done) }, Clean::MemoryOnly)]
-#[case(Access::CopyToUser, SlotEvidence { value: 2, ..slot(Done) }, Clean::ToFile)]
+#[case(Access::Read, RecordedSlot { seen: saw(Clean::Data), ..slot(Done) }, Clean::Data)]
+#[case(Access::Read, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }, Clean::Zero)]
+#[case(Access::CopyFromUser, RecordedSlot { seen: saw(Clean::Byte(7)), ..slot(Done) }, Clean::Byte(7))]
+#[case(Access::Write, RecordedSlot { value: 0, ..slot(Done) }, Clean::Ok)]
+#[case(Access::Write, RecordedSlot { value: 1, ..slot(Done) }, Clean::MemoryOnly)]
+#[case(Access::CopyToUser, RecordedSlot { value: 2, ..slot(Done) }, Clean::ToFile)]
 #[case(Access::Exec, slot(Done), Clean::Ok)]
-#[case(Access::Exec, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }, Clean::NoCode)]
+#[case(Access::Exec, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }, Clean::NoCode)]
 fn clean_needs_done_exit_0_and_no_signal(
     #[case] access: Access,
-    #[case] last: SlotEvidence,
+    #[case] last: RecordedSlot,
     #[case] seen: Clean,
 ) {
     let judge = |ending, last, finished| judge(access, ending, last, finished);
@@ -67,9 +67,9 @@ fn clean_needs_done_exit_0_and_no_signal(
     assert!(judge(Ending::Killed(SIGSEGV), last.clone(), true).is_err(), "killed");
     assert!(judge(Ending::TimedOut { stopped: false }, last.clone(), true).is_err(), "late");
     assert!(judge(Ending::Stuck, last.clone(), true).is_err(), "stuck");
-    let begun = SlotEvidence { state: Some(Begun), ..last.clone() };
+    let begun = RecordedSlot { state: Some(Begun), ..last.clone() };
     assert!(judge(Ending::Exited(0), begun, true).is_err(), "the access not over");
-    let scribbled = SlotEvidence { state: None, ..last };
+    let scribbled = RecordedSlot { state: None, ..last };
     assert!(judge(Ending::Exited(0), scribbled, true).is_err(), "no sense in the record");
 }
 
@@ -97,13 +97,13 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
     let text = "map = mmap(0, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                 fork { map[0]; } map[5] = 'a'; sweep(map, read);";
     let probe = Probe { sweep: 4, access: Access::Read, at: AT };
-    let ended = SlotEvidence { wait_status: SIGBUS, ..slot(Done) };
+    let ended = RecordedSlot { wait_status: SIGBUS, ..slot(Done) };
     let of_block = fault(SIGBUS, 2, BASE);
-    let own = |last: SlotEvidence| {
+    let own = |last: RecordedSlot| {
         let slots = vec![slot(Done), ended.clone(), of_block.clone(), last, slot(NotReached)];
-        let evidence = Evidence { slots, ..Evidence::default() };
+        let recorded = Recorded { slots, ..Recorded::default() };
         let ending = Ending::Killed(SIGBUS);
-        probe_outcome(&program(text), &probe, ending, &evidence, 100, false)
+        probe_outcome(&program(text), &probe, ending, &recorded, 100, false)
     };
     let fault_at = FaultAddress::Accessed;
     let raised = Fault { signal: Signal(SIGBUS), code: Some(2), address: fault_at };
@@ -118,7 +118,7 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
 
 #[test]
 fn an_errno_of_the_access_is_an_answer() {
-    let last = SlotEvidence { value: -14, ..slot(Done) };
+    let last = RecordedSlot { value: -14, ..slot(Done) };
     let outcome = judge(Access::CopyFromUser, Ending::Exited(0), last, true);
     assert_eq!(outcome, Ok(Outcome::Errno(Errno(14))));
 }
@@ -128,15 +128,15 @@ fn a_signal_without_siginfo_counts_only_where_the_case_alters_it() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                 sigprocmask(SIG_BLOCK, SIGBUS); sweep(map, read);";
     let probe = Probe { sweep: 2, access: Access::Read, at: AT };
-    let evidence =
-        Evidence { slots: vec![slot(Done), slot(Done), slot(Begun)], ..Evidence::default() };
+    let recorded =
+        Recorded { slots: vec![slot(Done), slot(Done), slot(Begun)], ..Recorded::default() };
     let judge =
-        |ending, evidence| probe_outcome(&program(text), &probe, ending, evidence, 100, false);
-    let outcome = judge(Ending::Killed(SIGBUS), &evidence).expect("an answer");
+        |ending, recorded| probe_outcome(&program(text), &probe, ending, recorded, 100, false);
+    let outcome = judge(Ending::Killed(SIGBUS), &recorded).expect("an answer");
     assert_eq!(outcome.to_string(), "SIGBUS (no siginfo)");
-    assert!(judge(Ending::Killed(SIGKILL), &evidence).is_err(), "no access raises SIGKILL");
-    assert!(judge(Ending::Killed(SIGSEGV), &evidence).is_err(), "it is handled as ever");
-    let sent = Evidence { sent: Some((SIGBUS, 1)), ..evidence.clone() };
+    assert!(judge(Ending::Killed(SIGKILL), &recorded).is_err(), "no access raises SIGKILL");
+    assert!(judge(Ending::Killed(SIGSEGV), &recorded).is_err(), "it is handled as ever");
+    let sent = Recorded { sent: Some((SIGBUS, 1)), ..recorded.clone() };
     assert!(judge(Ending::Killed(SIGBUS), &sent).is_err(), "somebody sent it");
 }
 
@@ -145,24 +145,24 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
     let late = Ending::TimedOut { stopped: false };
     let judge = |last, allowed| {
-        let evidence = Evidence { slots: vec![slot(Done), last], ..Evidence::default() };
-        probe_outcome(&swept(), &probe, late, &evidence, 100, allowed)
+        let recorded = Recorded { slots: vec![slot(Done), last], ..Recorded::default() };
+        probe_outcome(&swept(), &probe, late, &recorded, 100, allowed)
     };
     assert_eq!(judge(slot(Begun), true), Ok(Outcome::TimedOut));
     let error = HarnessError::TimedOut { stopped: false, after_ms: 100 };
     assert_eq!(judge(slot(Begun), false), Err(error.clone()));
     assert_eq!(judge(slot(NotReached), true), Err(error), "it hung before the access");
     let stopped = Ending::TimedOut { stopped: true };
-    let evidence = Evidence { slots: vec![slot(Done), slot(Begun)], ..Evidence::default() };
-    let judged = probe_outcome(&swept(), &probe, stopped, &evidence, 100, true);
+    let recorded = Recorded { slots: vec![slot(Done), slot(Begun)], ..Recorded::default() };
+    let judged = probe_outcome(&swept(), &probe, stopped, &recorded, 100, true);
     assert!(judged.is_err(), "what is stopped may yet return");
 }
 
 #[test]
 fn a_probe_whose_steps_came_out_differently_does_not_count() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
-    let evidence = Evidence { slots: vec![slot(Done), slot(Done)], ..Evidence::default() };
-    let differs = |earlier| unsteady(&swept(), &probe, &[earlier, StepResult::Done], &evidence);
+    let recorded = Recorded { slots: vec![slot(Done), slot(Done)], ..Recorded::default() };
+    let differs = |earlier| unsteady(&swept(), &probe, &[earlier, StepResult::Done], &recorded);
     assert_eq!(differs(StepResult::Done), None);
     let (first, then) = ("= -1 EAGAIN".to_owned(), "done".to_owned());
     let expected = HarnessError::Unsteady { step: 0, first, then };
@@ -179,13 +179,13 @@ fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
     let probe = Probe { sweep: 4, access: Access::Read, at: AT };
     let zero = StepResult::Saw(saw(Clean::Zero).expect("some"));
     let earlier = [StepResult::Done, StepResult::Done, zero, StepResult::Done, StepResult::Done];
-    let judge = |wait_status, touch: SlotEvidence, exit: SlotEvidence| {
-        let block = SlotEvidence { wait_status, ..slot(Done) };
+    let judge = |wait_status, touch: RecordedSlot, exit: RecordedSlot| {
+        let block = RecordedSlot { wait_status, ..slot(Done) };
         let slots = vec![slot(Done), block, touch, exit, slot(Done)];
-        let evidence = Evidence { finished: true, slots, ..Evidence::default() };
-        unsteady(&program, &probe, &earlier, &evidence)
+        let recorded = Recorded { finished: true, slots, ..Recorded::default() };
+        unsteady(&program, &probe, &earlier, &recorded)
     };
-    let zero = || SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) };
+    let zero = || RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) };
     assert_eq!(judge(5 << 8, zero(), slot(Begun)), None);
     let killed = Box::new(HarnessError::KilledFromOutside(Signal(SIGKILL)));
     let killed = HarnessError::InStep { step: 1, error: killed };
@@ -204,28 +204,28 @@ fn the_process_of_a_block_is_judged_by_its_own_wait_status() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                 fork { map[0]; } map[0];";
     let program = program(text);
-    let judge = |wait_status, touch: SlotEvidence| {
-        let block = SlotEvidence { wait_status, ..slot(Done) };
-        let after = SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) };
+    let judge = |wait_status, touch: RecordedSlot| {
+        let block = RecordedSlot { wait_status, ..slot(Done) };
+        let after = RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) };
         let slots = vec![slot(Done), block, touch, after];
-        let evidence = Evidence { finished: true, slots, ..Evidence::default() };
-        step_results(&program, Ending::Exited(0), &evidence, 100, false)
+        let recorded = Recorded { finished: true, slots, ..Recorded::default() };
+        step_results(&program, Ending::Exited(0), &recorded, 100, false)
     };
     let results = judge(SIGSEGV, fault(SIGSEGV, 1, BASE)).expect("an answer");
     assert_eq!(results[2].to_string(), "SIGSEGV MAPERR");
     assert_eq!(results[3], StepResult::Saw(saw(Clean::Zero).expect("some")));
     assert!(judge(SIGBUS, fault(SIGSEGV, 1, BASE)).is_err(), "another signal killed it");
-    assert!(judge(SIGKILL, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
-    assert!(judge(7 << 8, SlotEvidence { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
+    assert!(judge(SIGKILL, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
+    assert!(judge(7 << 8, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
 }
 
 #[test]
 fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
     let program = program("map = mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0); map[0];");
-    let failed = SlotEvidence { value: -22, ..slot(Done) };
-    let evidence =
-        Evidence { finished: true, slots: vec![failed, slot(NoMap)], ..Evidence::default() };
-    let results = step_results(&program, Ending::Exited(0), &evidence, 100, false).expect("steps");
+    let failed = RecordedSlot { value: -22, ..slot(Done) };
+    let recorded =
+        Recorded { finished: true, slots: vec![failed, slot(NoMap)], ..Recorded::default() };
+    let results = step_results(&program, Ending::Exited(0), &recorded, 100, false).expect("steps");
     assert_eq!(results, [StepResult::Errno(Errno(22)), StepResult::NoMap]);
 }
 
@@ -234,8 +234,8 @@ fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
     let judged = |text: &str| {
         let program = program(text);
         let slots = vec![fault(SIGSEGV, 1, 0x10)];
-        let evidence = Evidence { slots, ..Evidence::default() };
-        step_results(&program, Ending::Killed(SIGSEGV), &evidence, 100, false)
+        let recorded = Recorded { slots, ..Recorded::default() };
+        step_results(&program, Ending::Killed(SIGSEGV), &recorded, 100, false)
     };
     let error = judged("mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);");
     assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
@@ -246,19 +246,19 @@ fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
 #[case::of_the_victim("fsync(-1);", 0, |ending| (ending, vec![slot(Begun)]))]
 #[case::of_a_block("fork { fsync(-1); }", 1, |ending| {
     let Ending::Killed(wait_status) = ending else { return (ending, Vec::new()) };
-    (Ending::Exited(0), vec![SlotEvidence { wait_status, ..slot(Done) }, slot(Begun)])
+    (Ending::Exited(0), vec![RecordedSlot { wait_status, ..slot(Done) }, slot(Begun)])
 })]
 fn a_kill_by_a_filter_is_no_answer(
     #[case] text: &str,
     #[case] step: usize,
-    #[case] evidence: fn(Ending) -> (Ending, Vec<SlotEvidence>),
+    #[case] recorded: fn(Ending) -> (Ending, Vec<RecordedSlot>),
 ) {
     let program = program(text);
     let judged = |signal| {
-        let (ending, slots) = evidence(Ending::Killed(signal));
+        let (ending, slots) = recorded(Ending::Killed(signal));
         let finished = ending == Ending::Exited(0);
-        let evidence = Evidence { finished, slots, ..Evidence::default() };
-        step_results(&program, ending, &evidence, 100, false)
+        let recorded = Recorded { finished, slots, ..Recorded::default() };
+        step_results(&program, ending, &recorded, 100, false)
     };
     let error = Box::new(HarnessError::KilledFromOutside(Signal(SIGSYS)));
     assert_eq!(judged(SIGSYS), Err(HarnessError::InStep { step, error }));

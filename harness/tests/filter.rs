@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
         ("signals_somebody_else", signals_somebody_else),
         ("takes_it_off_again", takes_it_off_again),
-        ("is_forked_by_a_nest", is_forked_by_a_nest),
+        ("is_forked_by_a_fork_server", is_forked_by_a_fork_server),
         ("a_worker_is_held_too", a_worker_is_held_too),
         ("a_call_that_is_missing_is_a_harness_error", a_call_that_is_missing_is_a_harness_error),
         ("where_it_is_refused_the_run_goes_on", where_it_is_refused_the_run_goes_on),
@@ -193,22 +193,24 @@ fn takes_it_off_again() {
 }
 
 /// The same, once for all children of a case.
-fn is_forked_by_a_nest() {
+fn is_forked_by_a_fork_server() {
     let stage = Stage::new();
-    stage.supervisor.keep_back(stage.memory);
+    stage.supervisor.exclude_from_fork(stage.memory);
     let case = faultmap::parse::case(LITTLE).expect("a case");
     let program = Program::of(&case, rustix::param::page_size() as u64, stage.memory);
     let held = stage.held.sandbox(&program, &[Access::Read], &stage.backing(), stage.memory);
     let (sandbox, _ruleset) = held.expect("a sandbox");
     for (number, ending) in [(libc::SYS_socket, KILLED), (libc::SYS_getpid, Ending::Exited(7))] {
-        let nest =
-            stage.supervisor.nest_behind(sandbox, move |child: Child, _: Result<(), i32>| {
+        let fork_server = stage.supervisor.fork_server_behind(
+            sandbox,
+            move |child: Child, _: Result<(), i32>| {
                 let _ = child.call(number, [0; 6]);
                 7
-            });
-        let nest = nest.expect("a nest");
+            },
+        );
+        let fork_server = fork_server.expect("a fork server");
         for _ in 0..2 {
-            let ran = stage.supervisor.run_body_in(&nest, 0, &[], DEADLINE);
+            let ran = stage.supervisor.run_body_in(&fork_server, 0, &[], DEADLINE);
             assert_eq!(ran.expect("it was forked").ending, ending, "call {number}");
         }
     }
@@ -238,7 +240,7 @@ fn a_worker_is_held_too() {
 /// A step whose call the filter of its child lacks, judged as any other.
 fn a_call_that_is_missing_is_a_harness_error() {
     use faultmap::supervise::step_results;
-    use faultmap::victim::{Fill, Orders};
+    use faultmap::victim::{Fill, Request};
     let stage = Stage::new();
     let page = rustix::param::page_size() as u64;
     let case = faultmap::parse::case("fsync(-1);").expect("a case");
@@ -249,9 +251,9 @@ fn a_call_that_is_missing_is_a_harness_error() {
     for (sandbox, is_answer) in [(program.sandbox, true), (sandbox, false)] {
         program.sandbox = sandbox;
         let orders =
-            Orders { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
+            Request { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
         let ran = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
-        let judged = step_results(&program, ran.ending, &ran.evidence, 0, false);
+        let judged = step_results(&program, ran.ending, &ran.recorded, 0, false);
         assert_eq!(judged.is_ok(), is_answer, "{judged:?}");
     }
 }

@@ -13,9 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use faultmap::case::{Access, HarnessError, Outcome, Pattern};
-use faultmap::supervise::{Ending, Supervisor, Witness, probe_outcome};
-use faultmap::sys::{Child, Inheritance, Record, SharedRecord, SlotState, SoleThread};
-use faultmap::victim::{Fill, Orders, Probe, Program};
+use faultmap::supervise::{ChildReport, Ending, Supervisor, probe_outcome};
+use faultmap::sys::{Arena, Child, Record, SharedRecord, SlotState, SoleThread};
+use faultmap::victim::{Fill, Probe, Program, Request};
 use nix::libc;
 use own_process::children::{none_left_by, pause};
 use own_process::{Test, test};
@@ -73,31 +73,31 @@ fn program() -> Program<'static> {
 }
 
 fn laid_out(text: &str) -> Program<'static> {
-    let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+    let memory = Box::leak(Box::new(Arena::new().expect("memory")));
     let page = rustix::param::page_size() as u64;
     Program::of(&faultmap::parse::case(text).expect("a case"), page, memory)
 }
 
 impl Stage {
     fn none_is_left_by(body: impl FnOnce(&Stage)) {
-        faultmap::sys::drop_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
+        faultmap::sys::close_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
         let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
         let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        supervisor.keep_back(&Inheritance::new().expect("memory"));
+        supervisor.exclude_from_fork(&Arena::new().expect("memory"));
         let stage = Stage { supervisor, record };
         none_left_by(|| body(&stage));
     }
 
-    fn run(&self, deadline: Duration, body: impl Fn(Child) -> i32) -> Witness {
+    fn run(&self, deadline: Duration, body: impl Fn(Child) -> i32) -> ChildReport {
         let steps = program().ops.len();
         self.supervisor.run_body(steps, &[], deadline, body).expect("it was forked")
     }
 
-    /// What the witness would count as, if the child had been asked to read a byte.
-    fn judge(&self, witness: &Witness) -> Result<Outcome, HarnessError> {
+    /// What the report would count as, if the child had been asked to read a byte.
+    fn judge(&self, report: &ChildReport) -> Result<Outcome, HarnessError> {
         let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
         let millis = ENDS.as_millis() as u64;
-        probe_outcome(&program(), &probe, witness.ending, &witness.evidence, millis, false)
+        probe_outcome(&program(), &probe, report.ending, &report.recorded, millis, false)
     }
 }
 
@@ -107,16 +107,16 @@ fn raise(child: &Child, signal: i32) {
 }
 
 fn leaves_a_child_behind(stage: &Stage) {
-    let witness = stage.run(ENDS, |child| match child.fork() {
+    let report = stage.run(ENDS, |child| match child.fork() {
         Ok(0) => pause(&child),
         _ => 0,
     });
-    assert_eq!(witness.ending, Ending::Exited(0));
+    assert_eq!(report.ending, Ending::Exited(0));
 }
 
 fn leaves_a_daemon_behind(stage: &Stage) {
     // In a session of its own: a signal to the child's group does not reach it.
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         for _ in 0..3 {
             if child.fork() == Ok(0) {
                 let _ = child.call(libc::SYS_setsid, [0; 6]);
@@ -126,12 +126,12 @@ fn leaves_a_daemon_behind(stage: &Stage) {
         }
         0
     });
-    assert_eq!(witness.ending, Ending::Exited(0));
+    assert_eq!(report.ending, Ending::Exited(0));
 }
 
 fn forks_in_a_loop(stage: &Stage) {
     // Bounded, because root is not held to RLIMIT_NPROC, and this machine is somebody's.
-    let witness = stage.run(HANGS, |child| {
+    let report = stage.run(HANGS, |child| {
         for _ in 0..500 {
             if child.fork() == Ok(0) {
                 let _ = child.fork();
@@ -140,12 +140,12 @@ fn forks_in_a_loop(stage: &Stage) {
         }
         pause(&child)
     });
-    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+    assert_eq!(report.ending, Ending::TimedOut { stopped: false });
 }
 
 fn forks_from_session_to_session(stage: &Stage) {
     // Always one process alive, each in a session of its own, each soon gone: a moving target.
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         for _ in 0..100_000 {
             match child.fork() {
                 Ok(0) => {
@@ -156,12 +156,12 @@ fn forks_from_session_to_session(stage: &Stage) {
         }
         0
     });
-    assert_eq!(witness.ending, Ending::Exited(0));
+    assert_eq!(report.ending, Ending::Exited(0));
 }
 
 fn maps_all_it_can(stage: &Stage) {
     const CHUNK: usize = 256 << 20;
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         let (protection, flags) =
             (libc::PROT_READ as usize, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         for count in 0..100 {
@@ -172,22 +172,22 @@ fn maps_all_it_can(stage: &Stage) {
         }
         100
     });
-    match witness.ending {
+    match report.ending {
         Ending::Exited(chunks) => assert!((4..=8).contains(&chunks), "{chunks} of 256 MiB"),
         other => panic!("{other:?}"),
     }
 }
 
 fn exits_before_its_access(stage: &Stage) {
-    let witness = stage.run(ENDS, |_| 0);
-    assert_eq!(stage.judge(&witness), Err(HarnessError::ExitedEarly));
+    let report = stage.run(ENDS, |_| 0);
+    assert_eq!(stage.judge(&report), Err(HarnessError::ExitedEarly));
 }
 
 fn scribbles_over_the_record(stage: &Stage) {
     for garbage in [u32::MAX, 0x5555_5555, 1 << 31, 0x0101_0101] {
         let record = stage.record;
         for signal in [0, libc::SIGSEGV, libc::SIGKILL] {
-            let witness = stage.run(ENDS, |child| {
+            let report = stage.run(ENDS, |child| {
                 record.finished.store(garbage, Relaxed);
                 record.setup.store(garbage, Relaxed);
                 record.sent_signal.store(garbage as i32, Relaxed);
@@ -204,7 +204,7 @@ fn scribbles_over_the_record(stage: &Stage) {
                 raise(&child, signal);
                 0
             });
-            let judged = stage.judge(&witness);
+            let judged = stage.judge(&report);
             assert!(judged.is_err(), "{garbage:#x}, signal {signal}: {judged:?}");
         }
     }
@@ -213,40 +213,40 @@ fn scribbles_over_the_record(stage: &Stage) {
 fn claims_to_have_lived_on(stage: &Stage) {
     // A fault that did not kill is none.
     let record = stage.record;
-    let witness = stage.run(ENDS, |_| {
+    let report = stage.run(ENDS, |_| {
         record.slots[SWEEP].state.store(SlotState::Begun as u32, Relaxed);
         record.slots[SWEEP].signal.store(libc::SIGBUS, Relaxed);
         record.finished.store(1, Relaxed);
         0
     });
-    assert!(matches!(stage.judge(&witness), Err(HarnessError::Disagree(_))));
+    assert!(matches!(stage.judge(&report), Err(HarnessError::Disagree(_))));
 }
 
 fn claims_another_signal(stage: &Stage) {
     let record = stage.record;
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         record.slots[SWEEP].state.store(SlotState::Begun as u32, Relaxed);
         record.slots[SWEEP].signal.store(libc::SIGBUS, Relaxed);
         raise(&child, libc::SIGKILL);
         0
     });
-    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
-    assert!(matches!(stage.judge(&witness), Err(HarnessError::Disagree(_))));
+    assert_eq!(report.ending, Ending::Killed(libc::SIGKILL));
+    assert!(matches!(stage.judge(&report), Err(HarnessError::Disagree(_))));
 }
 
 fn claims_to_be_done_and_is_killed(stage: &Stage) {
     let record = stage.record;
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         record.slots[SWEEP].state.store(SlotState::Done as u32, Relaxed);
         record.finished.store(1, Relaxed);
         raise(&child, libc::SIGKILL);
         0
     });
-    assert!(stage.judge(&witness).is_err());
+    assert!(stage.judge(&report).is_err());
 }
 
 fn closes_everything_and_hangs(stage: &Stage) {
-    let witness = stage.run(HANGS, |child| {
+    let report = stage.run(HANGS, |child| {
         let _ = child.call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0, 0, 0]);
         let all = u64::MAX;
         let mask = child.address_of(&all);
@@ -254,15 +254,15 @@ fn closes_everything_and_hangs(stage: &Stage) {
         let _ = child.call(libc::SYS_rt_sigprocmask, [block, mask, 0, 8, 0, 0]);
         pause(&child)
     });
-    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+    assert_eq!(report.ending, Ending::TimedOut { stopped: false });
 }
 
 fn kills_its_own_group(stage: &Stage) {
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         let _ = child.call(libc::SYS_kill, [0, libc::SIGKILL as usize, 0, 0, 0, 0]);
         pause(&child)
     });
-    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+    assert_eq!(report.ending, Ending::Killed(libc::SIGKILL));
 }
 
 fn leaves_shared_memory_behind(stage: &Stage) {
@@ -272,9 +272,9 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
     let program = laid_out(&text);
-    let orders = Orders { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
-    let witness = stage.supervisor.run(&orders, ENDS).expect("it was forked");
-    assert_eq!(witness.ending, Ending::Killed(libc::SIGKILL));
+    let orders = Request { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
+    let report = stage.supervisor.run(&orders, ENDS).expect("it was forked");
+    assert_eq!(report.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);
 }
 
@@ -282,31 +282,31 @@ fn reads_what_its_worker_has_in_memory(stage: &Stage) {
     // A block of 1 is in the heap, which is there already; the others are maps of their own.
     for bytes in [1, 1 << 16, 1 << 24] {
         let own = vec![1u8; bytes];
-        stage.supervisor.keep_back(&Inheritance::new().expect("memory"));
+        stage.supervisor.exclude_from_fork(&Arena::new().expect("memory"));
         let address = own.as_ptr() as usize;
-        let witness = stage.run(ENDS, |child| i32::from(child.load(address, 1)[0]));
-        assert_eq!(witness.ending, Ending::Killed(libc::SIGSEGV), "of {bytes} bytes");
+        let report = stage.run(ENDS, |child| i32::from(child.load(address, 1)[0]));
+        assert_eq!(report.ending, Ending::Killed(libc::SIGSEGV), "of {bytes} bytes");
         assert_eq!(own[0], 1);
     }
 }
 
 fn joins_the_group_of_its_supervisor(stage: &Stage) {
     let own = rustix::process::getpgrp().as_raw_nonzero().get() as usize;
-    let witness = stage.run(HANGS, |child| {
+    let report = stage.run(HANGS, |child| {
         let _ = child.call(libc::SYS_setpgid, [0, own, 0, 0, 0, 0]);
         pause(&child)
     });
-    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+    assert_eq!(report.ending, Ending::TimedOut { stopped: false });
 }
 
 fn has_what_its_worker_has_open(stage: &Stage) {
-    let witness = stage.run(ENDS, |child| {
+    let report = stage.run(ENDS, |child| {
         let is_open = |number: &usize| {
             child.call(libc::SYS_fcntl, [*number, libc::F_GETFD as usize, 0, 0, 0, 0]).is_ok()
         };
         (3..1000).filter(is_open).count() as i32
     });
-    assert_eq!(witness.ending, Ending::Exited(0), "so many");
+    assert_eq!(report.ending, Ending::Exited(0), "so many");
 }
 
 /// A signal that tells of the end of one may come late, when another has its number. Nobody else forks in
@@ -325,17 +325,17 @@ fn has_the_number_of_one_that_is_gone(stage: &Stage) {
     });
     let gone = record.slots[SWEEP].value.load(Relaxed);
     // A child that was not told to be there in time was not yet on a core.
-    let witness = [HANGS, HANGS * 10, ENDS].into_iter().find_map(|deadline| {
+    let report = [HANGS, HANGS * 10, ENDS].into_iter().find_map(|deadline| {
         let last = "/proc/sys/kernel/ns_last_pid";
         std::fs::write(last, (gone - 1).to_string()).expect("root of the namespace may");
-        let witness = stage.run(deadline, |child| {
+        let report = stage.run(deadline, |child| {
             let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
             record.slots[SWEEP].value.store(own as u64, Relaxed);
             pause(&child)
         });
-        (witness.evidence.slots[SWEEP].value != 0).then_some(witness)
+        (report.recorded.slots[SWEEP].value != 0).then_some(report)
     });
-    let witness = witness.expect("it was there");
-    assert_eq!(witness.evidence.slots[SWEEP].value as u64, gone, "it has another number");
-    assert_eq!(witness.ending, Ending::TimedOut { stopped: false });
+    let report = report.expect("it was there");
+    assert_eq!(report.recorded.slots[SWEEP].value as u64, gone, "it has another number");
+    assert_eq!(report.ending, Ending::TimedOut { stopped: false });
 }

@@ -74,7 +74,7 @@ fn opens_what_other_cases_can() {
     // A file of the case, by the path of its descriptor.
     let spec = FileSpec { size: 1, memfd: None, named: false };
     let made = stage.backing().make(&spec, b"x").expect("a file");
-    let path = format!("/proc/self/fd/{}", made.handed().descriptor);
+    let path = format!("/proc/self/fd/{}", made.handle().descriptor);
     let case = "fd = file(1, O_RDONLY);";
     assert_eq!(opens(&stage, case, Path::new(&path), libc::O_RDONLY), 0);
     assert_eq!(opens(&stage, zeros, Path::new(&path), libc::O_RDONLY), libc::EACCES);

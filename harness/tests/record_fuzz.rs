@@ -6,8 +6,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use faultmap::case::{Access, Errno, Outcome, StepResult};
-use faultmap::supervise::{Ending, Evidence, probe_outcome, step_results, unsteady};
-use faultmap::sys::{Inheritance, Record, SharedRecord};
+use faultmap::supervise::{Ending, Recorded, probe_outcome, step_results, unsteady};
+use faultmap::sys::{Arena, Record, SharedRecord};
 use faultmap::victim::{Probe, Program};
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn ending() -> impl Strategy<Value = Ending> {
 
 thread_local! {
     static PROGRAM: Program<'static> = {
-        let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+        let memory = Box::leak(Box::new(Arena::new().expect("memory")));
         Program::of(&faultmap::parse::case(STEPS).expect("a case"), 4096, memory)
     };
     static RECORD: SharedRecord = SharedRecord::new().expect("memory");
@@ -85,17 +85,17 @@ proptest! {
         ending in ending(),
         (access, at, waits) in (0..5usize, -5000i64..9000, any::<bool>()),
     ) {
-        let evidence = RECORD.with(|record| {
+        let recorded = RECORD.with(|record| {
             fill(record, &numbers);
-            Evidence::read(record, SWEEP + 1)
+            Recorded::read(record, SWEEP + 1)
         });
         PROGRAM.with(|program| {
             let probe = Probe { sweep: SWEEP, access: Access::ALL[access], at };
-            let outcome = probe_outcome(program, &probe, ending, &evidence, 100, waits);
+            let outcome = probe_outcome(program, &probe, ending, &recorded, 100, waits);
             match outcome {
                 Ok(Outcome::Clean(_) | Outcome::Errno(_)) => {
                     prop_assert_eq!(ending, Ending::Exited(0));
-                    prop_assert!(evidence.finished);
+                    prop_assert!(recorded.finished);
                 }
                 Ok(Outcome::Fault(fault)) => {
                     prop_assert_eq!(ending, Ending::Killed(fault.signal.0));
@@ -106,7 +106,7 @@ proptest! {
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
-            let steps = step_results(program, ending, &evidence, 100, waits);
+            let steps = step_results(program, ending, &recorded, 100, waits);
             if let Ok(steps) = &steps {
                 prop_assert_eq!(steps.len(), SWEEP + 1);
                 let told: String = steps.iter().map(ToString::to_string).collect();
@@ -115,7 +115,7 @@ proptest! {
                 prop_assert!(!steps.iter().any(errno));
             }
             let earlier = vec![StepResult::Done; SWEEP + 1];
-            let _ = unsteady(program, &probe, &earlier, &evidence);
+            let _ = unsteady(program, &probe, &earlier, &recorded);
             Ok(())
         })?;
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use faultmap::backing::Backing;
 use faultmap::confine;
 use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{Child, SharedRecord, SoleThread, fork_worker, show_own_memory};
+use faultmap::sys::{Child, SharedRecord, SoleThread, fork_worker, set_dumpable};
 use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -29,7 +29,7 @@ use own_process::test;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// What a worker exits with for a child that a signal has killed: this, and the signal.
 const KILLED: i32 = 64;
-const NO_WITNESS: i32 = 63; // for one of which there is no witness, or that was never forked
+const NO_REPORT: i32 = 63; // for one of which there is no report, or that was never forked
 const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
 
 type Row = (&'static str, fn(&Path));
@@ -71,9 +71,9 @@ fn beside_a_secret(body: fn(&Path)) {
 
 /// Forks a worker that is shut in, with this as the rest of its life.
 fn worker(files: &Path, body: impl FnOnce(&Supervisor) -> i32) -> Pid {
-    let forked = confine::fork_worker(thread(), true, |apart| {
+    let forked = confine::fork_worker(thread(), true, |namespaces| {
         let backing = Backing::Directory(files.to_owned());
-        if apart.is_none_or(|apart| apart.enter(&backing).is_err()) {
+        if namespaces.is_none_or(|namespaces| namespaces.enter(&backing).is_err()) {
             return NOT_SHUT_IN;
         }
         let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
@@ -100,7 +100,7 @@ fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
         match supervisor.run_body(1, &[], DEADLINE, |child| body(&child)).map(|ran| ran.ending) {
             Ok(Ending::Exited(code)) => code,
             Ok(Ending::Killed(signal)) => KILLED + signal,
-            _ => NO_WITNESS,
+            _ => NO_REPORT,
         }
     }))
 }
@@ -224,7 +224,7 @@ fn looks_into_its_supervisor(files: &Path) {
     let look = |name: &str, flags| {
         let name = path(name);
         child(files, |child| {
-            show_own_memory(child);
+            set_dumpable(child);
             open(child, &name, flags)
         })
     };
@@ -248,7 +248,7 @@ fn kills_its_supervisor(files: &Path) {
         });
         let sent = sent.is_ok_and(|sent| sent.ending == Ending::Exited(7));
         let next = supervisor.run_body(1, &[], DEADLINE, |child| i32::from(child.load(16, 1)[0]));
-        let fault = next.ok().and_then(|next| next.evidence.slots[0].fault);
+        let fault = next.ok().and_then(|next| next.recorded.slots[0].fault);
         let fault = fault.map(|(signal, _, address)| (signal, address));
         i32::from(!sent) + 2 * i32::from(fault != Some((libc::SIGSEGV, 16)))
     });

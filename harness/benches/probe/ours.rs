@@ -8,7 +8,7 @@ use faultmap::confine::{self, Held};
 use faultmap::journal::{self, Journal};
 use faultmap::measure::Measurer;
 use faultmap::supervise::Supervisor;
-use faultmap::sys::{Inheritance, SharedRecord, SoleThread};
+use faultmap::sys::{Arena, SharedRecord, SoleThread};
 use faultmap::victim::Probe;
 use nix::sys::wait::waitpid;
 
@@ -62,14 +62,14 @@ fn time(place: (&Backing, &Held), probes: u32, is_alone: bool) -> Duration {
     let case = faultmap::parse::case(CASE).expect("a case");
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None).expect("a supervisor");
-    let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
-    let memory = Inheritance::new().expect("memory");
+    let supervisor = if is_alone { supervisor } else { supervisor.with_throttle() };
+    let memory = Arena::new().expect("memory");
     measure(&supervisor, &memory, place, &case, probes)
 }
 
 fn measure(
     supervisor: &Supervisor,
-    memory: &Inheritance,
+    memory: &Arena,
     (backing, held): (&Backing, &Held),
     case: &Case,
     probes: u32,

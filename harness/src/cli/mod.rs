@@ -41,7 +41,7 @@ use crate::{backing, scarce};
 /// Runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     match SoleThread::claim() {
-        Ok(thread) => crate::sys::drop_inherited(thread),
+        Ok(thread) => crate::sys::close_inherited(thread),
         Err(error) => {
             anstream::eprintln!("{}", output::error(&error.to_string()));
             return ExitCode::from(Exit::Harness as u8);

@@ -18,7 +18,7 @@ use super::{Failed, output, pool};
 use crate::backing::Backing;
 use crate::case::{Access, Case, Errno, HarnessError, Outcome, Signal, Size};
 use crate::confine::Held;
-use crate::supervise::{Ending, Witness};
+use crate::supervise::{ChildReport, Ending};
 use crate::sys::SlotState;
 
 /// Makes the probe in each selected case, of which there is usually one, and prints the result.
@@ -80,9 +80,9 @@ fn probed<'a>(
 ) -> Probed<'a> {
     let failed = |error: &HarnessError| (Verdict::HarnessError, Some(verdict::told(case, error)));
     let (verdict, reason, answer) = match &report.result {
-        CaseResult::Probed { outcome, witness, steps } => {
+        CaseResult::Probed { outcome, report, steps } => {
             let (verdict, error) = outcome.as_ref().err().map_or((Verdict::Measured, None), failed);
-            (verdict, error, Some((outcome, witness.as_ref(), steps.as_slice())))
+            (verdict, error, Some((outcome, report.as_ref(), steps.as_slice())))
         }
         CaseResult::Skipped(reason) => (Verdict::Skipped, Some(reason.clone()), None),
         CaseResult::Failed(error) => {
@@ -98,7 +98,7 @@ fn probed<'a>(
 /// The text for a person: one fact on each line.
 fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
     let mut text = Text::default();
-    let Some((outcome, witness, _)) = probed.answer else {
+    let Some((outcome, report, _)) = probed.answer else {
         let style = if probed.verdict == Verdict::Skipped { NOTE } else { BAD };
         text.heading(&loaded.id, &[(style, probed.verdict.word())]);
         probed.reason.iter().for_each(|reason| text.line(Style::new(), reason));
@@ -107,7 +107,7 @@ fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
     let what = format!("{} at {}", probed.access, probed.at);
     text.heading(&loaded.id, &[(Style::new(), &what)]);
     let lines = crate::parse::lines(&loaded.case.steps);
-    for (name, value) in facts(&lines, outcome, witness) {
+    for (name, value) in facts(&lines, outcome, report) {
         text.line(Style::new(), &format!("{name:10} {value}"));
     }
     text.into_string()
@@ -116,16 +116,16 @@ fn told(loaded: &Loaded, probed: &Probed<'_>) -> String {
 fn facts(
     lines: &[crate::parse::Line],
     outcome: &Result<Outcome, HarnessError>,
-    witness: &Witness,
+    report: &ChildReport,
 ) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         (
             "outcome",
             outcome.as_ref().map_or_else(|error| format!("none: {error}"), ToString::to_string),
         ),
-        ("ended", ending(witness.ending)),
+        ("ended", ending(report.ending)),
     ];
-    for (index, slot) in witness.evidence.slots.iter().enumerate() {
+    for (index, slot) in report.recorded.slots.iter().enumerate() {
         let text = crate::parse::text_of(lines, index);
         let state = match (slot.state, slot.value) {
             (None, _) => "overwritten".to_owned(),
@@ -147,10 +147,10 @@ fn facts(
         let seen = seen.map_or(String::new(), |seen| format!(", saw {seen}"));
         facts.push(("step", format!("{text}  // {state}{fault}{seen}")));
     }
-    if let Some((signal, sender)) = witness.evidence.sent {
+    if let Some((signal, sender)) = report.recorded.sent {
         facts.push(("sent", format!("{} by process {sender}", Signal(signal))));
     }
-    facts.push(("elapsed", format!("{} us", witness.elapsed.as_micros())));
+    facts.push(("elapsed", format!("{} us", report.elapsed.as_micros())));
     facts
 }
 

@@ -15,11 +15,11 @@ use crate::backing::Backing;
 use crate::case::{
     Access, Case, HarnessError, Measurement, Note, Outcome, Requirement, Scarce, StepResult,
 };
-use crate::confine::{Apart, Held};
+use crate::confine::{Held, Namespaces};
 use crate::journal::Journal;
 use crate::measure::{Failure, Measurer};
-use crate::supervise::{Supervisor, Witness};
-use crate::sys::{Inheritance, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
+use crate::supervise::{ChildReport, Supervisor};
+use crate::sys::{Arena, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
 use crate::vocabulary::Returns;
 
 /// The cases to measure, and the way to measure them.
@@ -83,7 +83,7 @@ pub enum CaseResult {
     Measured(Measurement),
     Probed {
         outcome: Result<Outcome, HarnessError>,
-        witness: Box<Witness>,
+        report: Box<ChildReport>,
         /// The results of the steps in the record of the child.
         steps: Vec<Option<StepResult>>,
     },
@@ -113,10 +113,10 @@ impl CaseReport {
     }
 }
 
-/// Runs a worker and returns its exit status. With `apart`, it first enters its namespaces.
+/// Runs a worker and returns its exit status. With `namespaces`, it first enters its namespaces.
 pub(super) fn work(
     job: &Job<'_>,
-    apart: Option<Apart>,
+    namespaces: Option<Namespaces>,
     orders: File,
     mut results: File,
     journal: File,
@@ -128,9 +128,9 @@ pub(super) fn work(
     // When memory runs out, a worker is killed before other processes: its case can be measured
     // again.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let is_apart = apart.is_some();
-    if let Some(apart) = apart {
-        if let Err(why) = apart.enter(job.backing) {
+    let is_apart = namespaces.is_some();
+    if let Some(namespaces) = namespaces {
+        if let Err(why) = namespaces.enter(job.backing) {
             send(&mut results, &Message::Broken(why));
             return 1;
         }
@@ -150,11 +150,11 @@ pub(super) fn work(
     let supervisor = SharedRecord::new().map_err(std::io::Error::from).and_then(|record| {
         let watched = orders.try_clone()?;
         let supervisor = Supervisor::new(Box::leak(Box::new(record)), Some(watched.into()))?;
-        let supervisor = if is_alone { supervisor } else { supervisor.with_rests() };
+        let supervisor = if is_alone { supervisor } else { supervisor.with_throttle() };
         let supervisor = if job.guard.is_on() { supervisor } else { supervisor.unguarded() };
         let costs = job.guard.counts_costs();
         let supervisor = if costs { supervisor } else { supervisor.without_budget() };
-        Ok((supervisor, Inheritance::new()?))
+        Ok((supervisor, Arena::new()?))
     });
     let (supervisor, mut memory) = match supervisor {
         Ok(both) => both,
@@ -195,7 +195,7 @@ fn send(results: &mut File, message: &Message) -> bool {
 fn report(
     job: &Job<'_>,
     supervisor: &Supervisor,
-    memory: &Inheritance,
+    memory: &Arena,
     number: usize,
     journal: Journal<'_>,
 ) -> Option<CaseReport> {
@@ -224,9 +224,9 @@ fn report(
             Task::OneProbe { access, at, sweep } => measurer
                 .hold(job.held, Some(access))
                 .and_then(|()| measurer.one_probe(sweep, access, at))
-                .map(|(outcome, witness)| {
-                    let steps = measurer.recorded(&witness);
-                    CaseResult::Probed { outcome, witness: Box::new(witness), steps }
+                .map(|(outcome, report)| {
+                    let steps = measurer.recorded(&report);
+                    CaseResult::Probed { outcome, report: Box::new(report), steps }
                 }),
         },
     };

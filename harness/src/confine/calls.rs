@@ -105,18 +105,18 @@ const ALLOWED: &[libc::c_long] = &[
 /// linux/prctl.h, since Linux 6.4: how rustix learns the size of a page.
 const PR_GET_AUXV: i32 = 0x4155_5856;
 
-/// A victim makes itself dumpable: what forks it may not be (a nest never is, a worker is not under strict
+/// A victim makes itself dumpable: what forks it may not be (a fork server never is, a worker is not under strict
 /// isolation), and no other process may look into that (ptrace(2)).
 const PRCTL: &[i32] =
     &[libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER, libc::PR_SET_DUMPABLE, PR_GET_AUXV];
 
-/// The flags with which a nest is forked (sys/nest.rs).
-const NEST: i32 = libc::CLONE_FILES | libc::SIGCHLD;
+/// The flags with which a fork server is forked (sys/fork_server.rs).
+const FORK_SERVER: i32 = libc::CLONE_FILES | libc::SIGCHLD;
 
 /// Calls that may be made with these values of the lower half of one argument alone.
 const WITH: &[(libc::c_long, u8, &[i32])] = &[
-    // A process, not a thread, and none in further namespaces: a victim, a nest, and what that forks.
-    (libc::SYS_clone, 0, &[libc::SIGCHLD, NEST, FORK_FLAGS]),
+    // A process, not a thread, and none in further namespaces: a victim, a fork server, and what that forks.
+    (libc::SYS_clone, 0, &[libc::SIGCHLD, FORK_SERVER, FORK_FLAGS]),
     (libc::SYS_pidfd_send_signal, 0, &[PIDFD_SELF_THREAD]),
     (libc::SYS_prctl, 0, PRCTL),
     // The C library's registration may be ended (linux/rseq.h: RSEQ_FLAG_UNREGISTER), none begun.

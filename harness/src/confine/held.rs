@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
-use crate::sys::{self, Inheritance, Sandbox};
+use crate::sys::{self, Arena, Sandbox};
 use crate::victim::{self, Program};
 
 /// What there is of seccomp and Landlock, or why it is not.
@@ -58,7 +58,7 @@ impl Held {
         program: &Program<'m>,
         accesses: &[Access],
         backing: &Backing,
-        memory: &'m Inheritance,
+        memory: &'m Arena,
     ) -> Result<(&'m Sandbox<'m>, Option<OwnedFd>), String> {
         let filter = match self.seccomp {
             Ok(()) => memory.keep(&calls::of_victims(program, accesses)?),

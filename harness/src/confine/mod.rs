@@ -47,19 +47,19 @@ use crate::sys::{self, SoleThread};
 /// How long a place may take to answer: a disk that has to spin up, a network.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process in namespaces of its own that still has to be shut in: see [`Apart::enter`].
+/// A process in namespaces of its own that still has to be shut in: see [`Namespaces::enter`].
 #[derive(Debug)]
-pub struct Apart {
+pub struct Namespaces {
     /// Who forked it. In its user namespace it is nobody yet, and could not tell.
     user: u32,
     group: u32,
 }
 
-/// Forks a worker, in namespaces of its own where it is to be `strict`. Fails as [`sys::fork_worker`] and [`sys::fork_worker_apart`] do.
+/// Forks a worker, in namespaces of its own where it is to be `strict`. Fails as [`sys::fork_worker`] and [`sys::clone_worker`] do.
 pub fn fork_worker(
     thread: SoleThread,
     strict: bool,
-    body: impl FnOnce(Option<Apart>) -> i32,
+    body: impl FnOnce(Option<Namespaces>) -> i32,
 ) -> Result<nix::unistd::Pid, Errno> {
     // It cannot ask any more where it is shut in.
     sys::MemoryRules::here();
@@ -67,15 +67,15 @@ pub fn fork_worker(
         return sys::fork_worker(thread, || body(None));
     }
     let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-    sys::fork_worker_apart(thread, || body(Some(Apart { user, group })))
+    sys::clone_worker(thread, || body(Some(Namespaces { user, group })))
 }
 
 /// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason for which
 /// it cannot; that there is no room for one more process now, that somebody kills it, or that what is `watched`
 /// can be read, is none.
 pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), String> {
-    let shut_in = |apart: Option<Apart>| match apart {
-        Some(apart) => apart.enter(backing),
+    let shut_in = |namespaces: Option<Namespaces>| match namespaces {
+        Some(namespaces) => namespaces.enter(backing),
         None => Err("cannot start".to_owned()),
     };
     match in_own_process(PATIENCE, watched, true, shut_in) {
@@ -103,7 +103,7 @@ fn refused(errno: Errno) -> String {
     format!("user, pid, mount and IPC namespaces cannot be made: {error}{hint}")
 }
 
-impl Apart {
+impl Namespaces {
     /// Shuts this process in, and with it all that it forks. It keeps what it has open, but for
     /// standard input and output. Fails with the reason, and must then end.
     pub fn enter(self, backing: &Backing) -> Result<(), String> {
@@ -112,7 +112,7 @@ impl Apart {
         // The mounts needed them; no victim does.
         sys::give_up_capabilities().map_err(because("give up capabilities"))?;
         held::hold_worker()?;
-        sys::hide_from_children().map_err(because("hide from children"))?;
+        sys::make_undumpable().map_err(because("hide from children"))?;
         backing.check().map_err(|error| {
             let place = backing.describe();
             format!("cannot make a file in {place} from a user namespace: {error}")
@@ -121,7 +121,7 @@ impl Apart {
 
     /// user_namespaces(7): an ordinary user may map themselves, and a group once setgroups is denied.
     fn be_who_one_was(&self) -> Result<(), String> {
-        let Apart { user, group } = self;
+        let Namespaces { user, group } = self;
         let write = |name: &str, text: String| {
             let path = format!("/proc/self/{name}");
             std::fs::write(&path, text).map_err(|error| format!("cannot write {path}: {error}"))

@@ -20,7 +20,7 @@ use rustix::process::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Apart, fork_worker};
+use super::{Namespaces, fork_worker};
 use crate::sys::SoleThread;
 
 /// A killed process may take so long to be gone: the kernel may not let it go.
@@ -80,7 +80,7 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
     limit: impl Into<Option<Duration>>,
     watched: Option<BorrowedFd<'_>>,
     strict: bool,
-    body: impl Fn(Option<Apart>) -> T,
+    body: impl Fn(Option<Namespaces>) -> T,
 ) -> Result<T, NoAnswer> {
     let limit = limit.into();
     let mut tried = try_once(limit, watched, strict, &body);
@@ -99,18 +99,18 @@ fn try_once<T: Serialize + DeserializeOwned>(
     limit: Option<Duration>,
     watched: Option<BorrowedFd<'_>>,
     strict: bool,
-    body: impl FnOnce(Option<Apart>) -> T,
+    body: impl FnOnce(Option<Namespaces>) -> T,
 ) -> Result<T, NoAnswer> {
     let unasked = |error: std::io::Error| NoAnswer::Unasked(error.to_string());
     let thread = SoleThread::claim().map_err(|error| NoAnswer::Unasked(error.to_string()))?;
     let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| unasked(errno.into()))?;
     let mut ends = Some((File::from(told), File::from(tell)));
-    let forked = fork_worker(thread, strict, |apart| {
+    let forked = fork_worker(thread, strict, |namespaces| {
         let Some((_, mut tell)) = ends.take() else { return 1 };
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
         let Ok(lost) = tell.try_clone() else { return 1 };
         tell_panics(lost);
-        let answer: Result<T, String> = Ok(body(apart));
+        let answer: Result<T, String> = Ok(body(namespaces));
         let answer = serde_json::to_vec(&answer).unwrap_or_default();
         i32::from(tell.write_all(&answer).is_err())
     });

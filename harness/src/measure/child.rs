@@ -1,11 +1,11 @@
 //! One child of a case: made, run and judged.
 
-use super::{CHILDREN, Failure, Measurer, NEST_PAYS, NESTS, TIME};
+use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::MadeFile;
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Abandoned, NoWitness, Witness, probe_outcome, unsteady};
-use crate::victim::{Fill, Handed, Orders, Probe};
+use crate::supervise::{Abandoned, ChildReport, NoReport, probe_outcome, unsteady};
+use crate::victim::{FileHandle, Fill, Probe, Request};
 
 impl Measurer<'_> {
     pub(super) fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
@@ -14,18 +14,22 @@ impl Measurer<'_> {
             let error = format!("the case takes more than {most} children, or {seconds} s");
             return Err(HarnessError::System(error).into());
         }
-        let witness = self.child(Some(probe), fill)?;
-        let outcome = self.judge(probe, &witness)?;
+        let report = self.child(Some(probe), fill)?;
+        let outcome = self.judge(probe, &report)?;
         let earlier = self.baselines[fill.number()].as_deref().unwrap_or_default();
-        match unsteady(&self.program, probe, earlier, &witness.evidence) {
+        match unsteady(&self.program, probe, earlier, &report.recorded) {
             Some(error) => Err(error.into()),
             None => Ok(outcome),
         }
     }
 
-    pub(super) fn judge(&self, probe: &Probe, witness: &Witness) -> Result<Outcome, HarnessError> {
-        let (ending, evidence) = (witness.ending, &witness.evidence);
-        probe_outcome(&self.program, probe, ending, evidence, self.millis(), self.waits_for_ever())
+    pub(super) fn judge(
+        &self,
+        probe: &Probe,
+        report: &ChildReport,
+    ) -> Result<Outcome, HarnessError> {
+        let (ending, recorded) = (report.ending, &report.recorded);
+        probe_outcome(&self.program, probe, ending, recorded, self.millis(), self.waits_for_ever())
     }
 
     pub(super) fn millis(&self) -> u64 {
@@ -38,18 +42,22 @@ impl Measurer<'_> {
     }
 
     /// One child, on fresh files.
-    pub(super) fn child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<Witness, Failure> {
+    pub(super) fn child(
+        &mut self,
+        probe: Option<&Probe>,
+        fill: Fill,
+    ) -> Result<ChildReport, Failure> {
         let specs = self.program.files;
         let contents = self.contents[fill.number()].get_or_insert_with(|| {
             let specs = specs.iter().enumerate();
             let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
-            self.supervisor.keep_back(self.memory);
+            self.supervisor.exclude_from_fork(self.memory);
             contents
         });
         let mut files: [Option<MadeFile>; FILES] = [const { None }; FILES];
-        let mut handed = [Handed { descriptor: -1, name: None }; FILES];
-        let places = files.iter_mut().zip(&mut handed);
-        for ((spec, content), (file, handed)) in specs.iter().zip(contents).zip(places) {
+        let mut handle = [FileHandle { descriptor: -1, name: None }; FILES];
+        let places = files.iter_mut().zip(&mut handle);
+        for ((spec, content), (file, handle)) in specs.iter().zip(contents).zip(places) {
             let made = self.backing.make(spec, content).map_err(|error| {
                 let size = match spec.size {
                     1 => "1 byte".to_owned(),
@@ -58,26 +66,30 @@ impl Measurer<'_> {
                 let place = self.backing.describe();
                 HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
             })?;
-            *handed = made.handed();
+            *handle = made.handle();
             *file = Some(made);
         }
         let (program, probe) = (self.program, probe.copied());
-        let handed = &handed[..specs.len().min(FILES)];
-        let orders = Orders { program, probe, fill, files: handed };
-        if self.nest.is_none() && self.children >= NEST_PAYS && self.lost_nests < NESTS {
-            self.nest = self.supervisor.nest(program);
+        let handle = &handle[..specs.len().min(FILES)];
+        let orders = Request { program, probe, fill, files: handle };
+        if self.fork_server.is_none()
+            && self.children >= FORK_SERVER_PAYS
+            && self.lost_fork_servers < FORK_SERVERS
+        {
+            self.fork_server = self.supervisor.fork_server(program);
         }
-        let nested = self.nest.as_ref();
-        let nested = nested.map(|nest| self.supervisor.run_in(nest, &orders, self.deadline));
+        let nested = self.fork_server.as_ref();
+        let nested =
+            nested.map(|fork_server| self.supervisor.run_in(fork_server, &orders, self.deadline));
         let ran = match nested {
-            Some(Err(NoWitness::NestGone)) => {
-                self.nest = None;
-                self.lost_nests += 1;
+            Some(Err(NoReport::ForkServerGone)) => {
+                self.fork_server = None;
+                self.lost_fork_servers += 1;
                 return self.child(probe.as_ref(), fill);
             }
             // A worker has more patience with a full process table, and needs a place less.
-            Some(Err(NoWitness::Fork(_))) => {
-                self.nest = None;
+            Some(Err(NoReport::Fork(_))) => {
+                self.fork_server = None;
                 self.supervisor.run(&orders, self.deadline)
             }
             Some(ran) => ran,
@@ -85,17 +97,19 @@ impl Measurer<'_> {
         };
         self.children += u64::from(ran.is_ok());
         ran.map_err(|error| match error {
-            NoWitness::Abandoned(Abandoned) => Failure::Abandoned,
-            NoWitness::Fork(errno) => {
+            NoReport::Abandoned(Abandoned) => Failure::Abandoned,
+            NoReport::Fork(errno) => {
                 let error = std::io::Error::from(errno);
                 HarnessError::System(format!("cannot fork a child: {error}")).into()
             }
-            NoWitness::Left(count) => {
+            NoReport::Left(count) => {
                 HarnessError::System(format!("{count} processes of a child cannot be killed"))
                     .into()
             }
-            NoWitness::NestGone => HarnessError::System("a nest is gone".to_owned()).into(),
-            NoWitness::Wait(errno) => {
+            NoReport::ForkServerGone => {
+                HarnessError::System("a fork server is gone".to_owned()).into()
+            }
+            NoReport::Wait(errno) => {
                 HarnessError::System(format!("cannot wait for a child: {errno}")).into()
             }
         })

@@ -18,9 +18,9 @@ use crate::case::{
 use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
-use crate::supervise::{Supervisor, Witness, recorded, step_results};
+use crate::supervise::{ChildReport, Supervisor, recorded, step_results};
 use crate::sweep::Plan;
-use crate::sys::{Inheritance, Nest};
+use crate::sys::{Arena, ForkServer};
 use crate::victim::{Fill, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
@@ -28,10 +28,10 @@ const CHILDREN: u64 = 20_000;
 /// Nor one that takes longer than this.
 const TIME: Duration = Duration::from_secs(120);
 
-/// After so many children a nest is made: it costs about two, and saves a quarter of each.
-const NEST_PAYS: u64 = 4;
+/// After so many children a fork server is made: it costs about two, and saves a quarter of each.
+const FORK_SERVER_PAYS: u64 = 4;
 /// Nests of one case that may be killed; then its children are forked without.
-const NESTS: u32 = 3;
+const FORK_SERVERS: u32 = 3;
 
 /// What the steps came to in a child that went through to the end, by the number of what its files held.
 pub type Baselines = [Option<Vec<StepResult>>; Fill::ALL.len()];
@@ -57,7 +57,7 @@ pub struct Measurer<'a> {
     backing: &'a Backing,
     case: &'a Case,
     program: Program<'a>,
-    memory: &'a Inheritance,
+    memory: &'a Arena,
     deadline: Duration,
     exhaustive: bool,
     /// Decides at which random bytes regions are looked at once more.
@@ -69,8 +69,8 @@ pub struct Measurer<'a> {
     /// What the children's sandbox needs to be open.
     _ruleset: Option<OwnedFd>,
     /// What forks the children, once it pays; and how many such have been killed by somebody.
-    nest: Option<Nest>,
-    lost_nests: u32,
+    fork_server: Option<ForkServer>,
+    lost_fork_servers: u32,
     children: u64,
     journal: Journal<'a>,
     started: Instant,
@@ -81,7 +81,7 @@ impl<'a> Measurer<'a> {
     /// may take where the case does not say; `exhaustive` has every byte probed.
     pub fn new(
         supervisor: &'a Supervisor,
-        memory: &'a Inheritance,
+        memory: &'a Arena,
         backing: &'a Backing,
         case: &'a Case,
         page: u64,
@@ -101,8 +101,8 @@ impl<'a> Measurer<'a> {
             contents: [const { None }; Fill::ALL.len()],
             baselines: Baselines::default(),
             _ruleset: None,
-            nest: None,
-            lost_nests: 0,
+            fork_server: None,
+            lost_fork_servers: 0,
             children: 0,
             journal: Journal::none(),
             started: Instant::now(),
@@ -196,10 +196,10 @@ impl<'a> Measurer<'a> {
     }
 
     fn ask_steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
-        let witness = self.child(None, fill)?;
-        let (ending, evidence) = (witness.ending, &witness.evidence);
+        let report = self.child(None, fill)?;
+        let (ending, recorded) = (report.ending, &report.recorded);
         let results =
-            step_results(&self.program, ending, evidence, self.millis(), self.waits_for_ever());
+            step_results(&self.program, ending, recorded, self.millis(), self.waits_for_ever());
         Ok(results?)
     }
 
@@ -264,7 +264,7 @@ impl<'a> Measurer<'a> {
         which: usize,
         access: Access,
         at: i64,
-    ) -> Result<(Result<Outcome, HarnessError>, Witness), Failure> {
+    ) -> Result<(Result<Outcome, HarnessError>, ChildReport), Failure> {
         let sweeps = self.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
         let Some((sweep, _, _)) = sweeps.into_iter().nth(which) else {
             let error = HarnessError::System("the case has no such sweep".to_owned());
@@ -275,14 +275,14 @@ impl<'a> Measurer<'a> {
         if let Some(Err(lost)) = self.journal.outcome(&probe, fill) {
             return Err(lost.into());
         }
-        let mut witnesses = Vec::new();
+        let mut reports = Vec::new();
         let outcome = Outcome::by_both(|pattern| {
-            let witness = self.child(Some(&probe), Fill::of(access, pattern))?;
-            let outcome = self.judge(&probe, &witness);
-            witnesses.push(witness);
+            let report = self.child(Some(&probe), Fill::of(access, pattern))?;
+            let outcome = self.judge(&probe, &report);
+            reports.push(report);
             outcome.map_err(Failure::from)
         });
-        let first = witnesses.into_iter().next();
+        let first = reports.into_iter().next();
         match (outcome, first) {
             (Ok(outcome), Some(first)) => Ok((Ok(outcome), first)),
             (Err(Failure::Harness(error)), Some(first)) => Ok((Err(error), first)),
@@ -292,8 +292,8 @@ impl<'a> Measurer<'a> {
     }
 
     /// What each step of a child came to by its own record.
-    pub fn recorded(&self, witness: &Witness) -> Vec<Option<StepResult>> {
-        recorded(&self.program, &witness.evidence)
+    pub fn recorded(&self, report: &ChildReport) -> Vec<Option<StepResult>> {
+        recorded(&self.program, &report.recorded)
     }
 
     /// What one byte comes to.

@@ -6,10 +6,10 @@ use std::ops::Range;
 use nix::libc;
 
 use super::Unmodelled;
+use super::address_space::{EXEC, READ, Vma, WRITE};
 use super::bytes::Content;
 use super::rule::Rule;
-use super::space::{EXEC, READ, Stretch, WRITE};
-use super::world::{Process, World, fault};
+use super::state::{Process, State, fault};
 use crate::case::{Access, Clean, Errno, Fault, Outcome};
 
 const MAPERR: i32 = 1;
@@ -27,100 +27,100 @@ pub struct Loaded {
     pub offset: u64,
 }
 
-impl World<'_> {
+impl State<'_> {
     /// What a load of one byte finds: its content, or the fault.
     pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
-        let stretch = self.mapped(process, address)?;
-        let nothing_allowed = stretch.prot == 0 && self.on(Rule::LoadsNeedSomeProtection);
-        let lets_through = match stretch.prot {
+        let vma = self.mapped(process, address)?;
+        let nothing_allowed = vma.prot == 0 && self.holds(Rule::LoadsNeedSomeProtection);
+        let lets_through = match vma.prot {
             prot if prot & READ != 0 => true,
-            prot if prot & WRITE != 0 => self.on(Rule::WriteLetsLoadsThrough),
+            prot if prot & WRITE != 0 => self.holds(Rule::WriteLetsLoadsThrough),
             0 => true,
-            _ => self.on(Rule::ExecLetsLoadsThrough),
+            _ => self.holds(Rule::ExecLetsLoadsThrough),
         };
         if nothing_allowed || !lets_through {
-            return Err(self.refused(stretch, address));
+            return Err(self.refused(vma, address));
         }
-        self.content(stretch, stretch.offset_of(address))
+        self.content(vma, vma.offset_of(address))
     }
 
     /// Whether a store of one byte goes through, or the fault.
     pub fn can_store(&self, process: &Process, address: u64) -> Result<(), Fault> {
-        let stretch = self.mapped(process, address)?;
-        if stretch.prot & WRITE == 0 && self.on(Rule::StoresNeedProtWrite) {
-            return Err(self.refused(stretch, address));
+        let vma = self.mapped(process, address)?;
+        if vma.prot & WRITE == 0 && self.holds(Rule::StoresNeedProtWrite) {
+            return Err(self.refused(vma, address));
         }
-        self.content(stretch, stretch.offset_of(address)).map(|_| ())
+        self.content(vma, vma.offset_of(address)).map(|_| ())
     }
 
     /// Makes what private copies a store at this address needs, before any byte of it lands.
     pub fn prepare_store(&self, process: &mut Process, address: u64) {
-        let Some(stretch) = process.space.at(address) else { return };
-        if !stretch.shared && self.on(Rule::PrivateStoresStay) {
-            let start = address - stretch.offset_of(address) % self.page();
+        let Some(vma) = process.space.at(address) else { return };
+        if !vma.shared && self.holds(Rule::PrivateStoresStay) {
+            let start = address - vma.offset_of(address) % self.page();
             self.copy_pages(process, start..start + self.page());
         }
     }
 
-    /// Stores the same in bytes of one page that [`World::can_store`]; `content` is told by the offset
+    /// Stores the same in bytes of one page that [`State::can_store`]; `content` is told by the offset
     /// in what the map shows.
     pub fn store(&mut self, process: &mut Process, addresses: Range<u64>, content: Content) {
         let page = self.page();
-        let Some(stretch) = process.space.at(addresses.start) else { return };
-        let (shared, object) = (stretch.shared, stretch.object);
-        let offset = stretch.offset_of(addresses.start);
+        let Some(vma) = process.space.at(addresses.start) else { return };
+        let (shared, object) = (vma.shared, vma.object);
+        let offset = vma.offset_of(addresses.start);
         let range = offset..offset + (addresses.end - addresses.start);
         let to_object = match shared {
-            true => self.on(Rule::SharedStoresReachTheFile),
-            false => !self.on(Rule::PrivateStoresStay),
+            true => self.holds(Rule::SharedStoresReachTheFile),
+            false => !self.holds(Rule::PrivateStoresStay),
         };
         if let (true, Some(object)) = (to_object, object) {
             self.objects[object].bytes.fill(range, content);
             return;
         }
         // A broken rule copies the next page along.
-        let pages = if self.on(Rule::CopiesByPage) { 1 } else { 2 };
+        let pages = if self.holds(Rule::CopiesByPage) { 1 } else { 2 };
         let first = addresses.start - offset % page;
         self.copy_pages(process, first..first + pages * page);
-        if let Some(stretch) = process.space.at_mut(addresses.start) {
-            stretch.copies.fill(range, content);
+        if let Some(vma) = process.space.at_mut(addresses.start) {
+            vma.copies.fill(range, content);
         }
     }
 
-    fn mapped<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Stretch, Fault> {
-        let code = if self.on(Rule::OutsideIsMaperr) { MAPERR } else { ACCERR };
+    fn mapped<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Vma, Fault> {
+        let code = if self.holds(Rule::OutsideIsMaperr) { MAPERR } else { ACCERR };
         process.space.at(address).ok_or(fault(libc::SIGSEGV, code))
     }
 
     /// The fault of an access that the protection refuses.
-    fn refused(&self, stretch: &Stretch, address: u64) -> Fault {
-        let past = self.content(stretch, stretch.offset_of(address)).err();
+    fn refused(&self, vma: &Vma, address: u64) -> Fault {
+        let past = self.content(vma, vma.offset_of(address)).err();
         match past {
-            Some(fault) if !self.on(Rule::ProtectionBeforeEof) => fault,
+            Some(fault) if !self.holds(Rule::ProtectionBeforeEof) => fault,
             _ => fault(libc::SIGSEGV, ACCERR),
         }
     }
 
-    /// What stands at an offset that a stretch shows, or the fault where nothing does.
-    pub fn content(&self, stretch: &Stretch, offset: u64) -> Result<Content, Fault> {
-        if stretch.guarded.at(offset) && self.on(Rule::GuardIsMaperr) {
+    /// What stands at an offset that a VMA shows, or the fault where nothing does.
+    pub fn content(&self, vma: &Vma, offset: u64) -> Result<Content, Fault> {
+        if vma.guarded.at(offset) && self.holds(Rule::GuardIsMaperr) {
             return Err(fault(libc::SIGSEGV, MAPERR));
         }
-        if stretch.copied.at(offset) {
-            return Ok(stretch.copies.at(offset));
+        if vma.copied.at(offset) {
+            return Ok(vma.copies.at(offset));
         }
-        let Some(object) = stretch.object.map(|object| &self.objects[object]) else {
+        let Some(object) = vma.object.map(|object| &self.objects[object]) else {
             return Ok(Content::Zero);
         };
         if offset >= self.round_up(object.size) {
-            return match self.on(Rule::PastEofIsSigbus) {
+            return match self.holds(Rule::PastEofIsSigbus) {
                 true => Err(fault(libc::SIGBUS, ADRERR)),
                 false => Ok(Content::Zero),
             };
         }
         Ok(match object.bytes.at(offset) {
-            Content::Pattern(_) if !self.on(Rule::DataOfTheFile) => Content::Zero,
-            Content::Zero if offset >= object.size && !self.on(Rule::TailIsZero) => {
+            Content::Pattern(_) if !self.holds(Rule::DataOfTheFile) => Content::Zero,
+            Content::Zero if offset >= object.size && !self.holds(Rule::TailIsZero) => {
                 Content::Byte(1)
             }
             content => content,
@@ -151,7 +151,7 @@ impl World<'_> {
         };
         Ok(match found {
             Ok(clean) => Outcome::Clean(clean),
-            Err(_) if by_kernel && self.on(Rule::KernelAccessIsEfault) => {
+            Err(_) if by_kernel && self.holds(Rule::KernelAccessIsEfault) => {
                 Outcome::Errno(Errno(libc::EFAULT))
             }
             Err(fault) => Outcome::Fault(process.signals.told(fault, self)),
@@ -160,14 +160,14 @@ impl World<'_> {
 
     /// Where a store that went through has gone.
     fn stored(&self, process: &Process, address: u64) -> Clean {
-        let Some(stretch) = process.space.at(address) else { return Clean::Ok };
-        let object = stretch.object.map(|object| &self.objects[object]);
+        let Some(vma) = process.space.at(address) else { return Clean::Ok };
+        let object = vma.object.map(|object| &self.objects[object]);
         let Some(file) = object.filter(|own| own.phase().is_some()) else { return Clean::Ok };
-        let to_file = match stretch.shared {
-            true => self.on(Rule::SharedStoresReachTheFile),
-            false => !self.on(Rule::PrivateStoresStay),
+        let to_file = match vma.shared {
+            true => self.holds(Rule::SharedStoresReachTheFile),
+            false => !self.holds(Rule::PrivateStoresStay),
         };
-        let inside = stretch.offset_of(address) < file.size || !self.on(Rule::TailStaysInMemory);
+        let inside = vma.offset_of(address) < file.size || !self.holds(Rule::TailStaysInMemory);
         if to_file && inside { Clean::ToFile } else { Clean::MemoryOnly }
     }
 
@@ -176,17 +176,17 @@ impl World<'_> {
         if self.environment.instruction_bytes != 1 {
             return Err(Unmodelled::new("fetches where an instruction has several bytes"));
         }
-        let stretch = match self.mapped(process, address) {
-            Ok(stretch) => stretch,
+        let vma = match self.mapped(process, address) {
+            Ok(vma) => vma,
             Err(fault) => return Ok(Err(fault)),
         };
-        let content = self.content(stretch, stretch.offset_of(address));
-        if stretch.prot & EXEC == 0 && self.on(Rule::FetchesNeedProtExec) {
+        let content = self.content(vma, vma.offset_of(address));
+        if vma.prot & EXEC == 0 && self.holds(Rule::FetchesNeedProtExec) {
             // What is there but may be loaded, is loaded first.
-            let loads_first = stretch.prot != 0 && self.on(Rule::FetchPastEofIsSigbusOnX86);
+            let loads_first = vma.prot != 0 && self.holds(Rule::FetchPastEofIsSigbusOnX86);
             return Ok(Err(match content {
                 Err(fault) if loads_first => fault,
-                _ => self.refused(stretch, address),
+                _ => self.refused(vma, address),
             }));
         }
         Ok(content.map(|content| match content {
@@ -198,17 +198,17 @@ impl World<'_> {
     /// The addresses within a range from which on an access may find something else.
     pub fn seams(&self, process: &Process, range: &Range<u64>) -> BTreeSet<u64> {
         let mut seams: BTreeSet<u64> = process.space.seams().into_iter().collect();
-        for stretch in process.space.iter() {
-            let Some(object) = stretch.object.map(|object| &self.objects[object]) else {
+        for vma in process.space.iter() {
+            let Some(object) = vma.object.map(|object| &self.objects[object]) else {
                 continue;
             };
-            let shown = stretch.offset..stretch.offset_of(stretch.range.end);
+            let shown = vma.offset..vma.offset_of(vma.range.end);
             let ends = [object.size, self.round_up(object.size)];
             let starts = object.bytes.starts(shown.clone()).chain(ends);
             seams.extend(
                 starts
                     .filter(|offset| shown.contains(offset))
-                    .map(|offset| stretch.range.start + (offset - stretch.offset)),
+                    .map(|offset| vma.range.start + (offset - vma.offset)),
             );
         }
         seams.insert(range.start);

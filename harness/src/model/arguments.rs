@@ -1,11 +1,11 @@
 //! The arguments of a call, as the kernel sees them.
 
+use super::interpreter::{Interpreter, Value};
 use super::rule::Rule;
-use super::steps::{Performance, Value};
-use super::world::Descriptor;
+use super::state::Descriptor;
 use crate::case::{Arg, FlagWord, Size};
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// The value of the flags at this place; 0 where they are left out.
     pub fn flags(args: &[Arg], index: usize) -> i64 {
         match args.get(index) {
@@ -25,7 +25,7 @@ impl Performance<'_> {
     /// A plain number of bytes, for lengths: negative ones are huge to the kernel.
     pub fn length(&self, args: &[Arg], index: usize) -> u64 {
         match args.get(index) {
-            Some(Arg::Size(size)) => Size::register(size, self.world.page()).unwrap_or(0),
+            Some(Arg::Size(size)) => Size::register(size, self.state.page()).unwrap_or(0),
             _ => 0,
         }
     }
@@ -47,7 +47,7 @@ impl Performance<'_> {
         let Value::Descriptor(number) = self.value(name) else { return None };
         let process = &self.processes[self.processes.len() - 1];
         let descriptor = process.descriptors.get(number).copied().flatten();
-        descriptor.filter(|own| !own.path_only || !self.world.on(Rule::PathDescriptorIsEbadf))
+        descriptor.filter(|own| !own.path_only || !self.state.holds(Rule::PathDescriptorIsEbadf))
     }
 
     /// Whether this is a number that no variable holds, and that the kernel may have given all the same: so many are
@@ -56,7 +56,7 @@ impl Performance<'_> {
         const HARNESS: usize = 24;
         let Arg::BadDescriptor(number) = arg else { return false };
         let most = self.processes.iter().map(|process| process.descriptors.len()).max();
-        let taken = most.unwrap_or(0) + self.world.objects.len() + HARNESS;
+        let taken = most.unwrap_or(0) + self.state.objects.len() + HARNESS;
         usize::try_from(*number).is_ok_and(|number| number < taken)
     }
 }

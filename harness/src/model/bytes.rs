@@ -1,4 +1,4 @@
-//! What stands in a stretch of bytes, as runs and not byte by byte: a map of a gigabyte has a handful.
+//! What stands in a range of bytes, as runs and not byte by byte: a map of a gigabyte has a handful.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

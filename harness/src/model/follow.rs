@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 
 use super::explain::explained;
+use super::interpreter::Interpreter;
 use super::judge::{OpenRule, Place, differs_at};
 use super::script::Script;
-use super::steps::Performance;
 use super::{Environment, Unmodelled};
 use crate::case::{Case, Measurement};
 
@@ -21,7 +21,7 @@ const WAYS: usize = 64;
 /// One way.
 #[derive(Clone)]
 struct Way<'a> {
-    performance: Performance<'a>,
+    interpreter: Interpreter<'a>,
     /// What has become of open rules, where the ways that were joined agree on it.
     decided: Vec<OpenRule>,
     /// So many of its steps were compared with what was measured.
@@ -66,15 +66,15 @@ impl Ways {
 /// Follows a case. What was `measured`, as far as that goes, decides between the ways.
 pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) -> Ways {
     let script = Script::of(case);
-    let performance = Performance::new(&script, environment);
-    let mut live = vec![Way { performance, decided: Vec::new(), compared: 0 }];
+    let interpreter = Interpreter::new(&script, environment);
+    let mut live = vec![Way { interpreter, decided: Vec::new(), compared: 0 }];
     let mut ways = Ways { possible: Vec::new(), parted: None };
     while !live.is_empty() {
         let mut next: Vec<Way<'_>> = Vec::new();
         let mut parted: Option<(Way<'_>, Place)> = None;
         for (mut way, unmodelled) in live.iter().flat_map(Way::choices) {
             if let Some(place) = way.parts(&script, measured, unmodelled.is_none()) {
-                let predicted = &way.performance.measurement;
+                let predicted = &way.interpreter.measurement;
                 match explained(&script, environment, predicted, measured, place) {
                     Some(what) => {
                         let unmodelled = Unmodelled { step: place.step(), what };
@@ -85,7 +85,7 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
                         None => parted = Some((way, place)),
                     },
                 }
-            } else if unmodelled.is_some() || way.performance.is_over() {
+            } else if unmodelled.is_some() || way.interpreter.is_over() {
                 ways.possible.push(way.end(&script, unmodelled));
             } else {
                 join(&mut next, way);
@@ -94,7 +94,7 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
         if next.len() > WAYS {
             let what = format!("more than {WAYS} ways in which open rules can go");
             for way in next.drain(..) {
-                let step = way.performance.index() + 1;
+                let step = way.interpreter.index() + 1;
                 let unmodelled = Unmodelled { step, what: what.clone() };
                 ways.possible.push(way.end(&script, Some(unmodelled)));
             }
@@ -109,7 +109,7 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
 
 /// Adds a way, or joins it with one from which nothing tells it any more.
 fn join<'a>(all: &mut Vec<Way<'a>>, way: Way<'a>) {
-    match all.iter_mut().find(|other| other.performance.is_like(&way.performance)) {
+    match all.iter_mut().find(|other| other.interpreter.is_like(&way.interpreter)) {
         Some(other) => other.agree(&way),
         None => all.push(way),
     }
@@ -123,15 +123,15 @@ impl<'a> Way<'a> {
         while let Some(forced) = left.pop_front() {
             let mut way = self.clone();
             let given = forced.len();
-            way.performance.world.decided.replace(forced);
-            let unmodelled = way.performance.advance().err();
-            let decided = way.performance.world.decided.take();
+            way.interpreter.state.decided.replace(forced);
+            let unmodelled = way.interpreter.advance().err();
+            let decided = way.interpreter.state.decided.take();
             for place in (given..decided.len()).rev() {
                 let mut other = decided[..=place].to_vec();
                 other[place].1 = false;
                 left.push_back(other);
             }
-            let step = way.performance.index();
+            let step = way.interpreter.index();
             let told = decided.into_iter().map(|(rule, held)| OpenRule { step, rule, held });
             way.decided.extend(told);
             all.push((way, unmodelled));
@@ -152,15 +152,15 @@ impl<'a> Way<'a> {
         measured: &Measurement,
         modelled: bool,
     ) -> Option<Place> {
-        let performance = &self.performance;
-        let end = match (modelled, performance.is_over()) {
-            (false, _) => performance.index(),
-            (true, false) => performance.index() + 1,
-            (true, true) => performance.measurement.steps.len(),
+        let interpreter = &self.interpreter;
+        let end = match (modelled, interpreter.is_over()) {
+            (false, _) => interpreter.index(),
+            (true, false) => interpreter.index() + 1,
+            (true, true) => interpreter.measurement.steps.len(),
         };
         let steps = self.compared..end;
         self.compared = end;
-        let own = &performance.measurement;
+        let own = &interpreter.measurement;
         steps
             .into_iter()
             .find_map(|step| differs_at(step, script.sweep_number(step), own, measured))
@@ -168,8 +168,8 @@ impl<'a> Way<'a> {
 
     /// Performs the rest with all open rules.
     fn ended(mut self, script: &Script<'_>) -> Ended {
-        while !self.performance.is_over() {
-            if let Err(unmodelled) = self.performance.advance() {
+        while !self.interpreter.is_over() {
+            if let Err(unmodelled) = self.interpreter.advance() {
                 return self.end(script, Some(unmodelled));
             }
         }
@@ -178,7 +178,7 @@ impl<'a> Way<'a> {
 
     /// What it came to, as far as the model says anything.
     fn end(self, script: &Script<'_>, unmodelled: Option<Unmodelled>) -> Ended {
-        let mut measurement = self.performance.measurement;
+        let mut measurement = self.interpreter.measurement;
         if let Some(unmodelled) = &unmodelled {
             measurement.steps.truncate(unmodelled.step);
             let sweeps = (0..unmodelled.step).filter_map(|step| script.sweep_number(step)).count();

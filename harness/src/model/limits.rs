@@ -9,11 +9,11 @@ use std::ops::Range;
 use nix::libc;
 
 use super::Unmodelled;
+use super::address_space::AddressSpace;
+use super::interpreter::Interpreter;
 use super::rule::Rule;
-use super::space::Space;
-use super::steps::Performance;
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// A limit that the case has set.
     pub(super) fn limit(&self, resource: i64) -> Option<u64> {
         self.processes.last()?.limits.get(&resource).copied()
@@ -27,7 +27,7 @@ impl Performance<'_> {
             match self.limit(resource).filter(|_| counts && bytes > 0) {
                 None => {}
                 Some(limit) if bytes >= limit => {
-                    return Ok(self.world.on(Rule::BeyondLimitIsEnomem));
+                    return Ok(self.state.holds(Rule::BeyondLimitIsEnomem));
                 }
                 Some(_) => return Err(Unmodelled::new("what a process has below its limit")),
             }
@@ -40,7 +40,7 @@ impl Performance<'_> {
     pub(super) fn may_lock(&self, bytes: u64, beyond: i32) -> Result<(), i32> {
         let space = self.processes.last().map(|process| &process.space);
         let locked = space.map_or(0, |space| locked_within(space, &(0..u64::MAX)));
-        let page = self.world.page();
+        let page = self.state.page();
         match self.lockable() {
             None => Ok(()),
             Some(0) => Err(libc::EPERM),
@@ -59,16 +59,16 @@ impl Performance<'_> {
 
     /// How many bytes the process may lock; none where it may lock all.
     pub(super) fn lockable(&self) -> Option<u64> {
-        if self.world.environment.limits.locks || !self.world.on(Rule::LocksAreLimited) {
+        if self.state.environment.limits.locks || !self.state.holds(Rule::LocksAreLimited) {
             return None;
         }
         let own = self.limit(libc::RLIMIT_MEMLOCK as i64);
-        Some(own.unwrap_or(self.world.environment.limits.lockable))
+        Some(own.unwrap_or(self.state.environment.limits.lockable))
     }
 }
 
 /// How many bytes of these addresses are locked.
-fn locked_within(space: &Space, range: &Range<u64>) -> u64 {
+fn locked_within(space: &AddressSpace, range: &Range<u64>) -> u64 {
     let parts = space.touching(range).filter(|own| own.locked);
     parts.map(|own| own.range.end.min(range.end) - own.range.start.max(range.start)).sum()
 }

@@ -7,24 +7,24 @@
 //! which of them came, or that none did.
 
 mod access;
+mod address_space;
 mod arguments;
 mod bytes;
 mod calls;
 mod explain;
 mod follow;
+mod interpreter;
 mod judge;
 mod limits;
 mod rule;
 mod script;
 mod signals;
-mod space;
-mod steps;
+mod state;
 mod touch;
-mod world;
 
 pub use judge::{Judgement, OpenRule, Place, Split, difference, judge, known};
 pub use rule::Rule;
-pub use world::World;
+pub use state::State;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use nix::libc;
 
 use super::rule::Rule;
-use super::world::World;
+use super::state::State;
 use crate::case::{Fault, FaultAddress};
 
 /// Dispositions and the mask, by number of the signal.
@@ -34,10 +34,10 @@ pub enum Sent {
 
 impl Signals {
     /// A fault as it is seen from outside.
-    pub fn told(&self, fault: Fault, world: &World<'_>) -> Fault {
+    pub fn told(&self, fault: Fault, state: &State<'_>) -> Fault {
         let signal = fault.signal.0;
         let unrecorded = self.set.contains_key(&signal) || self.blocked.contains(&signal);
-        match unrecorded && world.on(Rule::BlockedFaultsKill) {
+        match unrecorded && state.holds(Rule::BlockedFaultsKill) {
             true => Fault { code: None, address: FaultAddress::Unknown, ..fault },
             false => fault,
         }

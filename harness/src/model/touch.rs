@@ -2,12 +2,12 @@
 
 use super::Unmodelled;
 use super::bytes::Content;
-use super::steps::{Performance, Value};
+use super::interpreter::{Interpreter, Value};
 use crate::case::{
     Access, Fault, FaultAddress, FaultMap, Row, Seen, StepResult, SweepResult, window,
 };
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// A load or store of the case.
     pub(super) fn touch(
         &mut self,
@@ -19,15 +19,15 @@ impl Performance<'_> {
         let Value::Map(base) = self.value(map) else { return StepResult::NoMap };
         let first = base.wrapping_add_signed(at);
         let addresses = first..first.wrapping_add(width as u64);
-        let page = self.world.page();
-        let (world, process) = (&mut self.world, self.processes.last_mut());
+        let page = self.state.page();
+        let (state, process) = (&mut self.state, self.processes.last_mut());
         let Some(process) = process else { return StepResult::NotReached };
         // The CPU looks at each page that an access reaches into before it moves a byte.
         let mut faults =
             addresses.clone().filter(|a| *a == first || a % page == 0).map(|address| {
                 let fault = match store {
-                    Some(_) => world.can_store(process, address).err(),
-                    None => world.load(process, address).err(),
+                    Some(_) => state.can_store(process, address).err(),
+                    None => state.load(process, address).err(),
                 };
                 (address, fault)
             });
@@ -36,19 +36,19 @@ impl Performance<'_> {
                 true => FaultAddress::Accessed,
                 false => FaultAddress::At(address.wrapping_sub(base) as i64),
             };
-            let told = process.signals.told(Fault { address: place, ..fault }, world);
+            let told = process.signals.told(Fault { address: place, ..fault }, state);
             return StepResult::Fault(told);
         }
         drop(faults);
         if let Some(byte) = store {
-            addresses.clone().for_each(|address| world.prepare_store(process, address));
+            addresses.clone().for_each(|address| state.prepare_store(process, address));
             let byte = Content::of(byte);
-            addresses.for_each(|address| world.store(process, address..address + 1, byte));
+            addresses.for_each(|address| state.store(process, address..address + 1, byte));
             return StepResult::Done;
         }
         let contents = addresses.filter_map(|address| {
-            let content = world.load(process, address).ok()?;
-            Some((1, content.seen(world.phase_at(process, address))))
+            let content = state.load(process, address).ok()?;
+            Some((1, content.seen(state.phase_at(process, address))))
         });
         StepResult::Saw(Seen::of(contents))
     }
@@ -60,16 +60,16 @@ impl Performance<'_> {
         accesses: &[Access],
     ) -> Result<SweepResult, Unmodelled> {
         let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
-        let window = window(self.case(), map, self.world.page());
+        let window = window(self.case(), map, self.state.page());
         let process = &self.processes[self.processes.len() - 1];
         let looked_at =
             base.wrapping_add_signed(window.start)..base.wrapping_add_signed(window.end);
-        let seams = self.world.seams(process, &looked_at);
+        let seams = self.state.seams(process, &looked_at);
         let mut rows = Vec::new();
         for access in accesses {
             let mut starts = Vec::new();
             for address in &seams {
-                let outcome = self.world.outcome(process, *access, *address)?;
+                let outcome = self.state.outcome(process, *access, *address)?;
                 starts.push((address.wrapping_sub(base) as i64, outcome));
             }
             rows.push(Row::from_starts(*access, starts));

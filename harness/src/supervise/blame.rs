@@ -6,7 +6,7 @@ use nix::libc;
 
 use super::classify::{fault, is_fault};
 use super::ending::Ending;
-use super::evidence::Evidence;
+use super::recorded::Recorded;
 use crate::case::{Errno, HarnessError, Signal};
 use crate::sys::{SENT_STATUS, SlotState};
 use crate::victim::{Op, Program, SetupFailure};
@@ -17,11 +17,11 @@ pub(super) fn by_its_own_step(
     program: &Program,
     index: usize,
     signal: i32,
-    evidence: &Evidence,
+    recorded: &Recorded,
 ) -> bool {
     match program.ops.get(index) {
         Some(Op::Touch { .. }) => {
-            program.alters(signal) && is_fault(signal) && evidence.sent.is_none()
+            program.alters(signal) && is_fault(signal) && recorded.sent.is_none()
         }
         Some(Op::Raise { signal: own }) => *own == signal,
         // One that was raised while it was blocked, and is no longer.
@@ -45,15 +45,15 @@ fn raised_by(
     program: &Program,
     within: Range<usize>,
     signal: i32,
-    evidence: &Evidence,
+    recorded: &Recorded,
 ) -> Option<HarnessError> {
     let over = |block: usize| {
-        let slot = evidence.slots.get(block);
+        let slot = recorded.slots.get(block);
         block != within.start && slot.is_some_and(|slot| slot.state == Some(SlotState::Done))
     };
     let mut step = within.start;
     while step < within.end {
-        let slot = evidence.slots.get(step)?;
+        let slot = recorded.slots.get(step)?;
         match (program.ops.get(step)?, slot.fault) {
             (Op::Block { end, .. }, _) if over(step) => step = *end,
             (Op::Touch { at, .. }, Some(recorded))
@@ -73,10 +73,10 @@ pub(super) fn failure(
     program: &Program,
     within: Range<usize>,
     ending: Ending,
-    evidence: &Evidence,
+    recorded: &Recorded,
     deadline_ms: u64,
 ) -> HarnessError {
-    match (ending, evidence.setup) {
+    match (ending, recorded.setup) {
         (Ending::TimedOut { stopped }, _) => {
             HarnessError::TimedOut { stopped, after_ms: deadline_ms }
         }
@@ -94,13 +94,13 @@ pub(super) fn failure(
             })
         }
         (Ending::Exited(code), _)
-            if evidence.sent.is_some_and(|(signal, _)| code - SENT_STATUS == signal) =>
+            if recorded.sent.is_some_and(|(signal, _)| code - SENT_STATUS == signal) =>
         {
             HarnessError::KilledFromOutside(Signal(code - SENT_STATUS))
         }
         (Ending::Exited(0), _) => HarnessError::ExitedEarly,
         (Ending::Exited(code), _) => HarnessError::ExitedNonZero(code),
-        (Ending::Killed(signal), _) => raised_by(program, within, signal, evidence)
+        (Ending::Killed(signal), _) => raised_by(program, within, signal, recorded)
             .unwrap_or(HarnessError::KilledFromOutside(Signal(signal))),
     }
 }

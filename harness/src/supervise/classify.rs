@@ -9,7 +9,7 @@ use nix::libc;
 
 use super::blame::{all, by_its_own_step, failure};
 use super::ending::Ending;
-use super::evidence::{Evidence, SlotEvidence};
+use super::recorded::{Recorded, RecordedSlot};
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };
@@ -21,25 +21,25 @@ pub fn probe_outcome(
     program: &Program,
     probe: &Probe,
     ending: Ending,
-    evidence: &Evidence,
+    recorded: &Recorded,
     deadline_ms: u64,
     timeout_is_an_answer: bool,
 ) -> Result<Outcome, HarnessError> {
     let disagree = |what: &str| Err(HarnessError::Disagree(what.to_owned()));
-    let slot = evidence.slots.get(probe.sweep).cloned().unwrap_or_default();
-    let ending = ending_at(program, probe.sweep, ending, evidence)?;
+    let slot = recorded.slots.get(probe.sweep).cloned().unwrap_or_default();
+    let ending = ending_at(program, probe.sweep, ending, recorded)?;
     match (ending, slot.state, slot.fault) {
         (Ending::TimedOut { stopped: false }, Some(SlotState::Begun), _)
             if timeout_is_an_answer =>
         {
             Ok(Outcome::TimedOut)
         }
-        (Ending::Exited(0), Some(SlotState::NoMap), None) if evidence.finished => {
+        (Ending::Exited(0), Some(SlotState::NoMap), None) if recorded.finished => {
             Err(HarnessError::System(
                 "there is no map to probe: the call that makes it failed".to_owned(),
             ))
         }
-        (Ending::Exited(0), Some(SlotState::Done), None) => match evidence.finished {
+        (Ending::Exited(0), Some(SlotState::Done), None) => match recorded.finished {
             true => seen(probe.access, &slot),
             false => disagree("the access was done, but the child did not finish"),
         },
@@ -61,7 +61,7 @@ pub fn probe_outcome(
         }
         // Blocked or ignored by the case, a fault kills without running a handler (signal(7)).
         (Ending::Killed(signal), Some(SlotState::Begun), None)
-            if program.alters(signal) && is_fault(signal) && evidence.sent.is_none() =>
+            if program.alters(signal) && is_fault(signal) && recorded.sent.is_none() =>
         {
             Ok(Outcome::Fault(Fault {
                 signal: Signal(signal),
@@ -69,7 +69,7 @@ pub fn probe_outcome(
                 address: FaultAddress::Unknown,
             }))
         }
-        (ending, ..) => Err(failure(program, all(program), ending, evidence, deadline_ms)),
+        (ending, ..) => Err(failure(program, all(program), ending, recorded, deadline_ms)),
     }
 }
 
@@ -77,17 +77,17 @@ pub fn probe_outcome(
 pub fn step_results(
     program: &Program,
     ending: Ending,
-    evidence: &Evidence,
+    recorded: &Recorded,
     deadline_ms: u64,
     timeout_is_an_answer: bool,
 ) -> Result<Vec<StepResult>, HarnessError> {
     let mut results = Vec::with_capacity(program.ops.len());
-    let mut answered = matches!(ending, Ending::Exited(0)) && evidence.finished;
+    let mut answered = matches!(ending, Ending::Exited(0)) && recorded.finished;
     for (index, op) in program.ops.iter().enumerate() {
-        let slot = evidence.slots.get(index).cloned().unwrap_or_default();
+        let slot = recorded.slots.get(index).cloned().unwrap_or_default();
         let own = match op {
             Op::Block { .. } => None,
-            _ => Some(ending_at(program, index, ending, evidence)?),
+            _ => Some(ending_at(program, index, ending, recorded)?),
         };
         let begun = slot.state == Some(SlotState::Begun);
         let result = match (slot.state, slot.fault, own) {
@@ -118,7 +118,7 @@ pub fn step_results(
                 StepResult::Fault(fault(&slot, *at, (signal, code, address)))
             }
             (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
-                if by_its_own_step(program, index, signal, evidence) =>
+                if by_its_own_step(program, index, signal, recorded) =>
             {
                 match op {
                     Op::Touch { .. } => StepResult::Fault(Fault {
@@ -136,7 +136,7 @@ pub fn step_results(
             }
             (_, _, own) => {
                 let (own, around) = (own.unwrap_or(ending), index..index + 1);
-                let error = Box::new(failure(program, around, own, evidence, deadline_ms));
+                let error = Box::new(failure(program, around, own, recorded, deadline_ms));
                 return Err(HarnessError::InStep { step: index, error });
             }
         };
@@ -146,13 +146,13 @@ pub fn step_results(
         results.push(result);
     }
     if !answered {
-        return Err(failure(program, all(program), ending, evidence, deadline_ms));
+        return Err(failure(program, all(program), ending, recorded, deadline_ms));
     }
     for (block, op) in program.ops.iter().enumerate() {
-        let slot = evidence.slots.get(block).filter(|slot| slot.state == Some(SlotState::Done));
+        let slot = recorded.slots.get(block).filter(|slot| slot.state == Some(SlotState::Done));
         if let (Op::Block { end, .. }, Some(slot)) = (op, slot) {
             if let Some(own) = ended_otherwise(program, block..*end, &results, slot) {
-                return Err(failure(program, block..*end, own, evidence, deadline_ms));
+                return Err(failure(program, block..*end, own, recorded, deadline_ms));
             }
         }
     }
@@ -171,7 +171,7 @@ fn ending_at(
     program: &Program,
     index: usize,
     ending: Ending,
-    evidence: &Evidence,
+    recorded: &Recorded,
 ) -> Result<Ending, HarnessError> {
     let around = |(block, op): (usize, &Op)| match op {
         Op::Block { end, .. } if (block + 1..*end).contains(&index) => Some(block),
@@ -180,10 +180,10 @@ fn ending_at(
     let Some(block) = program.ops.iter().enumerate().filter_map(around).next_back() else {
         return Ok(ending);
     };
-    let outer = ending_at(program, block, ending, evidence)?;
-    let slot = evidence.slots.get(block);
+    let outer = ending_at(program, block, ending, recorded)?;
+    let slot = recorded.slots.get(block);
     let is_probe_or_done = slot.is_some_and(|slot| slot.state == Some(SlotState::Done))
-        || (outer == Ending::Exited(0) && evidence.finished);
+        || (outer == Ending::Exited(0) && recorded.finished);
     match slot {
         Some(slot) if is_probe_or_done => Ok(decode_wait_status(slot.wait_status)),
         // The block was never waited for: its process went down with the one around it.
@@ -197,7 +197,7 @@ pub(super) fn ended_otherwise(
     program: &Program,
     block: Range<usize>,
     results: &[StepResult],
-    slot: &SlotEvidence,
+    slot: &RecordedSlot,
 ) -> Option<Ending> {
     let own = decode_wait_status(slot.wait_status);
     let inside = block.start + 1..block.end;
@@ -220,7 +220,7 @@ fn decode_wait_status(status: i32) -> Ending {
 }
 
 /// What a finished step came to; `None` where its record makes no sense.
-pub(super) fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
+pub(super) fn done(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
     let failed = (-4095..0).contains(&slot.value);
     Some(match op {
         Op::Sweep { .. } | Op::Block { .. } => StepResult::Done,
@@ -235,7 +235,7 @@ pub(super) fn done(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
 }
 
 /// What was seen where the access went through.
-fn seen(access: Access, slot: &SlotEvidence) -> Result<Outcome, HarnessError> {
+fn seen(access: Access, slot: &RecordedSlot) -> Result<Outcome, HarnessError> {
     if slot.value < 0 {
         return Ok(Outcome::Errno(Errno(-slot.value as i32)));
     }
@@ -255,7 +255,7 @@ fn seen(access: Access, slot: &SlotEvidence) -> Result<Outcome, HarnessError> {
 }
 
 /// A fault that was recorded of an access so many bytes from the start of its map.
-pub(super) fn fault(slot: &SlotEvidence, at: i64, recorded: (i32, i32, u64)) -> Fault {
+pub(super) fn fault(slot: &RecordedSlot, at: i64, recorded: (i32, i32, u64)) -> Fault {
     let (signal, code, address) = recorded;
     let address = relative(address, slot.base.wrapping_add_signed(at), slot.base);
     Fault { signal: Signal(signal), code: Some(code), address }

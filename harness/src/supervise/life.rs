@@ -9,28 +9,28 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
-use super::evidence::Evidence;
 use super::orphans;
-use super::rests::Rests;
+use super::recorded::Recorded;
+use super::throttle::Throttle;
 use crate::sys::{
-    self, Arena, Body, Child, Inheritance, Nest, Sandbox, SharedRecord, SoleThread, VERDICTS,
+    self, AddressRange, Arena, Body, Child, ForkServer, Sandbox, SharedRecord, SoleThread, VERDICTS,
 };
-use crate::victim::{self, Orders, Program, Terms};
+use crate::victim::{self, Program, Request, Terms};
 
 /// How long a killed child may take to be gone. It only takes longer while the kernel itself is
 /// stuck on its behalf.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether the controller is still there, and a nest that says nothing.
-pub(super) const LOOKS: Duration = Duration::from_millis(50);
+/// How often it is looked whether the controller is still there, and a fork server that says nothing.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Everything that is known of one child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Witness {
+pub struct ChildReport {
     /// How it ended.
     pub ending: Ending,
     /// What it recorded.
-    pub evidence: Evidence,
+    pub recorded: Recorded,
     /// From before the fork to after the reap.
     pub elapsed: Duration,
 }
@@ -39,12 +39,12 @@ pub struct Witness {
 #[derive(Debug)]
 pub struct Supervisor {
     pub(super) record: &'static SharedRecord,
-    arena: Arena,
+    addresses: AddressRange,
     /// Becomes readable or hangs up when the controller is gone, and when that was last looked at.
     pub(super) controller: Option<OwnedFd>,
     pub(super) looked: Cell<Instant>,
     /// None where this process is the only one of its kind.
-    rests: Option<Rests>,
+    rests: Option<Throttle>,
     own_pid: i32,
     thread: SoleThread,
     /// Victims need not be given all of this process's memory.
@@ -63,13 +63,13 @@ pub struct Supervisor {
 #[derive(Debug)]
 pub struct Abandoned;
 
-/// Why there is no witness.
+/// Why there is no report.
 #[derive(Debug)]
-pub enum NoWitness {
+pub enum NoReport {
     /// The child could not be forked.
     Fork(nix::errno::Errno),
-    /// Somebody has killed or stopped the nest. It is gone, and so is the child if it had forked it.
-    NestGone,
+    /// Somebody has killed or stopped the fork server. It is gone, and so is the child if it had forked it.
+    ForkServerGone,
     /// See [`Abandoned`].
     Abandoned(Abandoned),
     /// The child could not be waited for.
@@ -83,7 +83,7 @@ pub enum NoWitness {
 struct Steps<'p> {
     program: Program<'p>,
     record: &'static sys::Record,
-    arena: Arena,
+    addresses: AddressRange,
     supervisor: i32,
 }
 
@@ -91,7 +91,7 @@ impl Body for Steps<'_> {
     // So that all of it lies where a victim starts, see `victim::run`.
     #[inline(always)]
     fn run(&self, child: Child, entered: Result<(), i32>) -> i32 {
-        victim::run(child, self.program, self.record, self.arena, self.supervisor, entered)
+        victim::run(child, self.program, self.record, self.addresses, self.supervisor, entered)
     }
 }
 
@@ -111,7 +111,7 @@ impl Supervisor {
         // killed at once would leave what it has made. (PR_SET_PDEATHSIG in prctl(2); a change of user or
         // capabilities takes it back, and whoever has to make one has done so.)
         rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
-        let arena = Arena::find().map_err(|error| {
+        let addresses = AddressRange::find().map_err(|error| {
             std::io::Error::other(format!(
                 "no room for maps to stand alone (see `ulimit -v`): {error}"
             ))
@@ -132,13 +132,13 @@ impl Supervisor {
         let memory = sys::MemoryRules::here();
         Ok(Supervisor {
             record,
-            arena,
+            addresses,
             controller,
             looked: Cell::new(Instant::now()),
             rests: None,
             own_pid,
             thread,
-            keeps_back: Cell::new(sys::can_keep_back()),
+            keeps_back: Cell::new(sys::can_exclude_from_fork()),
             mapped: Cell::new(0),
             stack: Cell::new((0, 0)),
             children,
@@ -147,9 +147,9 @@ impl Supervisor {
         })
     }
 
-    /// The same for one of several workers: see `rests.rs`.
-    pub fn with_rests(self) -> Supervisor {
-        Supervisor { rests: Some(Rests::new()), ..self }
+    /// The same for one of several workers: see `throttle.rs`.
+    pub fn with_throttle(self) -> Supervisor {
+        Supervisor { rests: Some(Throttle::new()), ..self }
     }
 
     /// The same without a guard, in a debug build: for tests that show what the guard keeps away.
@@ -168,18 +168,18 @@ impl Supervisor {
     }
 
     /// From here on victims are given no more of this process's memory than they need, see
-    /// [`sys::keep_back`]; to be repeated where more may have been allocated. Where a child cannot live so,
+    /// [`sys::exclude_from_fork`]; to be repeated where more may have been allocated. Where a child cannot live so,
     /// because of a C library that wants more than those that are known, they are given all of it.
-    pub fn keep_back(&self, inheritance: &Inheritance) {
+    pub fn exclude_from_fork(&self, arena: &Arena) {
         let mapped = sys::mapped_bytes();
         if !self.keeps_back.get() || self.mapped.get() == mapped {
             return;
         }
         let is_first = self.mapped.replace(mapped) == 0;
-        let stack = sys::keep_back(inheritance);
+        let stack = sys::exclude_from_fork(arena);
         self.stack.set((stack.start, stack.end));
         if is_first && !self.child_lives() {
-            sys::give_back();
+            sys::include_in_fork();
             self.keeps_back.set(false);
         }
     }
@@ -196,67 +196,72 @@ impl Supervisor {
     }
 
     /// Runs one child through the program, up to the probe or to the end.
-    pub fn run(&self, orders: &Orders<'_>, deadline: Duration) -> Result<Witness, NoWitness> {
+    pub fn run(&self, orders: &Request<'_>, deadline: Duration) -> Result<ChildReport, NoReport> {
         victim::ask(self.record, orders, &self.terms);
         let program = orders.program;
         let (steps, segments) = (program.ops.len(), program.segments);
         self.run_behind(program.sandbox, steps, segments, deadline, self.steps(program))
     }
 
-    /// A process that forks the victims of a program at less cost, see [`Nest`]. `None` where it cannot be
+    /// A process that forks the victims of a program at less cost, see [`ForkServer`]. `None` where it cannot be
     /// had, or would not help.
-    pub fn nest(&self, program: Program<'_>) -> Option<Nest> {
-        self.nest_behind(program.sandbox, self.steps(program))
+    pub fn fork_server(&self, program: Program<'_>) -> Option<ForkServer> {
+        self.fork_server_behind(program.sandbox, self.steps(program))
     }
 
     /// By value, since this supervisor lies in memory that is kept back.
     fn steps<'p>(&self, program: Program<'p>) -> Steps<'p> {
-        Steps { program, record: self.record, arena: self.arena, supervisor: self.own_pid }
+        Steps { program, record: self.record, addresses: self.addresses, supervisor: self.own_pid }
     }
 
-    /// A nest for any body, behind nothing, as [`Supervisor::run_body`] is for one child.
-    pub fn nest_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<Nest> {
-        self.nest_behind(&Sandbox::NONE, move |child, _| body(child))
+    /// A fork server for any body, behind nothing, as [`Supervisor::run_body`] is for one child.
+    pub fn fork_server_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<ForkServer> {
+        self.fork_server_behind(&Sandbox::NONE, move |child, _| body(child))
     }
 
-    /// A nest for any body, all of whose children are in this sandbox.
-    pub fn nest_behind(&self, sandbox: &Sandbox<'_>, body: impl Body + Copy) -> Option<Nest> {
+    /// A fork server for any body, all of whose children are in this sandbox.
+    pub fn fork_server_behind(
+        &self,
+        sandbox: &Sandbox<'_>,
+        body: impl Body + Copy,
+    ) -> Option<ForkServer> {
         let helps = self.keeps_back.get() && self.children.is_some();
         let (start, end) = self.stack.get();
-        helps.then(|| Nest::start(self.thread, start..end, sandbox, body).ok()).flatten()
+        helps.then(|| ForkServer::start(self.thread, start..end, sandbox, body).ok()).flatten()
     }
 
-    /// Runs one child of a nest that was made for this program.
+    /// Runs one child of a fork server that was made for this program.
     pub fn run_in(
         &self,
-        nest: &Nest,
-        orders: &Orders<'_>,
+        fork_server: &ForkServer,
+        orders: &Request<'_>,
         deadline: Duration,
-    ) -> Result<Witness, NoWitness> {
+    ) -> Result<ChildReport, NoReport> {
         victim::ask(self.record, orders, &self.terms);
         let Program { ops, segments, .. } = orders.program;
-        self.run_body_in(nest, ops.len(), segments, deadline)
+        self.run_body_in(fork_server, ops.len(), segments, deadline)
     }
 
-    /// Runs one child of any nest. Where that turns out to be gone, so is everything that it forked.
+    /// Runs one child of any fork server. Where that turns out to be gone, so is everything that it forked.
     pub fn run_body_in(
         &self,
-        nest: &Nest,
+        fork_server: &ForkServer,
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-    ) -> Result<Witness, NoWitness> {
-        self.rests.iter().for_each(Rests::rest);
+    ) -> Result<ChildReport, NoReport> {
+        self.rests.iter().for_each(Throttle::rest);
         let started = Instant::now();
         self.record.clear(steps);
-        nest.ask();
-        let beside = [nest.pid()];
-        let watched = self.watch(|| nest.victim(), &beside, started, steps, segments, deadline);
-        // What could not be waited for beside a nest perhaps can without (ptrace(2) makes such).
-        if let Err(NoWitness::NestGone | NoWitness::Left(_)) = watched {
-            nest.end();
+        fork_server.ask();
+        let beside = [fork_server.pid()];
+        let watched =
+            self.watch(|| fork_server.victim(), &beside, started, steps, segments, deadline);
+        // What could not be waited for beside a fork server perhaps can without (ptrace(2) makes such).
+        if let Err(NoReport::ForkServerGone | NoReport::Left(_)) = watched {
+            fork_server.end();
             let left = orphans::sweep_orphans(&[], GRACE);
-            return Err(if left > 0 { NoWitness::Left(left) } else { NoWitness::NestGone });
+            return Err(if left > 0 { NoReport::Left(left) } else { NoReport::ForkServerGone });
         }
         watched
     }
@@ -269,7 +274,7 @@ impl Supervisor {
         segments: &[usize],
         deadline: Duration,
         body: impl Fn(Child) -> i32,
-    ) -> Result<Witness, NoWitness> {
+    ) -> Result<ChildReport, NoReport> {
         let body = move |child, _: Result<(), i32>| body(child);
         self.run_behind(&Sandbox::NONE, steps, segments, deadline, body)
     }
@@ -282,11 +287,11 @@ impl Supervisor {
         segments: &[usize],
         deadline: Duration,
         body: impl Body,
-    ) -> Result<Witness, NoWitness> {
-        self.rests.iter().for_each(Rests::rest);
+    ) -> Result<ChildReport, NoReport> {
+        self.rests.iter().for_each(Throttle::rest);
         let started = Instant::now();
         self.record.clear(steps);
-        let child = sys::spawn(self.thread, sandbox, body).map_err(NoWitness::Fork)?;
+        let child = sys::spawn(self.thread, sandbox, body).map_err(NoReport::Fork)?;
         self.watch(|| Ok(Some(child)), &[], started, steps, segments, deadline)
     }
 }

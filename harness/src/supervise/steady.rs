@@ -6,7 +6,7 @@
 
 use super::blame::failure;
 use super::classify::{done, ended_otherwise, fault};
-use super::evidence::{Evidence, SlotEvidence};
+use super::recorded::{Recorded, RecordedSlot};
 use crate::case::{Fault, HarnessError, StepResult};
 use crate::sys::SlotState;
 use crate::victim::{Op, Probe, Program};
@@ -16,16 +16,16 @@ pub fn unsteady(
     program: &Program,
     probe: &Probe,
     earlier: &[StepResult],
-    evidence: &Evidence,
+    recorded: &Recorded,
 ) -> Option<HarnessError> {
-    let steps = program.ops.iter().zip(&evidence.slots).zip(earlier).enumerate();
+    let steps = program.ops.iter().zip(&recorded.slots).zip(earlier).enumerate();
     steps.take(probe.sweep).find_map(|(step, ((op, slot), first))| match op {
         Op::Sweep { .. } => None,
         // The probe is made inside of it.
         Op::Block { end, .. } if probe.sweep < *end => None,
         Op::Block { end, .. } if slot.state == Some(SlotState::Done) => {
             let own = ended_otherwise(program, step..*end, earlier, slot)?;
-            match failure(program, step..*end, own, evidence, 0) {
+            match failure(program, step..*end, own, recorded, 0) {
                 inside @ HarnessError::InStep { .. } => Some(inside),
                 error => Some(HarnessError::InStep { step, error: Box::new(error) }),
             }
@@ -43,11 +43,11 @@ pub fn unsteady(
 }
 
 /// What each step of a child came to by its own record; `None` where it was begun and not finished.
-pub fn recorded(program: &Program, evidence: &Evidence) -> Vec<Option<StepResult>> {
-    program.ops.iter().zip(&evidence.slots).map(|(op, slot)| own_record(op, slot)).collect()
+pub fn recorded(program: &Program, recorded: &Recorded) -> Vec<Option<StepResult>> {
+    program.ops.iter().zip(&recorded.slots).map(|(op, slot)| own_record(op, slot)).collect()
 }
 
-fn own_record(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
+fn own_record(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
     match (slot.state?, slot.fault, op) {
         (SlotState::NotReached, ..) => Some(StepResult::NotReached),
         (SlotState::NoMap, ..) => Some(StepResult::NoMap),
@@ -63,7 +63,7 @@ fn own_record(op: &Op, slot: &SlotEvidence) -> Option<StepResult> {
 
 /// The same for a step that an earlier child has performed: where that one said nothing, nor need
 /// this one.
-fn came_to(op: &Op, slot: &SlotEvidence, first: &StepResult) -> Option<StepResult> {
+fn came_to(op: &Op, slot: &RecordedSlot, first: &StepResult) -> Option<StepResult> {
     let silent = || match first {
         StepResult::Killed(_) | StepResult::TimedOut => true,
         StepResult::Fault(Fault { code, .. }) => code.is_none(),

@@ -8,9 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::ending::{Ending, has_ended, is_stopped, reap};
-use super::evidence::Evidence;
-use super::life::{Abandoned, GRACE, LOOKS, NoWitness, Supervisor, Witness};
+use super::life::{Abandoned, ChildReport, GRACE, NoReport, POLL_INTERVAL, Supervisor};
 use super::orphans;
+use super::recorded::Recorded;
 use crate::sys::{self, NoVictim};
 
 impl Supervisor {
@@ -24,18 +24,18 @@ impl Supervisor {
         steps: usize,
         segments: &[usize],
         deadline: Duration,
-    ) -> Result<Witness, NoWitness> {
+    ) -> Result<ChildReport, NoReport> {
         let (child, ended) = match self.await_end(child, started + deadline) {
             Ok(pair) => pair,
-            Err(NoWitness::NestGone) => return Err(NoWitness::NestGone),
+            Err(NoReport::ForkServerGone) => return Err(NoReport::ForkServerGone),
             Err(error) => {
                 orphans::sweep_orphans(beside, GRACE);
                 return Err(error);
             }
         };
         if ended && self.left_nobody(child, beside) {
-            let ending = reap(child).map_err(NoWitness::Wait)?;
-            return Ok(self.witness(ending, started, steps, segments));
+            let ending = reap(child).map_err(NoReport::Wait)?;
+            return Ok(self.report(ending, started, steps, segments));
         }
         let stopped = !ended && is_stopped(child);
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
@@ -45,10 +45,10 @@ impl Supervisor {
             let _ = kill_process(child, Signal::KILL);
         }
         let ending = match ended {
-            true => reap(child).map_err(NoWitness::Wait)?,
+            true => reap(child).map_err(NoReport::Wait)?,
             false => match self.await_end(|| Ok(Some(child)), Instant::now() + GRACE) {
                 Ok((_, true)) => {
-                    reap(child).map_err(NoWitness::Wait)?;
+                    reap(child).map_err(NoReport::Wait)?;
                     Ending::TimedOut { stopped }
                 }
                 _ => Ending::Stuck,
@@ -56,9 +56,9 @@ impl Supervisor {
         };
         let left = orphans::sweep_orphans(beside, GRACE);
         if left > 0 {
-            return Err(NoWitness::Left(left));
+            return Err(NoReport::Left(left));
         }
-        Ok(self.witness(ending, started, steps, segments))
+        Ok(self.report(ending, started, steps, segments))
     }
 
     /// Whether this child, which has ended, has left nobody behind: as nearly always, and told by one read.
@@ -67,15 +67,15 @@ impl Supervisor {
     }
 
     /// What is known of a child when nobody is left of it. Its shared memory segments go, too.
-    fn witness(
+    fn report(
         &self,
         ending: Ending,
         started: Instant,
         steps: usize,
         segments: &[usize],
-    ) -> Witness {
-        let evidence = Evidence::read(self.record, steps);
-        let made = segments.iter().filter_map(|step| evidence.slots.get(*step));
+    ) -> ChildReport {
+        let recorded = Recorded::read(self.record, steps);
+        let made = segments.iter().filter_map(|step| recorded.slots.get(*step));
         for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {
             if let Ok(id) = i32::try_from(slot.value) {
                 sys::forget_segment(id);
@@ -86,7 +86,7 @@ impl Supervisor {
             *all += u64::from(own.load(Relaxed));
         }
         self.verdicts.set(verdicts);
-        Witness { ending, evidence, elapsed: started.elapsed() }
+        ChildReport { ending, recorded, elapsed: started.elapsed() }
     }
 
     /// Waits until the child has ended (`true`) or the deadline has passed.
@@ -94,18 +94,18 @@ impl Supervisor {
         &self,
         child: impl Fn() -> Result<Option<Pid>, NoVictim>,
         deadline: Instant,
-    ) -> Result<(Pid, bool), NoWitness> {
+    ) -> Result<(Pid, bool), NoReport> {
         loop {
             if self.is_abandoned() {
-                return Err(NoWitness::Abandoned(Abandoned));
+                return Err(NoReport::Abandoned(Abandoned));
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            sys::sigchld::await_any(left.min(LOOKS));
-            match child().map_err(NoWitness::of)? {
+            sys::sigchld::await_any(left.min(POLL_INTERVAL));
+            match child().map_err(NoReport::of)? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, true)),
                 Some(child) if left.is_zero() => return Ok((child, false)),
-                None if left.is_zero() => return Err(NoWitness::NestGone),
+                None if left.is_zero() => return Err(NoReport::ForkServerGone),
                 _ => {}
             }
         }
@@ -114,7 +114,7 @@ impl Supervisor {
     /// Whether the controller is gone, by a look that is taken now and then.
     fn is_abandoned(&self) -> bool {
         let Some(controller) = &self.controller else { return false };
-        if self.looked.get().elapsed() < LOOKS {
+        if self.looked.get().elapsed() < POLL_INTERVAL {
             return false;
         }
         self.looked.set(Instant::now());
@@ -124,11 +124,11 @@ impl Supervisor {
     }
 }
 
-impl NoWitness {
-    fn of(none: NoVictim) -> NoWitness {
+impl NoReport {
+    fn of(none: NoVictim) -> NoReport {
         match none {
-            NoVictim::Fork(errno) => NoWitness::Fork(errno),
-            NoVictim::Gone => NoWitness::NestGone,
+            NoVictim::Fork(errno) => NoReport::Fork(errno),
+            NoVictim::Gone => NoReport::ForkServerGone,
         }
     }
 }

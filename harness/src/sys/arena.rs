@@ -1,118 +1,253 @@
-//! The addresses that a case may have: a stretch for its maps, each far from everything else; what lies
-//! below all that this process has; and what lies above all that any process has.
+//! Excludes a worker's memory from its forks, and lays out what victims do inherit.
 //!
-//! The byte after a map is SIGSEGV SEGV_MAPERR only if nothing happens to be mapped there. The
-//! kernel packs new maps against old ones, so a stretch of addresses is reserved and given back; its
-//! middle is then known to be empty, and each map is placed there by a hint, gigabytes from the next.
-//!
-//! The main type is [`Arena`]; `victim::Guard` holds each access and each call against it.
+//! Most of what a fork costs is memory: every map is noted anew, every page that was written is
+//! shared out, and whichever of the two writes to it first pays for a copy. A victim needs little of it: the code
+//! of this program, its data, a stack, the record, and the steps of its case. Those are laid into
+//! memory of their own, and the rest (heap, libraries, thread-local memory) is excluded from its fork
+//! (madvise(2), MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address
+//! that no step names: a first child of each worker is there to find out.
 
+use std::cell::Cell;
 use std::ops::Range;
+use std::ptr::NonNull;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::libc;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-use super::inheritance::Area;
-use crate::case::limits::{LOW_ADDRESS, MAPS};
+use super::system_call::{checked, thread_pointer};
+use super::victim_memory::{self, ROOM_BYTES as BYTES};
 
-/// Addresses from one map to the next: far more than the largest map that a case may have.
-const STRIDE: usize = 2 << 30;
+/// Bytes of stack that [`exclude_from_fork`] and what it calls may be using: far more than they do.
+const OWN_FRAME: usize = 8 * 1024;
 
-/// A stretch of empty addresses, and the bounds of all others that are free.
-#[derive(Debug, Clone, Copy)]
+/// How the memory is aligned, and so the most that what lies in it may ask for.
+const ALIGNMENT: usize = align_of::<usize>();
+
+/// An arena: memory that victims inherit, for plain values. What they write to at its beginning, which lies on a
+/// page that they write to anyway, and what they only read at its end.
+#[derive(Debug)]
 pub struct Arena {
-    start: usize,
-    end: usize,
-    used: usize,
-    low: usize,
-    beyond: usize,
+    start: NonNull<u8>,
+    /// Bytes from its beginning that are in use, and from where on those at its end are.
+    written: Cell<usize>,
+    read: Cell<usize>,
 }
 
 impl Arena {
-    /// Finds the stretch for this process and those forked from it. Must come before
-    /// [`super::prepare_worker`], which bounds the address space. Fails as mmap(2) does.
-    pub fn find() -> Result<Arena, rustix::io::Errno> {
-        // One place more, and one at either end that is not used: the kernel puts what this process maps
-        // later next to what it has, but no more than `Limits::address_space`, which is less than a stride.
-        let length = (MAPS + 3) * STRIDE;
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new mapping at an address of the kernel's choice, given back at once.
-        let start = unsafe {
-            let start = mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), flags)?;
-            munmap(start, length)?;
-            start as usize
-        };
-        let (start, end) = (start + STRIDE, start + length - STRIDE);
-        let (low, beyond) = (lowest_mapped(), end_of_addresses());
-        Ok(Arena { start, end, used: 0, low, beyond })
-    }
-
-    /// The address for the next map.
-    #[inline(always)]
-    pub fn place(&self) -> usize {
-        let first = self.start.next_multiple_of(STRIDE / 2) + STRIDE / 2;
-        first + self.used.min(MAPS - 1) * STRIDE
-    }
-
-    /// What a map at [`Arena::place`] has for itself, where nothing else lies there.
-    #[inline(always)]
-    pub fn around(&self) -> (usize, usize) {
-        (self.place() - STRIDE / 2, self.place() + STRIDE / 2)
-    }
-
-    /// Whether there is no place after [`Arena::place`].
-    #[inline(always)]
-    pub fn is_last(&self) -> bool {
-        self.used + 1 >= MAPS
-    }
-
-    /// Marks [`Arena::place`] as taken.
-    #[inline(always)]
-    pub fn take(&mut self) {
-        self.used += 1;
-    }
-
-    /// All addresses that are kept for maps. Beyond both ends of it there is a gap.
-    #[inline(always)]
-    pub fn kept(&self) -> Range<usize> {
-        self.start..self.end
-    }
-
-    /// The lowest address at which this process has anything.
-    #[inline(always)]
-    pub fn lowest_mapped(&self) -> usize {
-        self.low
-    }
-
-    /// The first address that no process has.
-    #[inline(always)]
-    pub fn beyond(&self) -> usize {
-        self.beyond
-    }
-}
-
-/// The lowest address at which this process has anything mapped; where /proc does not tell, one below which
-/// the kernel maps nothing by itself (vm.mmap_min_addr).
-fn lowest_mapped() -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let areas = maps.lines().filter_map(Area::of_line);
-    areas.map(|area| area.start).min().unwrap_or(LOW_ADDRESS as usize)
-}
-
-/// The first power of two that is no address of a process: a map that must lie there fails with ENOMEM
-/// (mmap(2)). x86-64 has 47 bits of them, or 56; arm64 and riscv64 have between 38 and 56.
-fn end_of_addresses() -> usize {
-    const MOST_BITS: u32 = 57;
-    let page = rustix::param::page_size();
-    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
-    let is_end = |address: usize| {
-        let asked = std::ptr::without_provenance_mut(address);
-        // SAFETY: it replaces nothing; where it can be made it is given back at once.
-        unsafe {
-            match mmap_anonymous(asked, page, ProtFlags::empty(), flags) {
-                Ok(made) => munmap(made, page).is_err(),
-                Err(errno) => errno == rustix::io::Errno::NOMEM,
+    /// Reserves it: the room of the victim's memory, or other memory where this process has another already. Fails
+    /// as mmap(2) does.
+    pub fn new() -> Result<Arena, rustix::io::Errno> {
+        let start = match victim_memory::take_room() {
+            Some(room) => room,
+            None => {
+                let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+                let flags = flags | MapFlags::NORESERVE;
+                // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+                let at = unsafe { mmap_anonymous(std::ptr::null_mut(), BYTES, protection, flags) }?;
+                NonNull::new(at.cast()).ok_or(rustix::io::Errno::NOMEM)?
             }
+        };
+        Ok(Arena { start, written: Cell::new(0), read: Cell::new(BYTES) })
+    }
+
+    /// Copies these values into it. Panics when it is full, which no case that has passed the parser
+    /// can bring about.
+    pub fn keep<T: Copy>(&self, values: &[T]) -> &[T] {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
+        let bytes = size_of_val(values);
+        let from = self.read.get().saturating_sub(bytes) / align_of::<T>() * align_of::<T>();
+        let fits = bytes <= self.read.get() && self.written.get() <= from;
+        assert!(fits, "a case of more than {BYTES} bytes");
+        self.read.set(from);
+        // SAFETY: there is room for so many values, and from here on it is nobody else's. `T: Copy` has
+        // nothing to drop.
+        unsafe {
+            let place = self.start.add(from).cast::<T>();
+            std::ptr::copy_nonoverlapping(values.as_ptr(), place.as_ptr(), values.len());
+            std::slice::from_raw_parts(place.as_ptr(), values.len())
         }
+    }
+
+    /// So many copies of a value, for a victim to write to: each process has its own. Panics as `keep` does.
+    pub fn cells<T: Copy>(&self, value: T, count: usize) -> &[Cell<T>] {
+        const { assert!(align_of::<T>() <= ALIGNMENT) };
+        let from = self.written.get().next_multiple_of(align_of::<T>());
+        let end = count.checked_mul(size_of::<T>()).and_then(|bytes| from.checked_add(bytes));
+        let end = end.filter(|end| *end <= self.read.get());
+        let end = end.unwrap_or_else(|| panic!("a case of more than {BYTES} bytes"));
+        self.written.set(end);
+        // SAFETY: as in `keep`.
+        unsafe {
+            let place = self.start.add(from).cast::<Cell<T>>();
+            (0..count).for_each(|index| place.add(index).write(Cell::new(value)));
+            std::slice::from_raw_parts(place.as_ptr(), count)
+        }
+    }
+
+    /// Makes room for another case.
+    pub fn clear(&mut self) {
+        self.written.set(0);
+        self.read.set(BYTES);
+    }
+
+    fn address(&self) -> usize {
+        self.start.as_ptr() as usize
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if !victim_memory::give_room_back(self.start) {
+            // SAFETY: the mapping was made by `new` with this size, and no reference outlives `self`.
+            let _ = unsafe { munmap(self.start.as_ptr().cast(), BYTES) };
+        }
+    }
+}
+
+/// Makes this process fit to exclude memory. False where its victims need all of it, because the
+/// kernel writes to their thread-local memory.
+pub fn can_exclude_from_fork() -> bool {
+    unregister_rseq()
+}
+
+/// Excludes all private memory of this process from its forks, but for this program's own code and
+/// data, the stack, and `arena`. To be repeated after much has been allocated. Does nothing
+/// where /proc is not mounted. Gives the addresses of the stack.
+#[inline(never)]
+pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    // The compiler may call memcpy for any move of a value: that page of libc stays.
+    let (code, memcpy) =
+        (exclude_from_fork as *const () as usize, libc::memcpy as *const () as usize);
+    let page = rustix::param::page_size();
+    let here = 0u8;
+    let stack = (&raw const here) as usize;
+    let needed = [code, memcpy, stack, arena.address()];
+    let areas: Vec<Area<'_>> = maps.lines().filter_map(Area::of_line).collect();
+    let own = areas.iter().find(|area| area.holds(code)).map_or("", |area| area.name);
+    let mut end_of_own = 0;
+    let mut own_stack = 0..0;
+    for area in areas {
+        // What has no name and follows the program's own data is the rest of it (.bss).
+        let is_own = area.name == own || area.start == end_of_own && area.name.is_empty();
+        if is_own {
+            end_of_own = area.end;
+        }
+        if area.holds(stack) {
+            own_stack = area.start..area.end;
+            // What lies below the frames in use was left by calls that have returned.
+            let end = (stack - OWN_FRAME) / page * page;
+            let length = end.saturating_sub(area.start);
+            // SAFETY: nothing of it is in use: this function is not inlined, and its own frame, with those of
+            // what it has called, is smaller than what is left out.
+            let _ = unsafe { madvise(pointer(area.start), length, Advice::LinuxDontNeed) };
+        }
+        // On other architectures the kernel returns from a handler through [vdso].
+        let is_kernels = area.name.starts_with("[v") && !cfg!(target_arch = "x86_64");
+        if is_own || is_kernels || area.shared || needed.iter().any(|at| area.holds(*at)) {
+            continue;
+        }
+        // SAFETY: the advice changes nothing for this process. A child does not get this memory, and
+        // only victims are forked from here on, which need none of it.
+        let _ =
+            unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDontFork) };
+    }
+    own_stack
+}
+
+/// Undoes [`exclude_from_fork`]: victims are given everything again.
+pub fn include_in_fork() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for area in maps.lines().filter_map(Area::of_line) {
+        // SAFETY: the advice changes nothing for this process.
+        let _ = unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDoFork) };
+    }
+}
+
+fn pointer(address: usize) -> *mut libc::c_void {
+    std::ptr::with_exposed_provenance_mut(address)
+}
+
+/// A line of /proc/self/maps (proc(5)).
+pub(super) struct Area<'a> {
+    pub(super) start: usize,
+    end: usize,
+    shared: bool,
+    name: &'a str,
+}
+
+impl Area<'_> {
+    pub(super) fn of_line(line: &str) -> Option<Area<'_>> {
+        let mut words = line.splitn(6, ' ');
+        let (start, end) = words.next()?.split_once('-')?;
+        let address = |hex| usize::from_str_radix(hex, 16).ok();
+        let shared = words.next()?.ends_with('s');
+        let name = words.nth(3).unwrap_or("").trim_start();
+        Some(Area { start: address(start)?, end: address(end)?, shared, name })
+    }
+
+    fn holds(&self, address: usize) -> bool {
+        (self.start..self.end).contains(&address)
+    }
+}
+
+/// Ends the registration of glibc's restartable sequences (rseq(2)): the kernel writes to that place in
+/// thread-local memory whenever a process is resumed, and kills one that does not have it. True where
+/// there is none now.
+fn unregister_rseq() -> bool {
+    const UNREGISTER: usize = 1;
+    /// What every architecture's glibc calls RSEQ_SIG.
+    const SIGNATURE: usize = if cfg!(target_arch = "aarch64") {
+        0xd428_bc00
+    } else if cfg!(target_arch = "riscv64") {
+        0xf140_1073
+    } else {
+        0x5305_3053
     };
-    (38..MOST_BITS).map(|bits| 1 << bits).find(|at| is_end(*at)).unwrap_or(1 << MOST_BITS)
+    // SAFETY: looks a symbol up by name; glibc has it since 2.35.
+    let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
+    let Some(offset) = NonNull::new(offset.cast::<isize>()) else {
+        return true; // no C library that registers any, or one that does not tell
+    };
+    // SAFETY: as above.
+    let size = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()) };
+    // SAFETY: `__rseq_size` is an `unsigned int`, 0 where none is registered.
+    if NonNull::new(size.cast::<u32>()).is_some_and(|size| unsafe { size.read() } == 0) {
+        return true;
+    }
+    // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
+    let at = thread_pointer().wrapping_add_signed(unsafe { offset.read() });
+    // The kernel takes exactly the length that was registered: 32, or what it said itself (AT_RSEQ_FEATURE_SIZE).
+    // SAFETY: no more than a lookup.
+    let told = unsafe { libc::getauxval(27) } as usize;
+    for length in [32, told.next_multiple_of(32), told] {
+        // SAFETY: ends a registration, after which the kernel writes there no more.
+        match unsafe { checked(libc::SYS_rseq, [at, length, UNREGISTER, SIGNATURE, 0, 0]) } {
+            Ok(_) => return true,
+            Err(libc::ENOSYS) => return true,
+            Err(_) => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arena;
+
+    #[test]
+    #[should_panic(expected = "a case of more than")]
+    fn a_number_of_cells_whose_bytes_overflow_does_not_fit() {
+        let memory = Arena::new().expect("memory");
+        memory.cells(7u64, usize::MAX / 8 + 2);
+    }
+
+    #[test]
+    fn values_are_aligned_whatever_lies_before_them() {
+        let memory = Arena::new().expect("memory");
+        memory.cells(1u8, 3);
+        memory.keep(&[1u8; 5]);
+        assert_eq!(memory.keep(&[u64::MAX; 2]), [u64::MAX; 2]);
+        assert_eq!(memory.cells(u64::MAX, 1)[0].get(), u64::MAX);
+    }
 }

@@ -17,9 +17,9 @@ use nix::libc;
 
 use super::child::end;
 use super::record::{Record, SharedRecord};
-use super::scene;
 use super::signal_self::signal_self;
 use super::system_call::checked;
+use super::victim_memory;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
 
@@ -66,7 +66,7 @@ const FLAGS: libc::c_int = libc::SA_SIGINFO // si_code and si_addr are the point
 /// Installs the handler for this process and those forked from it, with `record` to write into.
 pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     RECORD.store(ptr::from_ref::<Record>(record).cast_mut(), Relaxed);
-    let (start, bytes) = scene::handler_stack();
+    let (start, bytes) = victim_memory::handler_stack();
     let stack = libc::stack_t { ss_sp: start.cast(), ss_flags: 0, ss_size: bytes };
     // SAFETY: the stack is static and used for nothing else.
     nix::errno::Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
@@ -105,7 +105,7 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     let info = unsafe { &*info };
     let fault = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE].contains(&signal);
     if info.si_code > 0 && fault {
-        if let Some(slot) = record.slots.get(scene::cursor()) {
+        if let Some(slot) = record.slots.get(victim_memory::cursor()) {
             slot.code.store(info.si_code, Relaxed);
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.
             slot.address.store(unsafe { info.si_addr() } as u64, Relaxed);

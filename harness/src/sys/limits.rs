@@ -31,7 +31,7 @@ impl Default for Limits {
 pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     for signal in Signal::iterator() {
-        // The worker writes files: a limit on their size must be an error for it, see `drop_inherited`.
+        // The worker writes files: a limit on their size must be an error for it, see `close_inherited`.
         if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP | Signal::SIGXFSZ) {
             // SAFETY: the default disposition runs no code of ours.
             unsafe { nix::sys::signal::sigaction(signal, &default) }?;

@@ -9,47 +9,47 @@
 //! library is called: a victim does not even have its memory.
 
 mod access;
-mod apart;
+mod address_range;
 mod arena;
 mod child;
+mod dumpable;
 mod fault_handler;
+mod fork_server;
 pub mod huge_file;
-mod inheritance;
-mod inherited;
 mod limits;
 mod memory_rules;
-mod namespace;
-mod nest;
+mod namespaces;
 mod own_descriptors;
 mod record;
 mod sandbox;
-mod scene;
 mod segments;
 pub mod sigchld;
 mod signal_self;
 mod sole_thread;
 mod spawn;
+mod startup;
 mod system_call;
+mod victim_memory;
 
 pub use access::{instruction_at, instruction_bytes, returns_at};
-pub use apart::{fork_worker_apart, hide_from_children, show_own_memory};
-pub use arena::Arena;
+pub use address_range::AddressRange;
+pub use arena::{Arena, can_exclude_from_fork, exclude_from_fork, include_in_fork};
 pub use child::{Child, SCRATCH_BYTES, scratch};
+pub use dumpable::{make_undumpable, set_dumpable};
 pub use fault_handler::{SENT_STATUS, install as install_fault_handler};
-pub use inheritance::{Inheritance, can_keep_back, give_back, keep_back};
-pub use inherited::drop_inherited;
+pub use fork_server::{FORK_FLAGS, ForkServer, NoVictim};
 pub use limits::{Limits, allowed_descriptors, mapped_bytes, prepare_worker};
 pub use memory_rules::MemoryRules;
-pub use namespace::{give_up_capabilities, own_ipc_namespace};
-pub use nest::{FORK_FLAGS, Nest, NoVictim};
+pub use namespaces::{clone_worker, give_up_capabilities, own_ipc_namespace};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
 pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,
     landlock_ruleset, landlock_version,
 };
-pub use scene::set_cursor;
 pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{Body, fork_worker, spawn};
+pub use startup::close_inherited;
+pub use victim_memory::set_cursor;

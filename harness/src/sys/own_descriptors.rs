@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use nix::libc;
 
-use super::inherited::close_between;
+use super::startup::close_between;
 use super::{Child, SoleThread};
 
 /// Descriptors that a worker needs to be allowed: with fewer, steps of a case would fail for what the caller

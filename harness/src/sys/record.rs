@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use super::scene;
+use super::victim_memory;
 use crate::case::RUNS;
 use crate::case::limits::{BLOCKS, FILES, STEPS, VARIABLES};
 
@@ -36,7 +36,7 @@ pub struct Record {
     /// What it may take, and its processes.
     pub budget: Budget,
     /// What it is asked.
-    pub question: Question,
+    pub question: RequestSlot,
     /// What the variables hold: descriptors, addresses, ids.
     pub values: [AtomicU64; VARIABLES],
     /// One for each step.
@@ -64,7 +64,7 @@ pub struct Budget {
 /// What a victim is asked: one access, and the files to make it with.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Question {
+pub struct RequestSlot {
     /// The op of the sweep; `u64::MAX` where there is no access to make.
     pub sweep: AtomicU64,
     /// Which byte, relative to the map.
@@ -78,13 +78,13 @@ pub struct Question {
     /// 1 where what it takes is not counted.
     pub uncounted: AtomicU32,
     /// By number.
-    pub files: [QuestionFile; FILES],
+    pub files: [RequestFile; FILES],
 }
 
 /// A file as it was made for one probe.
 #[repr(C)]
 #[derive(Debug)]
-pub struct QuestionFile {
+pub struct RequestFile {
     /// The harness's own descriptor; -errno where the kernel refused to make the file.
     pub descriptor: AtomicI32,
     /// The folder in which it has a name; -1 where it has none.
@@ -194,7 +194,7 @@ impl<T> SharedMemory<T> {
         // MAP_FIXED the address is no more than a wish.
         let at = unsafe {
             mmap_anonymous(
-                scene::after_own_data(),
+                victim_memory::after_own_data(),
                 size_of::<T>(),
                 ProtFlags::READ | ProtFlags::WRITE,
                 MapFlags::SHARED,

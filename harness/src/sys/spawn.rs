@@ -15,8 +15,8 @@ use super::child::end;
 use super::limits;
 use super::own_descriptors;
 use super::sandbox::Sandbox;
-use super::scene::lay_on_stack;
 use super::sole_thread::SoleThread;
+use super::victim_memory::lay_on_stack;
 
 /// What a victim runs. A closure is one; where all of it must lie in the victims' section, a type of its own
 /// is, whose `run` the compiler can be told to inline there, however long it is.
@@ -102,7 +102,7 @@ extern "C" fn start<F: Entry>(body: usize) -> ! {
     // one to the child itself does not.
     let _ = child.call(libc::SYS_setpgid, [0; 6]);
     // SAFETY: it was laid there before the fork, and lies above what this process writes to its stack. It is
-    // not moved from there, see `super::nest`.
+    // not moved from there, see `super::fork_server`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };
     end(body.enter(child))
 }

@@ -2,7 +2,7 @@
 //!
 //! A victim calls the kernel itself: what libc would add (errno in thread-local memory, its own code
 //! and data) are pages that each child would have to fault in or copy, and that it is not given, see
-//! [`super::inheritance`].
+//! [`super::arena`].
 
 use nix::libc;
 

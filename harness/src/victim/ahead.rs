@@ -8,7 +8,7 @@
 use nix::libc;
 
 use crate::case::Access;
-use crate::sys::{AHEAD, Child, show_own_memory};
+use crate::sys::{AHEAD, Child, set_dumpable};
 
 /// The ends of the pipe through which a byte is copied: its numbers.
 pub(super) const PIPE: Pipe = Pipe { read: AHEAD[0], write: AHEAD[1] };
@@ -39,7 +39,7 @@ pub(super) fn prepare(child: &Child, access: Access) -> Result<(), i32> {
         }
         Access::Exec => {
             put_aside(child, open(child, c"/proc/self/maps")?, MEMORY.maps)?;
-            show_own_memory(child); // else that file is root's alone
+            set_dumpable(child); // else that file is root's alone
             put_aside(child, open(child, c"/proc/self/mem")?, MEMORY.content)
         }
         Access::Read | Access::Write => Ok(()),

@@ -18,7 +18,7 @@ use nix::libc;
 
 use super::failure::SetupFailure;
 use super::perform::Victim;
-use super::question;
+use super::request;
 use crate::case::Arg;
 use crate::case::limits::{FILE_BYTES, FILES, MAP_BYTES};
 use crate::sys::{DESCRIPTORS, scratch};
@@ -260,7 +260,7 @@ impl Victim<'_> {
         const SIZE: usize = 40;
         const BLOCKS: usize = 48;
         const BLOCK_BYTES: u64 = 512;
-        let made = self.program.files.get(file).and(question::descriptor(self.record, file));
+        let made = self.program.files.get(file).and(request::descriptor(self.record, file));
         let Some(descriptor @ 0..) = made else { return (0, 0) };
         let nothing = std::hint::black_box(0u8); // an empty path, on the stack
         let (path, flags) = (self.child.address_of(&nothing), libc::AT_EMPTY_PATH as usize);

@@ -48,7 +48,7 @@ const EVERY: &[(libc::c_long, &[(u8, u32)])] = &[
     (libc::SYS_restart_syscall, &[]), // when it is stopped and goes on
     (libc::SYS_rt_sigreturn, &[]),
     (libc::SYS_setpgid, &[(0, 0), (1, 0)]),
-    // What forks it, and has the same filter (sys/nest.rs).
+    // What forks it, and has the same filter (sys/fork_server.rs).
     (libc::SYS_clone, &[(0, FORK_FLAGS as u32)]),
     (libc::SYS_futex, &[]),
 ];

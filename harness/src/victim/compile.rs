@@ -10,7 +10,7 @@ use super::maps::{Descriptors, Maps, Shown};
 use super::program::{Buffer, FileSpec, Op, Operand, Program, System, Then};
 use super::reach::{Made, Span};
 use crate::case::{Arg, BlockKind, Case, Step};
-use crate::sys::{Inheritance, Sandbox};
+use crate::sys::{Arena, Sandbox};
 use crate::vocabulary::{Action, Argument, Effect, Facet, Parameter, Returns, Syscall};
 
 /// What is known of a variable before anything runs.
@@ -24,7 +24,7 @@ pub(super) struct Variable {
 
 /// Turns steps into ops.
 pub(super) struct Compiler<'m> {
-    pub(super) memory: &'m Inheritance,
+    pub(super) memory: &'m Arena,
     ops: Vec<Op<'m>>,
     into: Vec<Option<usize>>,
     files: Vec<FileSpec>,
@@ -40,7 +40,7 @@ pub(super) struct Compiler<'m> {
 }
 
 impl<'m> Compiler<'m> {
-    pub fn compile(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
+    pub fn compile(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
         let mut compiler = Compiler {
             memory,
             ops: Vec::new(),

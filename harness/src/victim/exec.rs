@@ -9,7 +9,7 @@
 use nix::libc;
 
 use super::ahead::{Memory, open_late};
-use crate::sys::{Child, instruction_bytes, returns_at, scratch, show_own_memory};
+use crate::sys::{Child, instruction_bytes, returns_at, scratch, set_dumpable};
 
 /// Bytes read from /proc at once.
 const CHUNK: usize = 8 * 1024;
@@ -34,7 +34,7 @@ pub(super) fn runs(
     let memory = match ahead {
         Some(ahead) => ahead.content,
         None => {
-            show_own_memory(child); // else that file is root's alone
+            set_dumpable(child); // else that file is root's alone
             open_late(child, c"/proc/self/mem")?
         }
     };

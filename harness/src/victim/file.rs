@@ -8,8 +8,8 @@ use super::failure::SetupFailure;
 use super::guard::Verdict;
 use super::perform::Victim;
 use super::program::Buffer;
-use super::question;
-use super::see;
+use super::request;
+use super::runs;
 use crate::sys::{SCRATCH_BYTES, Slot};
 
 impl Victim<'_> {
@@ -24,7 +24,7 @@ impl Victim<'_> {
     /// Removes the name of a file of the harness. A memfd never had one.
     #[inline(always)]
     pub(super) fn unlink(&self, file: usize) -> Result<usize, i32> {
-        let (folder, name) = question::name(self.record, file).ok_or(libc::ENOENT)?;
+        let (folder, name) = request::name(self.record, file).ok_or(libc::ENOENT)?;
         self.child.call(libc::SYS_unlinkat, [folder as usize, name, 0, 0, 0, 0])
     }
 
@@ -32,7 +32,7 @@ impl Victim<'_> {
     /// anew, as any process could that knows its path.
     #[inline(always)]
     pub(super) fn open_file(&self, file: usize, reopen: Option<i32>) -> Result<usize, i32> {
-        let Some(descriptor) = question::descriptor(self.record, file) else {
+        let Some(descriptor) = request::descriptor(self.record, file) else {
             self.give_up(SetupFailure::File, libc::EBADF);
         };
         // The kernel has refused to make it: the variable is -1, and what is opened by it is not there.
@@ -101,7 +101,7 @@ impl Victim<'_> {
                 Some((file, offset)) => Some((file, (offset as u64).wrapping_add(index as u64))),
                 None => None,
             };
-            see::note(slot, see::judge(crate::sys::scratch(index), shows, self.fill));
+            runs::push(slot, runs::classify_byte(crate::sys::scratch(index), shows, self.fill));
             index += 1;
         }
     }

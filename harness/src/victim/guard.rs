@@ -18,7 +18,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::reach::{Length, Span};
-use crate::sys::Arena;
+use crate::sys::AddressRange;
 
 /// What the guard says of an address and a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +68,11 @@ pub struct Guard {
 impl Guard {
     /// The guard of a process with these addresses and pages of `page` bytes.
     #[inline(always)]
-    pub fn new(arena: &Arena, page: usize) -> Guard {
-        let Range { start, end } = arena.kept();
+    pub fn new(addresses: &AddressRange, page: usize) -> Guard {
+        let Range { start, end } = addresses.kept();
         // A gap stays below the program, so that what stops at the first gap stops there.
-        let low = arena.lowest_mapped().saturating_sub(page);
-        Guard { kept: (start, end), low, beyond: arena.beyond(), page }
+        let low = addresses.lowest_mapped().saturating_sub(page);
+        Guard { kept: (start, end), low, beyond: addresses.beyond(), page }
     }
 
     /// Judges a call by its arguments.

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use crate::sys::Inheritance;
+use crate::sys::Arena;
 
 /// A map that moves is noted anew, part by part.
 const NOTES_PER_STEP: usize = 8;
@@ -69,7 +69,7 @@ pub struct Maps<'m> {
 
 impl<'m> Maps<'m> {
     /// No map is noted; there is room for those of so many steps.
-    pub fn none(steps: usize, memory: &'m Inheritance) -> Maps<'m> {
+    pub fn none(steps: usize, memory: &'m Arena) -> Maps<'m> {
         let empty = Map { start: 0, end: 0, shows: Shows::Nothing };
         let (count, grows) = (&memory.cells(0, 1)[0], &memory.cells(0, 1)[0]);
         Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count, grows }
@@ -254,7 +254,7 @@ pub struct Descriptors<'m> {
 
 impl<'m> Descriptors<'m> {
     /// None is noted; there is room for those of so many steps.
-    pub fn none(steps: usize, memory: &'m Inheritance) -> Descriptors<'m> {
+    pub fn none(steps: usize, memory: &'m Arena) -> Descriptors<'m> {
         let count = &memory.cells(0, 1)[0];
         Descriptors { all: memory.cells((0, Shown::Nothing), steps), count }
     }
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_has_moved_away_is_not_moved_once_more() {
-        let memory = Inheritance::new().unwrap();
+        let memory = Arena::new().unwrap();
         let maps = Maps::none(10, &memory);
         maps.note(0x10000, 0x8000, Some((0, 0)));
         // Pages 2 and 3 go elsewhere; then pages 0 to 3, of which two are left.
@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn what_dontunmap_moves_stays_as_well_and_what_is_unmapped_goes() {
-        let memory = Inheritance::new().unwrap();
+        let memory = Arena::new().unwrap();
         let maps = Maps::none(10, &memory);
         maps.note(0x10000, 0x4000, Some((0, 0)));
         maps.remap((0x11000, 0x1000), 0x50000, 0x1000, true);

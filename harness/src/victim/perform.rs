@@ -11,12 +11,12 @@ use super::guard::{Guard, Verdict};
 use super::maps::Shown;
 use super::probe::{self, Probe, Surroundings};
 use super::program::{Op, Operand, Program, System, Then};
-use super::question;
 use super::reach::Span;
-use super::see;
+use super::request;
+use super::runs;
 use crate::case::Access;
 use crate::case::limits::BLOCKS;
-use crate::sys::{Arena, Child, Record, Slot, SlotState, instruction_at, set_cursor};
+use crate::sys::{AddressRange, Child, Record, Slot, SlotState, instruction_at, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
 const SETUP_FAILED: i32 = 3;
@@ -30,7 +30,7 @@ pub(super) struct Victim<'a> {
     pub(super) record: &'a Record,
     pub(super) probe: Option<Probe>,
     pub(super) fill: Fill,
-    pub(super) arena: Arena,
+    pub(super) addresses: AddressRange,
     pub(super) guard: Guard,
     pub(super) guarded: bool,
     pub(super) counted: bool,
@@ -54,7 +54,7 @@ pub fn run(
     child: Child,
     program: Program<'_>,
     record: &Record,
-    arena: Arena,
+    addresses: AddressRange,
     supervisor: i32,
     entered: Result<(), i32>,
 ) -> ! {
@@ -62,12 +62,12 @@ pub fn run(
         child: &child,
         program,
         record,
-        probe: question::probe(record),
-        fill: question::fill(record),
-        arena,
-        guard: Guard::new(&arena, program.page as usize),
-        guarded: question::guarded(record),
-        counted: question::counted(record),
+        probe: request::probe(record),
+        fill: request::fill(record),
+        addresses,
+        guard: Guard::new(&addresses, program.page as usize),
+        guarded: request::guarded(record),
+        counted: request::counted(record),
         strangers: [0; BLOCKS],
         end: program.ops.len(),
         in_block: false,
@@ -180,7 +180,7 @@ impl Victim<'_> {
         let bytes = self.child.load(address, width);
         for (index, byte) in bytes.iter().take(width).enumerate() {
             let shows = self.program.maps.file_at(address.wrapping_add(index));
-            see::note(slot, see::judge(*byte, shows, self.fill));
+            runs::push(slot, runs::classify_byte(*byte, shows, self.fill));
         }
     }
 
@@ -222,7 +222,7 @@ impl Victim<'_> {
                 value => (value as usize).wrapping_add_signed(*offset),
             },
             Operand::Bytes(bytes) => bytes.as_ptr() as usize,
-            Operand::Place => self.arena.place(),
+            Operand::Place => self.addresses.place(),
             Operand::Buffer => self.child.scratch_address(),
         }
     }
@@ -269,7 +269,7 @@ impl Victim<'_> {
         match *then {
             Then::Nothing | Then::Closed | Then::Segment => {}
             Then::Mapped { address, grows, offset, length } => {
-                if hinted && result != self.arena.place() {
+                if hinted && result != self.addresses.place() {
                     self.give_up(SetupFailure::Placement, 0);
                 }
                 let asked = args.get(address).copied().unwrap_or(0) & !(page - 1);

@@ -13,8 +13,8 @@ impl Victim<'_> {
     /// Leaves out the places beside which the case has put a map of its own: the next one is to stand alone.
     #[inline(always)]
     pub(super) fn pass_taken_places(&mut self) {
-        while !self.arena.is_last() && self.program.maps.any_in(self.arena.around()) {
-            self.arena.take();
+        while !self.addresses.is_last() && self.program.maps.any_in(self.addresses.around()) {
+            self.addresses.take();
         }
     }
 
@@ -29,14 +29,14 @@ impl Victim<'_> {
             }
             self.admit(Verdict::Moved);
             let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as usize;
-            let to = self.arena.place();
+            let to = self.addresses.place();
             match self.child.call(libc::SYS_mremap, [made, length, length, flags, to, 0]) {
                 Ok(moved) => at = moved,
                 Err(errno) => self.give_up(SetupFailure::Placement, errno),
             }
         }
-        if at == self.arena.place() {
-            self.arena.take();
+        if at == self.addresses.place() {
+            self.addresses.take();
         }
         at
     }

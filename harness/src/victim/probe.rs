@@ -8,8 +8,8 @@ use super::ahead::{Memory, PIPE};
 use super::exec;
 use super::fill::Fill;
 use super::maps::Maps;
-use super::question;
-use super::see;
+use super::request;
+use super::runs;
 use crate::case::{Access, Clean};
 use crate::sys::{Child, Record, Slot, SlotState};
 
@@ -64,7 +64,7 @@ pub(super) fn make(
     let result = match access {
         Access::Read => {
             let byte = child.load(address, 1)[0];
-            see::note(slot, see::judge(byte, shows, around.fill));
+            runs::push(slot, runs::classify_byte(byte, shows, around.fill));
             Ok(0)
         }
         Access::Write => {
@@ -75,7 +75,7 @@ pub(super) fn make(
             if runs {
                 child.execute(address);
             } else {
-                see::note(slot, Clean::Zero);
+                runs::push(slot, Clean::Zero);
             }
             Ok(0)
         }
@@ -88,7 +88,7 @@ pub(super) fn make(
         (Err(errno), _) => slot.value.store(-i64::from(errno) as u64, Relaxed),
         (Ok(_), Access::CopyFromUser) => {
             child.call(libc::SYS_read, [PIPE.read, child.scratch_address(), 1, 0, 0, 0])?;
-            see::note(slot, see::judge(crate::sys::scratch(0), shows, around.fill));
+            runs::push(slot, runs::classify_byte(crate::sys::scratch(0), shows, around.fill));
         }
         _ => {}
     }
@@ -98,7 +98,7 @@ pub(super) fn make(
             None => 0,
             Some((file, offset)) => {
                 let descriptor =
-                    question::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
+                    request::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
                 let there = child.call(
                     libc::SYS_pread64,
                     [descriptor, child.scratch_address(), 1, offset as usize, 0, 0],
@@ -116,7 +116,7 @@ pub(super) fn make(
 fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
     let start = address & !(around.page - 1);
     let Some((file, offset)) = around.maps.file_at(start) else { return Ok(false) };
-    let descriptor = question::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
+    let descriptor = request::descriptor(around.record, file).ok_or(libc::EBADF)? as usize;
     let scratch = around.child.scratch_address();
     let args = [descriptor, scratch, 1, offset as usize, 0, 0];
     Ok(around.child.call(libc::SYS_pread64, args)? == 0)

@@ -13,7 +13,7 @@ use super::compile::Compiler;
 use super::maps::{Descriptors, Maps, Shown};
 use super::reach::Span;
 use crate::case::{BlockKind, Case};
-use crate::sys::{Inheritance, NAME_BYTES, Sandbox};
+use crate::sys::{Arena, NAME_BYTES, Sandbox};
 
 /// What a victim performs: references into the memory that it inherits, and nothing else. No more than
 /// 128 bytes of them: for more, the memcpy that moves them reads data of libc, which a victim has not.
@@ -54,7 +54,7 @@ pub struct FileSpec {
 
 /// A file as it was made for one probe.
 #[derive(Debug, Clone, Copy)]
-pub struct Handed {
+pub struct FileHandle {
     /// The harness's own descriptor, open for reading and writing; -errno where the kernel refused the memfd.
     pub descriptor: i32,
     /// The folder and its name there, where it has one.
@@ -138,7 +138,7 @@ pub enum Operand<'m> {
     Variable(usize, isize),
     /// The address of these bytes.
     Bytes(&'m [u8]),
-    /// An address of the arena, in place of the 0 of the case.
+    /// An address of the address range, in place of the 0 of the case.
     Place,
     /// The address of the buffer of the harness.
     Buffer,
@@ -188,7 +188,7 @@ const _: () = assert!(size_of::<Program<'_>>() <= 128);
 impl<'m> Program<'m> {
     /// The program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case has
     /// passed the parser, so that its names are defined and its numbers fit.
-    pub fn of(case: &Case, page: u64, memory: &'m Inheritance) -> Program<'m> {
+    pub fn of(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
         Compiler::compile(case, page, memory)
     }
 

@@ -25,7 +25,7 @@ pub fn adopt_orphans() {
 }
 
 /// Reaps all of its children that have ended.
-pub fn bury() {
+pub fn reap() {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     while matches!(waitid(WaitId::All, options), Ok(Some(_))) {}
 }

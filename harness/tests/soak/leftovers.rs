@@ -4,15 +4,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::mix::Mix;
-use super::own_process::children::{bury, own_children};
+use super::own_process::children::{own_children, reap};
 use super::own_process::is_inside;
 
 /// Afterwards nobody of the run may be there. One that was ended in the middle has a while for it.
-pub fn bury_adopted(killed: bool, what: &str) {
+pub fn reap_adopted(killed: bool, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(if killed { 60 } else { 0 });
     loop {
         if killed {
-            bury();
+            reap();
         }
         let left = own_children();
         if left.is_empty() {

@@ -27,7 +27,7 @@ mod random;
 use std::process::{ExitCode, Stdio};
 
 use account::Account;
-use leftovers::{Leftovers, bury_adopted};
+use leftovers::{Leftovers, reap_adopted};
 use mix::Mix;
 use own_process::children::adopt_orphans;
 use own_process::{refusal, test};
@@ -104,7 +104,7 @@ fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Acc
     // Strict isolation may lack what it needs: then all is skipped.
     let skipped = trouble.changes_answers() && status.code() == Some(4);
     assert!(killed || skipped || status.code() == Some(3), "{what}: {status}: {}", stderr.text());
-    bury_adopted(killed, what);
+    reap_adopted(killed, what);
     limits.remove();
     let told = (stdout.text(), stderr.text());
     account.add(trouble, kills, &quiet, &told, killed, what);

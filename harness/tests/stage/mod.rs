@@ -9,7 +9,7 @@ use faultmap::backing::Backing;
 use faultmap::case::Access;
 use faultmap::confine::Held;
 use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{Child, Inheritance, SharedRecord};
+use faultmap::sys::{Arena, Child, SharedRecord};
 use faultmap::victim::Program;
 
 /// Time for a child. None of these needs so much.
@@ -24,7 +24,7 @@ pub fn lacks(part: &str) -> Option<String> {
 pub struct Stage {
     pub supervisor: Supervisor,
     pub held: Held,
-    pub memory: &'static Inheritance,
+    pub memory: &'static Arena,
     pub dir: tempfile::TempDir,
 }
 
@@ -34,7 +34,7 @@ impl Stage {
         rustix::thread::set_no_new_privs(true).expect("any kernel has that");
         let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
         let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        let memory = Box::leak(Box::new(Inheritance::new().expect("memory")));
+        let memory = Box::leak(Box::new(Arena::new().expect("memory")));
         let dir = tempfile::tempdir().expect("a folder for temporary files");
         Stage { supervisor, held, memory, dir }
     }

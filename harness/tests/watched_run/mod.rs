@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use crate::command::{self, case_file, faultmap};
-use crate::own_process::children::{adopt_orphans, bury, children_of, own_children};
+use crate::own_process::children::{adopt_orphans, children_of, own_children, reap};
 
 /// For what is sure to come, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ impl WatchedRun {
         let deadline = Instant::now() + PATIENCE;
         while !own_children().is_empty() {
             assert!(Instant::now() < deadline, "still there: {}", own_children());
-            bury();
+            reap();
             std::thread::sleep(Duration::from_millis(5));
         }
     }

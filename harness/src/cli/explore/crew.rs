@@ -17,12 +17,12 @@ use crate::cli::output;
 use crate::cli::place;
 use crate::confine::Held;
 use crate::explore::Search;
-use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
+use crate::supervise::{Cores, children, is_dead, kill_if_stopped, reap, sweep_orphans};
 use crate::sys::SoleThread;
 use crate::{confine, journal};
 
 /// The interval at which workers are checked.
-const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// A share of the programs, and the worker that tries them.
 struct Share {
@@ -113,7 +113,7 @@ impl<'a> Crew<'a> {
         let thread =
             SoleThread::claim().map_err(|error| format!("cannot start a worker: {error}"))?;
         let mut ends = Some((results, answers));
-        let forked = confine::fork_worker(thread, self.strict, |apart| {
+        let forked = confine::fork_worker(thread, self.strict, |namespaces| {
             self.cores.pin(number as usize);
             // A copy of these in a worker would keep them open after the death of the controller.
             self.hold = None;
@@ -123,8 +123,8 @@ impl<'a> Crew<'a> {
             let (Some((_, answers)), (Ok(watched), Ok(progress))) = (ends.take(), copies) else {
                 return 1;
             };
-            let held = match apart {
-                Some(apart) => apart.enter(self.backing),
+            let held = match namespaces {
+                Some(namespaces) => namespaces.enter(self.backing),
                 None => self.held.hold_worker(),
             };
             if let Err(why) = held {
@@ -147,7 +147,7 @@ impl<'a> Crew<'a> {
         let signals = interrupt.iter().map(|interrupt| interrupt.as_fd());
         let mut fds: Vec<PollFd<'_>> =
             lines.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        let _ = poll(&mut fds, Some(&LOOKS));
+        let _ = poll(&mut fds, Some(&POLL_INTERVAL));
         let mut has = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
         for number in 0..self.shares.len() {
             let share = &mut self.shares[number];
@@ -169,7 +169,7 @@ impl<'a> Crew<'a> {
                 }
             }
             if done {
-                self.bury(number);
+                self.reap(number);
             } else if !goes_on {
                 self.replace(number, interrupt, &mut take);
             }
@@ -177,14 +177,14 @@ impl<'a> Crew<'a> {
     }
 
     fn look(&mut self) {
-        if self.looked.elapsed() < Duration::from_nanos(LOOKS.tv_nsec as u64) {
+        if self.looked.elapsed() < Duration::from_nanos(POLL_INTERVAL.tv_nsec as u64) {
             return;
         }
         self.looked = Instant::now();
         self.pids().into_iter().for_each(kill_if_stopped);
         if self.pids().into_iter().any(is_dead) {
             // A descendant of the dead worker may hold its pipe open.
-            self.bury_orphans();
+            self.reap_orphans();
         }
     }
 
@@ -196,8 +196,8 @@ impl<'a> Crew<'a> {
         interrupt: &mut Option<Interrupt>,
         take: &mut impl FnMut(Message),
     ) {
-        let ended = self.bury(number);
-        self.bury_orphans();
+        let ended = self.reap(number);
+        self.reap_orphans();
         place::clear(self.backing);
         let share = &mut self.shares[number];
         let mut progress = Progress::read(&share.progress, number as u64);
@@ -220,10 +220,10 @@ impl<'a> Crew<'a> {
     }
 
     /// Waits for a worker that has ended or is about to. Returns the way in which it ended.
-    fn bury(&mut self, number: usize) -> String {
+    fn reap(&mut self, number: usize) -> String {
         let Some((pid, lines)) = self.shares[number].worker.take() else { return String::new() };
         drop(lines);
-        bury(pid)
+        reap(pid)
     }
 
     fn pids(&self) -> Vec<Pid> {
@@ -231,7 +231,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Kills the descendants of dead workers, which have become children of this process.
-    fn bury_orphans(&self) {
+    fn reap_orphans(&self) {
         let pids = self.pids().into_iter().map(Pid::as_raw);
         let mut keep: Vec<_> = pids.filter_map(rustix::process::Pid::from_raw).collect();
         keep.extend(&self.foreign);

@@ -15,7 +15,7 @@ use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
 use crate::measure::{Baselines, Failure, Measurer};
 use crate::supervise::Supervisor;
-use crate::sys::{Inheritance, SharedRecord, keep_only};
+use crate::sys::{Arena, SharedRecord, keep_only};
 use crate::victim::Probe;
 
 /// How long a child of a program may take.
@@ -95,7 +95,7 @@ pub struct Bounds {
 /// The kernel, asked through children.
 struct Kernel<'a> {
     supervisor: &'a Supervisor,
-    memory: Inheritance,
+    memory: Arena,
     backing: &'a Backing,
     held: &'a Held,
     /// What the steps of the program at hand come to.
@@ -159,7 +159,7 @@ pub fn work(
 ) -> i32 {
     let _ = rustix::process::setpgid(None, None);
     let Ok(record) = SharedRecord::new() else { return 1 };
-    let Ok(memory) = Inheritance::new() else { return 1 };
+    let Ok(memory) = Arena::new() else { return 1 };
     let Ok(supervisor) = Supervisor::new(Box::leak(Box::new(record)), Some(watched)) else {
         return 1;
     };
@@ -169,7 +169,7 @@ pub fn work(
     else {
         return 1;
     };
-    let supervisor = if workers == 1 { supervisor } else { supervisor.with_rests() };
+    let supervisor = if workers == 1 { supervisor } else { supervisor.with_throttle() };
     let mut kernel = Kernel {
         supervisor: &supervisor,
         memory,

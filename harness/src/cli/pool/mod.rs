@@ -43,13 +43,13 @@ use super::work::{CaseReport, Job, work};
 use crate::case::HarnessError;
 use crate::confine;
 use crate::journal;
-use crate::supervise::{Cores, bury, children, is_dead, kill_if_stopped, sweep_orphans};
+use crate::supervise::{Cores, children, is_dead, kill_if_stopped, reap, sweep_orphans};
 use crate::sys::SoleThread;
 
 /// The time for a worker that was told to end, or for the orphans of a killed one, to be gone.
 const GRACE: Duration = Duration::from_secs(5);
 /// The interval at which workers that send nothing are checked.
-const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 /// A message of a worker, sent as a line of JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Message {
@@ -139,7 +139,7 @@ pub fn run(
             return Ok(Some(exit));
         }
     }
-    pool.bury_orphans();
+    pool.reap_orphans();
     if pool.lost > 0 {
         let lost = output::count(pool.lost, "worker");
         output::tell(&output::note(&format!("{lost} lost, and replaced")));
@@ -187,7 +187,7 @@ impl Pool<'_> {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
         };
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
-        let forked = confine::fork_worker(thread, self.job.strict, |apart| {
+        let forked = confine::fork_worker(thread, self.job.strict, |namespaces| {
             self.cores.pin(number);
             // The pipes of other workers must hang up when the controller dies, so no worker keeps
             // them open.
@@ -196,7 +196,7 @@ impl Pool<'_> {
             let Some((orders, results, told, answers, journal)) = ends.take() else { return 1 };
             drop((orders, results));
             let (told, answers, is_alone) = (File::from(told), File::from(answers), self.jobs == 1);
-            work(self.job, apart, told, answers, journal, is_alone)
+            work(self.job, namespaces, told, answers, journal, is_alone)
         });
         let pid = forked.map_err(output::cannot_fork)?;
         let Some((orders, results, .., journal)) = ends else {
@@ -232,21 +232,21 @@ impl Pool<'_> {
         let signals = self.interrupt.iter().map(Interrupt::as_fd);
         let mut fds: Vec<PollFd<'_>> =
             results.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        let _ = poll(&mut fds, Some(&LOOKS));
+        let _ = poll(&mut fds, Some(&POLL_INTERVAL));
         let has = |(index, fd): (usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(index);
         fds.iter().take(self.workers.len()).enumerate().filter_map(has).collect()
     }
 
     /// Checks for workers that will never send anything: stopped or dead ones.
     fn look(&mut self) {
-        if self.looked.elapsed() < Duration::from_nanos(LOOKS.tv_nsec as u64) {
+        if self.looked.elapsed() < Duration::from_nanos(POLL_INTERVAL.tv_nsec as u64) {
             return;
         }
         self.looked = Instant::now();
         self.workers.iter().for_each(|worker| kill_if_stopped(worker.pid));
         if self.workers.iter().any(|worker| is_dead(worker.pid)) {
             // A descendant of the dead worker holds its pipe open.
-            self.bury_orphans();
+            self.reap_orphans();
         }
     }
 
@@ -273,7 +273,7 @@ impl Pool<'_> {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        self.bury_orphans();
+        self.reap_orphans();
         place::clear(self.job.backing);
     }
 
@@ -302,19 +302,19 @@ impl Pool<'_> {
             }
         }
         if !goes_on {
-            self.bury(index, take);
+            self.reap(index, take);
         }
         Ok(())
     }
 
     /// Waits for a worker that has closed its pipe. Its unfinished case is left for another worker.
-    fn bury(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
+    fn reap(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
         let worker = &mut self.workers[index];
-        let how = bury(worker.pid);
+        let how = reap(worker.pid);
         worker.pid = Pid::from_raw(0); // no longer ours
         let Some(case) = worker.at.take() else { return };
         let journal = journal::answers(&worker.journal).unwrap_or_default();
-        self.bury_orphans();
+        self.reap_orphans();
         place::clear(self.job.backing);
         self.lost += 1;
         match self.interrupted.entry(case).or_default().died(journal, &how) {
@@ -324,7 +324,7 @@ impl Pool<'_> {
     }
 
     /// Kills the descendants of dead workers, which have become children of this process.
-    fn bury_orphans(&self) {
+    fn reap_orphans(&self) {
         let workers = self.workers.iter().map(|worker| worker.pid.as_raw());
         let mut keep: Vec<_> = workers.filter_map(rustix::process::Pid::from_raw).collect();
         keep.extend(&self.foreign);

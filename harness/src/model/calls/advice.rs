@@ -8,10 +8,10 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::address_space::{READ, Vma, WRITE};
 use crate::model::bytes::Content;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::rule::Rule;
-use crate::model::space::{READ, Stretch, WRITE};
-use crate::model::steps::{Performance, Returned};
 
 const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;
 const MADV_COLLAPSE: i32 = linux::MADV_COLLAPSE as i32;
@@ -31,7 +31,7 @@ const DISCARDS: [i32; 7] = [
 
 pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(args))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let advice = Self::flags(args, 2) as i32;
         let range = match self.pages(args, libc::EINVAL, libc::EINVAL)? {
@@ -47,22 +47,24 @@ impl Performance<'_> {
                 return Ok(self.populate_advice(&range, advice == libc::MADV_POPULATE_WRITE));
             }
             libc::MADV_MERGEABLE | libc::MADV_UNMERGEABLE
-                if !self.world.on(Rule::PagesCanBeMerged) =>
+                if !self.state.holds(Rule::PagesCanBeMerged) =>
             {
                 return Ok(Returned::Errno(libc::EINVAL));
             }
-            libc::MADV_HUGEPAGE | libc::MADV_NOHUGEPAGE if !self.world.on(Rule::PagesCanBeHuge) => {
+            libc::MADV_HUGEPAGE | libc::MADV_NOHUGEPAGE
+                if !self.state.holds(Rule::PagesCanBeHuge) =>
+            {
                 return Ok(Returned::Errno(libc::EINVAL));
             }
             _ => {}
         }
         // It ends at what is refused. (Linux: madvise_walk_vmas)
         let end = match self.process().space.hole_in(&range) {
-            Some(hole) if !self.world.on(Rule::AdviceGoesOnBehindTheHole) => hole,
+            Some(hole) if !self.state.holds(Rule::AdviceGoesOnBehindTheHole) => hole,
             _ => range.end,
         };
         let pages_out = advice == libc::MADV_PAGEOUT || advice == libc::MADV_COLD;
-        let freed = |own: &Stretch| own.freed.any_but(false, own.shown(&range));
+        let freed = |own: &Vma| own.freed.any_but(false, own.shown(&range));
         if pages_out && self.process().space.touching(&range).any(freed) {
             return Err(Unmodelled::new("memory that was freed and is paged out"));
         }
@@ -77,15 +79,15 @@ impl Performance<'_> {
             }
         }
         let hole = self.process().space.hole_in(&range).is_some();
-        Ok(match hole && self.world.on(Rule::HoleIsEnomem) {
+        Ok(match hole && self.state.holds(Rule::HoleIsEnomem) {
             true => Returned::Errno(libc::ENOMEM),
             false => Returned::Nothing,
         })
     }
 
     /// The errno with which a map refuses an advice.
-    fn refuses_advice(&self, own: &Stretch, advice: i32) -> Option<i32> {
-        let on = |rule| self.world.on(rule);
+    fn refuses_advice(&self, own: &Vma, advice: i32) -> Option<i32> {
+        let on = |rule| self.state.holds(rule);
         let kept = own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice);
         if own.sealed && kept && on(Rule::DiscardOfSealedIsEperm) {
             return Some(libc::EPERM);
@@ -112,7 +114,7 @@ impl Performance<'_> {
 
     /// What an advice does to a range within one map. Fails with the errno of what it has to call.
     fn advise(&mut self, range: &Range<u64>, advice: i32) -> Result<(), i32> {
-        let change: fn(&mut Stretch) = match advice {
+        let change: fn(&mut Vma) = match advice {
             libc::MADV_DONTFORK => |own| own.dont_fork = true,
             libc::MADV_DOFORK => |own| own.dont_fork = false,
             libc::MADV_WIPEONFORK => |own| own.wiped = true,
@@ -137,7 +139,7 @@ impl Performance<'_> {
                 return Ok(());
             }
             libc::MADV_FREE => {
-                if !self.world.on(Rule::FreedPagesStay) {
+                if !self.state.holds(Rule::FreedPagesStay) {
                     self.drop_copies(range);
                 }
                 for own in self.process().space.touching_mut(range) {
@@ -158,20 +160,22 @@ impl Performance<'_> {
     }
 
     fn drop_copies(&mut self, range: &Range<u64>) {
-        let (drops, keeps) =
-            (self.world.on(Rule::DontneedDropsCopies), self.world.on(Rule::DontneedKeepsShared));
+        let (drops, keeps) = (
+            self.state.holds(Rule::DontneedDropsCopies),
+            self.state.holds(Rule::DontneedKeepsShared),
+        );
         let mut cleared = Vec::new();
-        for stretch in self.process().space.touching_mut(range) {
-            let shown = stretch.shown(range);
+        for vma in self.process().space.touching_mut(range) {
+            let shown = vma.shown(range);
             if drops {
-                stretch.drop_copies(shown.clone());
+                vma.drop_copies(shown.clone());
             }
-            if let (true, false, Some(object)) = (stretch.shared, keeps, stretch.object) {
+            if let (true, false, Some(object)) = (vma.shared, keeps, vma.object) {
                 cleared.push((object, shown));
             }
         }
         for (object, range) in cleared {
-            self.world.objects[object].bytes.fill(range, Content::Zero);
+            self.state.objects[object].bytes.fill(range, Content::Zero);
         }
     }
 
@@ -183,7 +187,7 @@ impl Performance<'_> {
         if self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
             return Err(libc::EPERM);
         }
-        if self.world.on(Rule::RemovePunches) {
+        if self.state.holds(Rule::RemovePunches) {
             self.punch(object, shown);
         }
         Ok(())
@@ -191,12 +195,12 @@ impl Performance<'_> {
 
     /// Guards pages: whatever private copies there were are gone.
     fn guard(&mut self, range: &Range<u64>) {
-        let drops = self.world.on(Rule::GuardDropsCopies);
-        for stretch in self.process().space.touching_mut(range) {
-            let shown = stretch.shown(range);
-            stretch.guarded.fill(shown.clone(), true);
+        let drops = self.state.holds(Rule::GuardDropsCopies);
+        for vma in self.process().space.touching_mut(range) {
+            let shown = vma.shown(range);
+            vma.guarded.fill(shown.clone(), true);
             if drops {
-                stretch.drop_copies(shown);
+                vma.drop_copies(shown);
             }
         }
     }
@@ -206,22 +210,22 @@ impl Performance<'_> {
         let hole = self.process().space.hole_in(range);
         let Some(process) = self.processes.last_mut() else { return Returned::Nothing };
         for part in process.space.parts(&(range.start..hole.unwrap_or(range.end))) {
-            let Some(stretch) = process.space.at(part.start) else { break };
+            let Some(vma) = process.space.at(part.start) else { break };
             let needed = if stores { WRITE } else { READ };
-            if stretch.prot & needed == 0 && self.world.on(Rule::PopulateNeedsProtection) {
+            if vma.prot & needed == 0 && self.state.holds(Rule::PopulateNeedsProtection) {
                 return Returned::Errno(libc::EINVAL);
             }
-            let missing = |at: &u64| self.world.content(stretch, stretch.offset_of(*at)).is_err();
-            let bad = self.world.seams(process, &part).into_iter().find(missing);
-            let copies = stores && !stretch.shared;
-            if copies && self.world.on(Rule::PopulateWriteMakesCopies) {
-                self.world.copy_pages(process, part.start..bad.unwrap_or(part.end));
+            let missing = |at: &u64| self.state.content(vma, vma.offset_of(*at)).is_err();
+            let bad = self.state.seams(process, &part).into_iter().find(missing);
+            let copies = stores && !vma.shared;
+            if copies && self.state.holds(Rule::PopulateWriteMakesCopies) {
+                self.state.copy_pages(process, part.start..bad.unwrap_or(part.end));
             }
-            if bad.is_some() && self.world.on(Rule::PopulatePastEofIsEfault) {
+            if bad.is_some() && self.state.holds(Rule::PopulatePastEofIsEfault) {
                 return Returned::Errno(libc::EFAULT);
             }
         }
-        match hole.is_some() && self.world.on(Rule::HoleIsEnomem) {
+        match hole.is_some() && self.state.holds(Rule::HoleIsEnomem) {
             true => Returned::Errno(libc::ENOMEM),
             false => Returned::Nothing,
         }

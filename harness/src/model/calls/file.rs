@@ -7,17 +7,17 @@ use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
 use crate::model::bytes::{Content, Runs, phase_of};
+use crate::model::interpreter::{Interpreter, Returned, Value};
 use crate::model::rule::Rule;
-use crate::model::steps::{Performance, Returned, Value};
-use crate::model::world::{Descriptor, Kind, Object, Shows};
+use crate::model::state::{Descriptor, FileKind, Kind, Object};
 
 const F_SEAL_EXEC: i32 = linux::F_SEAL_EXEC as i32;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("file", |p, args| p.file(args)),
     ("memfd", |p, args| p.memfd(args)),
-    ("dir", |p, _| p.open_as(Shows::Dir, libc::O_RDONLY)),
-    ("devzero", |p, args| p.open_as(Shows::DevZero, p.open_flags(args, 0))),
+    ("dir", |p, _| p.open_as(FileKind::Dir, libc::O_RDONLY)),
+    ("devzero", |p, args| p.open_as(FileKind::DevZero, p.open_flags(args, 0))),
     ("pipe", |p, _| p.pipe()),
     ("open", |p, args| p.open(args)),
     ("close", |p, args| Ok(p.close(args))),
@@ -26,7 +26,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("fsync", |p, args| Ok(p.fsync(args))),
 ];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// The flags of an open; a file is for reading and writing where the case does not say.
     fn open_flags(&self, args: &[Arg], index: usize) -> i32 {
         match args.get(index) {
@@ -36,9 +36,9 @@ impl Performance<'_> {
     }
 
     /// Takes the lowest number that is free, as the kernel does.
-    fn opened(&mut self, shows: Shows, flags: i32) -> Returned {
+    fn opened(&mut self, shows: FileKind, flags: i32) -> Returned {
         let mode = flags & libc::O_ACCMODE;
-        self.world.positions.push(0);
+        self.state.positions.push(0);
         let descriptor = Descriptor {
             shows,
             // With access mode 3, neither. (open(2), NOTES)
@@ -47,7 +47,7 @@ impl Performance<'_> {
             appends: flags & libc::O_APPEND != 0,
             syncs: flags & libc::O_SYNC == libc::O_SYNC,
             path_only: flags & libc::O_PATH != 0,
-            open_file: self.world.positions.len() - 1,
+            open_file: self.state.positions.len() - 1,
         };
         let all = &mut self.process().descriptors;
         let number = all.iter().position(Option::is_none).unwrap_or(all.len());
@@ -59,7 +59,7 @@ impl Performance<'_> {
     }
 
     /// What an open with these flags gives.
-    fn open_as(&mut self, shows: Shows, flags: i32) -> Result<Returned, Unmodelled> {
+    fn open_as(&mut self, shows: FileKind, flags: i32) -> Result<Returned, Unmodelled> {
         if flags & libc::O_DIRECT != 0 {
             return Err(Unmodelled::new("O_DIRECT, whose alignment is the file system's"));
         }
@@ -67,8 +67,8 @@ impl Performance<'_> {
             return Ok(Returned::Errno(errno));
         }
         let truncates = flags & libc::O_TRUNC != 0 && flags & libc::O_PATH == 0;
-        if let (Shows::Object(object), true) = (shows, truncates) {
-            if self.world.objects[object].size > 0 && self.sealed(object, libc::F_SEAL_SHRINK) {
+        if let (FileKind::Object(object), true) = (shows, truncates) {
+            if self.state.objects[object].size > 0 && self.sealed(object, libc::F_SEAL_SHRINK) {
                 return Ok(Returned::Errno(libc::EPERM));
             }
             self.resize(object, 0);
@@ -111,28 +111,28 @@ impl Performance<'_> {
     }
 
     /// A new file that holds the pattern.
-    fn filled(&mut self, args: &[Arg], kind: fn(u64) -> Kind, seals: i32) -> Shows {
+    fn filled(&mut self, args: &[Arg], kind: fn(u64) -> Kind, seals: i32) -> FileKind {
         let phase = phase_of(self.file_number());
         let size = self.number(args, 0) as u64;
         let mut bytes = Runs::all(Content::Zero);
         bytes.fill(0..size, Content::Pattern(phase));
         let kind = kind(phase);
         let named = matches!(kind, Kind::File(_));
-        self.world.objects.push(Object { size, bytes, kind, named, seals });
-        Shows::Object(self.world.objects.len() - 1)
+        self.state.objects.push(Object { size, bytes, kind, named, seals });
+        FileKind::Object(self.state.objects.len() - 1)
     }
 
     fn open(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         if let Arg::Text(path) = &args[0] {
             let flags = Self::flags(args, 1) as i32;
             let shows = match path.as_slice() {
-                b"/dev/zero" => Shows::DevZero,
-                b"/dev/null" => Shows::DevNull,
-                b"/dev/full" => Shows::DevFull,
-                b"/proc/self/maps" => Shows::ProcMaps,
-                _ => Shows::Proc,
+                b"/dev/zero" => FileKind::DevZero,
+                b"/dev/null" => FileKind::DevNull,
+                b"/dev/full" => FileKind::DevFull,
+                b"/proc/self/maps" => FileKind::ProcMaps,
+                _ => FileKind::Proc,
             };
-            let proc = matches!(shows, Shows::ProcMaps | Shows::Proc);
+            let proc = matches!(shows, FileKind::ProcMaps | FileKind::Proc);
             let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
             return match proc && writes {
                 true => Err(Unmodelled::new("whether a file of /proc can be opened for writing")),
@@ -145,7 +145,7 @@ impl Performance<'_> {
         let Some(object) = self.made_for(name) else {
             return Err(Unmodelled::new("a file whose descriptor failed to open"));
         };
-        self.open_as(Shows::Object(object), self.open_flags(args, 1))
+        self.open_as(FileKind::Object(object), self.open_flags(args, 1))
     }
 
     /// Both ends; the case knows the one for reading.
@@ -153,13 +153,13 @@ impl Performance<'_> {
         if let Some(errno) = self.descriptors_run_out()? {
             return Ok(Returned::Errno(errno));
         }
-        let first = self.opened(Shows::Pipe, libc::O_RDONLY);
-        let _ = self.opened(Shows::Pipe, libc::O_WRONLY);
+        let first = self.opened(FileKind::Pipe, libc::O_RDONLY);
+        let _ = self.opened(FileKind::Pipe, libc::O_WRONLY);
         Ok(first)
     }
 
     fn close(&mut self, args: &[Arg]) -> Returned {
-        let closes = self.world.on(Rule::ClosedIsEbadf);
+        let closes = self.state.holds(Rule::ClosedIsEbadf);
         let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::EBADF) };
         let Value::Descriptor(number) = self.value(name) else {
             return Returned::Errno(libc::EBADF);
@@ -178,18 +178,18 @@ impl Performance<'_> {
     pub(in crate::model) fn fsync(&mut self, args: &[Arg]) -> Returned {
         match self.descriptor(&args[0]).map(|own| own.shows) {
             None => Returned::Errno(libc::EBADF),
-            Some(Shows::Object(object)) => {
-                self.world.write_back(object, 0..u64::MAX);
+            Some(FileKind::Object(object)) => {
+                self.state.write_back(object, 0..u64::MAX);
                 Returned::Nothing
             }
-            Some(Shows::Dir) => Returned::Nothing,
+            Some(FileKind::Dir) => Returned::Nothing,
             Some(_) => Returned::Errno(libc::EINVAL),
         }
     }
 
     fn unlink(&mut self, args: &[Arg]) -> Returned {
         let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::ENOENT) };
-        let object = self.made_for(name).map(|object| &mut self.world.objects[object]);
+        let object = self.made_for(name).map(|object| &mut self.state.objects[object]);
         match object {
             Some(object) if object.named => {
                 object.named = false;
@@ -201,10 +201,10 @@ impl Performance<'_> {
 
     /// Whether an object has one of these seals.
     pub(in crate::model) fn sealed(&self, object: usize, seals: i32) -> bool {
-        let own = &self.world.objects[object];
+        let own = &self.state.objects[object];
         matches!(own.kind, Kind::Memfd(_))
             && own.seals & seals != 0
-            && self.world.on(Rule::SealedIsEperm)
+            && self.state.holds(Rule::SealedIsEperm)
     }
 
     fn add_seals(&mut self, args: &[Arg]) -> Returned {
@@ -215,13 +215,13 @@ impl Performance<'_> {
         if !descriptor.writable {
             return Returned::Errno(libc::EPERM);
         }
-        let Shows::Object(object) = descriptor.shows else {
+        let FileKind::Object(object) = descriptor.shows else {
             return Returned::Errno(libc::EINVAL);
         };
-        if self.world.on_for(Rule::FilesHaveNoSeals, object) {
+        if self.state.holds_for(Rule::FilesHaveNoSeals, object) {
             return Returned::Errno(libc::EINVAL);
         }
-        let own = self.world.objects[object].seals;
+        let own = self.state.objects[object].seals;
         if own & libc::F_SEAL_SEAL != 0 {
             return Returned::Errno(libc::EPERM);
         }
@@ -234,14 +234,16 @@ impl Performance<'_> {
         }
         let writes = added & libc::F_SEAL_WRITE != 0 && own & libc::F_SEAL_WRITE == 0;
         let mapped = self.processes.iter().flat_map(|process| process.space.iter()).any(|map| {
-            map.object == Some(object) && map.shared && map.may & crate::model::space::WRITE != 0
+            map.object == Some(object)
+                && map.shared
+                && map.may & crate::model::address_space::WRITE != 0
         });
         let says = before & libc::F_SEAL_WRITE != 0;
-        let busy = writes && mapped && (says || self.world.on(Rule::SealExecIsSealWrite));
-        if busy && self.world.on(Rule::SealWriteOfMappedIsEbusy) {
+        let busy = writes && mapped && (says || self.state.holds(Rule::SealExecIsSealWrite));
+        if busy && self.state.holds(Rule::SealWriteOfMappedIsEbusy) {
             return Returned::Errno(libc::EBUSY);
         }
-        self.world.objects[object].seals |= added;
+        self.state.objects[object].seals |= added;
         Returned::Nothing
     }
 }

@@ -8,11 +8,11 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::bytes::{Content, Runs};
+use crate::model::interpreter::{APART, Interpreter, Returned, Value};
 use crate::model::rule::Rule;
-use crate::model::space::{EXEC, READ, Stretch, WRITE};
-use crate::model::steps::{APART, Performance, Returned, Value};
-use crate::model::world::{Descriptor, Kind, Object, Shows};
+use crate::model::state::{Descriptor, FileKind, Kind, Object};
 
 /// More than any process has: 47 bits, of which a page stays unused.
 pub(in crate::model) const ADDRESSES: u64 = 1 << 47;
@@ -21,16 +21,16 @@ const MAP_DROPPABLE: i32 = linux::MAP_DROPPABLE as i32;
 
 /// What a map may be made of.
 struct Origin {
-    shows: Option<Shows>,
+    shows: Option<FileKind>,
     /// The protection that it may ever have.
     may: i64,
 }
 
 pub(super) const CALLS: &[(&str, Predict)] = &[("mmap", |p, args| p.mmap(args))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn in_page(&self, address: u64) -> bool {
-        address % self.world.page() != 0
+        address % self.state.page() != 0
     }
 
     pub(in crate::model) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
@@ -42,22 +42,22 @@ impl Performance<'_> {
         if has(libc::MAP_HUGETLB) || has(libc::MAP_SYNC) {
             return Err(Unmodelled::new("MAP_HUGETLB and MAP_SYNC, which only some files have"));
         }
-        let page = self.world.page();
-        if offset % page != 0 && self.world.on(Rule::OffsetInPageIsEinval) {
+        let page = self.state.page();
+        if offset % page != 0 && self.state.holds(Rule::OffsetInPageIsEinval) {
             return errno(libc::EINVAL);
         }
         let anonymous = has(libc::MAP_ANONYMOUS);
         let descriptor = if anonymous { None } else { self.descriptor(&args[4]) };
-        if !anonymous && descriptor.is_none() && self.world.on(Rule::NoDescriptorIsEbadf) {
+        if !anonymous && descriptor.is_none() && self.state.holds(Rule::NoDescriptorIsEbadf) {
             return errno(libc::EBADF);
         }
-        if length == 0 && self.world.on(Rule::LengthZeroIsEinval) {
+        if length == 0 && self.state.holds(Rule::LengthZeroIsEinval) {
             return errno(libc::EINVAL);
         }
-        if length > ADDRESSES && self.world.on(Rule::TooLongIsEnomem) {
+        if length > ADDRESSES && self.state.holds(Rule::TooLongIsEnomem) {
             return errno(libc::ENOMEM);
         }
-        let pages = match self.world.on(Rule::WholePages) {
+        let pages = match self.state.holds(Rule::WholePages) {
             true => length.div_ceil(page).saturating_mul(page),
             false => length / page * page,
         };
@@ -70,7 +70,7 @@ impl Performance<'_> {
         };
         let range = start..start.saturating_add(pages);
         let taken = self.process().space.any_in(&range);
-        if noreplace && taken && self.world.on(Rule::NoreplaceIsEexist) {
+        if noreplace && taken && self.state.holds(Rule::NoreplaceIsEexist) {
             return errno(libc::EEXIST);
         }
         if has(libc::MAP_LOCKED) {
@@ -80,7 +80,7 @@ impl Performance<'_> {
         }
         let far =
             descriptor.is_some_and(|own| offset > own.shows.end() - pages.min(own.shows.end()));
-        if far && self.world.on(Rule::TooFarIsEoverflow) {
+        if far && self.state.holds(Rule::TooFarIsEoverflow) {
             return errno(libc::EOVERFLOW);
         }
         let origin = match self.origin(descriptor, flags, prot)? {
@@ -88,7 +88,7 @@ impl Performance<'_> {
             Err(code) => return errno(code),
         };
         let sealed = self.process().space.touching(&range).any(|own| own.sealed);
-        if sealed && self.world.on(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return errno(libc::EPERM);
         }
         let shared = flags & libc::MAP_TYPE != libc::MAP_PRIVATE;
@@ -99,26 +99,26 @@ impl Performance<'_> {
             return errno(libc::ENOMEM);
         }
         let (object, offset) = match origin.shows {
-            Some(Shows::Object(object)) => (Some(object), offset),
+            Some(FileKind::Object(object)) => (Some(object), offset),
             // As long as the map, and entered at the offset.
-            Some(_) if shared && self.world.on(Rule::DevZeroIsEnteredAtTheOffset) => {
+            Some(_) if shared && self.state.holds(Rule::DevZeroIsEnteredAtTheOffset) => {
                 (Some(self.new_memory(pages)), offset)
             }
             _ if shared => (Some(self.new_memory(pages)), 0),
             _ => (None, 0),
         };
-        if !fixed || self.world.on(Rule::FixedReplaces) {
+        if !fixed || self.state.holds(Rule::FixedReplaces) {
             let locked = has(libc::MAP_LOCKED);
-            let new = Stretch::new(range.clone(), prot, origin.may, shared, object);
+            let new = Vma::new(range.clone(), prot, origin.may, shared, object);
             let open_file = descriptor.map(|own| own.open_file);
             let writer = shared && descriptor.is_none_or(|own| own.writable);
-            self.process().space.insert(Stretch { offset, locked, writer, open_file, ..new });
-            if !shared && !self.world.on(Rule::UncopiedPagesFollowTheFile) {
+            self.process().space.insert(Vma { offset, locked, writer, open_file, ..new });
+            if !shared && !self.state.holds(Rule::UncopiedPagesFollowTheFile) {
                 self.copy_all(range.clone());
             }
             let populates = has(libc::MAP_POPULATE) && !has(libc::MAP_NONBLOCK);
             let failed = (locked || populates) && self.populate(range).is_err();
-            if failed && !self.world.on(Rule::PopulatingCannotFail) {
+            if failed && !self.state.holds(Rule::PopulatingCannotFail) {
                 return errno(libc::ENOMEM);
             }
         }
@@ -136,13 +136,13 @@ impl Performance<'_> {
             // The kernel takes the last addresses for error numbers: MAP_FAILED is EPERM. (Linux:
             // IS_ERR_VALUE in __get_unmapped_area)
             const MAX_ERRNO: u64 = 4095;
-            if asked >= MAX_ERRNO.wrapping_neg() && self.world.on(Rule::LastAddressesAreErrnos) {
+            if asked >= MAX_ERRNO.wrapping_neg() && self.state.holds(Rule::LastAddressesAreErrnos) {
                 return Ok(Err(asked.wrapping_neg() as i32));
             }
             if asked.saturating_add(pages) > ADDRESSES {
                 return Ok(Err(libc::ENOMEM));
             }
-            if self.in_page(asked) && self.world.on(Rule::AddressInPageIsEinval) {
+            if self.in_page(asked) && self.state.holds(Rule::AddressInPageIsEinval) {
                 return Ok(Err(libc::EINVAL));
             }
             return match asked < APART / 2 {
@@ -153,10 +153,10 @@ impl Performance<'_> {
         if asked == 0 {
             return Ok(Ok(self.place()));
         }
-        let start = asked / self.world.page() * self.world.page();
+        let start = asked / self.state.page() * self.state.page();
         let free = !self.process().space.any_in(&(start..start.saturating_add(pages)));
         match free && start >= APART / 2 && start.saturating_add(pages) < ADDRESSES {
-            true if self.world.on(Rule::FreeHintIsTaken) => Ok(Ok(start)),
+            true if self.state.holds(Rule::FreeHintIsTaken) => Ok(Ok(start)),
             true => Ok(Ok(self.place())),
             false => Err(Unmodelled::new("where the kernel puts a map whose hint it cannot take")),
         }
@@ -175,14 +175,14 @@ impl Performance<'_> {
         // MAP_FIXED_NOREPLACE is not among the flags that are as old as MAP_SHARED. (Linux:
         // LEGACY_MAP_MASK)
         let unknown = flags & libc::MAP_FIXED_NOREPLACE != 0;
-        if validates && unknown && self.world.on(Rule::ValidateKnowsItsFlags) {
+        if validates && unknown && self.state.holds(Rule::ValidateKnowsItsFlags) {
             return Ok(Err(libc::EOPNOTSUPP));
         }
         let typed = shared || kind == libc::MAP_PRIVATE;
         if descriptor.is_none() && kind == MAP_DROPPABLE {
             return Err(Unmodelled::new("memory that the kernel may drop"));
         }
-        if !typed && self.world.on(Rule::NoTypeIsEinval) {
+        if !typed && self.state.holds(Rule::NoTypeIsEinval) {
             return Ok(Err(libc::EINVAL));
         }
         let grows = flags & libc::MAP_GROWSDOWN != 0;
@@ -195,39 +195,40 @@ impl Performance<'_> {
             };
         };
         if shared && !descriptor.writable {
-            if prot & WRITE != 0 && self.world.on(Rule::UnwritableSharedIsEacces) {
+            if prot & WRITE != 0 && self.state.holds(Rule::UnwritableSharedIsEacces) {
                 return Ok(Err(libc::EACCES));
             }
-            if self.world.on(Rule::MprotectKeepsTheMode) {
+            if self.state.holds(Rule::MprotectKeepsTheMode) {
                 may &= !WRITE;
             }
         }
-        if !descriptor.readable && self.world.on(Rule::UnreadableIsEacces) {
+        if !descriptor.readable && self.state.holds(Rule::UnreadableIsEacces) {
             return Ok(Err(libc::EACCES));
         }
-        let unmappable = matches!(descriptor.shows, Shows::Dir | Shows::Pipe | Shows::DevNull)
-            || matches!(descriptor.shows, Shows::DevFull | Shows::ProcMaps);
+        let unmappable =
+            matches!(descriptor.shows, FileKind::Dir | FileKind::Pipe | FileKind::DevNull)
+                || matches!(descriptor.shows, FileKind::DevFull | FileKind::ProcMaps);
         if self.is_noexec(descriptor.shows) {
-            if prot & EXEC != 0 && self.world.on(Rule::NoexecIsEperm) {
+            if prot & EXEC != 0 && self.state.holds(Rule::NoexecIsEperm) {
                 return Ok(Err(libc::EPERM));
             }
             may &= !EXEC;
         }
-        if unmappable && self.world.on(Rule::NoFileIsEnodev) {
+        if unmappable && self.state.holds(Rule::NoFileIsEnodev) {
             return Ok(Err(libc::ENODEV));
         }
         if grows {
             return Ok(Err(libc::EINVAL));
         }
         match descriptor.shows {
-            Shows::Object(object) if shared && may & WRITE != 0 => {
+            FileKind::Object(object) if shared && may & WRITE != 0 => {
                 match self.may_under_seals(object, prot, may) {
                     Ok(own) => may = own,
                     Err(errno) => return Ok(Err(errno)),
                 }
             }
             // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
-            Shows::Proc => return Ok(Err(libc::EIO)),
+            FileKind::Proc => return Ok(Err(libc::EIO)),
             _ => {}
         }
         Ok(Ok(Origin { shows: Some(descriptor.shows), may }))
@@ -249,24 +250,24 @@ impl Performance<'_> {
 
     /// Whether what it shows lies where nothing may be executed. (mount(8): noexec; Linux: SB_I_NOEXEC of
     /// procfs and of pipes)
-    fn is_noexec(&self, shows: Shows) -> bool {
-        let noexec = self.world.environment.noexec;
+    fn is_noexec(&self, shows: FileKind) -> bool {
+        let noexec = self.state.environment.noexec;
         match shows {
-            Shows::Proc | Shows::ProcMaps | Shows::Pipe => true,
-            Shows::Object(object) => {
-                let on_disk = matches!(self.world.objects[object].kind, Kind::File(_));
+            FileKind::Proc | FileKind::ProcMaps | FileKind::Pipe => true,
+            FileKind::Object(object) => {
+                let on_disk = matches!(self.state.objects[object].kind, Kind::File(_));
                 on_disk && noexec.files
             }
-            Shows::Dir => noexec.root,
-            Shows::DevZero | Shows::DevNull | Shows::DevFull => noexec.devices,
+            FileKind::Dir => noexec.root,
+            FileKind::DevZero | FileKind::DevNull | FileKind::DevFull => noexec.devices,
         }
     }
 
     /// Shared memory that is no file.
     pub(in crate::model) fn new_memory(&mut self, size: u64) -> usize {
         let (bytes, kind) = (Runs::all(Content::Zero), Kind::Memory);
-        self.world.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
-        self.world.objects.len() - 1
+        self.state.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
+        self.state.objects.len() - 1
     }
 
     /// Brings pages in, as a store would where stores are allowed to a private map. Fails at the first
@@ -274,12 +275,12 @@ impl Performance<'_> {
     pub(in crate::model) fn populate(&mut self, range: Range<u64>) -> Result<(), ()> {
         let Some(process) = self.processes.last_mut() else { return Ok(()) };
         for part in process.space.parts(&range) {
-            let Some(stretch) = process.space.at(part.start) else { continue };
-            let copies = !stretch.shared && stretch.prot & WRITE != 0;
-            let seams = self.world.seams(process, &part);
-            let bad = seams.into_iter().find(|at| self.world.load(process, *at).is_err());
-            if copies && self.world.on(Rule::LockingMakesCopies) {
-                self.world.copy_pages(process, part.start..bad.unwrap_or(part.end));
+            let Some(vma) = process.space.at(part.start) else { continue };
+            let copies = !vma.shared && vma.prot & WRITE != 0;
+            let seams = self.state.seams(process, &part);
+            let bad = seams.into_iter().find(|at| self.state.load(process, *at).is_err());
+            if copies && self.state.holds(Rule::LockingMakesCopies) {
+                self.state.copy_pages(process, part.start..bad.unwrap_or(part.end));
             }
             if bad.is_some() {
                 return Err(());
@@ -291,6 +292,6 @@ impl Performance<'_> {
     /// What a private map would be if it were made of copies from the beginning.
     fn copy_all(&mut self, range: Range<u64>) {
         let Some(process) = self.processes.last_mut() else { return };
-        self.world.copy_pages(process, range);
+        self.state.copy_pages(process, range);
     }
 }

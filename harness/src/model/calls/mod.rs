@@ -16,12 +16,12 @@ mod signal;
 mod transfer;
 
 use super::Unmodelled;
-use super::steps::{Performance, Returned};
+use super::interpreter::{Interpreter, Returned};
 use crate::case::Arg;
 use crate::vocabulary::Syscall;
 
 /// Performs a call in the model.
-type Predict = fn(&mut Performance<'_>, &[Arg]) -> Result<Returned, Unmodelled>;
+type Predict = fn(&mut Interpreter<'_>, &[Arg]) -> Result<Returned, Unmodelled>;
 
 const FAMILIES: [&[(&str, Predict)]; 11] = [
     file::CALLS,
@@ -42,7 +42,7 @@ fn prediction(name: &str) -> Option<Predict> {
     all.find(|(own, _)| *own == name).map(|(_, predict)| *predict)
 }
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// Performs a call.
     pub(super) fn call(&mut self, call: &Syscall, args: &[Arg]) -> Result<Returned, Unmodelled> {
         if args.iter().any(|arg| self.may_be_open(arg)) {

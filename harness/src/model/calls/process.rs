@@ -5,8 +5,8 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::rule::Rule;
-use crate::model::steps::{Performance, Returned};
 
 /// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)
 const DESCRIPTORS: u64 = 1 << 20;
@@ -14,17 +14,17 @@ const DESCRIPTORS: u64 = 1 << 20;
 pub(super) const CALLS: &[(&str, Predict)] =
     &[("setrlimit", |p, args| p.setrlimit(args)), ("_exit", |_, _| Ok(Returned::Exits))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn setrlimit(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (resource, limit) = (Self::flags(args, 0), self.number(args, 1) as u64);
-        let hard = self.world.environment.limits.hard.get(&resource).copied();
+        let hard = self.state.environment.limits.hard.get(&resource).copied();
         let raises = self.limit(resource).or(hard).is_some_and(|before| limit > before);
         if resource == libc::RLIMIT_NOFILE as i64 && limit > DESCRIPTORS {
             return Err(Unmodelled::new("more descriptors than this kernel may allow any process"));
         }
         if raises
-            && !self.world.environment.limits.raises
-            && self.world.on(Rule::RaisingALimitIsEperm)
+            && !self.state.environment.limits.raises
+            && self.state.holds(Rule::RaisingALimitIsEperm)
         {
             return Ok(Returned::Errno(libc::EPERM));
         }

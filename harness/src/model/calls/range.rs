@@ -7,10 +7,10 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
+use crate::model::interpreter::{APART, Interpreter, Returned};
 use crate::model::rule::Rule;
-use crate::model::space::{EXEC, READ, Stretch, WRITE};
-use crate::model::steps::{APART, Performance, Returned};
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("munmap", |p, args| p.munmap(args)),
@@ -21,7 +21,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("mseal", |p, args| p.mseal(args)),
 ];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// The whole pages of an address and a length; `Err` with the errno where there is no such range:
     /// `wraps` where the length, rounded up, is 0 again, and `beyond` where the end lies before the start.
     pub(in crate::model) fn pages(
@@ -31,10 +31,10 @@ impl Performance<'_> {
         beyond: i32,
     ) -> Result<Result<Range<u64>, i32>, Unmodelled> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
-        if self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval) {
+        if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
             return Ok(Err(libc::EINVAL));
         }
-        let page = self.world.page();
+        let page = self.state.page();
         let start = start / page * page;
         let Some(length) = length.checked_next_multiple_of(page) else {
             // 0: an empty range where the call takes that for one.
@@ -53,7 +53,7 @@ impl Performance<'_> {
     fn before_hole(&mut self, range: &Range<u64>) -> (Range<u64>, bool) {
         let hole = self.process().space.hole_in(range);
         let end = match hole {
-            Some(_) if !self.world.on(Rule::ChangedBeforeTheHole) => range.start,
+            Some(_) if !self.state.holds(Rule::ChangedBeforeTheHole) => range.start,
             Some(hole) => hole,
             None => range.end,
         };
@@ -61,12 +61,12 @@ impl Performance<'_> {
     }
 
     /// Changes the stretches of a range up to the first hole, which is ENOMEM.
-    fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Stretch)) -> Returned {
+    fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) -> Returned {
         let (before, hole) = self.before_hole(range);
         if !before.is_empty() {
             self.process().space.change(&before, &mut change);
         }
-        match hole && self.world.on(Rule::HoleIsEnomem) {
+        match hole && self.state.holds(Rule::HoleIsEnomem) {
             true => Returned::Errno(libc::ENOMEM),
             false => Returned::Nothing,
         }
@@ -75,16 +75,16 @@ impl Performance<'_> {
     pub(in crate::model) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let length = self.length(args, 1);
         let start = self.address(&args[0]);
-        if self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval) {
+        if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let beyond = length > ADDRESSES || start > ADDRESSES - length;
-        if beyond || (length == 0 && self.world.on(Rule::LengthZeroIsEinval)) {
+        if beyond || (length == 0 && self.state.holds(Rule::LengthZeroIsEinval)) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
-        let page = self.world.page();
+        let page = self.state.page();
         let start = start / page * page;
-        let end = match self.world.on(Rule::MunmapRemovesPages) {
+        let end = match self.state.holds(Rule::MunmapRemovesPages) {
             true => start.saturating_add(length.div_ceil(page).saturating_mul(page)),
             false => start.saturating_add(length) / page * page,
         };
@@ -92,7 +92,7 @@ impl Performance<'_> {
             return Ok(Returned::Nothing);
         }
         let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
-        if sealed && self.world.on(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Ok(Returned::Errno(libc::EPERM));
         }
         self.process().space.remove(&(start..end));
@@ -119,13 +119,13 @@ impl Performance<'_> {
             };
             return Ok(Returned::Errno(if hole { libc::ENOMEM } else { libc::EINVAL }));
         }
-        let page = self.world.page();
-        let range = match self.world.on(Rule::MprotectChangesPages) {
+        let page = self.state.page();
+        let range = match self.state.holds(Rule::MprotectChangesPages) {
             true => range,
             false => range.start..range.start.saturating_add(self.length(args, 1)) / page * page,
         };
-        // Up to the first stretch that may not have it.
-        let seals = self.world.on(Rule::MsealIsEperm);
+        // Up to the first VMA that may not have it.
+        let seals = self.state.holds(Rule::MsealIsEperm);
         let hole = self.process().space.hole_in(&range).unwrap_or(range.end);
         let space = &self.process().space;
         let refused = space.touching(&(range.start..hole)).find_map(|own| {
@@ -169,7 +169,7 @@ impl Performance<'_> {
     pub(in crate::model) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let flags = Self::flags(args, 2) as i32;
         let both = flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0;
-        if both && self.world.on(Rule::AsyncAndSyncIsEinval) {
+        if both && self.state.holds(Rule::AsyncAndSyncIsEinval) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let range = match self.pages(args, 0, libc::ENOMEM)? {
@@ -180,7 +180,7 @@ impl Performance<'_> {
         let locked = self.process().space.touching(&range).find(|own| own.locked);
         let locked = locked.map(|own| own.range.start.max(range.start));
         if let (Some(at), true) =
-            (locked.filter(|_| invalidates), self.world.on(Rule::InvalidatingLockedIsEbusy))
+            (locked.filter(|_| invalidates), self.state.holds(Rule::InvalidatingLockedIsEbusy))
         {
             if flags & libc::MS_SYNC != 0 {
                 self.write_back(&(range.start..at));
@@ -206,7 +206,7 @@ impl Performance<'_> {
                 Some((own.object?, own.offset_of(start)..own.offset_of(end)))
             })
             .collect();
-        shown.into_iter().for_each(|(object, range)| self.world.write_back(object, range));
+        shown.into_iter().for_each(|(object, range)| self.state.write_back(object, range));
     }
 
     pub(in crate::model) fn mlock(
@@ -215,8 +215,8 @@ impl Performance<'_> {
         args: &[Arg],
     ) -> Result<Returned, Unmodelled> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
-        let page = self.world.page();
-        if self.in_page(start) && !self.world.on(Rule::LocksRoundTheAddress) {
+        let page = self.state.page();
+        if self.in_page(start) && !self.state.holds(Rule::LocksRoundTheAddress) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
         let rounded = start / page * page;
@@ -240,11 +240,11 @@ impl Performance<'_> {
         if range.is_empty() {
             return Ok(Returned::Nothing);
         }
-        let changed = self.change(&range, |stretch| stretch.locked = locks);
+        let changed = self.change(&range, |vma| vma.locked = locks);
         if !locks || matches!(changed, Returned::Errno(_)) {
             return Ok(changed);
         }
-        let failed = self.populate(range).is_err() && self.world.on(Rule::LockPastEofIsEnomem);
+        let failed = self.populate(range).is_err() && self.state.holds(Rule::LockPastEofIsEnomem);
         Ok(if failed { Returned::Errno(libc::ENOMEM) } else { changed })
     }
 
@@ -257,9 +257,9 @@ impl Performance<'_> {
             Ok(range) => range,
         };
         let hole = !range.is_empty() && self.process().space.hole_in(&range).is_some();
-        if hole && self.world.on(Rule::MsealNeedsNoHole) {
+        if hole && self.state.holds(Rule::MsealNeedsNoHole) {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
-        Ok(self.change(&range, |stretch| stretch.sealed = true))
+        Ok(self.change(&range, |vma| vma.sealed = true))
     }
 }

@@ -7,11 +7,11 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::address_space::{ALL, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
+use crate::model::interpreter::{Interpreter, Returned, Value};
 use crate::model::rule::Rule;
-use crate::model::space::{ALL, READ, Stretch, WRITE};
-use crate::model::steps::{Performance, Returned, Value};
-use crate::model::world::Process;
+use crate::model::state::Process;
 
 /// What mremap is asked for.
 struct Remap {
@@ -36,7 +36,7 @@ impl Remap {
 
 pub(super) const CALLS: &[(&str, Predict)] = &[("mremap", |p, args| p.mremap(args))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let remap = match self.checked(args)? {
             Ok(remap) => remap,
@@ -48,10 +48,10 @@ impl Performance<'_> {
             return self.move_all(&remap);
         }
         let Some(whole) = space.at(remap.was.start).map(|own| own.range.clone()) else {
-            let fault = self.world.on(Rule::RemapOfHoleIsEfault);
+            let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
             return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         };
-        if sealed && self.world.on(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Ok(Returned::Errno(libc::EPERM));
         }
         let moves = remap.has(libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP);
@@ -82,13 +82,13 @@ impl Performance<'_> {
         let beyond = remap.was.end..will;
         let in_place = !moves && !remap.was.is_empty() && remap.was.end == whole.end;
         if in_place && !self.process().space.any_in(&beyond) {
-            if let Some(stretch) = self.process().space.at_mut(remap.was.start) {
-                stretch.range.end = will;
+            if let Some(vma) = self.process().space.at_mut(remap.was.start) {
+                vma.range.end = will;
             }
             self.populate_locked(beyond);
             return Ok(Returned::Value(Value::Map(remap.was.start)));
         }
-        if !remap.has(libc::MREMAP_MAYMOVE) && self.world.on(Rule::RemapWithoutRoomIsEnomem) {
+        if !remap.has(libc::MREMAP_MAYMOVE) && self.state.holds(Rule::RemapWithoutRoomIsEnomem) {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
         self.move_one(remap)
@@ -99,9 +99,9 @@ impl Performance<'_> {
         let flags = Self::flags(args, 3) as i32;
         let start = self.address(&args[0]);
         let (old, new) = (self.length(args, 1), self.length(args, 2));
-        let up = |length: u64| length.div_ceil(self.world.page()).saturating_mul(self.world.page());
-        let in_page = self.in_page(start) && self.world.on(Rule::AddressInPageIsEinval);
-        let silly = new > ADDRESSES || (new == 0 && self.world.on(Rule::LengthZeroIsEinval));
+        let up = |length: u64| length.div_ceil(self.state.page()).saturating_mul(self.state.page());
+        let in_page = self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval);
+        let silly = new > ADDRESSES || (new == 0 && self.state.holds(Rule::LengthZeroIsEinval));
         if in_page || silly {
             return Ok(Err(libc::EINVAL));
         }
@@ -109,7 +109,7 @@ impl Performance<'_> {
         let leaves = flags & libc::MREMAP_DONTUNMAP != 0;
         if start.checked_add(old).is_none_or(|end| end > ADDRESSES) {
             let there = self.process().space.at(start).is_some();
-            return match fixed || leaves || (there && old > u64::MAX - self.world.page()) {
+            return match fixed || leaves || (there && old > u64::MAX - self.state.page()) {
                 true => Err(Unmodelled::new("mremap of a length beyond all addresses")),
                 false => Ok(Err(if there { libc::EINVAL } else { libc::EFAULT })),
             };
@@ -128,7 +128,7 @@ impl Performance<'_> {
         if bad_place || flags & libc::MREMAP_MAYMOVE == 0 || resizes {
             return Ok(Err(libc::EINVAL));
         }
-        if fixed && remap.to.is_none_or(|to| to < crate::model::steps::APART / 2) {
+        if fixed && remap.to.is_none_or(|to| to < crate::model::interpreter::APART / 2) {
             return Err(Unmodelled::new("MREMAP_FIXED at an address that is no map's"));
         }
         Ok(Ok(remap))
@@ -169,10 +169,10 @@ impl Performance<'_> {
 
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Returned {
         let sealed = self.process().space.touching(tail).any(|own| own.sealed);
-        if sealed && self.world.on(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Returned::Errno(libc::EPERM);
         }
-        if !tail.is_empty() && self.world.on(Rule::RemapShrinks) {
+        if !tail.is_empty() && self.state.holds(Rule::RemapShrinks) {
             self.process().space.remove(tail);
         }
         Returned::Value(Value::Map(start))
@@ -181,10 +181,10 @@ impl Performance<'_> {
     /// Makes room for what is moved there.
     fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
         let sealed = self.process().space.touching(target).any(|own| own.sealed);
-        if sealed && self.world.on(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(libc::EPERM);
         }
-        if self.process().space.any_in(target) && !self.world.on(Rule::RemapFixedReplaces) {
+        if self.process().space.any_in(target) && !self.state.holds(Rule::RemapFixedReplaces) {
             return Err(libc::EEXIST);
         }
         self.process().space.remove(target);
@@ -231,12 +231,12 @@ impl Performance<'_> {
             !a.zip(b).is_some_and(|(a, b)| a.may_be_one_with(b))
         });
         if parts.first().is_none_or(|first| first.start != remap.was.start) {
-            let fault = self.world.on(Rule::RemapOfHoleIsEfault);
+            let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
             return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         }
         // A segment, or private memory of /dev/zero, is moved alone, and not along with what comes before it.
         // (Linux: vma_multi_allowed)
-        let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
+        let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();
         let moves_alone = |process: &mut Process, at: u64| {
             process.space.at(at).is_some_and(|own| match own.object {
                 Some(object) => segments.contains(&object),
@@ -248,7 +248,7 @@ impl Performance<'_> {
         }
         // A gap makes it several just as well.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
-        if !covered && (several || gap) && !self.world.on(Rule::RemapMovesSeveral) {
+        if !covered && (several || gap) && !self.state.holds(Rule::RemapMovesSeveral) {
             return Ok(Returned::Errno(libc::EFAULT));
         }
         for part in parts {
@@ -258,7 +258,7 @@ impl Performance<'_> {
             }
             let place = to + (part.start - remap.was.start);
             let target = place..place + (part.end - part.start);
-            if sealed && self.world.on(Rule::MsealIsEperm) {
+            if sealed && self.state.holds(Rule::MsealIsEperm) {
                 return Ok(Returned::Errno(libc::EPERM));
             }
             if let Err(errno) = self.clear(&target) {
@@ -272,25 +272,25 @@ impl Performance<'_> {
         Ok(Returned::Value(Value::Map(to)))
     }
 
-    /// Moves a range, which is a part of one stretch; with MREMAP_DONTUNMAP or an old length of 0 the
-    /// stretch stays as well.
+    /// Moves a range, which is a part of one VMA; with MREMAP_DONTUNMAP or an old length of 0 the
+    /// VMA stays as well.
     fn move_stretch(&mut self, was: &Range<u64>, to: u64, remap: &Remap) {
-        let moves = self.world.on(Rule::RemapMoves);
+        let moves = self.state.holds(Rule::RemapMoves);
         let (doubles, stays) = (remap.was.is_empty(), remap.has(libc::MREMAP_DONTUNMAP));
         let length =
             if remap.old_length() == remap.length { was.end - was.start } else { remap.length };
-        let mut moved: Stretch;
+        let mut moved: Vma;
         if doubles {
             let Some(own) = self.process().space.at(was.start) else { return };
-            moved = Stretch { offset: own.offset_of(was.start), ..own.clone() };
+            moved = Vma { offset: own.offset_of(was.start), ..own.clone() };
             moved.drop_guards(ALL);
-            if !self.world.on(Rule::RemapOfLengthZeroMapsAgain) {
+            if !self.state.holds(Rule::RemapOfLengthZeroMapsAgain) {
                 return;
             }
         } else {
             let Some(own) = self.process().space.at(was.start) else { return };
             moved = own.part(was.clone());
-            match stays && self.world.on(Rule::DontunmapLeavesTheMap) {
+            match stays && self.state.holds(Rule::DontunmapLeavesTheMap) {
                 true => self.leave_behind(was),
                 false => self.process().space.remove(was),
             }
@@ -307,7 +307,7 @@ impl Performance<'_> {
     fn leave_behind(&mut self, was: &Range<u64>) {
         let whole = self.process().space.at(was.start);
         let part = whole.is_some_and(|own| own.locked && own.range != *was);
-        let unlocks_all = part && self.world.on(Rule::DontunmapUnlocksTheRest);
+        let unlocks_all = part && self.state.holds(Rule::DontunmapUnlocksTheRest);
         if let Some(own) = self.process().space.at_mut(was.start) {
             let shown = own.shown(was);
             own.drop_copies(shown.clone());

@@ -5,20 +5,20 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::address_space::Vma;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::rule::Rule;
-use crate::model::space::Stretch;
-use crate::model::steps::{Performance, Returned};
 
 pub(super) const CALLS: &[(&str, Predict)] =
     &[("remap_file_pages", |p, args| p.remap_file_pages(args))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// Emulated by mapping anew since Linux 4.0. (remap_file_pages(2))
     pub(in crate::model) fn remap_file_pages(
         &mut self,
         args: &[Arg],
     ) -> Result<Returned, Unmodelled> {
-        let page = self.world.page();
+        let page = self.state.page();
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);
         let (start, length) = (start / page * page, length / page * page);
@@ -49,22 +49,22 @@ impl Performance<'_> {
             Ok(may) => may,
             Err(errno) => return Ok(Returned::Errno(errno)),
         };
-        if own.sealed && self.world.on(Rule::MsealIsEperm) {
+        if own.sealed && self.state.holds(Rule::MsealIsEperm) {
             return Ok(Returned::Errno(libc::EPERM));
         }
         // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
         // shm_mmap)
-        if self.world.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
+        if self.state.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
             self.process().space.remove(&range);
             let left = self.processes.iter().any(|process| process.space.shows(own.object));
             if !left {
                 return einval;
             }
         }
-        if self.world.on(Rule::RemapFilePagesShowsOthers) {
-            let new = Stretch::new(range.clone(), own.prot, may, true, own.object);
+        if self.state.holds(Rule::RemapFilePagesShowsOthers) {
+            let new = Vma::new(range.clone(), own.prot, may, true, own.object);
             let (locked, open_file) = (own.locked, own.open_file);
-            self.process().space.insert(Stretch { offset, locked, open_file, ..new });
+            self.process().space.insert(Vma { offset, locked, open_file, ..new });
         }
         Ok(Returned::Nothing)
     }

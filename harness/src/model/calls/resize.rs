@@ -6,10 +6,10 @@ use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
 use crate::model::bytes::Content;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::rule::Rule;
 use crate::model::signals::Sent;
-use crate::model::steps::{Performance, Returned};
-use crate::model::world::{Kind, Shows};
+use crate::model::state::{FileKind, Kind};
 
 /// The largest offset that a file can have.
 pub(super) const FILE_END: i128 = i64::MAX as i128;
@@ -17,21 +17,21 @@ pub(super) const FILE_END: i128 = i64::MAX as i128;
 pub(super) const CALLS: &[(&str, Predict)] =
     &[("ftruncate", |p, args| Ok(p.ftruncate(args))), ("fallocate", |p, args| p.fallocate(args))];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn ftruncate(&mut self, args: &[Arg]) -> Returned {
         let size = self.number(args, 1);
-        let fails = self.world.on(Rule::FtruncateIsEinval);
+        let fails = self.state.holds(Rule::FtruncateIsEinval);
         if !(0..=FILE_END).contains(&size) {
             return Returned::Errno(if fails { libc::EINVAL } else { libc::EFBIG });
         }
         let Some(descriptor) = self.descriptor(&args[0]) else {
             return Returned::Errno(libc::EBADF);
         };
-        let (Shows::Object(object), true) = (descriptor.shows, descriptor.writable || !fails)
+        let (FileKind::Object(object), true) = (descriptor.shows, descriptor.writable || !fails)
         else {
             return Returned::Errno(libc::EINVAL);
         };
-        let (size, old) = (size as u64, self.world.objects[object].size);
+        let (size, old) = (size as u64, self.state.objects[object].size);
         let sealed = (size < old && self.sealed(object, libc::F_SEAL_SHRINK))
             || (size > old && self.sealed(object, libc::F_SEAL_GROW));
         if size > old && self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| size > limit) {
@@ -48,7 +48,7 @@ impl Performance<'_> {
     /// (setrlimit(2))
     pub(super) fn too_big(&mut self) -> Returned {
         match self.process().signals.send(libc::SIGXFSZ) {
-            Sent::Ends if !self.world.on(Rule::BeyondFileSizeIsSigxfsz) => {
+            Sent::Ends if !self.state.holds(Rule::BeyondFileSizeIsSigxfsz) => {
                 Returned::Errno(libc::EFBIG)
             }
             Sent::Ends => Returned::Killed(libc::SIGXFSZ),
@@ -79,15 +79,15 @@ impl Performance<'_> {
             return errno(libc::EBADF);
         }
         let object = match descriptor.shows {
-            Shows::Object(object) => object,
-            Shows::Pipe => return errno(libc::ESPIPE),
+            FileKind::Object(object) => object,
+            FileKind::Pipe => return errno(libc::ESPIPE),
             _ => return errno(libc::ENODEV),
         };
         if offset + length > FILE_END {
             return errno(libc::EFBIG);
         }
         let range = offset as u64..(offset + length) as u64;
-        let grows = range.end > self.world.objects[object].size;
+        let grows = range.end > self.state.objects[object].size;
         let beyond = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
         if does == 0 && grows && beyond {
             return match keeps {
@@ -96,7 +96,7 @@ impl Performance<'_> {
             };
         }
         let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
-        let size = self.world.objects[object].size;
+        let size = self.state.objects[object].size;
         match does {
             0 if range.end > size && self.sealed(object, libc::F_SEAL_GROW) => errno(libc::EPERM),
             0 => {
@@ -112,7 +112,7 @@ impl Performance<'_> {
                 self.punch(object, range);
                 Ok(Returned::Nothing)
             }
-            _ if !self.world.on_for(Rule::RangesCanBeChanged, object) => errno(libc::EOPNOTSUPP),
+            _ if !self.state.holds_for(Rule::RangesCanBeChanged, object) => errno(libc::EOPNOTSUPP),
             libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => {
                 self.shift(object, range, does == libc::FALLOC_FL_COLLAPSE_RANGE)
             }
@@ -122,7 +122,7 @@ impl Performance<'_> {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
                 }
-                self.world.objects[object].bytes.fill(range.clone(), Content::Zero);
+                self.state.objects[object].bytes.fill(range.clone(), Content::Zero);
                 self.clear_page(object, &range, range.clone());
                 Ok(Returned::Nothing)
             }
@@ -134,21 +134,21 @@ impl Performance<'_> {
 
     /// A hole: zeros for every map that has no copy.
     pub(in crate::model) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
-        let size = self.world.objects[object].size;
+        let size = self.state.objects[object].size;
         let past = range.start.max(size)..range.end;
-        let bytes = &self.world.objects[object].bytes;
+        let bytes = &self.state.objects[object].bytes;
         let stale = bytes.any_but(Content::Zero, past.clone());
-        let on_disk = matches!(self.world.objects[object].kind, Kind::File(_));
-        let stays = stale && on_disk && !self.world.on(Rule::PunchingClearsTheTail);
-        if self.world.on(Rule::PunchingZeroes) {
+        let on_disk = matches!(self.state.objects[object].kind, Kind::File(_));
+        let stays = stale && on_disk && !self.state.holds(Rule::PunchingClearsTheTail);
+        if self.state.holds(Rule::PunchingZeroes) {
             let end = if stays { past.start.max(range.start) } else { range.end };
-            self.world.objects[object].bytes.fill(range.start..end, Content::Zero);
+            self.state.objects[object].bytes.fill(range.start..end, Content::Zero);
         }
         self.clear_page(object, &range, range.clone());
-        if !self.world.on(Rule::PunchingLeavesCopies) {
+        if !self.state.holds(Rule::PunchingLeavesCopies) {
             for process in &mut self.processes {
                 let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-                own.for_each(|stretch| stretch.copied.fill(range.clone(), false));
+                own.for_each(|vma| vma.copied.fill(range.clone(), false));
             }
         }
     }
@@ -161,16 +161,16 @@ impl Performance<'_> {
         range: &std::ops::Range<u64>,
         done: std::ops::Range<u64>,
     ) {
-        let size = self.world.objects[object].size;
-        let tail = size..self.world.round_up(size);
-        let last = size / self.world.page() * self.world.page();
+        let size = self.state.objects[object].size;
+        let tail = size..self.state.round_up(size);
+        let last = size / self.state.page() * self.state.page();
         let beside = [tail.start..tail.end.min(done.start), tail.start.max(done.end)..tail.end];
-        let bytes = &self.world.objects[object].bytes;
+        let bytes = &self.state.objects[object].bytes;
         let stale = beside.iter().any(|part| bytes.any_but(Content::Zero, part.clone()));
         let reaches = range.start < tail.end && last < range.end;
-        if reaches && stale && self.world.on_for(Rule::FallocateClearsThePage, object) {
+        if reaches && stale && self.state.holds_for(Rule::FallocateClearsThePage, object) {
             for part in beside {
-                self.world.objects[object].bytes.fill(part, Content::Zero);
+                self.state.objects[object].bytes.fill(part, Content::Zero);
             }
         }
     }
@@ -182,8 +182,8 @@ impl Performance<'_> {
         range: std::ops::Range<u64>,
         takes: bool,
     ) -> Result<Returned, Unmodelled> {
-        let (size, length) = (self.world.objects[object].size, range.end - range.start);
-        if range.start % self.world.page() != 0 || length % self.world.page() != 0 {
+        let (size, length) = (self.state.objects[object].size, range.end - range.start);
+        if range.start % self.state.page() != 0 || length % self.state.page() != 0 {
             return Err(Unmodelled::new("ranges that are no whole pages: a block may be smaller"));
         }
         if (takes && range.end >= size) || range.start >= size {
@@ -193,9 +193,9 @@ impl Performance<'_> {
         // truncate_pagecache)
         for process in &mut self.processes {
             let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-            own.for_each(|stretch| stretch.copied.fill(range.start..u64::MAX, false));
+            own.for_each(|vma| vma.copied.fill(range.start..u64::MAX, false));
         }
-        let own = &mut self.world.objects[object];
+        let own = &mut self.state.objects[object];
         own.bytes.fill(size..u64::MAX, Content::Zero);
         if takes {
             own.bytes.fill(range.clone(), Content::Zero);

@@ -5,10 +5,10 @@ use nix::libc;
 use super::Predict;
 use crate::case::{Arg, limits};
 use crate::model::Unmodelled;
+use crate::model::address_space::{EXEC, READ, Vma, WRITE};
+use crate::model::interpreter::{APART, Interpreter, Returned, Value};
 use crate::model::rule::Rule;
-use crate::model::space::{EXEC, READ, Stretch, WRITE};
-use crate::model::steps::{APART, Performance, Returned, Value};
-use crate::model::world::Segment;
+use crate::model::state::Segment;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("shmget", |p, args| p.shmget(args)),
@@ -17,7 +17,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("shmctl", |p, args| Ok(p.remove_segment(args))),
 ];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (size, flags) = (self.length(args, 1), Self::flags(args, 2) as i32);
         if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
@@ -32,28 +32,28 @@ impl Performance<'_> {
             // SHM_NORESERVE. (Linux: newseg; shmem_acct_size)
             return Err(Unmodelled::new("how large a segment may be here"));
         }
-        let whole = self.world.on(Rule::SegmentsAreZeroPages);
-        let page = self.world.page();
+        let whole = self.state.holds(Rule::SegmentsAreZeroPages);
+        let page = self.state.page();
         let pages = if whole { size.div_ceil(page) } else { size / page } * page;
         let object = self.new_memory(pages);
         let runs = flags & 0o100 != 0;
-        self.world.segments.push(Segment { object, size, removed: false, runs });
-        Ok(Returned::Value(Value::Segment(self.world.segments.len() - 1)))
+        self.state.segments.push(Segment { object, size, removed: false, runs });
+        Ok(Returned::Value(Value::Segment(self.state.segments.len() - 1)))
     }
 
     /// The segment of an id, while it is there.
     fn alive(&self, arg: &Arg) -> Option<usize> {
         let Arg::Id(name) = arg else { return None };
         let Value::Segment(number) = self.value(name) else { return None };
-        let segment = self.world.segments.get(number)?;
+        let segment = self.state.segments.get(number)?;
         let attached = self.processes.iter().any(|own| own.space.shows(Some(segment.object)));
-        let lives = attached && self.world.on(Rule::RemovedSegmentLives);
+        let lives = attached && self.state.holds(Rule::RemovedSegmentLives);
         (!segment.removed || lives).then_some(number)
     }
 
     /// Whether the user is known to have the capabilities of root.
     fn is_root(&self) -> bool {
-        let limits = &self.world.environment.limits;
+        let limits = &self.state.environment.limits;
         limits.raises && limits.locks
     }
 
@@ -63,13 +63,13 @@ impl Performance<'_> {
         let einval = Ok(Returned::Errno(libc::EINVAL));
         let Some(number) = self.alive(&args[0]) else { return einval };
         // CAP_IPC_OWNER does without. (shmat(2): EACCES)
-        if has(libc::SHM_EXEC) && !self.world.segments[number].runs && !self.is_root() {
+        if has(libc::SHM_EXEC) && !self.state.segments[number].runs && !self.is_root() {
             return Err(Unmodelled::new(
                 "whether who is not root may execute what is not for execution",
             ));
         }
         let asked = self.address(&args[1]);
-        let page = self.world.page();
+        let page = self.state.page();
         let start = match (asked, has(libc::SHM_RND)) {
             (0, _) if has(libc::SHM_REMAP) => return einval,
             (0, _) => self.place(),
@@ -81,18 +81,18 @@ impl Performance<'_> {
         if start < APART / 2 {
             return Err(Unmodelled::new("a segment at an address that is no map's"));
         }
-        let object = self.world.segments[number].object;
+        let object = self.state.segments[number].object;
         // As far as it was asked for, and not to the end of the page. (Linux: do_shmat)
-        let asked_for = self.world.segments[number].size;
+        let asked_for = self.state.segments[number].size;
         if !has(libc::SHM_REMAP) && start.checked_add(asked_for).is_none() {
             return einval;
         }
-        let range = start..start.saturating_add(self.world.objects[object].size);
+        let range = start..start.saturating_add(self.state.objects[object].size);
         if range.end > super::mmap::ADDRESSES {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
         let taken = self.process().space.any_in(&range);
-        if taken && !has(libc::SHM_REMAP) && self.world.on(Rule::ShmatOverMapIsEinval) {
+        if taken && !has(libc::SHM_REMAP) && self.state.holds(Rule::ShmatOverMapIsEinval) {
             return einval;
         }
         if self.process().space.touching(&range).any(|own| own.sealed) {
@@ -101,24 +101,24 @@ impl Performance<'_> {
         if self.exceeds(range.end - range.start, false)? {
             return Ok(Returned::Errno(libc::ENOMEM));
         }
-        let read_only = has(libc::SHM_RDONLY) && self.world.on(Rule::ShmRdonly);
+        let read_only = has(libc::SHM_RDONLY) && self.state.holds(Rule::ShmRdonly);
         let exec = if has(libc::SHM_EXEC) { EXEC } else { 0 };
         let write = if read_only { 0 } else { WRITE };
         let may = READ | write | EXEC;
-        let new = Stretch::new(range, READ | write | exec, may, true, Some(object));
-        self.process().space.insert(Stretch { writer: !read_only, ..new });
+        let new = Vma::new(range, READ | write | exec, may, true, Some(object));
+        self.process().space.insert(Vma { writer: !read_only, ..new });
         Ok(Returned::Value(Value::Map(start)))
     }
 
     /// Every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
     pub(in crate::model) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let address = self.address(&args[0]);
-        let segments: Vec<usize> = self.world.segments.iter().map(|own| own.object).collect();
+        let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();
         let einval = Ok(Returned::Errno(libc::EINVAL));
         if self.in_page(address) {
             return einval;
         }
-        let lies_there = |own: &Stretch| {
+        let lies_there = |own: &Vma| {
             let place = own.range.start.checked_sub(own.offset);
             place == Some(address) && own.object.is_some_and(|object| segments.contains(&object))
         };
@@ -136,7 +136,7 @@ impl Performance<'_> {
 
     pub(in crate::model) fn remove_segment(&mut self, args: &[Arg]) -> Returned {
         let Some(number) = self.alive(&args[0]) else { return Returned::Errno(libc::EINVAL) };
-        self.world.segments[number].removed = true;
+        self.state.segments[number].removed = true;
         Returned::Nothing
     }
 }

@@ -5,8 +5,8 @@ use nix::libc;
 use super::Predict;
 use crate::case::Arg;
 use crate::model::Unmodelled;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::signals::Sent;
-use crate::model::steps::{Performance, Returned};
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("sigaction", |p, args| Ok(p.sigaction(args))),
@@ -15,7 +15,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("pause", |_, _| Ok(Returned::Hangs)),
 ];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn sigaction(&mut self, args: &[Arg]) -> Returned {
         let (signal, action) = (Self::flags(args, 0) as i32, Self::flags(args, 1));
         if signal == libc::SIGKILL || signal == libc::SIGSTOP {

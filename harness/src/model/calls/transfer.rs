@@ -13,9 +13,9 @@ use super::resize::FILE_END;
 use crate::model::Unmodelled;
 use crate::model::access::Loaded;
 use crate::model::bytes::Content;
+use crate::model::interpreter::{Interpreter, Returned};
 use crate::model::rule::Rule;
-use crate::model::steps::{Performance, Returned};
-use crate::model::world::{Descriptor, Kind, Shows};
+use crate::model::state::{Descriptor, FileKind, Kind};
 
 use crate::case::Arg;
 
@@ -26,7 +26,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("write", |p, args| p.write(args)),
 ];
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     pub(in crate::model) fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
         if !(0..=FILE_END).contains(&offset) {
@@ -36,12 +36,12 @@ impl Performance<'_> {
             return Ok(Returned::Errno(libc::EBADF));
         };
         Ok(match descriptor.shows {
-            Shows::Pipe => Returned::Errno(libc::ESPIPE),
+            FileKind::Pipe => Returned::Errno(libc::ESPIPE),
             _ if !descriptor.readable => Returned::Errno(libc::EBADF),
-            Shows::Object(object) => {
-                let object = &self.world.objects[object];
+            FileKind::Object(object) => {
+                let object = &self.state.objects[object];
                 let start = offset as u64;
-                let end = match self.world.on(Rule::ReadStopsAtEof) {
+                let end = match self.state.holds(Rule::ReadStopsAtEof) {
                     true => (start + count).min(object.size.max(start)),
                     false => start + count,
                 };
@@ -49,14 +49,14 @@ impl Performance<'_> {
                 let phase = object.phase();
                 Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect())
             }
-            Shows::Dir => Returned::Errno(libc::EISDIR),
-            Shows::DevZero | Shows::DevFull => {
+            FileKind::Dir => Returned::Errno(libc::EISDIR),
+            FileKind::DevZero | FileKind::DevFull => {
                 Returned::Saw(vec![(count, crate::case::Clean::Zero)])
             }
-            Shows::Proc | Shows::ProcMaps => {
+            FileKind::Proc | FileKind::ProcMaps => {
                 return Err(Unmodelled::new("what stands in a file of /proc"));
             }
-            Shows::DevNull => Returned::Saw(Vec::new()),
+            FileKind::DevNull => Returned::Saw(Vec::new()),
         })
     }
 
@@ -70,7 +70,7 @@ impl Performance<'_> {
             return Returned::Errno(libc::EBADF);
         };
         // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
-        if matches!(descriptor.shows, Shows::Pipe | Shows::Proc | Shows::ProcMaps) {
+        if matches!(descriptor.shows, FileKind::Pipe | FileKind::Proc | FileKind::ProcMaps) {
             return Returned::Errno(libc::ESPIPE);
         }
         let bytes = text.iter().map(|byte| Content::of(*byte));
@@ -91,12 +91,12 @@ impl Performance<'_> {
             return Returned::Errno(libc::EBADF);
         }
         let object = match descriptor.shows {
-            Shows::Object(object) => object,
-            Shows::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
+            FileKind::Object(object) => object,
+            FileKind::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
             _ => return Returned::Count(count),
         };
-        let size = self.world.objects[object].size;
-        let appends = descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset);
+        let size = self.state.objects[object].size;
+        let appends = descriptor.appends && self.state.holds(Rule::AppendIgnoresTheOffset);
         let start = if appends { size } else { at };
         if count == 0 {
             return Returned::Count(0);
@@ -107,7 +107,7 @@ impl Performance<'_> {
             }
             count = count.min(limit - start);
         }
-        let kept = matches!(self.world.objects[object].kind, Kind::Memfd(_));
+        let kept = matches!(self.state.objects[object].kind, Kind::Memfd(_));
         if kept {
             let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
             if self.sealed(object, writes) {
@@ -115,7 +115,7 @@ impl Performance<'_> {
             }
             if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
                 // Page by page: those that lie within the file are written.
-                let page = self.world.page();
+                let page = self.state.page();
                 let whole = (size / page * page).max(start);
                 if whole == start {
                     return Returned::Errno(libc::EPERM);
@@ -123,18 +123,18 @@ impl Performance<'_> {
                 count = whole - start;
             }
         }
-        if start + count > size && self.world.on(Rule::WriteGrows) {
+        if start + count > size && self.state.holds(Rule::WriteGrows) {
             self.resize(object, start + count);
         }
         let mut to = start;
         for run in runs {
             let end = (to + run.length).min(start + count);
             let content = run.content.moved(run.offset, to);
-            self.world.objects[object].bytes.fill(to..end.max(to), content);
+            self.state.objects[object].bytes.fill(to..end.max(to), content);
             to = end;
         }
         if descriptor.syncs {
-            self.world.write_back(object, start..start + count);
+            self.state.write_back(object, start..start + count);
         }
         Returned::Count(count)
     }
@@ -153,16 +153,16 @@ impl Performance<'_> {
         };
         let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
         let (runs, from) = match descriptor.shows {
-            Shows::Object(object) => {
-                let from = self.world.positions[descriptor.open_file];
-                let size = self.world.objects[object].size;
-                let end = match self.world.on(Rule::ReadStopsAtEof) {
+            FileKind::Object(object) => {
+                let from = self.state.positions[descriptor.open_file];
+                let size = self.state.objects[object].size;
+                let end = match self.state.holds(Rule::ReadStopsAtEof) {
                     true => (from + count).min(size.max(from)),
                     false => from + count,
                 };
                 self.not_onto_itself(object, from..end, &memory, 1)?;
                 let mut offset = from;
-                let runs = self.world.objects[object].bytes.runs(from..end);
+                let runs = self.state.objects[object].bytes.runs(from..end);
                 let runs = runs.into_iter().map(|(length, content)| {
                     let run = Loaded { length, content, offset };
                     offset += length;
@@ -170,14 +170,14 @@ impl Performance<'_> {
                 });
                 (runs.collect(), from)
             }
-            Shows::DevZero | Shows::DevFull => {
+            FileKind::DevZero | FileKind::DevFull => {
                 (vec![Loaded { length: count, content: Content::Zero, offset: 0 }], 0)
             }
-            Shows::DevNull => (Vec::new(), 0),
-            Shows::Dir => return Ok(Returned::Errno(libc::EISDIR)),
-            Shows::Pipe if count == 0 => (Vec::new(), 0),
-            Shows::Pipe => return Ok(Returned::Hangs),
-            Shows::Proc | Shows::ProcMaps => {
+            FileKind::DevNull => (Vec::new(), 0),
+            FileKind::Dir => return Ok(Returned::Errno(libc::EISDIR)),
+            FileKind::Pipe if count == 0 => (Vec::new(), 0),
+            FileKind::Pipe => return Ok(Returned::Hangs),
+            FileKind::Proc | FileKind::ProcMaps => {
                 return Err(Unmodelled::new("what stands in a file of /proc"));
             }
         };
@@ -192,23 +192,23 @@ impl Performance<'_> {
             return Ok(Returned::Errno(libc::EBADF));
         };
         let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
-        let Shows::Object(object) = descriptor.shows else {
+        let FileKind::Object(object) = descriptor.shows else {
             // Nobody looks at what is written to /dev/null and the like.
             let bytes = Loaded { length: count, content: Content::Zero, offset: 0 };
             return Ok(self.put(descriptor, 0, &[bytes]));
         };
-        let size = self.world.objects[object].size;
-        let from = match descriptor.appends && self.world.on(Rule::AppendIgnoresTheOffset) {
+        let size = self.state.objects[object].size;
+        let from = match descriptor.appends && self.state.holds(Rule::AppendIgnoresTheOffset) {
             true => size,
-            false => self.world.positions[descriptor.open_file],
+            false => self.state.positions[descriptor.open_file],
         };
         // A write that makes the file longer may zero more of its page.
-        let unit = if from + count > size { self.world.page() } else { 1 };
+        let unit = if from + count > size { self.state.page() } else { 1 };
         self.not_onto_itself(object, from..from + count, &memory, unit)?;
         let process = &self.processes[self.processes.len() - 1];
-        let mut runs = self.world.load_runs(process, &memory);
+        let mut runs = self.state.load_runs(process, &memory);
         let loaded: u64 = runs.iter().map(|run| run.length).sum();
-        if loaded < count && !self.world.on(Rule::TransfersStopAtTheFault) {
+        if loaded < count && !self.state.holds(Rule::TransfersStopAtTheFault) {
             runs.clear();
         }
         if runs.is_empty() && count > 0 {
@@ -217,7 +217,7 @@ impl Performance<'_> {
                 let zeros = Loaded { length: count, content: Content::Zero, offset: 0 };
                 return Ok(self.put(descriptor, from, &[zeros]));
             }
-            if from > size && !self.world.on(Rule::FailedWriteKeepsTheSize) {
+            if from > size && !self.state.holds(Rule::FailedWriteKeepsTheSize) {
                 self.resize(object, from);
             }
             return Ok(fault());
@@ -234,7 +234,7 @@ impl Performance<'_> {
     fn refuses(&self, descriptor: &Descriptor, object: usize, from: u64, count: u64) -> bool {
         let limited = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
         // What of it lies within whole pages of the file is not refused.
-        let (size, page) = (self.world.objects[object].size, self.world.page());
+        let (size, page) = (self.state.objects[object].size, self.state.page());
         let grows = from + count > size && size / page * page <= from;
         let seals = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
         let sealed =
@@ -253,8 +253,8 @@ impl Performance<'_> {
         if total > 0 && moved == 0 {
             return fault();
         }
-        if self.world.on(Rule::PositionsAdvance) {
-            self.world.positions[descriptor.open_file] = from + moved;
+        if self.state.holds(Rule::PositionsAdvance) {
+            self.state.positions[descriptor.open_file] = from + moved;
         }
         Returned::Count(moved)
     }
@@ -262,15 +262,15 @@ impl Performance<'_> {
     /// Stores runs from an address on, up to the first byte that cannot be stored. Gives how many
     /// bytes were.
     fn store_runs(&mut self, start: u64, runs: &[Loaded]) -> u64 {
-        let page = self.world.page();
+        let page = self.state.page();
         let total: u64 = runs.iter().map(|run| run.length).sum();
-        let (world, process) = (&mut self.world, self.processes.last_mut());
+        let (state, process) = (&mut self.state, self.processes.last_mut());
         let Some(process) = process else { return 0 };
         // What decides lies in the page, and in the end of a file.
-        let seams = world.seams(process, &(start..start + total));
-        let bad = seams.into_iter().find(|at| world.can_store(process, *at).is_err());
+        let seams = state.seams(process, &(start..start + total));
+        let bad = seams.into_iter().find(|at| state.can_store(process, *at).is_err());
         let end = match bad {
-            Some(_) if !world.on(Rule::TransfersStopAtTheFault) => start,
+            Some(_) if !state.holds(Rule::TransfersStopAtTheFault) => start,
             Some(bad) => bad,
             None => start + total,
         };
@@ -281,8 +281,8 @@ impl Performance<'_> {
             while address < last {
                 let next = last.min((address / page + 1) * page);
                 let shown = process.space.at(address).map_or(0, |own| own.offset_of(address));
-                world.prepare_store(process, address);
-                world.store(process, address..next, run.content.moved(from, shown));
+                state.prepare_store(process, address);
+                state.store(process, address..next, run.content.moved(from, shown));
                 from += next - address;
                 address = next;
             }

@@ -1,6 +1,6 @@
 //! The rules, one by one, each with its source, and `open` where nobody promises it.
 //!
-//! To add one, write it here, apply it where it belongs by asking [`super::super::World::on`], and let a
+//! To add one, write it here, apply it where it belongs by asking [`super::super::State::holds`], and let a
 //! case or a program notice when it is broken: tests/model.rs looks for one.
 
 super::rules! {

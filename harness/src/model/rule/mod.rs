@@ -1,6 +1,6 @@
 //! What the model holds to, by name.
 //!
-//! A rule stands once, in [`list`]. Where it is applied the model asks [`super::World::on`]; a test that
+//! A rule stands once, in [`list`]. Where it is applied the model asks [`super::State::holds`]; a test that
 //! breaks one rule at a time shows that each of them is needed.
 
 mod list;

@@ -117,9 +117,9 @@ fn line(
 /// The line of one probe.
 fn probed() -> Value {
     let loaded = loaded("map = mmap(0, PAGE, PROT_READ, MAP_SHARED, -1, 0); sweep(map, read);");
-    let witness = Witness {
+    let report = ChildReport {
         ending: Ending::Killed(7),
-        evidence: crate::supervise::Evidence::default(),
+        recorded: crate::supervise::Recorded::default(),
         elapsed: std::time::Duration::ZERO,
     };
     let outcome = Err(HarnessError::ExitedEarly);
@@ -129,7 +129,7 @@ fn probed() -> Value {
         sweep: 0,
         access: Access::Read,
         at: -1,
-        answer: Some((&outcome, &witness, &[])),
+        answer: Some((&outcome, &report, &[])),
         probes: 1,
         elapsed_us: 1,
     };

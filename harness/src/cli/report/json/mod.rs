@@ -20,7 +20,7 @@ use crate::cli::select::Loaded;
 use crate::cli::work::CaseReport;
 use crate::model::{Judgement, known};
 use crate::printable::is_printable;
-use crate::supervise::{Ending, Witness};
+use crate::supervise::{ChildReport, Ending};
 use answer::Answer;
 
 /// The version of this form.
@@ -143,7 +143,7 @@ pub fn case(
 
 /// The outcome, what is known of the child, and its steps by its own record.
 pub type ProbeAnswer<'a> =
-    (&'a Result<Outcome, HarnessError>, &'a Witness, &'a [Option<StepResult>]);
+    (&'a Result<Outcome, HarnessError>, &'a ChildReport, &'a [Option<StepResult>]);
 
 /// The line of a case in which one byte was probed, or was to be.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ pub fn probe(loaded: &Loaded, probed: &Probed<'_>, machine: &Machine) -> String 
             })
             .collect()
     });
-    let probe = answer.map(|(outcome, witness, _)| ProbeLine {
+    let probe = answer.map(|(outcome, report, _)| ProbeLine {
         sweep: sweep + 1,
         access: access.name(),
         at: *at,
@@ -181,7 +181,7 @@ pub fn probe(loaded: &Loaded, probed: &Probed<'_>, machine: &Machine) -> String 
             Ok(outcome) => Answer::outcome(outcome, Some(*at)),
             Err(_) => Answer::plain("no answer"),
         },
-        ended: ended(witness.ending),
+        ended: ended(report.ending),
     });
     text(&Line {
         schema: SCHEMA,

@@ -7,7 +7,7 @@ use super::SoleThread;
 
 /// Closes every descriptor but the first three, and takes a file size limit as an error (EFBIG)
 /// rather than a signal, and the end of a child as something to wait for. To be called before anything is opened.
-pub fn drop_inherited(_: SoleThread) {
+pub fn close_inherited(_: SoleThread) {
     close_between(3, libc::c_uint::MAX);
     // SAFETY: neither disposition runs code of ours.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };

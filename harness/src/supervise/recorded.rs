@@ -14,7 +14,7 @@ use crate::victim::unpack_run;
 
 /// What a child said of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct Recorded {
     /// It did all that it was asked to.
     pub finished: bool,
     /// Why it could not begin: a reason by number and an errno.
@@ -22,12 +22,12 @@ pub struct Evidence {
     /// A signal that was sent to it rather than raised by an access, and by whom.
     pub sent: Option<(i32, i32)>,
     /// One for each step.
-    pub slots: Vec<SlotEvidence>,
+    pub slots: Vec<RecordedSlot>,
 }
 
 /// What a child said of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct SlotEvidence {
+pub struct RecordedSlot {
     /// How far it came; `None` where the record holds no sense.
     pub state: Option<SlotState>,
     /// The signal that it raised: number, `si_code` and `si_addr`.
@@ -42,27 +42,27 @@ pub struct SlotEvidence {
     pub seen: Option<Seen>,
 }
 
-impl Evidence {
+impl Recorded {
     /// Reads the record of a victim of `steps` steps.
-    pub fn read(record: &Record, steps: usize) -> Evidence {
+    pub fn read(record: &Record, steps: usize) -> Recorded {
         let nonzero = |a: u32, b: i32| (a != 0).then_some((a, b));
         let signal = record.sent_signal.load(Relaxed);
-        Evidence {
+        Recorded {
             finished: record.finished.load(Relaxed) == 1,
             setup: nonzero(record.setup.load(Relaxed), record.setup_errno.load(Relaxed)),
             sent: (signal != 0).then(|| (signal, record.sent_by.load(Relaxed))),
-            slots: record.slots.iter().take(steps).map(SlotEvidence::read).collect(),
+            slots: record.slots.iter().take(steps).map(RecordedSlot::read).collect(),
         }
     }
 }
 
-impl SlotEvidence {
-    fn read(slot: &crate::sys::Slot) -> SlotEvidence {
+impl RecordedSlot {
+    fn read(slot: &crate::sys::Slot) -> RecordedSlot {
         let signal = slot.signal.load(Relaxed);
         let count = slot.run_count.load(Relaxed) as usize;
         let runs: Option<Vec<Run>> =
             slot.runs.iter().take(count).map(|run| unpack_run(run.load(Relaxed))).collect();
-        SlotEvidence {
+        RecordedSlot {
             state: SlotState::from_number(slot.state.load(Relaxed)),
             fault: (signal != 0)
                 .then(|| (signal, slot.code.load(Relaxed), slot.address.load(Relaxed))),

@@ -18,7 +18,7 @@ pub fn is_dead(worker: Pid) -> bool {
 }
 
 /// Waits for a worker that has ended, or is about to. Gives how it has.
-pub fn bury(worker: Pid) -> String {
+pub fn reap(worker: Pid) -> String {
     match waitpid(worker, None) {
         Ok(WaitStatus::Signaled(_, signal, _)) => {
             format!("killed by {}", crate::case::Signal(signal as i32))

@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::fill::Fill;
 use super::probe::Probe;
-use super::program::{Handed, Program};
+use super::program::{FileHandle, Program};
 use crate::case::{Access, Pattern, limits};
 use crate::sys::{Budget, MemoryRules, Record};
 
 /// What a victim is asked to do.
 #[derive(Debug, Clone, Copy)]
-pub struct Orders<'a> {
+pub struct Request<'a> {
     /// The steps.
     pub program: Program<'a>,
     /// The access to make; none where the program is to be performed to its end.
@@ -22,7 +22,7 @@ pub struct Orders<'a> {
     /// What the files hold.
     pub fill: Fill,
     /// The files, by number.
-    pub files: &'a [Handed],
+    pub files: &'a [FileHandle],
 }
 
 /// In the place of a sweep: there is no probe.
@@ -42,7 +42,7 @@ pub struct Terms {
 }
 
 /// Writes down what is asked, all but the program; what the victim may take, and on which terms.
-pub fn ask(record: &Record, orders: &Orders<'_>, terms: &Terms) {
+pub fn ask(record: &Record, orders: &Request<'_>, terms: &Terms) {
     allow(&record.budget, &orders.program, terms);
     let question = &record.question;
     let (sweep, access, at) = match orders.probe {

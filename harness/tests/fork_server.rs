@@ -1,4 +1,4 @@
-//! Victims of a nest, and nests to which somebody does harm: whoever forks a victim, its supervisor gets
+//! Victims of a fork server, and fork servers to which somebody does harm: whoever forks a victim, its supervisor gets
 //! it, and has nothing left of it.
 //!
 //! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
@@ -13,9 +13,9 @@ use std::time::Duration;
 use faultmap::backing::{Backing, MadeFile};
 use faultmap::case::Pattern;
 use faultmap::case::limits::FILES;
-use faultmap::supervise::{Ending, NoWitness, Supervisor, Witness};
-use faultmap::sys::{Child, Inheritance, Nest, Record, SharedRecord, fork_worker};
-use faultmap::victim::{Fill, Handed, Orders, Program};
+use faultmap::supervise::{ChildReport, Ending, NoReport, Supervisor};
+use faultmap::sys::{Arena, Child, ForkServer, Record, SharedRecord, fork_worker};
+use faultmap::victim::{FileHandle, Fill, Program, Request};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -37,16 +37,16 @@ type Row = (&'static str, fn(&Stage));
 
 fn main() -> ExitCode {
     let tests: &[Row] = &[
-        ("a_nest_forks_the_victims_of_a_case", a_nest_forks_the_victims_of_a_case),
+        ("a_fork_server_forks_the_victims_of_a_case", a_fork_server_forks_the_victims_of_a_case),
         ("each_child_has_its_own_question", each_child_has_its_own_question),
         ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
         ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
         ("a_child_that_stops_is_killed", a_child_that_stops_is_killed),
         ("what_a_child_leaves_is_swept", what_a_child_leaves_is_swept),
-        ("a_child_has_no_memory_of_its_nest", a_child_has_no_memory_of_its_nest),
-        ("a_child_may_kill_its_nest", a_child_may_kill_its_nest),
-        ("a_child_may_stop_its_nest", a_child_may_stop_its_nest),
-        ("a_nest_that_is_killed_is_gone", a_nest_that_is_killed_is_gone),
+        ("a_child_has_no_memory_of_its_fork_server", a_child_has_no_memory_of_its_fork_server),
+        ("a_child_may_kill_its_fork_server", a_child_may_kill_its_fork_server),
+        ("a_child_may_stop_its_fork_server", a_child_may_stop_its_fork_server),
+        ("a_fork_server_that_is_killed_is_gone", a_fork_server_that_is_killed_is_gone),
     ];
     let on_stage = |(name, body): Row| {
         test(name, move || {
@@ -56,14 +56,14 @@ fn main() -> ExitCode {
     };
     let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
     // It forks a worker, which needs all memory.
-    let name = "a_nest_ends_with_its_worker";
-    tests.push(test(name, || none_left_by(|| a_nest_ends_with_its_worker(&Stage::new()))));
-    own_process::run(tests.into_iter().map(|test| test.unless_tried(no_nests)).collect())
+    let name = "a_fork_server_ends_with_its_worker";
+    tests.push(test(name, || none_left_by(|| a_fork_server_ends_with_its_worker(&Stage::new()))));
+    own_process::run(tests.into_iter().map(|test| test.unless_tried(no_fork_servers)).collect())
 }
 
-fn no_nests() -> Option<String> {
-    let made = Stage::new().supervisor.nest_of(|_| 0).is_some();
-    (!made).then(|| "this machine has no nests".to_owned())
+fn no_fork_servers() -> Option<String> {
+    let made = Stage::new().supervisor.fork_server_of(|_| 0).is_some();
+    (!made).then(|| "this machine has no fork_servers".to_owned())
 }
 
 impl Stage {
@@ -74,104 +74,113 @@ impl Stage {
     }
 
     fn keeps_memory_back(self) -> Stage {
-        self.supervisor.keep_back(&Inheritance::new().expect("memory"));
+        self.supervisor.exclude_from_fork(&Arena::new().expect("memory"));
         self
     }
 
-    fn nest(&self, body: impl Fn(Child) -> i32 + Copy) -> Nest {
-        self.supervisor.nest_of(body).expect("a nest")
+    fn fork_server(&self, body: impl Fn(Child) -> i32 + Copy) -> ForkServer {
+        self.supervisor.fork_server_of(body).expect("a fork server")
     }
 
     /// Asks for a child, with one word for it.
-    fn ask(&self, nest: &Nest, word: u64, deadline: Duration) -> Result<Witness, NoWitness> {
+    fn ask(
+        &self,
+        fork_server: &ForkServer,
+        word: u64,
+        deadline: Duration,
+    ) -> Result<ChildReport, NoReport> {
         self.record.question.sweep.store(word, Relaxed);
-        self.supervisor.run_body_in(nest, 0, &[], deadline)
+        self.supervisor.run_body_in(fork_server, 0, &[], deadline)
     }
 
-    /// Asks, and nothing but the nest may be left.
-    fn answered(&self, nest: &Nest, word: u64, deadline: Duration) -> Ending {
-        let ending = self.ask(nest, word, deadline).expect("it was forked").ending;
-        assert_eq!(own_children().trim(), nest.pid().as_raw_nonzero().to_string());
+    /// Asks, and nothing but the fork server may be left.
+    fn answered(&self, fork_server: &ForkServer, word: u64, deadline: Duration) -> Ending {
+        let ending = self.ask(fork_server, word, deadline).expect("it was forked").ending;
+        assert_eq!(own_children().trim(), fork_server.pid().as_raw_nonzero().to_string());
         ending
     }
 
-    /// The nest is: it is said at each further question, and never waited for.
-    fn is_gone(&self, nest: &Nest) {
+    /// The fork server is: it is said at each further question, and never waited for.
+    fn is_gone(&self, fork_server: &ForkServer) {
         const NEVER: Duration = Duration::from_secs(1 << 20);
         for _ in 0..2 {
-            let gone = self.ask(nest, 0, NEVER);
-            assert!(matches!(gone, Err(NoWitness::NestGone)), "{gone:?}");
+            let gone = self.ask(fork_server, 0, NEVER);
+            assert!(matches!(gone, Err(NoReport::ForkServerGone)), "{gone:?}");
             assert_eq!(own_children(), "");
         }
     }
 }
 
-/// With as many files and steps as a victim can have: it must not need more memory than there is in a nest.
-fn a_nest_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
+/// With as many files and steps as a victim can have: it must not need more memory than there is in a fork server.
+fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
     let files: String = (0..FILES).map(|n| format!("f{n} = file(PAGE);\n")).collect();
     let text = format!(
         "// All files.\n{files}map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f0, 0);
         map[0]; fork {{ map[1] = 'x'; }} pread(f0, 0, PAGE); unlink(f0); sweep(map, read);"
     );
     let case = faultmap::parse::case(&text).expect("a case");
-    let memory = Inheritance::new().expect("memory");
+    let memory = Arena::new().expect("memory");
     let program = Program::of(&case, rustix::param::page_size() as u64, &memory);
-    supervisor.keep_back(&memory);
-    let nest = supervisor.nest(program).expect("a nest");
+    supervisor.exclude_from_fork(&memory);
+    let fork_server = supervisor.fork_server(program).expect("a fork server");
     for _ in 0..3 {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let backing = Backing::Directory(folder.path().to_owned());
         let specs = program.files.iter();
         let make = |spec| backing.make(spec, b"!").expect("a file");
         let files: Vec<MadeFile> = specs.map(make).collect();
-        let handed: Vec<Handed> = files.iter().map(MadeFile::handed).collect();
+        let handle: Vec<FileHandle> = files.iter().map(MadeFile::handle).collect();
         let (probe, fill) = (None, Fill::Pattern(Pattern::First));
-        let orders = Orders { program, probe, fill, files: &handed };
-        let ran = supervisor.run_in(&nest, &orders, ENDS).expect("it was forked");
+        let orders = Request { program, probe, fill, files: &handle };
+        let ran = supervisor.run_in(&fork_server, &orders, ENDS).expect("it was forked");
         assert_eq!(ran.ending, Ending::Exited(0), "{ran:?}");
-        assert!(ran.evidence.finished, "{ran:?}");
+        assert!(ran.recorded.finished, "{ran:?}");
     }
 }
 
 fn each_child_has_its_own_question(stage: &Stage) {
     let record = stage.record;
-    let nest = stage.nest(move |_| record.question.sweep.load(Relaxed) as i32);
+    let fork_server = stage.fork_server(move |_| record.question.sweep.load(Relaxed) as i32);
     for code in 0..200 {
-        assert_eq!(stage.answered(&nest, code, ENDS), Ending::Exited(code as i32));
+        assert_eq!(stage.answered(&fork_server, code, ENDS), Ending::Exited(code as i32));
     }
 }
 
 fn a_child_belongs_to_the_worker(stage: &Stage) {
     let own = std::process::id() as usize;
-    let nest = stage.nest(move |child| {
+    let fork_server = stage.fork_server(move |child| {
         let [parent, group, id] = [libc::SYS_getppid, libc::SYS_getpgid, libc::SYS_getpid]
             .map(|number| child.call(number, [0; 6]));
         i32::from(parent == Ok(own)) + 2 * i32::from(group == id)
     });
-    assert_eq!(stage.answered(&nest, 0, ENDS), Ending::Exited(3), "its parent is who supervises");
+    assert_eq!(
+        stage.answered(&fork_server, 0, ENDS),
+        Ending::Exited(3),
+        "its parent is who supervises"
+    );
 }
 
 fn a_child_that_hangs_is_killed(stage: &Stage) {
-    let nest = stage.nest(|child| pause(&child));
-    assert_eq!(stage.answered(&nest, 0, HANGS), Ending::TimedOut { stopped: false });
+    let fork_server = stage.fork_server(|child| pause(&child));
+    assert_eq!(stage.answered(&fork_server, 0, HANGS), Ending::TimedOut { stopped: false });
 }
 
 fn a_child_that_stops_is_killed(stage: &Stage) {
-    let nest = stage.nest(|child| {
+    let fork_server = stage.fork_server(|child| {
         let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
         let _ = child.call(libc::SYS_kill, [own, libc::SIGSTOP as usize, 0, 0, 0, 0]);
         0
     });
     // On a busy machine it may not have come to it.
     let stopped =
-        |deadline| stage.answered(&nest, 0, deadline) == Ending::TimedOut { stopped: true };
+        |deadline| stage.answered(&fork_server, 0, deadline) == Ending::TimedOut { stopped: true };
     assert!([HANGS, HANGS * 10, ENDS].into_iter().any(stopped), "it was not seen to have stopped");
 }
 
 fn what_a_child_leaves_is_swept(stage: &Stage) {
     let record = stage.record;
     // Flags of clone(2), and whether it makes a session of its own, out of reach of a signal to the group.
-    let nest = stage.nest(move |child| {
+    let fork_server = stage.fork_server(move |child| {
         let word = record.question.sweep.load(Relaxed) as usize;
         if child.call(libc::SYS_clone, [word >> 1, 0, 0, 0, 0, 0]) == Ok(0) {
             if word & 1 == 1 {
@@ -185,7 +194,7 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
         for session in [0, 1] {
             let word = (flags as u64) << 1 | session;
             assert_eq!(
-                stage.answered(&nest, word, ENDS),
+                stage.answered(&fork_server, word, ENDS),
                 Ending::Exited(0),
                 "{flags:#x} {session}"
             );
@@ -193,9 +202,9 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
     }
 }
 
-/// What a nest and its worker talk through would let a child answer in its place, and what lies on a
+/// What a fork server and its worker talk through would let a child answer in its place, and what lies on a
 /// stack is nobody else's.
-fn a_child_has_no_memory_of_its_nest(stage: &Stage) {
+fn a_child_has_no_memory_of_its_fork_server(stage: &Stage) {
     let shared = || -> Vec<usize> {
         let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc is mounted");
         let shared = maps.lines().filter(|line| line.split(' ').nth(1) == Some("rw-s"));
@@ -204,58 +213,58 @@ fn a_child_has_no_memory_of_its_nest(stage: &Stage) {
     };
     let before = shared();
     let record = stage.record;
-    let nest = stage.nest(move |child| {
+    let fork_server = stage.fork_server(move |child| {
         let address = record.question.sweep.load(Relaxed) as usize;
         i32::from(child.load(address, 1).is_empty())
     });
     let new: Vec<usize> = shared().into_iter().filter(|at| !before.contains(at)).collect();
     assert_eq!((before.len(), new.len()), (1, 1), "the record, and what they talk through");
-    let here = (&raw const nest) as u64;
-    assert_eq!(stage.answered(&nest, before[0] as u64, ENDS), Ending::Exited(0));
-    assert_eq!(stage.answered(&nest, new[0] as u64, ENDS), Ending::Killed(libc::SIGSEGV));
-    assert_eq!(stage.answered(&nest, here, ENDS), Ending::Killed(libc::SIGSEGV));
+    let here = (&raw const fork_server) as u64;
+    assert_eq!(stage.answered(&fork_server, before[0] as u64, ENDS), Ending::Exited(0));
+    assert_eq!(stage.answered(&fork_server, new[0] as u64, ENDS), Ending::Killed(libc::SIGSEGV));
+    assert_eq!(stage.answered(&fork_server, here, ENDS), Ending::Killed(libc::SIGSEGV));
 }
 
-fn a_child_may_kill_its_nest(stage: &Stage) {
-    a_child_signals_its_nest(stage, libc::SIGKILL);
+fn a_child_may_kill_its_fork_server(stage: &Stage) {
+    a_child_signals_its_fork_server(stage, libc::SIGKILL);
 }
 
-fn a_child_may_stop_its_nest(stage: &Stage) {
-    a_child_signals_its_nest(stage, libc::SIGSTOP);
+fn a_child_may_stop_its_fork_server(stage: &Stage) {
+    a_child_signals_its_fork_server(stage, libc::SIGSTOP);
 }
 
-fn a_child_signals_its_nest(stage: &Stage, signal: i32) {
+fn a_child_signals_its_fork_server(stage: &Stage, signal: i32) {
     let record = stage.record;
-    let nest = stage.nest(move |child| {
-        let nest = record.question.sweep.load(Relaxed) as usize;
-        i32::from(child.call(libc::SYS_kill, [nest, signal as usize, 0, 0, 0, 0]).is_err())
+    let fork_server = stage.fork_server(move |child| {
+        let fork_server = record.question.sweep.load(Relaxed) as usize;
+        i32::from(child.call(libc::SYS_kill, [fork_server, signal as usize, 0, 0, 0, 0]).is_err())
     });
-    let pid = nest.pid().as_raw_nonzero().get() as u64;
+    let pid = fork_server.pid().as_raw_nonzero().get() as u64;
     assert_eq!(
-        stage.answered(&nest, pid, ENDS),
+        stage.answered(&fork_server, pid, ENDS),
         Ending::Exited(0),
         "it has an answer all the same"
     );
-    stage.is_gone(&nest);
+    stage.is_gone(&fork_server);
 }
 
-fn a_nest_that_is_killed_is_gone(stage: &Stage) {
+fn a_fork_server_that_is_killed_is_gone(stage: &Stage) {
     for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGSTOP] {
-        let nest = stage.nest(|_| 0);
-        kill(nix::unistd::Pid::from_raw(nest.pid().as_raw_nonzero().get()), signal)
+        let fork_server = stage.fork_server(|_| 0);
+        kill(nix::unistd::Pid::from_raw(fork_server.pid().as_raw_nonzero().get()), signal)
             .expect("it is there");
-        stage.is_gone(&nest);
+        stage.is_gone(&fork_server);
     }
 }
 
-fn a_nest_ends_with_its_worker(stage: &Stage) {
+fn a_fork_server_ends_with_its_worker(stage: &Stage) {
     let (told, tells) = rustix::pipe::pipe().expect("a pipe");
     let worker = fork_worker(stage.supervisor.thread(), || {
-        let nest = stage.nest(|_| 0);
+        let fork_server = stage.fork_server(|_| 0);
         rustix::io::write(&tells, &[1]).expect("a pipe");
         loop {
             std::thread::sleep(ENDS);
-            std::hint::black_box(&nest);
+            std::hint::black_box(&fork_server);
         }
     });
     let worker = worker.expect("a worker");
@@ -263,7 +272,7 @@ fn a_nest_ends_with_its_worker(stage: &Stage) {
     assert_eq!(rustix::io::read(&told, &mut [0]), Ok(1));
     kill(worker, Signal::SIGKILL).expect("it is there");
     waitpid(worker, None).expect("it ends");
-    // The nest of a dead worker ends with it, and this process adopts what is left of it.
+    // The fork server of a dead worker ends with it, and this process adopts what is left of it.
     while !own_children().is_empty() {
         let _ = waitpid(None, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
         std::thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! A process's address space: which stretch of addresses shows what.
+//! A process's address space: which VMA shows what.
 
 use std::ops::Range;
 
@@ -11,9 +11,9 @@ pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
 /// See [`READ`].
 pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
 
-/// A stretch of equal properties, whole pages long.
+/// A VMA: whole pages of equal properties.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
+pub struct Vma {
     /// Its addresses.
     pub range: Range<u64>,
     /// Its protection.
@@ -50,16 +50,10 @@ pub struct Stretch {
     pub freed: Runs<bool>,
 }
 
-impl Stretch {
+impl Vma {
     /// A new map, of which nothing has been touched.
-    pub fn new(
-        range: Range<u64>,
-        prot: i64,
-        may: i64,
-        shared: bool,
-        object: Option<usize>,
-    ) -> Stretch {
-        Stretch {
+    pub fn new(range: Range<u64>, prot: i64, may: i64, shared: bool, object: Option<usize>) -> Vma {
+        Vma {
             range,
             prot,
             may,
@@ -86,14 +80,14 @@ impl Stretch {
     }
 
     /// Whether the other is a map of the same file with the same flags.
-    pub fn is_like(&self, other: &Stretch) -> bool {
-        let flags = |own: &Stretch| (own.writer, own.locked, own.dont_fork, own.wiped, own.sealed);
+    pub fn is_like(&self, other: &Vma) -> bool {
+        let flags = |own: &Vma| (own.writer, own.locked, own.dont_fork, own.wiped, own.sealed);
         (self.prot, self.may, self.object, self.open_file, self.advised, flags(self))
             == (other.prot, other.may, other.object, other.open_file, other.advised, flags(other))
     }
 
     /// Whether the other goes on where this one ends, so that the kernel may have made one map of both.
-    pub fn may_be_one_with(&self, next: &Stretch) -> bool {
+    pub fn may_be_one_with(&self, next: &Vma) -> bool {
         let follows = self.object.is_none() || self.offset_of(self.range.end) == next.offset;
         self.range.end == next.range.start && self.is_like(next) && follows
     }
@@ -110,9 +104,9 @@ impl Stretch {
     }
 
     /// The part of it within these addresses.
-    pub fn part(&self, range: Range<u64>) -> Stretch {
+    pub fn part(&self, range: Range<u64>) -> Vma {
         let shown = self.offset_of(range.start)..self.offset_of(range.end);
-        let mut part = Stretch { range, offset: shown.start, ..self.clone() };
+        let mut part = Vma { range, offset: shown.start, ..self.clone() };
         // Should it grow later, what lay beside it is not its own.
         for pages in [&mut part.copied, &mut part.guarded, &mut part.freed] {
             pages.fill(0..shown.start, false);
@@ -157,38 +151,38 @@ pub const ALL: Range<u64> = 0..u64::MAX;
 
 /// The stretches of a process, in rising order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Space {
-    stretches: Vec<Stretch>,
+pub struct AddressSpace {
+    stretches: Vec<Vma>,
 }
 
-impl Space {
-    /// The stretch that holds an address.
-    pub fn at(&self, address: u64) -> Option<&Stretch> {
-        self.stretches.iter().find(|stretch| stretch.range.contains(&address))
+impl AddressSpace {
+    /// The VMA that holds an address.
+    pub fn at(&self, address: u64) -> Option<&Vma> {
+        self.stretches.iter().find(|vma| vma.range.contains(&address))
     }
 
     /// The same, to be changed.
-    pub fn at_mut(&mut self, address: u64) -> Option<&mut Stretch> {
-        self.stretches.iter_mut().find(|stretch| stretch.range.contains(&address))
+    pub fn at_mut(&mut self, address: u64) -> Option<&mut Vma> {
+        self.stretches.iter_mut().find(|vma| vma.range.contains(&address))
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Stretch> {
+    pub fn iter(&self) -> impl Iterator<Item = &Vma> {
         self.stretches.iter()
     }
 
     /// All of them, to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stretch> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Vma> {
         self.stretches.iter_mut()
     }
 
     /// Those that a child inherits.
-    pub fn retain(&mut self, keep: impl FnMut(&Stretch) -> bool) {
+    pub fn retain(&mut self, keep: impl FnMut(&Vma) -> bool) {
         self.stretches.retain(keep);
     }
 
     /// Those of which any byte lies within these addresses.
-    pub fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = &Stretch> {
+    pub fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = &Vma> {
         let (range, empty) = (range.clone(), range.is_empty());
         self.stretches
             .iter()
@@ -196,9 +190,9 @@ impl Space {
             .filter(move |_| !empty)
     }
 
-    /// The parts of a range that are mapped, each within one stretch.
+    /// The parts of a range that are mapped, each within one VMA.
     pub fn parts(&self, range: &Range<u64>) -> Vec<Range<u64>> {
-        let within = |own: &Stretch| own.range.start.max(range.start)..own.range.end.min(range.end);
+        let within = |own: &Vma| own.range.start.max(range.start)..own.range.end.min(range.end);
         self.touching(range).map(within).collect()
     }
 
@@ -217,7 +211,7 @@ impl Space {
         let mut address = range.start;
         while address < range.end {
             match self.at(address) {
-                Some(stretch) => address = stretch.range.end,
+                Some(vma) => address = vma.range.end,
                 None => return Some(address),
             }
         }
@@ -230,15 +224,15 @@ impl Space {
         self.stretches.retain(|own| own.range.end <= range.start || own.range.start >= range.end);
     }
 
-    /// Maps a stretch over whatever was there.
-    pub fn insert(&mut self, stretch: Stretch) {
-        self.remove(&stretch.range);
-        self.stretches.push(stretch);
+    /// Maps a VMA over whatever was there.
+    pub fn insert(&mut self, vma: Vma) {
+        self.remove(&vma.range);
+        self.stretches.push(vma);
         self.stretches.sort_by_key(|own| own.range.start);
     }
 
     /// Takes out the stretches of a range.
-    pub fn take(&mut self, range: &Range<u64>) -> Vec<Stretch> {
+    pub fn take(&mut self, range: &Range<u64>) -> Vec<Vma> {
         self.split(range);
         let (taken, left) = std::mem::take(&mut self.stretches)
             .into_iter()
@@ -248,7 +242,7 @@ impl Space {
     }
 
     /// Changes what lies in a range, which becomes maps of its own; what stays as it is does not.
-    pub fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Stretch)) {
+    pub fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) {
         for part in self.parts(range) {
             let Some(before) = self.at(part.start).map(|own| own.part(part.clone())) else {
                 continue;
@@ -262,7 +256,7 @@ impl Space {
     }
 
     /// The stretches of a range, for changes of their content alone.
-    pub fn touching_mut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Stretch> {
+    pub fn touching_mut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Vma> {
         let range = range.clone();
         self.stretches
             .iter_mut()

@@ -2,7 +2,7 @@
 //!
 //! After a fork every page of private memory that the child writes to is copied, which costs more than most
 //! system calls. So what a victim writes lies together: its stack, right above that the step at hand,
-//! and above that the room for what [`super::Inheritance`] lays out; and below, a stack for the fault
+//! and above that the room for what [`super::Arena`] lays out; and below, a stack for the fault
 //! handler. Nothing lies between the two stacks: no code of a victim's goes deep. Private memory: each
 //! process of a victim has its own.
 
@@ -20,7 +20,7 @@ const HANDLER_STACK_BYTES: usize = 32 * 1024;
 const STACK_BYTES: usize = 64 * 1024 + 3 * 1024;
 
 #[repr(C, align(4096))]
-struct Scene {
+struct VictimMemory {
     handler_stack: UnsafeCell<[u8; HANDLER_STACK_BYTES]>,
     stack: UnsafeCell<[u8; STACK_BYTES]>,
     cursor: AtomicUsize,
@@ -29,9 +29,9 @@ struct Scene {
 
 // SAFETY: only the one thread of a victim, the kernel on its behalf, and who is about to fork one write to
 // the stacks, and only who has taken the room writes there.
-unsafe impl Sync for Scene {}
+unsafe impl Sync for VictimMemory {}
 
-static SCENE: Scene = Scene {
+static VICTIM_MEMORY: VictimMemory = VictimMemory {
     handler_stack: UnsafeCell::new([0; HANDLER_STACK_BYTES]),
     stack: UnsafeCell::new([0; STACK_BYTES]),
     cursor: AtomicUsize::new(0),
@@ -41,17 +41,17 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Says which step the next fault belongs to.
 pub fn set_cursor(step: usize) {
-    SCENE.cursor.store(step, Relaxed);
+    VICTIM_MEMORY.cursor.store(step, Relaxed);
 }
 
 /// The step at hand.
 pub(super) fn cursor() -> usize {
-    SCENE.cursor.load(Relaxed)
+    VICTIM_MEMORY.cursor.load(Relaxed)
 }
 
 /// The handler's stack, for sigaltstack(2): where it begins, and its bytes.
 pub(super) fn handler_stack() -> (*mut u8, usize) {
-    (SCENE.handler_stack.get().cast(), HANDLER_STACK_BYTES)
+    (VICTIM_MEMORY.handler_stack.get().cast(), HANDLER_STACK_BYTES)
 }
 
 /// Lays a copy of a value at the upper end of a victim's stack, which grows down from there. The value is
@@ -64,7 +64,7 @@ pub(super) fn lay_on_stack<T>(value: &T) -> *const T {
     // SAFETY: it lies within the stack, which nobody is on in this process; STACK_BYTES is a multiple of
     // the alignment, and so is where the stack begins.
     unsafe {
-        let place: *mut T = SCENE.stack.get().cast::<u8>().add(STACK_BYTES - room).cast();
+        let place: *mut T = VICTIM_MEMORY.stack.get().cast::<u8>().add(STACK_BYTES - room).cast();
         std::ptr::copy_nonoverlapping(value, place, 1);
         place
     }
@@ -73,12 +73,12 @@ pub(super) fn lay_on_stack<T>(value: &T) -> *const T {
 /// The room, for one at a time; `None` where somebody has it.
 pub(super) fn take_room() -> Option<NonNull<u8>> {
     let taken = TAKEN.compare_exchange(false, true, Acquire, Relaxed);
-    taken.ok().and_then(|_| NonNull::new(SCENE.room.get().cast()))
+    taken.ok().and_then(|_| NonNull::new(VICTIM_MEMORY.room.get().cast()))
 }
 
 /// Gives the room back, where this is it.
 pub(super) fn give_room_back(place: NonNull<u8>) -> bool {
-    let is_room = std::ptr::eq(place.as_ptr(), SCENE.room.get().cast());
+    let is_room = std::ptr::eq(place.as_ptr(), VICTIM_MEMORY.room.get().cast());
     if is_room {
         TAKEN.store(false, Release);
     }

@@ -15,12 +15,12 @@ const REST: Duration = Duration::from_micros(100);
 
 /// The rests of one of several workers.
 #[derive(Debug)]
-pub struct Rests(Cell<Instant>);
+pub struct Throttle(Cell<Instant>);
 
-impl Rests {
+impl Throttle {
     /// The first is not due yet.
-    pub fn new() -> Rests {
-        Rests(Cell::new(Instant::now()))
+    pub fn new() -> Throttle {
+        Throttle(Cell::new(Instant::now()))
     }
 
     /// Sleeps where it is time to.

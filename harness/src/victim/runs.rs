@@ -8,7 +8,7 @@ use crate::sys::Slot;
 
 /// What a byte is, given the place in a file that it should show.
 #[inline(always)]
-pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean {
+pub(super) fn classify_byte(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean {
     match (byte, shows) {
         (byte, Some((file, offset))) if byte == fill.byte(file, offset) => Clean::Data,
         (0, _) => Clean::Zero,
@@ -19,7 +19,7 @@ pub(super) fn judge(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean 
 
 /// Adds a byte to the runs of a slot.
 #[inline(always)]
-pub(super) fn note(slot: &Slot, byte: Clean) {
+pub(super) fn push(slot: &Slot, byte: Clean) {
     slot.seen.store(slot.seen.load(Relaxed).wrapping_add(1), Relaxed);
     slot.data.store(slot.data.load(Relaxed).wrapping_add(u32::from(byte == Clean::Data)), Relaxed);
     slot.digest.store(digest(slot.digest.load(Relaxed), byte), Relaxed);

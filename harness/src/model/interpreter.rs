@@ -1,12 +1,12 @@
 //! A case performed in the model: one step after the other, its blocks as processes, its sweeps as rows.
 //!
-//! A [`Performance`] is a value: where a step may go two ways, both are followed from copies of it.
+//! An [`Interpreter`] is a value: where a step may go two ways, both are followed from copies of it.
 
 use std::collections::HashMap;
 
+use super::address_space::{ALL, AddressSpace};
 use super::script::{Script, Turn};
-use super::space::{ALL, Space};
-use super::world::{Process, Shows, World};
+use super::state::{FileKind, Process, State};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{
     BlockKind, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult, SweepResult,
@@ -48,9 +48,9 @@ pub enum Returned {
 
 /// The case at work.
 #[derive(Clone)]
-pub struct Performance<'a> {
+pub struct Interpreter<'a> {
     script: &'a Script<'a>,
-    pub world: World<'a>,
+    pub state: State<'a>,
     /// The processes that are alive; the last is the one at work.
     pub processes: Vec<Process>,
     /// Variables, block by block.
@@ -76,12 +76,12 @@ enum Flow {
 /// Addresses from one map to the next. Any number serves that no map reaches over.
 pub const APART: u64 = 1 << 36;
 
-impl<'a> Performance<'a> {
+impl<'a> Interpreter<'a> {
     /// Before the first step.
-    pub fn new(script: &'a Script<'a>, environment: &'a Environment) -> Performance<'a> {
-        Performance {
+    pub fn new(script: &'a Script<'a>, environment: &'a Environment) -> Interpreter<'a> {
+        Interpreter {
             script,
-            world: World::new(environment),
+            state: State::new(environment),
             processes: vec![Process::default()],
             frames: vec![HashMap::new()],
             files: vec![HashMap::new()],
@@ -109,13 +109,13 @@ impl<'a> Performance<'a> {
     }
 
     /// Whether nothing can ever tell the two apart.
-    pub fn is_like(&self, other: &Performance<'_>) -> bool {
+    pub fn is_like(&self, other: &Interpreter<'_>) -> bool {
         self.turn == other.turn
             && self.measurement == other.measurement
             && self.frames == other.frames
             && self.files == other.files
             && self.processes == other.processes
-            && self.world.is_like(&other.world)
+            && self.state.is_like(&other.state)
     }
 
     /// Does what is next.
@@ -152,7 +152,7 @@ impl<'a> Performance<'a> {
     }
 }
 
-impl Performance<'_> {
+impl Interpreter<'_> {
     /// The process at work.
     pub fn process(&mut self) -> &mut Process {
         // There always is one: each block takes away only what it has put there.
@@ -162,9 +162,9 @@ impl Performance<'_> {
 
     /// Gives an object another size, in the eyes of all processes.
     pub fn resize(&mut self, object: usize, size: u64) {
-        let mut spaces: Vec<&mut Space> =
+        let mut spaces: Vec<&mut AddressSpace> =
             self.processes.iter_mut().map(|process| &mut process.space).collect();
-        self.world.resize(&mut spaces, object, size);
+        self.state.resize(&mut spaces, object, size);
     }
 
     /// Which of the harness's files the step at work makes.
@@ -174,16 +174,16 @@ impl Performance<'_> {
 
     /// The address for a map that is to stand alone: none beside which the case has put something itself.
     pub fn place(&mut self) -> u64 {
-        self.world.placed += 1;
-        let first = self.world.placed;
+        self.state.placed += 1;
+        let first = self.state.placed;
         // A broken rule may have mapped all addresses.
         let last = first + limits::MAPS as u64;
-        let is_free = |place: &u64, space: &Space| {
+        let is_free = |place: &u64, space: &AddressSpace| {
             !space.any_in(&(place * APART - APART / 4..place * APART + APART / 2))
         };
         let free = (first..last).find(|place| is_free(place, &self.process().space));
-        self.world.placed = free.unwrap_or(first);
-        self.world.placed * APART
+        self.state.placed = free.unwrap_or(first);
+        self.state.placed * APART
     }
 
     /// The value of a variable.
@@ -199,7 +199,7 @@ impl Performance<'_> {
 
     /// A size in bytes.
     pub fn bytes(&self, size: &Size) -> i128 {
-        size.eval(self.world.page()).unwrap_or(0)
+        size.eval(self.state.page()).unwrap_or(0)
     }
 
     /// The case.
@@ -272,7 +272,7 @@ impl Performance<'_> {
         if let Some(frame) = self.frames.last_mut() {
             frame.insert(name.to_owned(), value);
         }
-        if let (Some(Shows::Object(object)), Some(files)) =
+        if let (Some(FileKind::Object(object)), Some(files)) =
             (shown.map(|own| own.shows), self.files.last_mut())
         {
             files.insert(name.to_owned(), object);
@@ -281,7 +281,7 @@ impl Performance<'_> {
 
     /// Another process begins.
     fn enter(&mut self, kind: BlockKind) {
-        let inherits = self.world.on(Rule::ForkInheritsMaps);
+        let inherits = self.state.holds(Rule::ForkInheritsMaps);
         let mut child = match kind {
             BlockKind::Fork => {
                 let process = self.process();
@@ -289,19 +289,21 @@ impl Performance<'_> {
             }
             BlockKind::Process => Process::default(),
         };
-        let (keeps_locks, wipes) =
-            (!self.world.on(Rule::LocksAreNotInherited), self.world.on(Rule::WipeonforkIsZero));
-        let leaves_out = self.world.on(Rule::DontforkIsNotInherited);
-        child.space.retain(|stretch| !stretch.dont_fork || !leaves_out);
-        for stretch in child.space.iter_mut() {
-            stretch.locked &= keeps_locks;
-            if stretch.wiped && wipes {
-                stretch.drop_copies(ALL);
-                stretch.drop_guards(ALL);
+        let (keeps_locks, wipes) = (
+            !self.state.holds(Rule::LocksAreNotInherited),
+            self.state.holds(Rule::WipeonforkIsZero),
+        );
+        let leaves_out = self.state.holds(Rule::DontforkIsNotInherited);
+        child.space.retain(|vma| !vma.dont_fork || !leaves_out);
+        for vma in child.space.iter_mut() {
+            vma.locked &= keeps_locks;
+            if vma.wiped && wipes {
+                vma.drop_copies(ALL);
+                vma.drop_guards(ALL);
             }
         }
         if kind == BlockKind::Fork && !inherits {
-            child.space = Space::default();
+            child.space = AddressSpace::default();
         }
         self.processes.push(child);
         self.frames.push(HashMap::new());
@@ -313,7 +315,7 @@ impl Performance<'_> {
         self.frames.pop();
         self.files.pop();
         let child = self.processes.pop().unwrap_or_default();
-        if kind == BlockKind::Fork && !self.world.on(Rule::ForkSeparatesPrivate) {
+        if kind == BlockKind::Fork && !self.state.holds(Rule::ForkSeparatesPrivate) {
             self.process().space = child.space;
         }
     }

@@ -3,16 +3,16 @@
 //! What a fork costs is what the forking process has mapped. A worker is an ordinary program, with its
 //! libraries and its heap; to keep those back from a child costs nearly as much as to hand them on,
 //! since the kernel copies the list of all maps before it takes out what is not wanted. So a worker
-//! forks one process that is given no more than victims need, a nest, and has that one fork them.
+//! forks one process that is given no more than victims need, a fork server, and has that one fork them.
 //!
 //! They are the worker's own children all the same (clone(2), CLONE_PARENT), and it supervises them as
-//! any other; worker and nest have one table of descriptors (CLONE_FILES), so that what the worker opens
+//! any other; worker and fork server have one table of descriptors (CLONE_FILES), so that what the worker opens
 //! for a victim is there to be inherited.
 //!
-//! Worker and nest talk through memory that no victim has. The worker wakes its nest (futex(2)) and
-//! sleeps until a child has ended: a nest that has forked says nothing, the kernel has written the
-//! victim's process id down before the victim ran (CLONE_PARENT_SETTID). All victims of a nest start with
-//! the same memory; what one is to do stands in the record. Whatever becomes of a nest, the worker finds
+//! Worker and fork server talk through memory that no victim has. The worker wakes its fork server (futex(2)) and
+//! sleeps until a child has ended: a fork server that has forked says nothing, the kernel has written the
+//! victim's process id down before the victim ran (CLONE_PARENT_SETTID). All victims of a fork server start with
+//! the same memory; what one is to do stands in the record. Whatever becomes of a fork server, the worker finds
 //! it gone and goes on without it, or makes another.
 
 use std::cell::Cell;
@@ -24,17 +24,17 @@ use nix::libc;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Child;
-use super::apart;
+use super::dumpable;
 use super::limits;
 use super::own_descriptors;
 use super::record::SharedMemory;
 use super::sandbox::Sandbox;
-use super::scene::lay_on_stack;
 use super::sole_thread::SoleThread;
 use super::spawn::{Body, Entry, fork_victim, with_patience};
 use super::system_call::{checked, system_call};
+use super::victim_memory::lay_on_stack;
 
-/// What lies between worker and nest.
+/// What lies between worker and fork server.
 #[derive(Debug)]
 #[repr(C)]
 struct Desk {
@@ -44,19 +44,19 @@ struct Desk {
     pid: AtomicI32,
 }
 
-/// The flags with which a nest forks: a victim is the worker's child, and its number is written down.
+/// The flags with which a fork server forks: a victim is the worker's child, and its number is written down.
 pub const FORK_FLAGS: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 
 /// Forks victims, one after the other, for as long as it lives.
 #[derive(Debug)]
-pub struct Nest {
+pub struct ForkServer {
     desk: SharedMemory<Desk>,
     pid: Pid,
     asked: Cell<u32>,
     reaped: Cell<bool>,
 }
 
-/// The entry of a child that a nest forks: the nest has entered the sandbox.
+/// The entry of a child that a fork server forks: the fork server has entered the sandbox.
 struct Nested<B>(B);
 
 impl<B: Body> Entry for Nested<B> {
@@ -67,18 +67,18 @@ impl<B: Body> Entry for Nested<B> {
     }
 }
 
-/// Why a nest forks no victim.
+/// Why a fork server forks no victim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoVictim {
     /// clone(2) failed.
     Fork(nix::errno::Errno),
-    /// The nest was killed, or stopped.
+    /// The fork server was killed, or stopped.
     Gone,
 }
 
-impl Nest {
-    /// Forks a nest that enters the sandbox, and whose victims run `body`, and exit with what it gives. What
-    /// `body` needs must lie where victims have it, see [`super::keep_back`]; they do not have `stack`, which
+impl ForkServer {
+    /// Forks a fork server that enters the sandbox, and whose victims run `body`, and exit with what it gives. What
+    /// `body` needs must lie where victims have it, see [`super::exclude_from_fork`]; they do not have `stack`, which
     /// is that of this process.
     ///
     /// Fails as clone(2) and mmap(2) do.
@@ -87,18 +87,18 @@ impl Nest {
         stack: Range<usize>,
         sandbox: &Sandbox<'_>,
         body: B,
-    ) -> Result<Nest, nix::errno::Errno> {
+    ) -> Result<ForkServer, nix::errno::Errno> {
         let desk = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
         let body = lay_on_stack(&Nested(body));
-        let pid = with_patience(|| match fork_nest(&desk, own, &stack, sandbox, body) {
+        let pid = with_patience(|| match start_fork_server(&desk, own, &stack, sandbox, body) {
             error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
             pid => Ok(pid as libc::c_long),
         })?;
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or(nix::errno::Errno::ESRCH)?;
-        Ok(Nest { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
+        Ok(ForkServer { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
     /// Its process id.
@@ -151,20 +151,20 @@ impl Nest {
     }
 }
 
-impl Drop for Nest {
+impl Drop for ForkServer {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-/// The nest's own code, which lies with that of its victims. Gives the nest's process id, or -errno.
+/// The fork server's own code, which lies with that of its victims. Gives the fork server's process id, or -errno.
 ///
 /// Nothing large is moved about in there, or in a victim: a memcpy of some length looks up in the C
 /// library's data how long it is worth while to be clever, and neither has those.
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
-fn fork_nest<F: Entry>(
+fn start_fork_server<F: Entry>(
     desk: &SharedMemory<Desk>,
     worker: i32,
     stack: &Range<usize>,
@@ -184,7 +184,7 @@ fn fork_nest<F: Entry>(
     pid
 }
 
-/// A nest's whole life.
+/// A fork server's whole life.
 #[inline(always)]
 fn live<F: Entry>(
     desk: &Desk,
@@ -193,23 +193,23 @@ fn live<F: Entry>(
     sandbox: &Sandbox<'_>,
     body: *const F,
 ) -> ! {
-    let nest = Child::new();
+    let fork_server = Child::new();
     let kill = libc::SIGKILL as usize;
-    let _ = nest.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
-    limits::release(&nest);
-    apart::hide(&nest);
-    let keep_back = |at: usize, bytes: usize| {
-        nest.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0])
+    let _ = fork_server.call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, kill, 0, 0, 0, 0]);
+    limits::release(&fork_server);
+    dumpable::make_fork_server_undumpable(&fork_server);
+    let exclude_from_fork = |at: usize, bytes: usize| {
+        fork_server.call(libc::SYS_madvise, [at, bytes, libc::MADV_DONTFORK as usize, 0, 0, 0])
     };
     // The stack for speed alone: what this process writes there it would have to copy after each fork.
-    let _ = keep_back(stack.start, stack.len());
-    let kept = keep_back(std::ptr::from_ref(desk) as usize, size_of::<Desk>());
-    if kept.is_err() || nest.call(libc::SYS_getppid, [0; 6]) != Ok(worker as usize) {
-        nest.exit(1);
+    let _ = exclude_from_fork(stack.start, stack.len());
+    let kept = exclude_from_fork(std::ptr::from_ref(desk) as usize, size_of::<Desk>());
+    if kept.is_err() || fork_server.call(libc::SYS_getppid, [0; 6]) != Ok(worker as usize) {
+        fork_server.exit(1);
     }
     // Without it no victim is forked here; one that the worker forks tells why.
-    if sandbox.enter(&nest).is_err() {
-        nest.exit(1);
+    if sandbox.enter(&fork_server).is_err() {
+        fork_server.exit(1);
     }
     let mut done = 0;
     loop {
@@ -221,7 +221,7 @@ fn live<F: Entry>(
         if let Err(errno) = unsafe { fork_victim(FORK_FLAGS, Some(&desk.pid), body) } {
             // Its end wakes the worker: a signal that it sent would need a filter that lets victims send some.
             desk.pid.store(-errno, Release);
-            nest.exit(0);
+            fork_server.exit(0);
         }
     }
 }

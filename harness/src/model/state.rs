@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Environment;
+use super::address_space::AddressSpace;
 use super::bytes::{Bytes, Content};
 use super::rule::Rule;
 use super::signals::Signals;
-use super::space::Space;
 use crate::case::{Fault, FaultAddress, Signal};
 
 /// Something that can be mapped shared: a file, shared anonymous memory, a segment.
@@ -51,7 +51,7 @@ impl Object {
 
 /// What a descriptor shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shows {
+pub enum FileKind {
     /// An object.
     Object(usize),
     /// /dev/zero.
@@ -70,13 +70,17 @@ pub enum Shows {
     Pipe,
 }
 
-impl Shows {
+impl FileKind {
     /// The largest offset that it can have, as far as mmap cares: of files that is what an `off_t`
     /// holds. (Linux: file_mmap_size_max)
     pub fn end(self) -> u64 {
         match self {
-            Shows::Object(_) | Shows::ProcMaps | Shows::Proc => i64::MAX as u64,
-            Shows::DevZero | Shows::DevNull | Shows::DevFull | Shows::Dir | Shows::Pipe => u64::MAX,
+            FileKind::Object(_) | FileKind::ProcMaps | FileKind::Proc => i64::MAX as u64,
+            FileKind::DevZero
+            | FileKind::DevNull
+            | FileKind::DevFull
+            | FileKind::Dir
+            | FileKind::Pipe => u64::MAX,
         }
     }
 }
@@ -85,7 +89,7 @@ impl Shows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
     /// What it shows.
-    pub shows: Shows,
+    pub shows: FileKind,
     /// Opened for reading.
     pub readable: bool,
     /// Opened for writing.
@@ -96,7 +100,7 @@ pub struct Descriptor {
     pub syncs: bool,
     /// O_PATH: it can be closed, and nothing else.
     pub path_only: bool,
-    /// Which open file it is, in [`World::positions`]: a forked process shares it.
+    /// Which open file it is, in [`State::positions`]: a forked process shares it.
     pub open_file: usize,
 }
 
@@ -104,7 +108,7 @@ pub struct Descriptor {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// Its memory.
-    pub space: Space,
+    pub space: AddressSpace,
     /// Its descriptors, by number as far as the case can tell; the lowest free one is given next.
     pub descriptors: Vec<Option<Descriptor>>,
     /// What it does with signals.
@@ -128,7 +132,7 @@ pub struct Segment {
 
 /// Everything.
 #[derive(Debug, Clone)]
-pub struct World<'a> {
+pub struct State<'a> {
     /// What is given.
     pub environment: &'a Environment,
     /// Everything that can be mapped shared.
@@ -143,10 +147,10 @@ pub struct World<'a> {
     pub decided: RefCell<Vec<(Rule, bool)>>,
 }
 
-impl<'a> World<'a> {
+impl<'a> State<'a> {
     /// Before anything was made.
-    pub fn new(environment: &'a Environment) -> World<'a> {
-        World {
+    pub fn new(environment: &'a Environment) -> State<'a> {
+        State {
             environment,
             objects: Vec::new(),
             segments: Vec::new(),
@@ -157,7 +161,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether the other has the same things in the same state.
-    pub fn is_like(&self, other: &World<'_>) -> bool {
+    pub fn is_like(&self, other: &State<'_>) -> bool {
         self.objects == other.objects
             && self.segments == other.segments
             && self.positions == other.positions
@@ -165,7 +169,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether a rule holds here. An open one holds in a step unless that was decided otherwise.
-    pub fn on(&self, rule: Rule) -> bool {
+    pub fn holds(&self, rule: Rule) -> bool {
         if self.environment.without.contains(&rule) {
             return false;
         }
@@ -184,8 +188,8 @@ impl<'a> World<'a> {
 
     /// Whether a rule holds that is open for files: it is the file system's to keep. A memfd is kept as
     /// tmpfs keeps its files, which does not hold to any of them.
-    pub fn on_for(&self, rule: Rule, object: usize) -> bool {
-        matches!(self.objects[object].kind, Kind::File(_)) && self.on(rule)
+    pub fn holds_for(&self, rule: Rule, object: usize) -> bool {
+        matches!(self.objects[object].kind, Kind::File(_)) && self.holds(rule)
     }
 
     /// The page size in bytes.
@@ -205,7 +209,7 @@ impl<'a> World<'a> {
         let tail = own.size..self.round_up(own.size);
         let written = range.start < tail.end && last < range.end;
         let stale = written && own.bytes.any_but(Content::Zero, tail.clone());
-        if stale && self.on_for(Rule::WritebackClearsTheTail, object) {
+        if stale && self.holds_for(Rule::WritebackClearsTheTail, object) {
             self.objects[object].bytes.fill(tail, Content::Zero);
         }
     }
@@ -213,22 +217,22 @@ impl<'a> World<'a> {
     /// Makes private copies of the pages at these addresses, which lie in one map; nothing where there is
     /// a copy already, or no page.
     pub fn copy_pages(&self, process: &mut Process, addresses: Range<u64>) {
-        let Some(stretch) = process.space.at_mut(addresses.start) else { return };
-        let end = stretch.offset_of(addresses.end.min(stretch.range.end));
-        let object = stretch.object.map(|object| &self.objects[object]);
+        let Some(vma) = process.space.at_mut(addresses.start) else { return };
+        let end = vma.offset_of(addresses.end.min(vma.range.end));
+        let object = vma.object.map(|object| &self.objects[object]);
         let there = object.map_or(end, |object| end.min(self.round_up(object.size)));
-        let shown = stretch.offset_of(addresses.start)..there;
-        for part in stretch.copied.where_is(false, shown) {
+        let shown = vma.offset_of(addresses.start)..there;
+        for part in vma.copied.where_is(false, shown) {
             match object {
-                Some(object) => stretch.copies.copy(&object.bytes, part.clone()),
-                None => stretch.copies.fill(part.clone(), Content::Zero),
+                Some(object) => vma.copies.copy(&object.bytes, part.clone()),
+                None => vma.copies.fill(part.clone(), Content::Zero),
             }
-            stretch.copied.fill(part, true);
+            vma.copied.fill(part, true);
         }
     }
 
     /// The file or object has another size now: what becomes of its bytes and of all maps of it.
-    pub fn resize(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
+    pub fn resize(&mut self, spaces: &mut [&mut AddressSpace], object: usize, size: u64) {
         // To the size that it has is a shrinking by nothing: the tail is zeroed all the same.
         match size <= self.objects[object].size {
             true => self.shrink(spaces, object, size),
@@ -237,35 +241,37 @@ impl<'a> World<'a> {
         self.objects[object].size = size;
     }
 
-    fn shrink(&mut self, spaces: &mut [&mut Space], object: usize, size: u64) {
+    fn shrink(&mut self, spaces: &mut [&mut AddressSpace], object: usize, size: u64) {
         let end = self.round_up(size);
-        let from = if self.on(Rule::TruncationZeroesTheTail) { size } else { end };
+        let from = if self.holds(Rule::TruncationZeroesTheTail) { size } else { end };
         self.objects[object].bytes.fill(from..u64::MAX, Content::Zero);
-        let (takes, leaves) =
-            (self.on(Rule::TruncationTakesCopies), self.on(Rule::TruncationLeavesTheLastCopy));
-        for stretch in spaces.iter_mut().flat_map(|space| space.iter_mut()) {
-            if stretch.object != Some(object) {
+        let (takes, leaves) = (
+            self.holds(Rule::TruncationTakesCopies),
+            self.holds(Rule::TruncationLeavesTheLastCopy),
+        );
+        for vma in spaces.iter_mut().flat_map(|space| space.iter_mut()) {
+            if vma.object != Some(object) {
                 continue;
             }
             if takes {
-                stretch.copied.fill(end..u64::MAX, false);
+                vma.copied.fill(end..u64::MAX, false);
             }
             if !leaves {
-                stretch.copies.fill(size..end, Content::Zero);
+                vma.copies.fill(size..end, Content::Zero);
             }
         }
     }
 
     fn grow(&mut self, object: usize, size: u64) {
         let old = self.objects[object].size;
-        let stale = |world: &Self, range| world.objects[object].bytes.any_but(Content::Zero, range);
-        if stale(self, size..u64::MAX) && self.on_for(Rule::GrowthClearsThePage, object) {
+        let stale = |state: &Self, range| state.objects[object].bytes.any_but(Content::Zero, range);
+        if stale(self, size..u64::MAX) && self.holds_for(Rule::GrowthClearsThePage, object) {
             self.objects[object].bytes.fill(size..u64::MAX, Content::Zero);
         }
-        if stale(self, old..size) && self.on_for(Rule::GrowthClearsTheTail, object) {
+        if stale(self, old..size) && self.holds_for(Rule::GrowthClearsTheTail, object) {
             self.objects[object].bytes.fill(old..size, Content::Zero);
         }
-        if !self.on(Rule::GrowthIsZero) {
+        if !self.holds(Rule::GrowthIsZero) {
             self.objects[object].bytes.fill(old..size, Content::Byte(1));
         }
     }
