@@ -91,17 +91,9 @@ pub fn nearest<'a>(got: &str, words: &[&'a str]) -> Option<&'a str> {
     begun.copied().or_else(|| near().map(|(_, word)| word))
 }
 
-/// The number of letters to change, add or leave out to turn one word into the other (Levenshtein
-/// distance); of `a`, the first 64 letters count.
+/// The number of letters to change, add or leave out to turn one word into the other, whatever their case; of
+/// `a`, the first 64 letters count.
 pub fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let change = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    let a: String = a.chars().take(64).collect();
+    strsim::levenshtein(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
 }

@@ -2,13 +2,6 @@
 
 use std::ops::Range;
 
-use winnow::LocatingSlice;
-use winnow::Parser as _;
-use winnow::ascii::multispace1;
-use winnow::combinator::{alt, preceded};
-use winnow::stream::Location as _;
-use winnow::token::{any, literal, one_of, take_till, take_until, take_while};
-
 use super::ParseError;
 use crate::case::Radix;
 
@@ -37,9 +30,6 @@ pub(super) enum TokenKind {
     End,
 }
 
-type Input<'a> = LocatingSlice<&'a str>;
-type Lexed<T> = Result<T, winnow::error::ContextError>;
-
 /// The signs, the longer ones first, so that `==` is not read as two `=`.
 const SIGNS: [&str; 18] =
     ["==", "!=", ">=", "..", "(", ")", "{", "}", "[", "]", ",", ";", "=", "|", "+", "-", "*", "."];
@@ -52,14 +42,14 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
 
 /// Returns the tokens before the first error, and the error. The last token is [`TokenKind::End`].
 pub(super) fn as_far_as_known(text: &str) -> (Vec<Token>, Option<ParseError>) {
-    let mut input = LocatingSlice::new(text);
+    let mut input = Input { text, at: 0 };
     let mut tokens = Vec::new();
     loop {
-        let _ = blank(&mut input);
-        let start = input.current_token_start();
-        let wrong = match input.chars().next().map(|first| token(&mut input, first, start)) {
+        input.take_while(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));
+        let start = input.at;
+        let wrong = match input.rest().chars().next().map(|first| token(&mut input, first)) {
             Some(Ok(kind)) => {
-                tokens.push(Token { kind, span: start..input.current_token_start() });
+                tokens.push(Token { kind, span: start..input.at });
                 continue;
             }
             Some(Err(error)) => Some(error),
@@ -70,59 +60,73 @@ pub(super) fn as_far_as_known(text: &str) -> (Vec<Token>, Option<ParseError>) {
     }
 }
 
-fn token(input: &mut Input<'_>, first: char, start: usize) -> Result<TokenKind, ParseError> {
+/// The text, and the place up to which it was read.
+struct Input<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let next = self.rest().chars().next()?;
+        self.at += next.len_utf8();
+        Some(next)
+    }
+
+    /// Reads so many bytes.
+    fn take(&mut self, bytes: usize) -> &'a str {
+        let taken = &self.rest()[..bytes];
+        self.at += bytes;
+        taken
+    }
+
+    /// Reads as many characters as are like this.
+    fn take_while(&mut self, is_like: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        self.take(rest.find(|c| !is_like(c)).unwrap_or(rest.len()))
+    }
+}
+
+fn token(input: &mut Input<'_>, first: char) -> Result<TokenKind, ParseError> {
+    let (start, rest) = (input.at, input.rest());
+    let comment = |text: &str| Ok(TokenKind::Comment(text.trim_end().to_owned()));
     match first {
-        '0'..='9' => number(input, start),
-        '\'' | '"' => quoted(input, start),
-        '/' if input.starts_with("/*") && !input.contains("*/") => {
-            Err(ParseError::new(start..start + 2, "this comment is never closed")
-                .hint("a `*/` belongs at its end"))
+        '0'..='9' => number(input),
+        '\'' | '"' => quoted(input),
+        '/' if rest.starts_with("//") => comment(&input.take_while(|c| c != '\n')[2..]),
+        '/' if rest.starts_with("/*") => match rest[2..].find("*/") {
+            Some(length) => comment(&input.take(length + 4)[2..length + 2]),
+            None => Err(ParseError::new(start..start + 2, "this comment is never closed")
+                .hint("a `*/` belongs at its end")),
+        },
+        c if c.is_ascii_alphabetic() || c == '_' => {
+            let word = input.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+            Ok(TokenKind::Word(word.to_owned()))
         }
-        _ => word_sign_or_comment(input).map_err(|_| unknown(first, start)),
+        _ => match SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
+            Some(sign) => {
+                input.take(sign.len());
+                Ok(TokenKind::Sign(sign))
+            }
+            None => Err(unknown(first, start)),
+        },
     }
-}
-
-fn blank(input: &mut Input<'_>) -> Lexed<()> {
-    multispace1.void().parse_next(input)
-}
-
-fn word_sign_or_comment(input: &mut Input<'_>) -> Lexed<TokenKind> {
-    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    alt((
-        preceded("//", take_till(0.., '\n'))
-            .map(|text: &str| TokenKind::Comment(text.trim_end().to_owned())),
-        ("/*", take_until(0.., "*/"), "*/")
-            .map(|(_, text, _): (_, &str, _)| TokenKind::Comment(text.trim_end().to_owned())),
-        (one_of(|c: char| c.is_ascii_alphabetic() || c == '_'), take_while(0.., letter))
-            .take()
-            .map(|word: &str| TokenKind::Word(word.to_owned())),
-        sign,
-    ))
-    .parse_next(input)
-}
-
-fn sign(input: &mut Input<'_>) -> Lexed<TokenKind> {
-    for sign in SIGNS {
-        if literal::<_, _, winnow::error::ContextError>(sign).parse_next(input).is_ok() {
-            return Ok(TokenKind::Sign(sign));
-        }
-    }
-    winnow::combinator::fail.parse_next(input)
 }
 
 /// Reads a decimal, hexadecimal or octal number, written as in C. A unit (`200ms`) is another
 /// token.
-fn number(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> {
-    let digits = |c: char| c.is_ascii_hexdigit() || c == 'x' || c == 'X';
-    let hex = input.starts_with("0x") || input.starts_with("0X");
-    let text: &str = match hex {
-        true => take_while(2.., digits).parse_next(input),
-        false => take_while(1.., |c: char| c.is_ascii_digit()).parse_next(input),
-    }
-    .map_err(|_: winnow::error::ContextError| {
-        ParseError::new(start..start + 1, "not a number").hint("as in C")
-    })?;
-    let span = start..input.current_token_start();
+fn number(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
+    let start = input.at;
+    let hex = input.rest().starts_with("0x") || input.rest().starts_with("0X");
+    let text = match hex {
+        true => input.take_while(|c| c.is_ascii_hexdigit() || c == 'x' || c == 'X'),
+        false => input.take_while(|c| c.is_ascii_digit()),
+    };
+    let span = start..input.at;
     let (digits, radix, base) = match text {
         _ if hex => (&text[2..], Radix::Hex, 16),
         _ if text.len() > 1 && text.starts_with('0') => (&text[1..], Radix::Octal, 8),
@@ -141,14 +145,15 @@ fn number(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> 
     }
 }
 
-fn quoted(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> {
-    let quote = next(input).unwrap_or('"');
+fn quoted(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
+    let start = input.at;
+    let quote = input.next().unwrap_or('"');
     let mut bytes = Vec::new();
     loop {
-        let at = input.current_token_start();
-        match next(input) {
+        let at = input.at;
+        match input.next() {
             Some(c) if c == quote => break,
-            Some('\\') => bytes.push(match next(input) {
+            Some('\\') => bytes.push(match input.next() {
                 Some('0') => 0,
                 Some('n') => b'\n',
                 Some('t') => b'\t',
@@ -169,17 +174,13 @@ fn quoted(input: &mut Input<'_>, start: usize) -> Result<TokenKind, ParseError> 
             }
         }
     }
-    let span = start..input.current_token_start();
+    let span = start..input.at;
     match (quote, bytes.as_slice()) {
         ('\'', [byte]) => Ok(TokenKind::Byte(*byte)),
         ('\'', _) => Err(ParseError::new(span, "a character is one byte")
             .hint("a text of several bytes stands in double quotes")),
         _ => Ok(TokenKind::Text(bytes)),
     }
-}
-
-fn next(input: &mut Input<'_>) -> Option<char> {
-    any::<_, winnow::error::ContextError>.parse_next(input).ok()
 }
 
 fn unknown(first: char, start: usize) -> ParseError {
