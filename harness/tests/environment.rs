@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let processes = || refusal::namespaces(OWN_PROCESSES);
     let mut tests = vec![
         test("closed_stdout", closed_stdout),
+        test("small_stack", small_stack),
         test("too_few_descriptors", too_few_descriptors),
         test("others_get_to_run", others_get_to_run),
         test("as_process_1", || as_process_1("default")).unless(processes),
@@ -60,6 +61,17 @@ fn closed_streams(closed: &str) {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("exec \"$0\" run notes {closed}"), BIN]).current_dir(root());
     all_the_same(run(&mut command));
+}
+
+fn small_stack() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -s 192; exec \"$0\" run notes", BIN]).current_dir(root());
+    all_the_same(run(&mut command));
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -H -s 48; ulimit -s 48; exec \"$0\" list", BIN]);
+    let (code, _, stderr) = run(command.current_dir(root()));
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("the stack may have no more than 49152 bytes here"), "{stderr}");
 }
 
 fn closed_stdout() {

@@ -27,6 +27,7 @@ use interrupt::Interrupt;
 use place::Places;
 use report::Reporter;
 use report::machine::Machine;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
 use work::{Job, Task};
 
@@ -38,12 +39,37 @@ use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::Verdict;
 use crate::{backing, scarce};
 
+/// The stack that the command asks for, and the least with which it can do: the frames of clap alone take
+/// 127 KiB in a debug build.
+const STACK_BYTES: u64 = 1 << 20;
+const LEAST_STACK_BYTES: u64 = if cfg!(debug_assertions) { 320 << 10 } else { 64 << 10 };
+
+/// Raises a soft limit on the stack that is lower than the command needs. The kernel looks at it when the stack
+/// grows (getrlimit(2)). Fails with a message where the hard limit is too low.
+fn allow_a_stack() -> Result<(), String> {
+    let limit = getrlimit(Resource::Stack);
+    if limit.current.is_none_or(|bytes| bytes >= STACK_BYTES) {
+        return Ok(());
+    }
+    let most = limit.maximum.map_or(STACK_BYTES, |most| most.min(STACK_BYTES));
+    let _ = setrlimit(Resource::Stack, Rlimit { current: Some(most), ..limit });
+    match getrlimit(Resource::Stack).current {
+        Some(bytes) if bytes < LEAST_STACK_BYTES => Err(format!(
+            "the stack may have no more than {bytes} bytes here, and faultmap needs {LEAST_STACK_BYTES}\n  \
+             `ulimit -s {}` raises the limit, or whoever has set it must",
+            STACK_BYTES >> 10
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Runs the command and returns its exit code.
 pub fn main() -> ExitCode {
-    match SoleThread::claim() {
+    let claimed = SoleThread::claim().map_err(|error| error.to_string());
+    match allow_a_stack().and(claimed) {
         Ok(thread) => crate::sys::close_inherited(thread),
-        Err(error) => {
-            anstream::eprintln!("{}", output::error(&error.to_string()));
+        Err(message) => {
+            anstream::eprintln!("{}", output::error(&message));
             return ExitCode::from(Exit::Harness as u8);
         }
     }
