@@ -1,4 +1,7 @@
-//! The programs that `explore` makes say everything that a case can say.
+//! The programs that `explore` makes: they say everything that a case can say, are the same for a seed, and the
+//! kernel agrees with the model on them.
+
+mod command;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +9,7 @@ use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, limits}
 use faultmap::explore::Search;
 use faultmap::model::Environment;
 use faultmap::vocabulary::{self, flags};
+use rstest::rstest;
 
 /// Everything that a case can say, by its name.
 fn all_there_is() -> BTreeSet<String> {
@@ -83,4 +87,27 @@ fn programs_leave_nothing_out() {
     }
     assert!(missing.is_empty(), "never made: {missing:?}");
     assert!(refused * 10 < programs(), "{refused} programs are no cases");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_programs() {
+    let programs = |seed| {
+        let search = Search { seed, environment: Environment::with_pages_of(4096) };
+        (0..50).map(|number| search.program(number)).collect::<Vec<_>>()
+    };
+    assert_eq!(programs(3), programs(3));
+    assert_ne!(programs(3), programs(4));
+}
+
+#[rstest]
+#[case(&["--dir", env!("CARGO_TARGET_TMPDIR")])]
+#[case(&["--dir", "/dev/shm"])]
+#[case(&["--memfd"])]
+fn no_program_splits_kernel_and_model(#[case] place: &[&str]) {
+    let out = tempfile::tempdir().unwrap();
+    let mut command = command::faultmap(&["explore", "--count", "400", "--seed", "7"]);
+    command.args(place).arg("--out").arg(out.path());
+    let (code, stdout, stderr) = command::run(&mut command);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("400 programs"), "{stdout}");
 }

@@ -251,16 +251,6 @@ fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_programs() {
-    let programs = |seed| {
-        let search = Search { seed, environment: environment(None) };
-        (0..50).map(|number| search.program(number)).collect::<Vec<_>>()
-    };
-    assert_eq!(programs(3), programs(3));
-    assert_ne!(programs(3), programs(4));
-}
-
-#[test]
 fn a_difference_is_told_with_the_rule_that_explains_it() {
     let text = "fd = file(100); map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
                 sweep(map, read);";
@@ -349,17 +339,4 @@ fn a_known_difference_that_is_none_fails(#[case] rule: &str, #[case] told: &str)
     assert!(stdout.contains("0 split, 1 needless known"), "{stdout}");
     assert!(stdout.lines().any(|line| line == "it  needless known"), "{stdout}");
     assert!(stdout.contains(told), "{stdout}");
-}
-
-#[rstest]
-#[case(&["--dir", env!("CARGO_TARGET_TMPDIR")])]
-#[case(&["--dir", "/dev/shm"])]
-#[case(&["--memfd"])]
-fn no_program_splits_kernel_and_model(#[case] place: &[&str]) {
-    let out = tempfile::tempdir().unwrap();
-    let mut command = command::faultmap(&["explore", "--count", "400", "--seed", "7"]);
-    command.args(place).arg("--out").arg(out.path());
-    let (code, stdout, stderr) = command::run(&mut command);
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("400 programs"), "{stdout}");
 }

@@ -1,11 +1,11 @@
 //! One child of a case: made, run and judged.
 
 use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
-use crate::backing::MadeFile;
+use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
 use crate::supervise::{Abandoned, ChildReport, NoReport, probe_outcome, unsteady};
-use crate::victim::{FileHandle, Fill, Probe, Request};
+use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
     pub(super) fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
@@ -54,24 +54,10 @@ impl Measurer<'_> {
             self.supervisor.exclude_from_fork(self.memory);
             contents
         });
-        let mut files: [Option<MadeFile>; FILES] = [const { None }; FILES];
-        let mut handle = [FileHandle { descriptor: -1, name: None }; FILES];
-        let places = files.iter_mut().zip(&mut handle);
-        for ((spec, content), (file, handle)) in specs.iter().zip(contents).zip(places) {
-            let made = self.backing.make(spec, content).map_err(|error| {
-                let size = match spec.size {
-                    1 => "1 byte".to_owned(),
-                    size => format!("{size} bytes"),
-                };
-                let place = self.backing.describe();
-                HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
-            })?;
-            *handle = made.handle();
-            *file = Some(made);
-        }
+        let (_files, handles) = make_files(self.backing, specs, contents)?;
         let (program, probe) = (self.program, probe.copied());
-        let handle = &handle[..specs.len().min(FILES)];
-        let orders = Request { program, probe, fill, files: handle };
+        let files = &handles[..specs.len().min(FILES)];
+        let request = Request { program, probe, fill, files };
         if self.fork_server.is_none()
             && self.children >= FORK_SERVER_PAYS
             && self.lost_fork_servers < FORK_SERVERS
@@ -80,7 +66,7 @@ impl Measurer<'_> {
         }
         let nested = self.fork_server.as_ref();
         let nested =
-            nested.map(|fork_server| self.supervisor.run_in(fork_server, &orders, self.deadline));
+            nested.map(|fork_server| self.supervisor.run_in(fork_server, &request, self.deadline));
         let ran = match nested {
             Some(Err(NoReport::ForkServerGone)) => {
                 self.fork_server = None;
@@ -90,10 +76,10 @@ impl Measurer<'_> {
             // A worker has more patience with a full process table, and needs a place less.
             Some(Err(NoReport::Fork(_))) => {
                 self.fork_server = None;
-                self.supervisor.run(&orders, self.deadline)
+                self.supervisor.run(&request, self.deadline)
             }
             Some(ran) => ran,
-            None => self.supervisor.run(&orders, self.deadline),
+            None => self.supervisor.run(&request, self.deadline),
         };
         self.children += u64::from(ran.is_ok());
         ran.map_err(|error| match error {
@@ -114,4 +100,28 @@ impl Measurer<'_> {
             }
         })
     }
+}
+
+/// Makes the files of one child, and fills them. They are gone when the first value is dropped.
+fn make_files(
+    backing: &Backing,
+    specs: &[FileSpec],
+    contents: &[Vec<u8>],
+) -> Result<([Option<MadeFile>; FILES], [FileHandle; FILES]), HarnessError> {
+    let mut files: [Option<MadeFile>; FILES] = [const { None }; FILES];
+    let mut handles = [FileHandle { descriptor: -1, name: None }; FILES];
+    let places = files.iter_mut().zip(&mut handles);
+    for ((spec, content), (file, handle)) in specs.iter().zip(contents).zip(places) {
+        let made = backing.make(spec, content).map_err(|error| {
+            let size = match spec.size {
+                1 => "1 byte".to_owned(),
+                size => format!("{size} bytes"),
+            };
+            let place = backing.describe();
+            HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
+        })?;
+        *handle = made.handle();
+        *file = Some(made);
+    }
+    Ok((files, handles))
 }

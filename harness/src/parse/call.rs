@@ -6,7 +6,7 @@ use super::grammar::Parser;
 use super::token::TokenKind;
 use super::{ParseError, habits};
 use crate::case::{Arg, FlagWord, Size, Step, limits};
-use crate::vocabulary::{self, Effect, Family, Parameter, Returns, Syscall, flag, flags};
+use crate::vocabulary::{self, Family, Parameter, Returns, Syscall, flag, flags};
 
 /// The smallest offset that no file can have. A case may use such an offset to see the call fail.
 const HOPELESS_OFFSET: i128 = 1 << 63;
@@ -270,91 +270,5 @@ impl Parser<'_> {
             _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")
                 .hint("open(fd, O_RDONLY); or open(\"/proc/self/maps\", O_RDONLY);")),
         }
-    }
-
-    /// Checks what a single argument does not tell: the number and bytes of all files and of all maps, and
-    /// a read that shows nothing, or bytes that vary.
-    fn check_whole(
-        &mut self,
-        call: &Syscall,
-        args: &[Arg],
-        span: Range<usize>,
-    ) -> Result<(), ParseError> {
-        for (parameter, arg) in call.all_parameters().zip(args) {
-            match (parameter, arg) {
-                (Parameter::ShownLength, Arg::Size(Size::Bytes(0, _))) => {
-                    let message = format!("a {} of no bytes shows nothing", call.name);
-                    return Err(ParseError::new(span, message)
-                        .hint(format!("its form is `{}`", call.form())));
-                }
-                (Parameter::ReadDescriptor, Arg::Descriptor(name)) => {
-                    self.scope.check_readable(name, span.clone())?;
-                }
-                _ => {}
-            }
-        }
-        self.count_files(call, args, span.clone())?;
-        self.count_maps(call, args, span)
-    }
-
-    fn count_files(
-        &mut self,
-        call: &Syscall,
-        args: &[Arg],
-        span: Range<usize>,
-    ) -> Result<(), ParseError> {
-        let asked = match call.effect {
-            _ if call.makes_file() => largest(args.first()),
-            Effect::Allocates { length, .. } => largest(args.get(length)),
-            Effect::Transfers { count, to_memory: false, .. } => largest(args.get(count)),
-            _ => return Ok(()),
-        };
-        self.files += usize::from(call.makes_file());
-        if asked <= limits::FILE_BYTES {
-            self.file_bytes += asked; // the kernel refuses more
-        }
-        if self.files > limits::FILES || self.file_bytes > limits::FILE_BYTES {
-            let (files, bytes) = (limits::FILES, limits::FILE_BYTES);
-            return Err(ParseError::new(span, "too many files, or too large")
-                .hint(format!("a case has at most {files} files of {bytes} bytes together")));
-        }
-        Ok(())
-    }
-
-    fn count_maps(
-        &mut self,
-        call: &Syscall,
-        args: &[Arg],
-        span: Range<usize>,
-    ) -> Result<(), ParseError> {
-        let length = match call.effect {
-            Effect::Maps { length, .. } | Effect::MakesSegment { length, .. } => {
-                largest(args.get(length))
-            }
-            Effect::Remaps { new, .. } => largest(args.get(new)),
-            Effect::Attaches { .. } => 0,
-            _ => return Ok(()),
-        };
-        if length <= limits::MAP_BYTES {
-            self.map_bytes += length;
-        }
-        self.maps += usize::from(call.returns == Returns::Map);
-        if self.map_bytes > limits::MAPS_BYTES {
-            return Err(ParseError::new(span, "the maps are too large together")
-                .hint(format!("at most {} bytes", limits::MAPS_BYTES)));
-        }
-        if self.maps > limits::MAPS {
-            return Err(ParseError::new(span, "too many maps")
-                .hint(format!("a case makes at most {}", limits::MAPS)));
-        }
-        Ok(())
-    }
-}
-
-/// The largest value that a size has on any machine; 0 of what is none.
-fn largest(arg: Option<&Arg>) -> u64 {
-    match arg {
-        Some(Arg::Size(size)) => size.register(limits::LARGEST_PAGE).unwrap_or(0),
-        _ => 0,
     }
 }

@@ -5,6 +5,7 @@
 //! arguments are of the right kinds, its variables are defined before they are used, and its sizes
 //! are within [`limits`].
 
+mod bounds;
 mod call;
 mod error;
 mod grammar;

@@ -90,51 +90,10 @@ pub fn step_results(
             _ => Some(ending_at(program, index, ending, recorded)?),
         };
         let begun = slot.state == Some(SlotState::Begun);
-        let result = match (slot.state, slot.fault, own) {
-            (Some(SlotState::NotReached), ..) => StepResult::NotReached,
-            (Some(SlotState::NoMap), ..) => StepResult::NoMap,
-            (Some(SlotState::Done), None, _) => done(op, &slot).ok_or_else(|| {
-                HarnessError::Disagree("nothing was recorded of a load".to_owned())
-            })?,
-            // A block that is still going: the step inside it tells the story.
-            (Some(SlotState::Begun), None, None) => StepResult::Done,
-            // The process of a block may end by itself; the victim may not.
-            (Some(SlotState::Begun), None, Some(Ending::Exited(code)))
-                if matches!(op, Op::Exit { code: asked } if *asked == code)
-                    && inside_a_block(program, index) =>
-            {
-                StepResult::Done
-            }
-            (
-                Some(SlotState::Begun),
-                Some((signal, code, address)),
-                Some(Ending::Killed(killed)),
-            ) if killed == signal => {
-                let Op::Touch { at, .. } = op else {
-                    // The kernel answers a call with EFAULT: whoever faulted was the harness's own code.
-                    let error = HarnessError::Disagree("a fault outside of any access".to_owned());
-                    return Err(HarnessError::InStep { step: index, error: Box::new(error) });
-                };
-                StepResult::Fault(fault(&slot, *at, (signal, code, address)))
-            }
-            (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
-                if by_its_own_step(program, index, signal, recorded) =>
-            {
-                match op {
-                    Op::Touch { .. } => StepResult::Fault(Fault {
-                        signal: Signal(signal),
-                        code: None,
-                        address: FaultAddress::Unknown,
-                    }),
-                    _ => StepResult::Killed(Signal(signal)),
-                }
-            }
-            (Some(SlotState::Begun), None, Some(Ending::TimedOut { stopped: false }))
-                if timeout_is_an_answer =>
-            {
-                StepResult::TimedOut
-            }
-            (_, _, own) => {
+        let result = match step_result(program, index, &slot, own, recorded, timeout_is_an_answer)?
+        {
+            Some(result) => result,
+            None => {
                 let (own, around) = (own.unwrap_or(ending), index..index + 1);
                 let error = Box::new(failure(program, around, own, recorded, deadline_ms));
                 return Err(HarnessError::InStep { step: index, error });
@@ -157,6 +116,62 @@ pub fn step_results(
         }
     }
     Ok(results)
+}
+
+/// The result of one step by its slot of the record and by how its process ended; `None` where these make no
+/// sense together.
+fn step_result(
+    program: &Program,
+    index: usize,
+    slot: &RecordedSlot,
+    own: Option<Ending>,
+    recorded: &Recorded,
+    timeout_is_an_answer: bool,
+) -> Result<Option<StepResult>, HarnessError> {
+    let op = &program.ops[index];
+    Ok(Some(match (slot.state, slot.fault, own) {
+        (Some(SlotState::NotReached), ..) => StepResult::NotReached,
+        (Some(SlotState::NoMap), ..) => StepResult::NoMap,
+        (Some(SlotState::Done), None, _) => done(op, slot)
+            .ok_or_else(|| HarnessError::Disagree("nothing was recorded of a load".to_owned()))?,
+        // A block that is still going: the step inside it tells the story.
+        (Some(SlotState::Begun), None, None) => StepResult::Done,
+        // The process of a block may end by itself; the victim may not.
+        (Some(SlotState::Begun), None, Some(Ending::Exited(code)))
+            if matches!(op, Op::Exit { code: asked } if *asked == code)
+                && inside_a_block(program, index) =>
+        {
+            StepResult::Done
+        }
+        (Some(SlotState::Begun), Some((signal, code, address)), Some(Ending::Killed(killed)))
+            if killed == signal =>
+        {
+            let Op::Touch { at, .. } = op else {
+                // The kernel answers a call with EFAULT: whoever faulted was the harness's own code.
+                let error = HarnessError::Disagree("a fault outside of any access".to_owned());
+                return Err(HarnessError::InStep { step: index, error: Box::new(error) });
+            };
+            StepResult::Fault(fault(slot, *at, (signal, code, address)))
+        }
+        (Some(SlotState::Begun), None, Some(Ending::Killed(signal)))
+            if by_its_own_step(program, index, signal, recorded) =>
+        {
+            match op {
+                Op::Touch { .. } => StepResult::Fault(Fault {
+                    signal: Signal(signal),
+                    code: None,
+                    address: FaultAddress::Unknown,
+                }),
+                _ => StepResult::Killed(Signal(signal)),
+            }
+        }
+        (Some(SlotState::Begun), None, Some(Ending::TimedOut { stopped: false }))
+            if timeout_is_an_answer =>
+        {
+            StepResult::TimedOut
+        }
+        _ => return Ok(None),
+    }))
 }
 
 fn inside_a_block(program: &Program, index: usize) -> bool {

@@ -10,7 +10,7 @@
 //! already costs nothing more. Memory is not paid back. Behind this stand the limits of a worker, see
 //! [`crate::sys::Limits`].
 //!
-//! The main types are [`Price`], what a call pays for, and [`Bill`], what that comes to.
+//! The main type is [`Bill`], what a step comes to.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,32 +18,10 @@ use nix::libc;
 
 use super::failure::SetupFailure;
 use super::perform::Victim;
+use super::price::Price;
 use super::request;
-use crate::case::Arg;
 use crate::case::limits::{FILE_BYTES, FILES, MAP_BYTES};
 use crate::sys::{DESCRIPTORS, scratch};
-use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
-
-/// What a call may allocate.
-#[derive(Debug, Clone, Copy)]
-pub enum Price {
-    /// Nothing that counts.
-    Nothing,
-    /// What is mapped from argument `address` on, for as many bytes as argument `length` says. Where it is
-    /// to be locked, no more than may be.
-    Mapped { address: usize, length: usize, locks: bool },
-    /// A new map that is filled at once, see mmap(2).
-    NewMap { locks: bool },
-    /// What a locked map grows by, see mremap(2).
-    Growth,
-    /// So much memory, as this argument says.
-    Memory { length: usize },
-    /// Blocks of the file of argument 0, at an offset and for a length that stand in these arguments. They
-    /// may stay `beyond` its end.
-    File { offset: usize, length: usize, beyond: bool },
-    /// write(2) from memory into a file, wherever that is.
-    Write,
-}
 
 /// What a step can come to, in bytes.
 struct Bill {
@@ -284,65 +262,6 @@ impl Victim<'_> {
 #[inline(always)]
 fn is_possible(length: u64) -> bool {
     length <= MAP_BYTES
-}
-
-impl Price {
-    /// What a call pays for, in a case that locks memory or uses huge pages, or not.
-    pub fn of(call: &Syscall, args: &[Arg], locks: bool, huge: bool) -> Price {
-        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
-        match call.effect {
-            Effect::Maps { flags, .. } => {
-                // Huge pages are set aside when the map is made.
-                let filled = huge || has(flags, Facet::Fills) || has(flags, Facet::Huge);
-                match has(flags, Facet::Locks) {
-                    locks if locks || filled => Price::NewMap { locks },
-                    _ => Price::Nothing,
-                }
-            }
-            Effect::Remaps { .. } if locks => Price::Growth,
-            Effect::Remaps { .. } => Price::Nothing,
-            Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
-            Effect::Rearranges { address, length, .. } => {
-                Price::Mapped { address, length, locks: false }
-            }
-            Effect::Transfers { address, count, to_memory: true } => {
-                Price::Mapped { address, length: count, locks: false }
-            }
-            Effect::Transfers { to_memory: false, .. } => Price::Write,
-            // The length of the text stands before the offset in the arguments of the kernel.
-            Effect::StoresText { offset, .. } => {
-                Price::File { offset: offset + 1, length: offset, beyond: false }
-            }
-            Effect::Allocates { mode, offset, length } => {
-                let beyond = has(mode, Facet::KeepsSize);
-                match has(mode, Facet::Frees) || has(mode, Facet::Moves) {
-                    true => Price::Nothing,
-                    false => Price::File { offset, length, beyond },
-                }
-            }
-            Effect::MakesSegment { length, flags } if has(flags, Facet::Huge) => {
-                Price::Memory { length }
-            }
-            Effect::MakesSegment { .. } | Effect::Attaches { .. } => Price::Nothing,
-            _ => Price::of_parameters(call, locks, &has),
-        }
-    }
-
-    fn of_parameters(call: &Syscall, locks: bool, has: &impl Fn(usize, Facet) -> bool) -> Price {
-        let pays = match call.cost {
-            Cost::Derived => true,
-            Cost::Nothing => false,
-            Cost::RangeWhereLocked => locks,
-            Cost::RangeWhereFilled(word) => has(word, Facet::Fills),
-        };
-        let at = |parameter: Parameter| call.position(|own| own == parameter);
-        match (at(Parameter::Address), at(Parameter::FileLength)) {
-            _ if !pays => Price::Nothing,
-            (Some(address), _) => Price::Mapped { address, length: address + 1, locks: false },
-            (None, Some(length)) => Price::File { offset: length - 1, length, beyond: true },
-            (None, None) => Price::Nothing,
-        }
-    }
 }
 
 /// The eight bytes of the scratch buffer from there on, as a number.

@@ -5,13 +5,11 @@ use std::ffi::{CStr, CString};
 
 use nix::libc;
 
-use super::budget::Price;
 use super::maps::{Descriptors, Maps, Shown};
-use super::program::{Buffer, FileSpec, Op, Operand, Program, System, Then};
-use super::reach::{Made, Span};
+use super::program::{FileSpec, Op, Program};
 use crate::case::{Arg, BlockKind, Case, Step};
 use crate::sys::{Arena, Sandbox};
-use crate::vocabulary::{Action, Argument, Effect, Facet, Parameter, Returns, Syscall};
+use crate::vocabulary::{Action, Effect, Facet, Returns, Syscall};
 
 /// What is known of a variable before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,7 +17,7 @@ pub(super) struct Variable {
     /// The file that it was made for, whatever its descriptor shows later.
     pub(super) file: Option<usize>,
     /// The length of a shared memory segment.
-    length: usize,
+    pub(super) length: usize,
 }
 
 /// Turns steps into ops.
@@ -32,9 +30,9 @@ pub(super) struct Compiler<'m> {
     segments: Vec<usize>,
     pub(super) page: u64,
     /// There are files or segments of huge pages.
-    huge: bool,
+    pub(super) huge: bool,
     /// A step locks memory.
-    locks: bool,
+    pub(super) locks: bool,
     frames: Vec<Vec<(String, usize)>>,
     pub(super) variables: Vec<Variable>,
 }
@@ -201,141 +199,6 @@ impl<'m> Compiler<'m> {
     /// The flags of an open, or these where the case says none.
     fn open_flags(&self, arg: Option<&Arg>, otherwise: i32) -> i32 {
         arg.map_or(otherwise, |arg| self.number(arg) as i32)
-    }
-
-    /// A system call whose arguments go to the kernel as they stand.
-    fn system(
-        &mut self,
-        number: libc::c_long,
-        call: &Syscall,
-        args: &[Arg],
-        known: &mut Variable,
-    ) -> System<'m> {
-        let mut operands = [Operand::Number(0); 6];
-        let mut fixed = 0;
-        for (index, (parameter, arg)) in call.all_parameters().zip(args).enumerate() {
-            operands[index] = self.operand(arg);
-            // By another word it would be another call.
-            fixed |= u8::from(matches!(parameter, Parameter::Word(_))) << index;
-        }
-        let then = self.effect(call, args, &mut operands, known);
-        if matches!(then, Then::Segment) {
-            fixed = 0; // the key is the harness's own
-        }
-        let segment = match then {
-            Then::Mapped { length, .. } => length,
-            _ => 0,
-        };
-        let made = Made { page: self.page as usize, huge: self.huge, segment };
-        let buffer = match call.returns {
-            Returns::Bytes => Buffer::Bytes(call.position(|own| own == Parameter::FileOffset)),
-            Returns::BytePerPage(length) => Buffer::BytePerPage(length),
-            _ => Buffer::Unused,
-        };
-        System {
-            number,
-            args: operands,
-            fixed,
-            span: Span::of(call, args, made),
-            price: Price::of(call, args, self.locks, self.huge),
-            then,
-            buffer,
-            reads: call.position(|own| own == Parameter::ReadDescriptor).is_some(),
-            counts: call.returns == Returns::Count,
-        }
-    }
-
-    /// The system call with its arguments in another order.
-    fn arranged(&self, system: System<'m>, arguments: &[Argument], args: &[Arg]) -> System<'m> {
-        let mut own = System { args: [Operand::Number(0); 6], fixed: 0, ..system };
-        for (index, argument) in arguments.iter().enumerate() {
-            own.args[index] = match *argument {
-                Argument::Of(parameter) => system.args[parameter],
-                Argument::LengthOf(parameter) => match args.get(parameter) {
-                    Some(Arg::Text(bytes)) => Operand::Number(bytes.len()),
-                    _ => Operand::Number(0),
-                },
-                Argument::Buffer => Operand::Buffer,
-                Argument::Zero => {
-                    own.fixed |= 1 << index;
-                    Operand::Number(0)
-                }
-            };
-        }
-        let place = |parameter: usize| {
-            arguments.iter().position(|argument| *argument == Argument::Of(parameter))
-        };
-        own.buffer = match system.buffer {
-            Buffer::Bytes(offset) => Buffer::Bytes(offset.and_then(place)),
-            Buffer::BytePerPage(length) => Buffer::BytePerPage(place(length).unwrap_or(length)),
-            Buffer::Unused => Buffer::Unused,
-        };
-        own
-    }
-
-    /// What the success of a call means for the notes. Puts a free address where the case leaves the choice
-    /// to the kernel.
-    fn effect(
-        &mut self,
-        call: &Syscall,
-        args: &[Arg],
-        operands: &mut [Operand<'m>; 6],
-        known: &mut Variable,
-    ) -> Then {
-        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
-        let page = self.page as usize;
-        let length = |index: usize| match operands.get(index) {
-            Some(Operand::Number(length)) => length.checked_next_multiple_of(page).unwrap_or(0),
-            _ => 0,
-        };
-        let is_free = |index: usize| matches!(operands.get(index), Some(Operand::Number(0)));
-        match call.effect {
-            Effect::Maps { address, length: bytes, flags, offset, .. } => {
-                self.huge |= has(flags, Facet::Huge);
-                let from = self.number(&args[offset]) as u64;
-                let then = Then::Mapped {
-                    address,
-                    grows: has(flags, Facet::Grows),
-                    offset: (!has(flags, Facet::Anonymous)).then_some(from),
-                    length: length(bytes),
-                };
-                if is_free(address) && !has(flags, Facet::Fixed) {
-                    operands[address] = Operand::Place;
-                }
-                then
-            }
-            Effect::Remaps { old, new, flags, target, .. } => {
-                let then = Then::Remapped { old: length(old), length: length(new) };
-                // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
-                if args.len() <= target && has(flags, Facet::Hints) {
-                    operands[target] = Operand::Place;
-                }
-                then
-            }
-            Effect::MakesSegment { length: bytes, flags } => {
-                known.length = length(bytes);
-                self.huge |= has(flags, Facet::Huge);
-                Then::Segment
-            }
-            Effect::Attaches { segment, address, flags } => {
-                let length = match args.get(segment) {
-                    Some(Arg::Id(name)) => self.variables[self.find(name)].length,
-                    _ => 0,
-                };
-                if is_free(address) && !has(flags, Facet::Replaces) {
-                    operands[address] = Operand::Place;
-                }
-                Then::Mapped { address, grows: false, offset: None, length }
-            }
-            Effect::Unmaps { .. } => Then::Unmapped,
-            Effect::Rearranges { length: bytes, page_offset, .. } => {
-                // Of a part of a page nothing is said. (remap_file_pages(2))
-                let offset = (self.number(&args[page_offset]) as u64).wrapping_mul(self.page);
-                Then::Shows { offset, length: self.number(&args[bytes]) / page * page }
-            }
-            Effect::Closes => Then::Closed,
-            _ => Then::Nothing,
-        }
     }
 
     /// The variable of that name, as seen from here.

@@ -18,6 +18,7 @@ mod maps;
 mod operands;
 mod perform;
 mod placement;
+mod price;
 mod probe;
 mod process;
 mod program;
@@ -25,6 +26,7 @@ mod reach;
 mod request;
 mod runs;
 mod signal;
+mod system;
 
 pub use calls::{Allowed, Opened, calls, opened};
 pub use failure::SetupFailure;

@@ -8,9 +8,9 @@ use std::ffi::CStr;
 
 use nix::libc;
 
-use super::budget::Price;
 use super::compile::Compiler;
 use super::maps::{Descriptors, Maps, Shown};
+use super::price::Price;
 use super::reach::Span;
 use crate::case::{BlockKind, Case};
 use crate::sys::{Arena, NAME_BYTES, Sandbox};

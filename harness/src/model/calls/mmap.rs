@@ -42,8 +42,7 @@ impl Interpreter<'_> {
         if has(libc::MAP_HUGETLB) || has(libc::MAP_SYNC) {
             return Err(Unmodelled::new("MAP_HUGETLB and MAP_SYNC, which only some files have"));
         }
-        let page = self.state.page();
-        if offset % page != 0 && self.state.holds(Rule::OffsetInPageIsEinval) {
+        if offset % self.state.page() != 0 && self.state.holds(Rule::OffsetInPageIsEinval) {
             return errno(libc::EINVAL);
         }
         let anonymous = has(libc::MAP_ANONYMOUS);
@@ -51,15 +50,9 @@ impl Interpreter<'_> {
         if !anonymous && descriptor.is_none() && self.state.holds(Rule::NoDescriptorIsEbadf) {
             return errno(libc::EBADF);
         }
-        if length == 0 && self.state.holds(Rule::LengthZeroIsEinval) {
-            return errno(libc::EINVAL);
-        }
-        if length > ADDRESSES && self.state.holds(Rule::TooLongIsEnomem) {
-            return errno(libc::ENOMEM);
-        }
-        let pages = match self.state.holds(Rule::WholePages) {
-            true => length.div_ceil(page).saturating_mul(page),
-            false => length / page * page,
+        let pages = match self.whole_pages(length) {
+            Ok(pages) => pages,
+            Err(code) => return errno(code),
         };
         let noreplace = has(libc::MAP_FIXED_NOREPLACE);
         let fixed = has(libc::MAP_FIXED) || noreplace;
@@ -98,6 +91,9 @@ impl Interpreter<'_> {
         if self.exceeds(pages, !shared && prot & WRITE != 0)? {
             return errno(libc::ENOMEM);
         }
+        if fixed && !self.state.holds(Rule::FixedReplaces) {
+            return Ok(Returned::Value(Value::Map(start)));
+        }
         let (object, offset) = match origin.shows {
             Some(FileKind::Object(object)) => (Some(object), offset),
             // As long as the map, and entered at the offset.
@@ -107,22 +103,42 @@ impl Interpreter<'_> {
             _ if shared => (Some(self.new_memory(pages)), 0),
             _ => (None, 0),
         };
-        if !fixed || self.state.holds(Rule::FixedReplaces) {
-            let locked = has(libc::MAP_LOCKED);
-            let new = Vma::new(range.clone(), prot, origin.may, shared, object);
-            let open_file = descriptor.map(|own| own.open_file);
-            let writer = shared && descriptor.is_none_or(|own| own.writable);
-            self.process().space.insert(Vma { offset, locked, writer, open_file, ..new });
-            if !shared && !self.state.holds(Rule::UncopiedPagesFollowTheFile) {
-                self.copy_all(range.clone());
-            }
-            let populates = has(libc::MAP_POPULATE) && !has(libc::MAP_NONBLOCK);
-            let failed = (locked || populates) && self.populate(range).is_err();
-            if failed && !self.state.holds(Rule::PopulatingCannotFail) {
-                return errno(libc::ENOMEM);
-            }
+        let new = Vma::new(range, prot, origin.may, shared, object);
+        let open_file = descriptor.map(|own| own.open_file);
+        let writer = shared && descriptor.is_none_or(|own| own.writable);
+        let locked = has(libc::MAP_LOCKED);
+        let populates = has(libc::MAP_POPULATE) && !has(libc::MAP_NONBLOCK);
+        Ok(self.insert(Vma { offset, locked, writer, open_file, ..new }, populates))
+    }
+
+    /// The length of a new map, in bytes; the errno where there can be no map of this length.
+    fn whole_pages(&self, length: u64) -> Result<u64, i32> {
+        let page = self.state.page();
+        if length == 0 && self.state.holds(Rule::LengthZeroIsEinval) {
+            return Err(libc::EINVAL);
         }
-        Ok(Returned::Value(Value::Map(start)))
+        if length > ADDRESSES && self.state.holds(Rule::TooLongIsEnomem) {
+            return Err(libc::ENOMEM);
+        }
+        Ok(match self.state.holds(Rule::WholePages) {
+            true => length.div_ceil(page).saturating_mul(page),
+            false => length / page * page,
+        })
+    }
+
+    /// Puts a new map into the address space, over whatever is there.
+    fn insert(&mut self, new: Vma, populates: bool) -> Returned {
+        let (range, shared, locked) = (new.range.clone(), new.shared, new.locked);
+        self.process().space.insert(new);
+        if !shared && !self.state.holds(Rule::UncopiedPagesFollowTheFile) {
+            self.copy_all(range.clone());
+        }
+        let start = range.start;
+        let failed = (locked || populates) && self.populate(range).is_err();
+        match failed && !self.state.holds(Rule::PopulatingCannotFail) {
+            true => Returned::Errno(libc::ENOMEM),
+            false => Returned::Value(Value::Map(start)),
+        }
     }
 
     /// Where a map goes: where it must, where it is asked to if nothing is there, or alone.

@@ -60,32 +60,12 @@ impl Interpreter<'_> {
         let mode = Self::flags(args, 1) as i32;
         let (offset, length) = (self.number(args, 2), self.number(args, 3));
         let errno = |errno| Ok(Returned::Errno(errno));
-        let Some(descriptor) = self.descriptor(&args[0]) else { return errno(libc::EBADF) };
-        if offset < 0 || length <= 0 || offset > FILE_END || length > FILE_END {
-            return errno(libc::EINVAL);
-        }
         let keeps = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
         let does = mode & !libc::FALLOC_FL_KEEP_SIZE;
-        let may_be = match does {
-            0 | libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_UNSHARE_RANGE => true,
-            libc::FALLOC_FL_PUNCH_HOLE => keeps,
-            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => !keeps,
-            _ => false,
+        let object = match self.to_be_allocated(&args[0], (does, keeps), (offset, length)) {
+            Ok(object) => object,
+            Err(code) => return errno(code),
         };
-        if !may_be {
-            return errno(libc::EOPNOTSUPP);
-        }
-        if !descriptor.writable {
-            return errno(libc::EBADF);
-        }
-        let object = match descriptor.shows {
-            FileKind::Object(object) => object,
-            FileKind::Pipe => return errno(libc::ESPIPE),
-            _ => return errno(libc::ENODEV),
-        };
-        if offset + length > FILE_END {
-            return errno(libc::EFBIG);
-        }
         let range = offset as u64..(offset + length) as u64;
         let grows = range.end > self.state.objects[object].size;
         let beyond = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
@@ -130,6 +110,37 @@ impl Interpreter<'_> {
                 Err(Unmodelled::new("FALLOC_FL_UNSHARE_RANGE, for file systems that share blocks"))
             }
         }
+    }
+
+    /// The file that a fallocate is about; the errno where its arguments are wrong, in the order of the kernel.
+    fn to_be_allocated(
+        &self,
+        descriptor: &Arg,
+        (does, keeps): (i32, bool),
+        (offset, length): (i128, i128),
+    ) -> Result<usize, i32> {
+        let descriptor = self.descriptor(descriptor).ok_or(libc::EBADF)?;
+        if offset < 0 || length <= 0 || offset > FILE_END || length > FILE_END {
+            return Err(libc::EINVAL);
+        }
+        let may_be = match does {
+            0 | libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_UNSHARE_RANGE => true,
+            libc::FALLOC_FL_PUNCH_HOLE => keeps,
+            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => !keeps,
+            _ => false,
+        };
+        if !may_be {
+            return Err(libc::EOPNOTSUPP);
+        }
+        if !descriptor.writable {
+            return Err(libc::EBADF);
+        }
+        let object = match descriptor.shows {
+            FileKind::Object(object) => object,
+            FileKind::Pipe => return Err(libc::ESPIPE),
+            _ => return Err(libc::ENODEV),
+        };
+        if offset + length > FILE_END { Err(libc::EFBIG) } else { Ok(object) }
     }
 
     /// A hole: zeros for every map that has no copy.
