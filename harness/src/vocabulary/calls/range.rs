@@ -1,5 +1,6 @@
 //! Ranges of maps that are removed, protected, synchronised, locked and sealed.
 
+use linux_raw_sys::general as linux;
 use nix::libc;
 
 use crate::vocabulary::Parameter::*;
@@ -67,7 +68,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "mseal",
         manual: "mseal(2)",
         parameters: &[Address, Length, Number],
-        action: Action::System(libc::SYS_mseal),
+        action: Action::System(linux::__NR_mseal as libc::c_long),
         reach: Reach::ToTheGap { aligned: true },
         cost: Cost::Nothing,
         weight: 12,
