@@ -1,4 +1,5 @@
-//! What an access finds: loads and stores of the CPU, its fetches, and the kernel's own accesses.
+//! Loads, stores and fetches of the CPU, and the kernel's own accesses, may each find something else at the
+//! same address: the model predicts the content or the fault.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -16,19 +17,19 @@ const MAPERR: i32 = 1;
 const ACCERR: i32 = 2;
 const ADRERR: i32 = 2;
 
-/// A run of bytes in memory that hold the same.
+/// A run of bytes of equal content in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Loaded {
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
-    /// What they hold, as told by `offset`.
+    /// Their content, relative to `offset`.
     pub content: Content,
-    /// The offset in what the map shows at which the run begins.
+    /// The offset in the object at which the run begins.
     pub offset: u64,
 }
 
 impl State<'_> {
-    /// What a load of one byte finds: its content, or the fault.
+    /// Returns the content that a load of one byte finds, or the fault.
     pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
         let vma = self.mapped(process, address)?;
         let nothing_allowed = vma.prot == 0 && self.holds(Rule::LoadsNeedSomeProtection);
@@ -44,7 +45,7 @@ impl State<'_> {
         self.content(vma, vma.offset_of(address))
     }
 
-    /// Whether a store of one byte goes through, or the fault.
+    /// Checks that a store of one byte succeeds. Fails with the fault.
     pub fn can_store(&self, process: &Process, address: u64) -> Result<(), Fault> {
         let vma = self.mapped(process, address)?;
         if vma.prot & WRITE == 0 && self.holds(Rule::StoresNeedProtWrite) {
@@ -53,7 +54,7 @@ impl State<'_> {
         self.content(vma, vma.offset_of(address)).map(|_| ())
     }
 
-    /// Makes what private copies a store at this address needs, before any byte of it lands.
+    /// Makes the private copies that a store at this address needs, before any byte of it lands.
     pub fn prepare_store(&self, process: &mut Process, address: u64) {
         let Some(vma) = process.space.at(address) else { return };
         if !vma.shared && self.holds(Rule::PrivateStoresStay) {
@@ -62,8 +63,8 @@ impl State<'_> {
         }
     }
 
-    /// Stores the same in bytes of one page that [`State::can_store`]; `content` is told by the offset
-    /// in what the map shows.
+    /// Stores the same content in bytes of one page, for which [`State::can_store`] succeeds; `content` is
+    /// relative to the offset in the object.
     pub fn store(&mut self, process: &mut Process, addresses: Range<u64>, content: Content) {
         let page = self.page();
         let Some(vma) = process.space.at(addresses.start) else { return };
@@ -78,7 +79,7 @@ impl State<'_> {
             self.objects[object].bytes.fill(range, content);
             return;
         }
-        // A broken rule copies the next page along.
+        // If the rule is broken, the next page is copied, too.
         let pages = if self.holds(Rule::CopiesByPage) { 1 } else { 2 };
         let first = addresses.start - offset % page;
         self.copy_pages(process, first..first + pages * page);
@@ -92,7 +93,7 @@ impl State<'_> {
         process.space.at(address).ok_or(fault(libc::SIGSEGV, code))
     }
 
-    /// The fault of an access that the protection refuses.
+    /// Returns the fault of an access that the protection refuses.
     fn refused(&self, vma: &Vma, address: u64) -> Fault {
         let past = self.content(vma, vma.offset_of(address)).err();
         match past {
@@ -101,7 +102,7 @@ impl State<'_> {
         }
     }
 
-    /// What stands at an offset that a VMA shows, or the fault where nothing does.
+    /// Returns the content at an offset that a VMA shows, or the fault of an access to it.
     pub fn content(&self, vma: &Vma, offset: u64) -> Result<Content, Fault> {
         if vma.guarded.at(offset) && self.holds(Rule::GuardIsMaperr) {
             return Err(fault(libc::SIGSEGV, MAPERR));
@@ -127,12 +128,12 @@ impl State<'_> {
         })
     }
 
-    /// The phase of the pattern that belongs at an address; none where no file is shown.
+    /// Returns the phase of the pattern that belongs at an address; `None` where no file is shown.
     pub fn phase_at(&self, process: &Process, address: u64) -> Option<u64> {
         self.objects[process.space.at(address)?.object?].phase()
     }
 
-    /// What a probe of one byte comes to.
+    /// Returns the outcome of a probe of one byte.
     pub fn outcome(
         &self,
         process: &Process,
@@ -158,7 +159,7 @@ impl State<'_> {
         })
     }
 
-    /// Where a store that went through has gone.
+    /// Returns the place to which a successful store has gone.
     fn stored(&self, process: &Process, address: u64) -> Clean {
         let Some(vma) = process.space.at(address) else { return Clean::Ok };
         let object = vma.object.map(|object| &self.objects[object]);
@@ -171,7 +172,7 @@ impl State<'_> {
         if to_file && inside { Clean::ToFile } else { Clean::MemoryOnly }
     }
 
-    /// A fetch; the file then holds return instructions where it holds its pattern.
+    /// Returns the outcome of a fetch. The file then holds return instructions where it holds its pattern.
     fn fetch(&self, process: &Process, address: u64) -> Result<Result<Clean, Fault>, Unmodelled> {
         if self.environment.instruction_bytes != 1 {
             return Err(Unmodelled::new("fetches where an instruction has several bytes"));
@@ -182,7 +183,7 @@ impl State<'_> {
         };
         let content = self.content(vma, vma.offset_of(address));
         if vma.prot & EXEC == 0 && self.holds(Rule::FetchesNeedProtExec) {
-            // What is there but may be loaded, is loaded first.
+            // On x86 the first fetch from a page that may be loaded is a load.
             let loads_first = vma.prot != 0 && self.holds(Rule::FetchPastEofIsSigbusOnX86);
             return Ok(Err(match content {
                 Err(fault) if loads_first => fault,
@@ -195,7 +196,7 @@ impl State<'_> {
         }))
     }
 
-    /// The addresses within a range from which on an access may find something else.
+    /// Returns the addresses within a range at which the outcome of an access may change.
     pub fn seams(&self, process: &Process, range: &Range<u64>) -> BTreeSet<u64> {
         let mut seams: BTreeSet<u64> = process.space.seams().into_iter().collect();
         for vma in process.space.iter() {
@@ -216,7 +217,7 @@ impl State<'_> {
         seams
     }
 
-    /// What a load of a range finds, run by run, up to the first byte that cannot be loaded.
+    /// Returns the runs that a load of a range finds, up to the first byte that cannot be loaded.
     pub fn load_runs(&self, process: &Process, range: &Range<u64>) -> Vec<Loaded> {
         let mut starts: Vec<u64> = self.seams(process, range).into_iter().collect();
         starts.push(range.end);

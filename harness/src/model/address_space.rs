@@ -1,14 +1,14 @@
-//! A process's address space: which VMA shows what.
+//! The model must know what each address of a process shows: an [`AddressSpace`] holds its VMAs.
 
 use std::ops::Range;
 
 use super::bytes::{Bytes, Content, Runs};
 
-/// What may be done with memory, as the bits of PROT_READ and so on.
+/// The bit of PROT_READ in a protection.
 pub const READ: i64 = nix::libc::PROT_READ as i64;
-/// See [`READ`].
+/// The bit of PROT_WRITE in a protection.
 pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
-/// See [`READ`].
+/// The bit of PROT_EXEC in a protection.
 pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
 
 /// A VMA: whole pages of equal properties.
@@ -18,11 +18,12 @@ pub struct Vma {
     pub range: Range<u64>,
     /// Its protection.
     pub prot: i64,
-    /// What protection it may be given (a shared map of an unwritable descriptor: no stores).
+    /// The protection that it may be given (a shared map of an unwritable descriptor: no stores).
     pub may: i64,
-    /// MAP_SHARED.
+    /// True for MAP_SHARED.
     pub shared: bool,
-    /// MAP_SHARED of a descriptor that could be written, whatever seals say. (Linux: VM_SHARED)
+    /// True for MAP_SHARED of no descriptor, or of one that could be written, whatever seals say. (Linux:
+    /// VM_SHARED)
     pub writer: bool,
     /// The object that it shows; none for private anonymous memory.
     pub object: Option<usize>,
@@ -30,28 +31,28 @@ pub struct Vma {
     pub open_file: Option<usize>,
     /// The offset in the object that its first byte shows.
     pub offset: u64,
-    /// Of which pages there are private copies, by offset in the object.
+    /// The pages that have private copies, by offset in the object.
     pub copied: Runs<bool>,
-    /// What stands in these, by offset in the object.
+    /// The content of the private copies, by offset in the object.
     pub copies: Bytes,
-    /// Which pages MADV_GUARD_INSTALL guards, by offset in the object.
+    /// The pages that MADV_GUARD_INSTALL guards, by offset in the object.
     pub guarded: Runs<bool>,
-    /// mlock.
+    /// True after mlock.
     pub locked: bool,
-    /// MADV_DONTFORK.
+    /// True after MADV_DONTFORK.
     pub dont_fork: bool,
-    /// MADV_WIPEONFORK.
+    /// True after MADV_WIPEONFORK.
     pub wiped: bool,
-    /// mseal.
+    /// True after mseal.
     pub sealed: bool,
-    /// What madvise has said of it that changes nothing but which maps are one. See [`Advised`].
+    /// The advice of madvise that changes nothing but which VMAs the kernel merges. See [`Advised`].
     pub advised: Advised,
-    /// Which pages MADV_FREE has freed, by offset in the object: their content may be dropped.
+    /// The pages that MADV_FREE has freed, by offset in the object: their content may be dropped.
     pub freed: Runs<bool>,
 }
 
 impl Vma {
-    /// A new map, of which nothing has been touched.
+    /// Returns a new map, of which nothing has been touched.
     pub fn new(range: Range<u64>, prot: i64, may: i64, shared: bool, object: Option<usize>) -> Vma {
         Vma {
             range,
@@ -74,40 +75,41 @@ impl Vma {
         }
     }
 
-    /// Private memory without a file.
+    /// True if it is private memory without a file.
     pub fn is_anonymous(&self) -> bool {
         self.object.is_none()
     }
 
-    /// Whether the other is a map of the same file with the same flags.
+    /// True if the other is a map of the same file with the same protection, flags and advice.
     pub fn is_like(&self, other: &Vma) -> bool {
         let flags = |own: &Vma| (own.writer, own.locked, own.dont_fork, own.wiped, own.sealed);
         (self.prot, self.may, self.object, self.open_file, self.advised, flags(self))
             == (other.prot, other.may, other.object, other.open_file, other.advised, flags(other))
     }
 
-    /// Whether the other goes on where this one ends, so that the kernel may have made one map of both.
+    /// True if `next` begins where this one ends, and goes on in the same file, so that the kernel may have
+    /// merged both.
     pub fn may_be_one_with(&self, next: &Vma) -> bool {
         let follows = self.object.is_none() || self.offset_of(self.range.end) == next.offset;
         self.range.end == next.range.start && self.is_like(next) && follows
     }
 
-    /// The offset in the object that this address shows. Where a map shows more than any offset can be, which only
-    /// a broken rule lets it, it ends at the last.
+    /// Returns the offset in the object that this address shows. A map that shows more than any offset can
+    /// be, which only a broken rule allows, ends at the last offset.
     pub fn offset_of(&self, address: u64) -> u64 {
         self.offset.saturating_add(address.saturating_sub(self.range.start))
     }
 
-    /// The address that shows this offset.
+    /// Returns the address that shows this offset.
     fn address_of(&self, offset: u64) -> u64 {
         self.range.start.saturating_add(offset.saturating_sub(self.offset))
     }
 
-    /// The part of it within these addresses.
+    /// Returns the part of it within these addresses.
     pub fn part(&self, range: Range<u64>) -> Vma {
         let shown = self.offset_of(range.start)..self.offset_of(range.end);
         let mut part = Vma { range, offset: shown.start, ..self.clone() };
-        // Should it grow later, what lay beside it is not its own.
+        // The part may grow later: the pages that lay beside it are not its own.
         for pages in [&mut part.copied, &mut part.guarded, &mut part.freed] {
             pages.fill(0..shown.start, false);
             pages.fill(shown.end..u64::MAX, false);
@@ -115,73 +117,73 @@ impl Vma {
         part
     }
 
-    /// The offsets that it shows within these addresses.
+    /// Returns the offsets that it shows within these addresses.
     pub fn shown(&self, range: &Range<u64>) -> Range<u64> {
         let (start, end) = (self.range.start.max(range.start), self.range.end.min(range.end));
         self.offset_of(start)..self.offset_of(end)
     }
 
-    /// Drops its private copies of what it shows at these offsets.
+    /// Drops its private copies of the pages at these offsets.
     pub fn drop_copies(&mut self, shown: Range<u64>) {
         self.copied.fill(shown, false);
     }
 
-    /// Drops its guards there.
+    /// Drops its guards of the pages at these offsets.
     pub fn drop_guards(&mut self, shown: Range<u64>) {
         self.guarded.fill(shown, false);
     }
 }
 
-/// Advice that nothing but the kernel's list of maps shows: what was advised differently is not one map.
-/// (Linux: vma_modify_flags)
+/// The advice that nothing but the kernel's list of maps shows: the kernel does not merge VMAs of different
+/// advice. (Linux: vma_modify_flags)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Advised {
     /// MADV_RANDOM or MADV_SEQUENTIAL.
     pub order: Option<i32>,
     /// MADV_HUGEPAGE or MADV_NOHUGEPAGE.
     pub size: Option<i32>,
-    /// MADV_DONTDUMP.
+    /// True after MADV_DONTDUMP.
     pub undumped: bool,
-    /// MADV_MERGEABLE.
+    /// True after MADV_MERGEABLE.
     pub mergeable: bool,
 }
 
 /// All offsets.
 pub const ALL: Range<u64> = 0..u64::MAX;
 
-/// The stretches of a process, in rising order.
+/// The VMAs of a process, in rising order of their addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressSpace {
     stretches: Vec<Vma>,
 }
 
 impl AddressSpace {
-    /// The VMA that holds an address.
+    /// Returns the VMA that holds an address.
     pub fn at(&self, address: u64) -> Option<&Vma> {
         self.stretches.iter().find(|vma| vma.range.contains(&address))
     }
 
-    /// The same, to be changed.
+    /// Returns the VMA that holds an address, to be changed.
     pub fn at_mut(&mut self, address: u64) -> Option<&mut Vma> {
         self.stretches.iter_mut().find(|vma| vma.range.contains(&address))
     }
 
-    /// All of them.
+    /// Returns all VMAs.
     pub fn iter(&self) -> impl Iterator<Item = &Vma> {
         self.stretches.iter()
     }
 
-    /// All of them, to be changed.
+    /// Returns all VMAs, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Vma> {
         self.stretches.iter_mut()
     }
 
-    /// Those that a child inherits.
+    /// Keeps the VMAs for which `keep` is true, and removes the others.
     pub fn retain(&mut self, keep: impl FnMut(&Vma) -> bool) {
         self.stretches.retain(keep);
     }
 
-    /// Those of which any byte lies within these addresses.
+    /// Returns the VMAs of which any byte lies within these addresses.
     pub fn touching(&self, range: &Range<u64>) -> impl Iterator<Item = &Vma> {
         let (range, empty) = (range.clone(), range.is_empty());
         self.stretches
@@ -190,23 +192,23 @@ impl AddressSpace {
             .filter(move |_| !empty)
     }
 
-    /// The parts of a range that are mapped, each within one VMA.
+    /// Returns the parts of a range that are mapped, each within one VMA.
     pub fn parts(&self, range: &Range<u64>) -> Vec<Range<u64>> {
         let within = |own: &Vma| own.range.start.max(range.start)..own.range.end.min(range.end);
         self.touching(range).map(within).collect()
     }
 
-    /// Whether any of them shows this object.
+    /// True if any VMA shows this object.
     pub fn shows(&self, object: Option<usize>) -> bool {
         self.stretches.iter().any(|own| own.object == object)
     }
 
-    /// Whether anything is mapped within these addresses.
+    /// True if anything is mapped within these addresses.
     pub fn any_in(&self, range: &Range<u64>) -> bool {
         self.touching(range).next().is_some()
     }
 
-    /// The first address within the range where nothing is mapped.
+    /// Returns the first address within the range where nothing is mapped.
     pub fn hole_in(&self, range: &Range<u64>) -> Option<u64> {
         let mut address = range.start;
         while address < range.end {
@@ -231,7 +233,7 @@ impl AddressSpace {
         self.stretches.sort_by_key(|own| own.range.start);
     }
 
-    /// Takes out the stretches of a range.
+    /// Removes the VMAs of a range, and returns them.
     pub fn take(&mut self, range: &Range<u64>) -> Vec<Vma> {
         self.split(range);
         let (taken, left) = std::mem::take(&mut self.stretches)
@@ -241,7 +243,8 @@ impl AddressSpace {
         taken
     }
 
-    /// Changes what lies in a range, which becomes maps of its own; what stays as it is does not.
+    /// Changes the VMAs within a range. A part that changes becomes a VMA of its own; one that stays as it is
+    /// does not.
     pub fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) {
         for part in self.parts(range) {
             let Some(before) = self.at(part.start).map(|own| own.part(part.clone())) else {
@@ -255,7 +258,7 @@ impl AddressSpace {
         }
     }
 
-    /// The stretches of a range, for changes of their content alone.
+    /// Returns the VMAs that touch a range, for changes of their content alone.
     pub fn touching_mut(&mut self, range: &Range<u64>) -> impl Iterator<Item = &mut Vma> {
         let range = range.clone();
         self.stretches
@@ -263,7 +266,7 @@ impl AddressSpace {
             .filter(move |own| own.range.start < range.end && range.start < own.range.end)
     }
 
-    /// Makes both ends of a range ends of stretches.
+    /// Splits the VMAs that contain an end of a range, at that end.
     fn split(&mut self, range: &Range<u64>) {
         for address in [range.start, range.end] {
             let Some(index) = self
@@ -279,8 +282,8 @@ impl AddressSpace {
         }
     }
 
-    /// Addresses at which something may change: ends of stretches, of private copies and of guards, and
-    /// runs of what stands in copies.
+    /// Returns the addresses at which something may change: ends of VMAs, of private copies and of guards,
+    /// and of runs of equal content in copies.
     pub fn seams(&self) -> Vec<u64> {
         let mut seams = Vec::new();
         for own in &self.stretches {

@@ -1,4 +1,5 @@
-//! The arguments of a call, as the kernel sees them.
+//! A case writes the arguments of a call as words and sums, and the model needs the numbers that the kernel
+//! sees.
 
 use super::interpreter::{Interpreter, Value};
 use super::rule::Rule;
@@ -6,7 +7,7 @@ use super::state::Descriptor;
 use crate::case::{Arg, FlagWord, Size};
 
 impl Interpreter<'_> {
-    /// The value of the flags at this place; 0 where they are left out.
+    /// Returns the value of the flags at this place; 0 where they are left out.
     pub fn flags(args: &[Arg], index: usize) -> i64 {
         match args.get(index) {
             Some(Arg::Flags(words)) => FlagWord::all(words),
@@ -14,7 +15,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The number at this place, as the kernel sees it.
+    /// Returns the number at this place, as the kernel sees it.
     pub fn number(&self, args: &[Arg], index: usize) -> i128 {
         match args.get(index) {
             Some(Arg::Size(size) | Arg::Address { map: None, offset: size }) => self.bytes(size),
@@ -22,7 +23,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// A plain number of bytes, for lengths: negative ones are huge to the kernel.
+    /// Returns a plain number of bytes, for lengths: a negative one is huge to the kernel.
     pub fn length(&self, args: &[Arg], index: usize) -> u64 {
         match args.get(index) {
             Some(Arg::Size(size)) => Size::register(size, self.state.page()).unwrap_or(0),
@@ -30,7 +31,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The address at this place.
+    /// Returns the address at this place.
     pub fn address(&self, arg: &Arg) -> u64 {
         let Arg::Address { map, offset } = arg else { return 0 };
         let offset = self.bytes(offset) as u64;
@@ -41,7 +42,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The open descriptor at this place; none as well where it is one of O_PATH. (open(2): EBADF)
+    /// Returns the open descriptor at this place; `None` also where it is one of O_PATH. (open(2): EBADF)
     pub fn descriptor(&self, arg: &Arg) -> Option<Descriptor> {
         let Arg::Descriptor(name) = arg else { return None };
         let Value::Descriptor(number) = self.value(name) else { return None };
@@ -50,8 +51,9 @@ impl Interpreter<'_> {
         descriptor.filter(|own| !own.path_only || !self.state.holds(Rule::PathDescriptorIsEbadf))
     }
 
-    /// Whether this is a number that no variable holds, and that the kernel may have given all the same: so many are
-    /// open that it is among the lowest that were free. How many the harness has open is not known here.
+    /// True if this is a number that no variable holds, but that the kernel may have given nevertheless: so
+    /// many descriptors are open that it may be among the lowest free numbers. The model does not know how
+    /// many descriptors the harness has open.
     pub(super) fn may_be_open(&self, arg: &Arg) -> bool {
         const HARNESS: usize = 24;
         let Arg::BadDescriptor(number) = arg else { return false };

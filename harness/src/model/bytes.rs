@@ -1,38 +1,40 @@
-//! What stands in a range of bytes, as runs and not byte by byte: a map of a gigabyte has a handful.
+//! A map of a gigabyte has too many bytes to model one by one, but only a handful of runs of equal content:
+//! [`Runs`] holds the content of a range as runs.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::case::{Clean, Pattern};
 
-/// What one byte holds.
+/// The content of one byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// What files are filled with: at offset `n` byte `n + phase` of a text without end, in which no byte
-    /// is like another. Each file has a phase of its own; what was copied from elsewhere has another.
+    /// The pattern that fills files: the byte at offset `n` is byte `n + phase` of a text without end, in
+    /// which no two bytes are alike. Each file has its own phase; bytes that were copied from elsewhere have
+    /// another.
     Pattern(u64),
     /// Zero.
     Zero,
-    /// What a step stored.
+    /// A byte that a step stored.
     Byte(u8),
 }
 
-/// The phase of file number `file`: further apart than any offset of a case.
+/// Returns the phase of file number `file`. Two phases are further apart than any offset of a case.
 pub fn phase_of(file: usize) -> u64 {
     (file as u64) << FILE_BITS
 }
 
-/// No offset has more bits.
+/// The number of bits of the largest offset.
 const FILE_BITS: u32 = 40;
 
-/// The file of a phase, and how far its bytes were carried.
+/// Returns the file of a phase, and the distance over which its bytes were copied.
 fn file_of(phase: u64) -> (usize, i64) {
     let file = (phase.wrapping_add(1 << (FILE_BITS - 1)) as i64) >> FILE_BITS;
     (file.max(0) as usize, phase.wrapping_sub(phase_of(file as usize)) as i64)
 }
 
 impl Content {
-    /// A byte that was stored; a zero is like any other zero.
+    /// Returns the content of a byte that was stored; a zero is like any other zero.
     pub fn of(byte: u8) -> Content {
         match byte {
             0 => Content::Zero,
@@ -40,7 +42,7 @@ impl Content {
         }
     }
 
-    /// The same content, copied from one offset to another.
+    /// Returns the same content, copied from one offset to another.
     pub fn moved(self, from: u64, to: u64) -> Content {
         match self {
             Content::Pattern(phase) => Content::Pattern(phase.wrapping_add(from).wrapping_sub(to)),
@@ -48,7 +50,8 @@ impl Content {
         }
     }
 
-    /// What is seen of it at a place that should show a file of this phase; none where it shows no file.
+    /// Returns how this content is seen at a place that should show a file of this phase; `phase` is `None`
+    /// where the place shows no file.
     pub fn seen(self, phase: Option<u64>) -> Clean {
         match self {
             Content::Pattern(own) => match phase {
@@ -72,12 +75,12 @@ pub struct Runs<T> {
 pub type Bytes = Runs<Content>;
 
 impl<T: Copy + PartialEq> Runs<T> {
-    /// The same everywhere.
+    /// Returns runs with the same value at every offset.
     pub fn all(value: T) -> Runs<T> {
         Runs { runs: BTreeMap::from([(0, value)]) }
     }
 
-    /// The value at an offset.
+    /// Returns the value at an offset.
     pub fn at(&self, offset: u64) -> T {
         // The first run begins at 0.
         let run = self.runs.range(..=offset).next_back().or(self.runs.iter().next());
@@ -100,18 +103,18 @@ impl<T: Copy + PartialEq> Runs<T> {
         }
     }
 
-    /// The offsets within a range at which a run begins.
+    /// Returns the offsets within a range at which a run begins.
     pub fn starts(&self, range: Range<u64>) -> impl Iterator<Item = u64> + '_ {
         let whole = range.start..range.end.max(range.start);
         self.runs.range(whole).map(|(start, _)| *start)
     }
 
-    /// Whether anything but this value stands in a range.
+    /// True if any offset of a range has another value than this.
     pub fn any_but(&self, value: T, range: Range<u64>) -> bool {
         !range.is_empty() && self.runs(range).iter().any(|(_, own)| *own != value)
     }
 
-    /// The runs of a range: length and value.
+    /// Returns the runs of a range: length and value.
     pub fn runs(&self, range: Range<u64>) -> Vec<(u64, T)> {
         let mut starts: Vec<u64> =
             self.starts(range.clone()).filter(|s| *s > range.start).collect();
@@ -121,7 +124,7 @@ impl<T: Copy + PartialEq> Runs<T> {
         lengths.map(|pair| (pair[1] - pair[0], self.at(pair[0]))).collect()
     }
 
-    /// The parts of a range that have this value.
+    /// Returns the parts of a range that have this value.
     pub fn where_is(&self, value: T, range: Range<u64>) -> Vec<Range<u64>> {
         let mut start = range.start;
         let runs = self.runs(range).into_iter().map(|(length, own)| {
@@ -133,7 +136,7 @@ impl<T: Copy + PartialEq> Runs<T> {
 }
 
 impl Bytes {
-    /// Takes over what stands in a range of others.
+    /// Copies the content of a range from `from`, at the same offsets.
     pub fn copy(&mut self, from: &Bytes, range: Range<u64>) {
         let mut start = range.start;
         for (length, content) in from.runs(range) {
@@ -142,7 +145,7 @@ impl Bytes {
         }
     }
 
-    /// Moves what stands in a range to another place; what it leaves behind is zero.
+    /// Moves the content of a range to another place, and leaves zeros behind.
     pub fn shift(&mut self, range: Range<u64>, to: u64) {
         let runs = self.runs(range.clone());
         self.fill(range.clone(), Content::Zero);

@@ -1,7 +1,8 @@
-//! What the environment explains: a full or failing disk, a limit, is no fault of the kernel's.
+//! A measurement may differ from the prediction because of the environment: a full or failing disk, or a
+//! limit, is no fault of the kernel.
 //!
-//! The model does not know how much room a disk has, or when it fails. So where what was measured is what
-//! a kernel must say then, the model has no more to say, and accuses nobody.
+//! The model does not know how much room a disk has, or when it fails. So where a measurement shows what a
+//! kernel must answer in such a case, the model says nothing from there on, and accuses nobody.
 
 use nix::libc;
 
@@ -17,7 +18,8 @@ const FAILS: &str = "the disk fails";
 const LARGE: &str = "a page may be a large one, and reach past the end of the file";
 const MEMORY: &str = "memory is limited here";
 
-/// Why the measurement may part from the prediction there, if the environment can be the reason.
+/// Returns why the measurement may differ from the prediction at `place`, if the environment can be the
+/// reason.
 pub fn explained(
     script: &Script<'_>,
     environment: &Environment,
@@ -43,7 +45,7 @@ pub fn explained(
     reason.map(str::to_owned)
 }
 
-/// Whether a step of the case was told that the disk fails. One that fails at one place may do so at all.
+/// True if a step of the case failed with EIO. A disk that fails at one place may fail at any other.
 fn fails(measured: &Measurement) -> bool {
     measured.steps.contains(&StepResult::Errno(Errno(libc::EIO)))
 }
@@ -63,7 +65,7 @@ impl Why<'_> {
         match (step, model, kernel) {
             (Step::Touch { .. }, model, kernel) => {
                 self.of_access(faulted(model), faulted(kernel)).or(match model {
-                    // What is seen past the end of the file.
+                    // The model expects SIGBUS past the end of the file, where a large page may still reach.
                     StepResult::Fault(fault) if is_sigbus(fault) => self.large(),
                     _ => None,
                 })
@@ -72,11 +74,11 @@ impl Why<'_> {
                 self.of_errno(call, *errno)
             }
             (_, _, StepResult::TimedOut) => self.fails.then_some(FAILS),
-            // As much as there was room for, or could be reached.
+            // Fewer bytes were moved: there was room for no more, or no more could be reached.
             (Step::Call { .. }, StepResult::Count(all), StepResult::Count(some)) if some < all => {
                 self.disk()
             }
-            // From past the end of the file, or to there.
+            // The call accesses memory past the end of the file.
             (Step::Call { .. }, StepResult::Errno(Errno(libc::EFAULT | libc::ENOMEM)), _) => {
                 self.large()
             }
@@ -89,7 +91,7 @@ impl Why<'_> {
         }
     }
 
-    /// Why a call may fail with an errno that the model does not expect of it.
+    /// Returns why a call may fail with an errno that the model does not expect of it.
     fn of_errno(&self, call: &Syscall, errno: i32) -> Option<&'static str> {
         let may_lack = |lack| call.lacks.contains(&lack);
         match errno {
@@ -109,7 +111,7 @@ impl Why<'_> {
         }
     }
 
-    /// Why all of the rows may be as they are.
+    /// Returns why the rows may differ as they do; `None` where one of the differences has no reason.
     fn of_rows(&self, model: &[Row], kernel: &[Row]) -> Option<&'static str> {
         let mut reason = None;
         for (model, kernel) in model.iter().zip(kernel) {
@@ -126,7 +128,7 @@ impl Why<'_> {
         reason
     }
 
-    /// Why an access may fail as it did where the model has it succeed.
+    /// Returns why an access may fail as it did where the model predicts success.
     fn of_access(&self, model: Failed, kernel: Failed) -> Option<&'static str> {
         match (model, kernel) {
             (Failed::No, Failed::NoPage) => self.disk(),
@@ -134,7 +136,7 @@ impl Why<'_> {
         }
     }
 
-    /// What the disk may have to do with it.
+    /// Returns the reason that lies in the disk, if it has little room or fails.
     fn disk(&self) -> Option<&'static str> {
         match self.environment.little_disk {
             true => Some(NEARLY_FULL),
@@ -147,7 +149,7 @@ impl Why<'_> {
     }
 }
 
-/// How an access failed.
+/// The way in which an access failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Failed {
     No,

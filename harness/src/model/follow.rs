@@ -1,9 +1,9 @@
-//! All the ways that a case may go.
+//! A case may go several ways, since an open rule is open at each step anew: a file system may clear a page
+//! for ftruncate and leave it for pwrite.
 //!
-//! An open rule is open at each step anew: a file system may clear a page for ftruncate and leave it for
-//! pwrite. So each step of each way that is still possible is performed once for every choice. A way
-//! that parts from what was measured is given up at once, and two that nothing can tell apart any more
-//! go on as one; so there are few of them at any time, [`WAYS`] at most. Main type: [`Ways`].
+//! So each step of each way that is still possible is performed once for every choice. A way that differs
+//! from the measurement is given up at once, and two ways that nothing can tell apart any more are joined; so
+//! there are few ways at any time, [`WAYS`] at most. Main type: [`Ways`].
 
 use std::collections::VecDeque;
 
@@ -14,44 +14,45 @@ use super::script::Script;
 use super::{Environment, Unmodelled};
 use crate::case::{Case, Measurement};
 
-/// Ways that are followed side by side. Beyond it the model says nothing: a case that comes to it asks
-/// what is open six times without looking at the answer.
+/// The largest number of ways that are followed side by side; of a case with more, the model says nothing. A
+/// case reaches it if six open rules are decided, and no result shows how.
 const WAYS: usize = 64;
 
-/// One way.
+/// A way that is still followed.
 #[derive(Clone)]
 struct Way<'a> {
     interpreter: Interpreter<'a>,
-    /// What has become of open rules, where the ways that were joined agree on it.
+    /// The decisions about open rules; of ways that were joined, those on which they agree.
     decided: Vec<OpenRule>,
-    /// So many of its steps were compared with what was measured.
+    /// The number of its steps that were compared with the measurement.
     compared: usize,
 }
 
-/// How a way ended.
+/// A way that has ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// What became of open rules in it.
+    /// The decisions about open rules in it.
     pub decided: Vec<OpenRule>,
-    /// What it came to; shorter than the case where the model says nothing from somewhere on.
+    /// The measurement that it predicts; shorter than the case where the model says nothing from some step
+    /// on.
     pub measurement: Measurement,
-    /// From where on.
+    /// The step from which the model says nothing, and why.
     pub unmodelled: Option<Unmodelled>,
 }
 
-/// How all of them ended.
+/// All ways of a case, after they have ended.
 #[derive(Debug)]
 pub struct Ways {
-    /// Those that go with what was measured, those first in which most rules hold.
+    /// The ways that agree with the measurement, in the order in which they ended.
     pub possible: Vec<Ended>,
-    /// Of those that part from it, the one that went along furthest, and where it parts. There is one
-    /// where no other is possible.
+    /// If no way agrees with the measurement: the way that agreed with it furthest, and the place at which it
+    /// differs.
     pub parted: Option<(Ended, Place)>,
 }
 
 impl Ways {
-    /// What has become of open rules in every way that is left: where one is told, the other choice
-    /// was ruled out by what was measured.
+    /// Returns the decisions about open rules on which all remaining ways agree: the measurement has ruled
+    /// out the other choice.
     pub fn certain(&self) -> Vec<OpenRule> {
         let all = self.possible.iter().chain(self.parted.iter().map(|(way, _)| way));
         let mut all = all.map(|way| &way.decided);
@@ -63,7 +64,7 @@ impl Ways {
     }
 }
 
-/// Follows a case. What was `measured`, as far as that goes, decides between the ways.
+/// Follows a case along all its ways. The measurement, as far as it goes, rules ways out.
 pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) -> Ways {
     let script = Script::of(case);
     let interpreter = Interpreter::new(&script, environment);
@@ -107,7 +108,7 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
     ways
 }
 
-/// Adds a way, or joins it with one from which nothing tells it any more.
+/// Adds a way, or joins it with one that nothing can tell from it any more.
 fn join<'a>(all: &mut Vec<Way<'a>>, way: Way<'a>) {
     match all.iter_mut().find(|other| other.interpreter.is_like(&way.interpreter)) {
         Some(other) => other.agree(&way),
@@ -116,7 +117,7 @@ fn join<'a>(all: &mut Vec<Way<'a>>, way: Way<'a>) {
 }
 
 impl<'a> Way<'a> {
-    /// The next step, once for every choice: the one in which all open rules hold comes first.
+    /// Performs the next step once for every choice; the way in which all open rules hold comes first.
     fn choices(&self) -> Vec<(Way<'a>, Option<Unmodelled>)> {
         let mut all = Vec::new();
         let mut left = VecDeque::from([Vec::new()]);
@@ -139,13 +140,13 @@ impl<'a> Way<'a> {
         all
     }
 
-    /// Forgets what the other has not come to as well.
+    /// Forgets the decisions that the other way does not share.
     fn agree(&mut self, other: &Way<'_>) {
         self.decided.retain(|own| other.decided.contains(own));
     }
 
-    /// Where it parts from what was measured, among the steps that were not compared before. The step
-    /// at work is not compared where it is not modelled.
+    /// Returns the first place at which it differs from the measurement, among the steps that were not
+    /// compared before. The current step is not compared where it is not modelled.
     fn parts(
         &mut self,
         script: &Script<'_>,
@@ -166,7 +167,7 @@ impl<'a> Way<'a> {
             .find_map(|step| differs_at(step, script.sweep_number(step), own, measured))
     }
 
-    /// Performs the rest with all open rules.
+    /// Performs the remaining steps with all open rules in force.
     fn ended(mut self, script: &Script<'_>) -> Ended {
         while !self.interpreter.is_over() {
             if let Err(unmodelled) = self.interpreter.advance() {
@@ -176,7 +177,7 @@ impl<'a> Way<'a> {
         self.end(script, None)
     }
 
-    /// What it came to, as far as the model says anything.
+    /// Ends the way: its measurement stops where the model says nothing.
     fn end(self, script: &Script<'_>, unmodelled: Option<Unmodelled>) -> Ended {
         let mut measurement = self.interpreter.measurement;
         if let Some(unmodelled) = &unmodelled {

@@ -1,4 +1,5 @@
-//! A case performed in the model: one step after the other, its blocks as processes, its sweeps as rows.
+//! The result of a step depends on the steps before it: an [`Interpreter`] performs a case in the model, one
+//! step after the other, its blocks as processes, its sweeps as rows.
 //!
 //! An [`Interpreter`] is a value: where a step may go two ways, both are followed from copies of it.
 
@@ -13,28 +14,28 @@ use crate::case::{
     limits,
 };
 
-/// What a variable holds.
+/// The value of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
     /// The call failed: MAP_FAILED, or -1.
     Failed,
-    /// A descriptor.
+    /// The number of a descriptor.
     Descriptor(usize),
-    /// The address of a map, and the object that it was made to show.
+    /// The address of a map.
     Map(u64),
-    /// A segment.
+    /// The number of a segment.
     Segment(usize),
 }
 
-/// What a call comes to: a value, a number of bytes, bytes seen, or an errno.
+/// The outcome of a call: a value, a number of bytes, the bytes seen, an errno, or the end of the process.
 pub enum Returned {
-    /// Success, with nothing worth telling.
+    /// Success without a result to show.
     Nothing,
     /// Success, with a value for the variable.
     Value(Value),
-    /// So many bytes were moved.
+    /// The number of bytes that were moved.
     Count(u64),
-    /// These runs were read.
+    /// The runs of bytes that were read.
     Saw(Vec<(u64, Clean)>),
     /// Failure.
     Errno(i32),
@@ -42,30 +43,30 @@ pub enum Returned {
     Killed(i32),
     /// The process exits.
     Exits,
-    /// It never returns.
+    /// The call never returns.
     Hangs,
 }
 
-/// The case at work.
+/// A case that is being performed.
 #[derive(Clone)]
 pub struct Interpreter<'a> {
     script: &'a Script<'a>,
     pub state: State<'a>,
-    /// The processes that are alive; the last is the one at work.
+    /// The living processes; the last is the current one.
     pub processes: Vec<Process>,
-    /// Variables, block by block.
+    /// The variables, block by block.
     frames: Vec<HashMap<String, Value>>,
-    /// The files that variables were made for, block by block: their paths, so to say.
+    /// The files that variables were made for, block by block. They stand for the paths of the files.
     files: Vec<HashMap<String, usize>>,
-    /// What the steps have come to so far.
+    /// The results of the steps so far.
     pub measurement: Measurement,
-    /// What is done next; past the end where nothing is.
+    /// The index of the next turn; past the end where nothing is left to do.
     turn: usize,
-    /// The step at work.
+    /// The index of the current step.
     index: usize,
 }
 
-/// Whether a process goes on.
+/// The state of a process after a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     GoesOn,
@@ -73,11 +74,12 @@ enum Flow {
     Hangs,
 }
 
-/// Addresses from one map to the next. Any number serves that no map reaches over.
+/// The distance between the addresses of one map and the next. Any number serves that is larger than every
+/// map.
 pub const APART: u64 = 1 << 36;
 
 impl<'a> Interpreter<'a> {
-    /// Before the first step.
+    /// Returns an interpreter before the first step.
     pub fn new(script: &'a Script<'a>, environment: &'a Environment) -> Interpreter<'a> {
         Interpreter {
             script,
@@ -98,17 +100,17 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// Whether there is nothing more to do.
+    /// True if nothing is left to do.
     pub fn is_over(&self) -> bool {
         self.turn >= self.script.turns.len()
     }
 
-    /// The step that was at work last.
+    /// Returns the index of the step that was performed last.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether nothing can ever tell the two apart.
+    /// True if nothing can ever tell the two apart.
     pub fn is_like(&self, other: &Interpreter<'_>) -> bool {
         self.turn == other.turn
             && self.measurement == other.measurement
@@ -118,7 +120,7 @@ impl<'a> Interpreter<'a> {
             && self.state.is_like(&other.state)
     }
 
-    /// Does what is next.
+    /// Performs the next turn.
     pub fn advance(&mut self) -> Result<(), Unmodelled> {
         let turn = self.script.turns[self.turn];
         self.turn += 1;
@@ -136,7 +138,7 @@ impl<'a> Interpreter<'a> {
         Ok(())
     }
 
-    /// To the end of the block at work; or of the case, where there is none.
+    /// Skips to the end of the current block; or of the case, where there is no block.
     fn skip(&mut self) {
         while let Some(turn) = self.script.turns.get(self.turn) {
             match turn {
@@ -153,26 +155,26 @@ impl<'a> Interpreter<'a> {
 }
 
 impl Interpreter<'_> {
-    /// The process at work.
+    /// Returns the current process.
     pub fn process(&mut self) -> &mut Process {
-        // There always is one: each block takes away only what it has put there.
+        // There always is one: each block removes only the process that it added.
         let last = self.processes.len() - 1;
         &mut self.processes[last]
     }
 
-    /// Gives an object another size, in the eyes of all processes.
+    /// Gives an object another size, for all processes.
     pub fn resize(&mut self, object: usize, size: u64) {
         let mut spaces: Vec<&mut AddressSpace> =
             self.processes.iter_mut().map(|process| &mut process.space).collect();
         self.state.resize(&mut spaces, object, size);
     }
 
-    /// Which of the harness's files the step at work makes.
+    /// Returns the number of the file that the current step makes, among those of the harness.
     pub fn file_number(&self) -> usize {
         self.script.files_before[self.index]
     }
 
-    /// The address for a map that is to stand alone: none beside which the case has put something itself.
+    /// Returns the address for a map that is to stand alone: the case itself has mapped nothing near it.
     pub fn place(&mut self) -> u64 {
         self.state.placed += 1;
         let first = self.state.placed;
@@ -186,23 +188,23 @@ impl Interpreter<'_> {
         self.state.placed * APART
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     pub fn value(&self, name: &str) -> Value {
         let mut frames = self.frames.iter().rev();
         frames.find_map(|frame| frame.get(name)).copied().unwrap_or(Value::Failed)
     }
 
-    /// The file that a variable was made for, whether or not its descriptor is open.
+    /// Returns the file that a variable was made for, even if its descriptor is closed by now.
     pub fn made_for(&self, name: &str) -> Option<usize> {
         self.files.iter().rev().find_map(|files| files.get(name)).copied()
     }
 
-    /// A size in bytes.
+    /// Returns a size in bytes.
     pub fn bytes(&self, size: &Size) -> i128 {
         size.eval(self.state.page()).unwrap_or(0)
     }
 
-    /// The case.
+    /// Returns the case.
     pub fn case(&self) -> &Case {
         self.script.case
     }
@@ -245,7 +247,8 @@ impl Interpreter<'_> {
         Ok(if faulted { Flow::Ended } else { flow })
     }
 
-    /// Whether the process goes on after a call, and whether there is an answer if it does not.
+    /// Returns the state of the process after a call. Fails where the case has no answer: the victim itself
+    /// exits, or a step never returns and the case has no `timeout(...)`.
     fn flow_after(&self, returned: &Returned) -> Result<Flow, Unmodelled> {
         match returned {
             Returned::Killed(_) => Ok(Flow::Ended),
@@ -259,7 +262,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Gives a variable what a call returned.
+    /// Assigns the result of a call to a variable.
     fn assign(&mut self, name: &str, returned: &Returned) {
         let value = match returned {
             Returned::Value(value) => *value,
@@ -279,7 +282,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Another process begins.
+    /// Begins another process.
     fn enter(&mut self, kind: BlockKind) {
         let inherits = self.state.holds(Rule::ForkInheritsMaps);
         let mut child = match kind {
@@ -310,7 +313,7 @@ impl Interpreter<'_> {
         self.files.push(HashMap::new());
     }
 
-    /// It has ended.
+    /// Ends the process of a block.
     fn leave(&mut self, kind: BlockKind) {
         self.frames.pop();
         self.files.pop();
@@ -321,7 +324,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// What a call returned, as a measurement tells it.
+/// Returns the result of a call in the terms of a measurement.
 fn told(returned: Returned) -> StepResult {
     match returned {
         Returned::Nothing | Returned::Value(_) | Returned::Exits => StepResult::Done,

@@ -1,30 +1,30 @@
-//! Model against measurement: which of what may happen did, and what to say where none of it did.
+//! A case may have several predictions and has one measurement: [`judge()`] tells how the open rules were
+//! decided, or where the measurement differs from all predictions.
 
 use super::follow::{Ended, follow};
 use super::{Environment, Rule, Unmodelled};
 use crate::case::{Access, Case, Measurement, Row, SweepResult};
 
-/// What the model says to a measurement.
+/// The model's verdict on a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Judgement {
-    /// Where kernel and model part; none where they agree as far as the model says anything.
+    /// The difference between kernel and model; `None` where they agree as far as the model says anything.
     pub split: Option<Split>,
-    /// The open rules that made a difference, in the order of the steps: where one is told, the other
-    /// choice would have led to another measurement.
+    /// The open rules that made a difference, in the order of the steps: the other choice would have led to
+    /// another measurement.
     pub open: Vec<OpenRule>,
-    /// From here on the model says nothing.
+    /// The step from which the model says nothing, and why.
     pub unmodelled: Option<Unmodelled>,
 }
 
 /// A measurement that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// What must be. Its steps and sweeps end where the model has no more to say.
+    /// The predicted measurement. Its steps and sweeps end where the model says nothing more.
     pub predicted: Box<Measurement>,
     /// The first place at which the two differ.
     pub place: Place,
-    /// The one rule without which the model would say all of what was measured, if there is exactly
-    /// one.
+    /// The one rule without which the model would agree with the whole measurement, if there is exactly one.
     pub rule: Option<Rule>,
 }
 
@@ -37,28 +37,28 @@ pub enum Place {
     Row {
         /// The step that is the sweep.
         step: usize,
-        /// Which sweep of the case, counted from 0.
+        /// The number of the sweep in the case, counted from 0.
         sweep: usize,
-        /// Which row.
+        /// The access of the row.
         access: Access,
         /// The byte, relative to the map.
         at: i64,
     },
 }
 
-/// An open rule, and what became of it at one step.
+/// An open rule, and how it was decided at one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OpenRule {
     /// The step at which it was decided, as [`Case::walk`] counts them.
     pub step: usize,
     /// The rule.
     pub rule: Rule,
-    /// It held there.
+    /// True if it held there.
     pub held: bool,
 }
 
 impl Place {
-    /// The step at which it is.
+    /// Returns the step at which it is.
     pub fn step(self) -> usize {
         match self {
             Place::Step(step) | Place::Row { step, .. } => step,
@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-/// Compares what was measured with what may happen.
+/// Compares a measurement with all outcomes that the model allows.
 pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> Judgement {
     let ways = follow(case, environment, measured);
     let open = ways.certain();
@@ -82,15 +82,15 @@ pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> 
     Judgement { split: None, open, unmodelled }
 }
 
-/// The rule without which the model says all of what was measured. Where there are two it may be
-/// either, and none is named.
+/// Returns the rule without which the model agrees with the whole measurement. Where there are two, it may be
+/// either, and none is returned.
 fn only_rule(
     case: &Case,
     environment: &Environment,
     measured: &Measurement,
     parted: &Ended,
 ) -> Option<Rule> {
-    // To fall silent earlier than the model with all its rules does is no explanation.
+    // A model that says nothing from an earlier step on than the model with all its rules explains nothing.
     let end = |way: &Ended| way.unmodelled.as_ref().map_or(usize::MAX, |own| own.step);
     let explains = |rule: &&Rule| {
         let ways = follow(case, &environment.without(&[**rule]), measured);
@@ -103,8 +103,8 @@ fn only_rule(
     }
 }
 
-/// Where two measurements differ at a step, as far as both go; `sweep` is the number of the sweep that
-/// the step is. What has no answer differs from nothing.
+/// Returns the place at which two measurements differ at a step, as far as both go; `sweep` is the number of
+/// the sweep that the step is. A missing result differs from nothing.
 pub fn differs_at(
     step: usize,
     sweep: Option<usize>,
@@ -125,7 +125,7 @@ pub fn differs_at(
     })
 }
 
-/// The first byte at which two rows differ; one of the map if there is one.
+/// Returns the first byte at which two rows differ: a boundary of either row, or 0, or else -1.
 fn first_byte(row: &Row, other: &Row) -> Option<i64> {
     let mut all: Vec<i64> = row.boundaries().chain(other.boundaries()).collect();
     all.push(0);
@@ -134,7 +134,7 @@ fn first_byte(row: &Row, other: &Row) -> Option<i64> {
     all.into_iter().find(|at| row.at(*at) != other.at(*at))
 }
 
-/// A split in words: where it is, what the model says there, and what was measured.
+/// Describes a split in words: the place, the prediction, and the measurement.
 pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String {
     let lines = crate::parse::lines(&case.steps);
     match split.place {
@@ -159,7 +159,7 @@ pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String 
     }
 }
 
-/// The rules that a case's comment names as known not to hold: `known: RULE why`.
+/// Returns the rules that a case's comment names as known not to hold: `known: RULE why`.
 pub fn known(case: &Case) -> Vec<&str> {
     let lines = case.comment.iter().filter_map(|line| line.trim().strip_prefix("known: "));
     lines.filter_map(|line| line.split_whitespace().next()).collect()

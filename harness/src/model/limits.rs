@@ -1,8 +1,8 @@
-//! setrlimit(2): what a process may still have.
+//! The model must predict when a call would exceed what a process may still have, by setrlimit(2).
 //!
-//! How much memory a process has beside its maps is not the model's to know. So what is asked for fails
-//! for certain where it alone is more than the limit, and beyond that the model says nothing. What it
-//! has locked are its locked maps, and no others.
+//! The model does not know how much memory a process has beside its maps. So a request fails for certain
+//! where it alone is at least as large as the limit, and about a smaller request the model says nothing. The
+//! memory that a process has locked is that of its locked maps, and nothing else.
 
 use std::ops::Range;
 
@@ -14,13 +14,14 @@ use super::interpreter::Interpreter;
 use super::rule::Rule;
 
 impl Interpreter<'_> {
-    /// A limit that the case has set.
+    /// Returns the limit that the case has set.
     pub(super) fn limit(&self, resource: i64) -> Option<u64> {
         self.processes.last()?.limits.get(&resource).copied()
     }
 
-    /// Whether so many more bytes of memory exceed a limit; `data` for private memory that can be
-    /// stored to. (setrlimit(2): RLIMIT_AS, RLIMIT_DATA)
+    /// True if so many more bytes of memory exceed a limit that the case has set; `data` is true for private
+    /// memory that can be stored to. Fails where the model cannot tell. (setrlimit(2): RLIMIT_AS,
+    /// RLIMIT_DATA)
     pub(super) fn exceeds(&self, bytes: u64, data: bool) -> Result<bool, Unmodelled> {
         let resources = [(libc::RLIMIT_AS as i64, true), (libc::RLIMIT_DATA as i64, data)];
         for (resource, counts) in resources {
@@ -35,8 +36,8 @@ impl Interpreter<'_> {
         Ok(false)
     }
 
-    /// Whether so many more bytes may be locked; `Err` with EPERM where none may, and with `beyond` where
-    /// these are too many. (mlock(2), mmap(2), mremap(2): ERRORS)
+    /// Checks that the process may lock so many more bytes. Fails with EPERM where it may lock none, and with
+    /// `beyond` where these are too many. (mlock(2), mmap(2), mremap(2): ERRORS)
     pub(super) fn may_lock(&self, bytes: u64, beyond: i32) -> Result<(), i32> {
         let space = self.processes.last().map(|process| &process.space);
         let locked = space.map_or(0, |space| locked_within(space, &(0..u64::MAX)));
@@ -49,15 +50,16 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The same for mlock, which counts twice what is locked already only as long as that fits, and looks at the
-    /// length before it sees that the range has no end. (Linux: do_mlock)
+    /// Checks the same for mlock. It counts bytes of the range that are locked already a second time only as
+    /// long as that fits, and it checks the length before it notices that the range wraps around. (Linux:
+    /// do_mlock)
     pub(super) fn may_mlock(&self, range: &Range<u64>, length: u64) -> Result<(), i32> {
         let space = self.processes.last().map(|process| &process.space);
         let twice = space.map_or(0, |space| locked_within(space, range));
         self.may_lock(length.saturating_sub(twice), libc::ENOMEM)
     }
 
-    /// How many bytes the process may lock; none where it may lock all.
+    /// Returns the number of bytes that the process may lock; `None` where it may lock all.
     pub(super) fn lockable(&self) -> Option<u64> {
         if self.state.environment.limits.locks || !self.state.holds(Rule::LocksAreLimited) {
             return None;
@@ -67,7 +69,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// How many bytes of these addresses are locked.
+/// Returns the number of bytes of these addresses that are locked.
 fn locked_within(space: &AddressSpace, range: &Range<u64>) -> u64 {
     let parts = space.touching(range).filter(|own| own.locked);
     parts.map(|own| own.range.end.min(range.end) - own.range.start.max(range.start)).sum()

@@ -1,10 +1,11 @@
-//! What must happen: a second, independent answer to every case.
+//! A measurement alone cannot tell if the kernel is right: the model gives a second, independent answer to
+//! every case, namely what must happen.
 //!
-//! The model is a pure function from a case and an [`Environment`] to the measurement that POSIX and
-//! Linux promise. It makes no system call, and shares nothing with the runner but the vocabulary. Its
-//! rules are listed in [`Rule`], each with its source; where the standard leaves a thing open,
-//! [`predict`] answers with every outcome that is allowed. Only [`judge()`] looks at a measurement: to tell
-//! which of them came, or that none did.
+//! The model is a pure function from a case and an [`Environment`] to the measurement that POSIX and Linux
+//! promise. It makes no system call, and shares nothing with the runner but the vocabulary. Its rules are
+//! listed in [`Rule`], each with its source; where the standard leaves a thing open, [`predict`] returns
+//! every outcome that is allowed. Only [`judge()`] looks at a measurement: it tells which of the outcomes
+//! occurred, or that none did.
 
 mod access;
 mod address_space;
@@ -30,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Access, Case, Measurement, StepResult, SweepResult};
 
-/// What the model is told of the machine and of the place where files live.
+/// The facts that the model is told of the machine and of the place where files live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
     /// The page size in bytes.
@@ -39,18 +40,19 @@ pub struct Environment {
     pub instruction_bytes: u64,
     /// The limits of the user.
     pub limits: Limits,
-    /// Where nothing may be executed.
+    /// The things that may not be executed.
     pub noexec: Noexec,
-    /// The disk may be full before a case has what it wants.
+    /// True if the disk may be full before a case has what it asks for.
     pub little_disk: bool,
-    /// Files may have more memory than their size says: tmpfs with huge pages.
+    /// True if files may have more memory than their size says: tmpfs with huge pages.
     pub large_pages: bool,
-    /// Rules that do not hold: open ones, or one that a test has broken to show what it is needed for.
+    /// The rules that do not hold: open ones, or one that a test has broken to show that it is needed.
     pub without: Vec<Rule>,
 }
 
 impl Environment {
-    /// An x86-64 machine with pages of so many bytes, on which every rule holds, root, and enough of all.
+    /// Returns an x86-64 machine with pages of `page` bytes, on which every rule holds and root lacks
+    /// nothing.
     pub fn with_pages_of(page: u64) -> Environment {
         let limits = Limits {
             raises: true,
@@ -70,75 +72,75 @@ impl Environment {
         }
     }
 
-    /// The same, without these rules as well.
+    /// Returns the same environment, without these rules as well.
     pub fn without(&self, rules: &[Rule]) -> Environment {
         let without = self.without.iter().chain(rules).copied().collect();
         Environment { without, ..self.clone() }
     }
 }
 
-/// What a process may have, by setrlimit(2).
+/// The limits of a process, see setrlimit(2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The user may raise hard limits: CAP_SYS_RESOURCE.
+    /// True if the user may raise hard limits: CAP_SYS_RESOURCE.
     pub raises: bool,
-    /// The user may lock more than RLIMIT_MEMLOCK: CAP_IPC_LOCK.
+    /// True if the user may lock more than RLIMIT_MEMLOCK: CAP_IPC_LOCK.
     pub locks: bool,
-    /// The hard limits by resource; none where it is not here.
+    /// The hard limits by resource; a resource without an entry has none.
     pub hard: BTreeMap<i64, u64>,
-    /// Bytes that the user may lock.
+    /// The number of bytes that the user may lock.
     pub lockable: u64,
-    /// Memory may be refused at any time.
+    /// True if memory may be refused at any time.
     pub little_memory: bool,
 }
 
-/// What lies on a mount where nothing may be executed. (mount(8): noexec)
+/// The things that lie on a mount where nothing may be executed. (mount(8): noexec)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Noexec {
-    /// The files of cases.
+    /// True if the files of cases do.
     pub files: bool,
-    /// Devices.
+    /// True if devices do.
     pub devices: bool,
-    /// The directory that `dir()` opens.
+    /// True if the directory that `dir()` opens does.
     pub root: bool,
 }
 
-/// One thing that may happen.
+/// One of the outcomes that a case may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
-    /// What becomes in it of the open rules that matter to it.
+    /// The decisions about the open rules that matter to it.
     pub open: Vec<OpenRule>,
     /// The measurement, as far as the model says anything.
     pub measurement: Measurement,
-    /// From where on it says nothing.
+    /// The step from which the model says nothing, and why.
     pub unmodelled: Option<Unmodelled>,
 }
 
 impl Prediction {
-    /// Where an open rule does not hold in it.
+    /// Returns the decisions in it by which an open rule does not hold.
     pub fn not_held(&self) -> impl Iterator<Item = &OpenRule> {
         self.open.iter().filter(|open| !open.held)
     }
 }
 
-/// Where the model begins to say nothing of a case, and why.
+/// The step from which the model says nothing of a case, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmodelled {
     /// The step, as [`Case::walk`] counts them.
     pub step: usize,
-    /// Why.
+    /// The reason.
     pub what: String,
 }
 
 impl Unmodelled {
-    /// Begins at the step at work: who performs it knows its number.
+    /// Returns an [`Unmodelled`] for the step at work: the interpreter fills in the number of the step.
     fn new(what: impl Into<String>) -> Unmodelled {
         Unmodelled { step: 0, what: what.into() }
     }
 }
 
-/// All that may happen: one prediction, and one more for each way in which open rules matter. In the
-/// first, every rule holds.
+/// Predicts all that may happen: returns one prediction, and one more for each way in which open rules
+/// matter. In the first, every rule holds.
 ///
 /// ```
 /// use faultmap::model::{Environment, predict};
@@ -152,7 +154,8 @@ pub fn predict(case: &Case, environment: &Environment) -> Vec<Prediction> {
     predict_after(case, environment, &[])
 }
 
-/// All that may happen where the first steps have come to these results; nothing where they must not.
+/// Predicts all that may happen where the first steps have these results; returns nothing where the model
+/// forbids them.
 pub fn predict_after(
     case: &Case,
     environment: &Environment,
@@ -173,7 +176,8 @@ pub fn predict_after(
     all
 }
 
-/// The bytes at which the outcomes of an access change in any of these predictions; `sweep` is counted from 0.
+/// Returns the bytes at which the outcomes of an access change in any of these predictions; `sweep` is
+/// counted from 0.
 pub fn boundaries(predictions: &[Prediction], sweep: usize, access: Access) -> BTreeSet<i64> {
     let maps = predictions.iter().filter_map(|own| match own.measurement.sweeps.get(sweep)? {
         SweepResult::Map(map) => Some(map),

@@ -1,26 +1,24 @@
-//! A case as a list, blocks and all.
-//!
-//! A block is other steps within a step. Followed step by step, in several ways at once, a case is easier
-//! to handle as a list. Main type: [`Script`].
+//! A block is a step that contains other steps; followed step by step, in several ways at once, a case is
+//! easier to handle as a list. Main type: [`Script`].
 
 use crate::case::{BlockKind, Case, Step};
 
-/// A case as a list of what is done in turn.
+/// A case as a list of turns.
 pub struct Script<'c> {
     pub case: &'c Case,
     pub turns: Vec<Turn<'c>>,
-    /// How many files the harness makes for the steps before each step.
+    /// For each step, the number of files that the harness makes for the steps before it.
     pub files_before: Vec<usize>,
-    /// For each step that is a sweep, which one of the case.
+    /// For each step that is a sweep, its number among the sweeps of the case.
     pub sweep_numbers: Vec<Option<usize>>,
 }
 
-/// What is done next.
+/// One entry of the list.
 #[derive(Clone, Copy)]
 pub enum Turn<'c> {
-    /// A step, by its index; a block begins with one.
+    /// A step, with its index. A block begins with one.
     Step(usize, &'c Step),
-    /// A block ends.
+    /// The end of a block.
     Leave(BlockKind),
 }
 
@@ -51,7 +49,7 @@ impl<'c> Script<'c> {
         }
     }
 
-    /// Which sweep of the case a step is.
+    /// Returns the number of the sweep that a step is.
     pub fn sweep_number(&self, step: usize) -> Option<usize> {
         self.sweep_numbers[step]
     }

@@ -1,7 +1,9 @@
-//! What a process has done about its signals, and what a fault is then seen as.
+//! A fault looks different from outside if the process has changed the disposition of its signal, or has
+//! blocked it: [`Signals`] holds what a process has set.
 //!
-//! A victim's own handler records the fault. Where the case ignores or blocks the signal, the kernel
-//! kills without running any handler, and where it sets the default there is none: `no siginfo`.
+//! The victim's own handler records a fault. Where the case ignores or blocks the signal, the kernel kills
+//! the process and runs no handler; where the case sets the default disposition, there is no handler. Both
+//! are seen as `no siginfo`.
 
 use std::collections::BTreeSet;
 
@@ -11,29 +13,29 @@ use super::rule::Rule;
 use super::state::State;
 use crate::case::{Fault, FaultAddress};
 
-/// Dispositions and the mask, by number of the signal.
+/// The dispositions and the mask of a process, by the number of the signal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signals {
-    /// Those whose disposition the case has set, and whether to SIG_IGN.
+    /// The signals whose disposition the case has set; true if to SIG_IGN.
     pub(super) set: std::collections::BTreeMap<i32, bool>,
     pub(super) blocked: BTreeSet<i32>,
-    /// Raised while blocked.
+    /// The signals that were raised while they were blocked.
     pub(super) pending: BTreeSet<i32>,
 }
 
-/// What becomes of a signal that is sent.
+/// The effect of a signal that is sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// Nothing that can be seen.
+    /// It has no effect that can be seen.
     Ignored,
-    /// It waits until it is no longer blocked.
+    /// It is pending until it is no longer blocked.
     Blocked,
     /// It kills or stops the process.
     Ends,
 }
 
 impl Signals {
-    /// A fault as it is seen from outside.
+    /// Returns a fault as it is seen from outside.
     pub fn told(&self, fault: Fault, state: &State<'_>) -> Fault {
         let signal = fault.signal.0;
         let unrecorded = self.set.contains_key(&signal) || self.blocked.contains(&signal);
@@ -43,7 +45,7 @@ impl Signals {
         }
     }
 
-    /// What a signal comes to that the process or the kernel sends.
+    /// Sends a signal, from the process itself or from the kernel, and returns its effect.
     pub fn send(&mut self, signal: i32) -> Sent {
         if self.blocked.contains(&signal) {
             self.pending.insert(signal);
@@ -57,7 +59,7 @@ impl Signals {
         }
     }
 
-    /// What a fork leaves to the child: nothing pending. (fork(2))
+    /// Returns the signals that a forked child inherits: none is pending. (fork(2))
     pub fn inherited(&self) -> Signals {
         Signals { pending: BTreeSet::new(), ..self.clone() }
     }

@@ -1,5 +1,5 @@
-//! The state that steps change: objects, processes, segments; and what becomes of bytes when a file's
-//! size changes.
+//! The model must know the objects, processes and segments that the steps of a case change, and what a new
+//! size of a file does to its bytes: [`State`] holds all but the processes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,30 +17,30 @@ use crate::case::{Fault, FaultAddress, Signal};
 pub struct Object {
     /// Its size in bytes.
     pub size: u64,
-    /// What stands in it; past its size, what has been stored in its last page.
+    /// Its content; past its size, the bytes that were stored in its last page.
     pub bytes: Bytes,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// It still has its name.
+    /// True if it still has its name.
     pub named: bool,
     /// The seals of F_ADD_SEALS.
     pub seals: i32,
 }
 
-/// What an object is.
+/// The kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A file that the harness made and filled with the pattern of this phase: it can be looked at
-    /// beside the map.
+    /// A file that the harness made and filled with the pattern of this phase. The harness can read it
+    /// without the map.
     File(u64),
     /// The same, made by memfd_create(2).
     Memfd(u64),
-    /// Memory without a file that could be looked at.
+    /// Memory without a file that could be read.
     Memory,
 }
 
 impl Object {
-    /// The phase of the pattern that it was filled with, where it is a file.
+    /// Returns the phase of the pattern that it was filled with, if it is a file.
     pub fn phase(&self) -> Option<u64> {
         match self.kind {
             Kind::File(phase) | Kind::Memfd(phase) => Some(phase),
@@ -49,7 +49,7 @@ impl Object {
     }
 }
 
-/// What a descriptor shows.
+/// The thing that a descriptor shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// An object.
@@ -66,13 +66,13 @@ pub enum FileKind {
     Proc,
     /// A directory.
     Dir,
-    /// A pipe in which nothing is.
+    /// An empty pipe.
     Pipe,
 }
 
 impl FileKind {
-    /// The largest offset that it can have, as far as mmap cares: of files that is what an `off_t`
-    /// holds. (Linux: file_mmap_size_max)
+    /// Returns the largest offset that it can have, as far as mmap cares: for a file, the largest `off_t`.
+    /// (Linux: file_mmap_size_max)
     pub fn end(self) -> u64 {
         match self {
             FileKind::Object(_) | FileKind::ProcMaps | FileKind::Proc => i64::MAX as u64,
@@ -88,67 +88,69 @@ impl FileKind {
 /// An open descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
-    /// What it shows.
+    /// The thing that it shows.
     pub shows: FileKind,
-    /// Opened for reading.
+    /// True if it was opened for reading.
     pub readable: bool,
-    /// Opened for writing.
+    /// True if it was opened for writing.
     pub writable: bool,
-    /// O_APPEND.
+    /// True for O_APPEND.
     pub appends: bool,
-    /// O_SYNC.
+    /// True for O_SYNC.
     pub syncs: bool,
-    /// O_PATH: it can be closed, and nothing else.
+    /// True for O_PATH: it can be closed, and nothing else.
     pub path_only: bool,
-    /// Which open file it is, in [`State::positions`]: a forked process shares it.
+    /// The number of its open file, in [`State::positions`]: a forked process shares the open file.
     pub open_file: usize,
 }
 
-/// One process.
+/// A process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
     /// Its memory.
     pub space: AddressSpace,
-    /// Its descriptors, by number as far as the case can tell; the lowest free one is given next.
+    /// Its descriptors, by number as far as the case can tell; the next descriptor gets the lowest free
+    /// number.
     pub descriptors: Vec<Option<Descriptor>>,
-    /// What it does with signals.
+    /// Its dispositions and its mask of signals.
     pub signals: Signals,
-    /// Limits that the case has set, by resource.
+    /// The limits that the case has set, by resource.
     pub limits: BTreeMap<i64, u64>,
 }
 
 /// A System V shared memory segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
-    /// The object that it is.
+    /// The object that holds its bytes.
     pub object: usize,
-    /// The bytes that were asked for.
+    /// The size in bytes that shmget was called with.
     pub size: u64,
-    /// Its owner may execute what stands in it, by its mode.
+    /// True if its mode lets its owner execute its content.
     pub runs: bool,
-    /// Marked by IPC_RMID.
+    /// True if IPC_RMID has marked it.
     pub removed: bool,
 }
 
-/// Everything.
+/// The state that all processes of a case share.
 #[derive(Debug, Clone)]
 pub struct State<'a> {
-    /// What is given.
+    /// The environment of the case.
     pub environment: &'a Environment,
-    /// Everything that can be mapped shared.
+    /// All objects, that is everything that can be mapped shared.
     pub objects: Vec<Object>,
     /// All segments.
     pub segments: Vec<Segment>,
-    /// Where the next read(2) or write(2) of each open file begins.
+    /// The offset at which the next read(2) or write(2) of each open file begins.
     pub positions: Vec<u64>,
-    /// How many maps have been placed alone.
+    /// The number of the last place at which a map was placed alone, 0 before the first; its address is a
+    /// multiple of `APART`. Places that are taken are skipped.
     pub placed: u64,
-    /// The open rules that had a say in the step at work, and whether they hold in it.
+    /// The open rules that mattered to the current step, each with true if it holds there.
     pub decided: RefCell<Vec<(Rule, bool)>>,
 }
 
 impl<'a> State<'a> {
-    /// Before anything was made.
+    /// Returns the state before anything was made.
     pub fn new(environment: &'a Environment) -> State<'a> {
         State {
             environment,
@@ -160,7 +162,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether the other has the same things in the same state.
+    /// True if the other has the same objects, segments, file positions and places.
     pub fn is_like(&self, other: &State<'_>) -> bool {
         self.objects == other.objects
             && self.segments == other.segments
@@ -168,7 +170,7 @@ impl<'a> State<'a> {
             && self.placed == other.placed
     }
 
-    /// Whether a rule holds here. An open one holds in a step unless that was decided otherwise.
+    /// True if a rule holds here. An open rule holds in a step unless it was decided otherwise for that step.
     pub fn holds(&self, rule: Rule) -> bool {
         if self.environment.without.contains(&rule) {
             return false;
@@ -186,23 +188,23 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether a rule holds that is open for files: it is the file system's to keep. A memfd is kept as
-    /// tmpfs keeps its files, which does not hold to any of them.
+    /// True if a rule holds that is open for files, since each file system may keep it or not. It holds for
+    /// no memfd: tmpfs keeps none of these rules.
     pub fn holds_for(&self, rule: Rule, object: usize) -> bool {
         matches!(self.objects[object].kind, Kind::File(_)) && self.holds(rule)
     }
 
-    /// The page size in bytes.
+    /// Returns the page size in bytes.
     pub fn page(&self) -> u64 {
         self.environment.page
     }
 
-    /// The end of the page in which a byte before this offset can lie.
+    /// Returns the end of the page in which the byte before this offset lies.
     pub fn round_up(&self, offset: u64) -> u64 {
         offset.div_ceil(self.page()).saturating_mul(self.page())
     }
 
-    /// The file is written out within these offsets.
+    /// Writes out the file within these offsets.
     pub fn write_back(&mut self, object: usize, range: Range<u64>) {
         let own = &self.objects[object];
         let last = own.size / self.page() * self.page();
@@ -214,8 +216,8 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Makes private copies of the pages at these addresses, which lie in one map; nothing where there is
-    /// a copy already, or no page.
+    /// Makes private copies of the pages at these addresses, which lie in one map. A page that has a copy
+    /// already, or does not exist, is left out.
     pub fn copy_pages(&self, process: &mut Process, addresses: Range<u64>) {
         let Some(vma) = process.space.at_mut(addresses.start) else { return };
         let end = vma.offset_of(addresses.end.min(vma.range.end));
@@ -231,9 +233,9 @@ impl<'a> State<'a> {
         }
     }
 
-    /// The file or object has another size now: what becomes of its bytes and of all maps of it.
+    /// Gives an object another size, and changes its bytes and all maps of it accordingly.
     pub fn resize(&mut self, spaces: &mut [&mut AddressSpace], object: usize, size: u64) {
-        // To the size that it has is a shrinking by nothing: the tail is zeroed all the same.
+        // A file that keeps its size shrinks by nothing: the tail is zeroed all the same.
         match size <= self.objects[object].size {
             true => self.shrink(spaces, object, size),
             false => self.grow(object, size),
@@ -277,7 +279,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// A fault at the byte that was accessed.
+/// Returns a fault at the byte that was accessed.
 pub fn fault(signal: i32, code: i32) -> Fault {
     Fault { signal: Signal(signal), code: Some(code), address: FaultAddress::Accessed }
 }

@@ -1,4 +1,4 @@
-//! The loads and stores that a case makes itself, and its sweeps.
+//! A case makes loads, stores and sweeps itself, besides its calls, and the model must predict them, too.
 
 use super::Unmodelled;
 use super::bytes::Content;
@@ -8,7 +8,7 @@ use crate::case::{
 };
 
 impl Interpreter<'_> {
-    /// A load or store of the case.
+    /// Performs a load or store of the case.
     pub(super) fn touch(
         &mut self,
         map: &str,
@@ -22,7 +22,7 @@ impl Interpreter<'_> {
         let page = self.state.page();
         let (state, process) = (&mut self.state, self.processes.last_mut());
         let Some(process) = process else { return StepResult::NotReached };
-        // The CPU looks at each page that an access reaches into before it moves a byte.
+        // The CPU checks each page that an access reaches into before it moves a byte.
         let mut faults =
             addresses.clone().filter(|a| *a == first || a % page == 0).map(|address| {
                 let fault = match store {
@@ -53,7 +53,7 @@ impl Interpreter<'_> {
         StepResult::Saw(Seen::of(contents))
     }
 
-    /// The fault map along a variable's map.
+    /// Returns the fault map along a variable's map.
     pub(super) fn sweep(
         &mut self,
         map: &str,

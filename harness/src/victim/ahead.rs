@@ -1,18 +1,19 @@
-//! Descriptors that the access needs, made before the first step: a step may leave no room for them
-//! (RLIMIT_NOFILE). They lie at numbers that no step is given, so that the case counts as it would without.
+//! A step may leave no room for the descriptors that the access needs (RLIMIT_NOFILE), so they are made
+//! before the first step. They lie at numbers that no step is given, so that the case counts as it would
+//! without.
 //!
-//! The files of /proc show the memory of the process that has opened them. So one that is forked later opens
-//! its own, when they are needed: its steps are over then, and there is room in place of descriptor 0, unless
-//! no descriptor is allowed at all.
+//! The files of /proc show the memory of the process that has opened them. So a process that is forked later
+//! opens its own when it needs them: its steps are over then, and there is room in place of descriptor 0,
+//! unless no descriptor is allowed at all.
 
 use nix::libc;
 
 use crate::case::Access;
 use crate::sys::{AHEAD, Child, set_dumpable};
 
-/// The ends of the pipe through which a byte is copied: its numbers.
+/// The numbers of the two ends of the pipe through which a byte is copied.
 pub(super) const PIPE: Pipe = Pipe { read: AHEAD[0], write: AHEAD[1] };
-/// The files of /proc that tell where instructions may be fetched, and what lies there.
+/// The numbers of the files of /proc that tell where instructions may be fetched, and what lies there.
 pub(super) const MEMORY: Memory = Memory { maps: AHEAD[0], content: AHEAD[1] };
 
 pub(super) struct Pipe {
@@ -26,7 +27,7 @@ pub(super) struct Memory {
     pub content: usize,
 }
 
-/// Makes what this access needs. Fails with what the kernel says.
+/// Makes the descriptors that this access needs. Fails with the errno of the kernel.
 #[inline(always)]
 pub(super) fn prepare(child: &Child, access: Access) -> Result<(), i32> {
     match access {

@@ -1,13 +1,15 @@
-//! What a case may take of disk and memory, counted by the child before each call and access.
+//! A case could exhaust the disk or the memory of the machine, so the child counts what each call and access
+//! may take before it makes it.
 //!
-//! The text of a case does not tell it: a small file grows to a gigabyte by one ftruncate and one madvise, a
-//! hole is filled again, each process makes copies of its own. So a victim pays the most that a step can
-//! allocate, before it performs the step, from what its supervisor has laid into the record for all
-//! processes of the probe. A step that costs more than is left is not performed, which is a harness error.
+//! The text of a case does not tell what it takes: one ftruncate and one madvise let a small file grow to a
+//! gigabyte, a hole is filled again, each process makes copies of its own. So a victim pays the most that a
+//! step can allocate, before it performs the step, from the budget that its supervisor has laid into the
+//! record for all processes of the probe. A step that costs more than is left is not performed, which is a
+//! harness error.
 //!
-//! What is paid is a bound, made of the victim's notes of its maps. Where that is too much, the files are
-//! asked how much they really have, and how much of a range they can still take: a file that is filled
-//! already costs nothing more. Memory is not paid back. Behind this stand the limits of a worker, see
+//! The price is a bound, made from the victim's notes of its maps. Where that is too much, the victim asks
+//! how much the files really have, and how much of a range they can still take: a file that is filled already
+//! costs nothing more. Memory is not paid back. Behind this stand the limits of a worker, see
 //! [`crate::sys::Limits`].
 //!
 //! The main type is [`Bill`], what a step comes to.
@@ -23,20 +25,20 @@ use super::request;
 use crate::case::limits::{FILE_BYTES, FILES, MAP_BYTES};
 use crate::sys::{DESCRIPTORS, scratch};
 
-/// What a step can come to, in bytes.
+/// The most that a step can allocate, in bytes.
 struct Bill {
     memory: u64,
     disk: [u64; FILES],
-    /// Where each file ends afterwards, if that is further than today; the largest number where that is
-    /// not known.
+    /// The end of each file after the step, if that is further than its present end; the largest number where
+    /// it is not known.
     ends: [u64; FILES],
-    /// What a file may take beside what is asked for.
+    /// The bytes that a file may take beside each range that is asked for.
     block: u64,
-    /// What is said of a file counts no more than the file can have.
+    /// True if no more is counted of a file than the file can have.
     exact: bool,
 }
 
-/// What is to be paid for: no closure, which the compiler would put elsewhere than a victim's code.
+/// The thing to be paid for. It is no closure, which the compiler would put elsewhere than a victim's code.
 #[derive(Clone, Copy)]
 enum Charge<'a> {
     /// A call with these arguments.
@@ -93,7 +95,7 @@ impl Victim<'_> {
             }
             let left = if exact { self.disk_left(&mut bill) } else { disk };
             let asked = bill.disk();
-            // What is written to a file may be memory as well (tmpfs, the page cache).
+            // Bytes that are written to a file may be memory as well (tmpfs, the page cache).
             let in_memory = bill.memory.saturating_add(asked);
             if in_memory <= memory && (asked == 0 || asked <= left) {
                 budget.memory.store(memory - in_memory, Relaxed);
@@ -109,7 +111,7 @@ impl Victim<'_> {
         }
     }
 
-    /// What the files leave of the disk; they take no more of what is asked for than they have room for.
+    /// Returns the disk that the files leave. Lowers the bill of each file to the room that the file has.
     #[inline(always)]
     fn disk_left(&self, bill: &mut Bill) -> u64 {
         let beyond = self.record.budget.beyond.load(Relaxed);
@@ -117,7 +119,7 @@ impl Victim<'_> {
         for (file, (asked, end)) in bill.disk.iter_mut().zip(bill.ends).enumerate() {
             let (size, blocks) = self.size_and_blocks(file);
             let most = |size: u64| self.whole(size).saturating_add(beyond);
-            // What a file system has set aside for what may come next is not the case's.
+            // Blocks that a file system has set aside for later growth are not the case's.
             used = used.saturating_add(blocks.min(most(size)));
             if end != u64::MAX {
                 let has = blocks.saturating_sub(beyond);
@@ -172,14 +174,14 @@ impl Victim<'_> {
         }
     }
 
-    /// Whatever is mapped there, and may become one page with it.
+    /// Charges whatever is mapped there, and whatever may become one page with it.
     #[inline(always)]
     fn charge_mapped(&self, bill: &mut Bill, address: usize, length: usize) {
         let unit = self.record.budget.page.load(Relaxed) as usize;
         let start = address & !unit.wrapping_sub(1);
         let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
             & !unit.wrapping_sub(1);
-        // How far a map has grown down is not noted: all of the range may be memory.
+        // The notes do not tell how far a map has grown down: all of the range may be memory.
         if self.program.maps.may_have_grown() {
             self.charge_part(bill, end.wrapping_sub(start) as u64, None);
         }
@@ -191,7 +193,7 @@ impl Victim<'_> {
         }
     }
 
-    /// So many bytes of memory that show a file from an offset on, or of memory without a file.
+    /// Charges so many bytes of memory that show a file from an offset on, or of memory without a file.
     #[inline(always)]
     fn charge_part(&self, bill: &mut Bill, bytes: u64, shows: Option<(usize, u64)>) {
         if !is_possible(bytes) {
@@ -212,7 +214,8 @@ impl Victim<'_> {
         }
     }
 
-    /// More than may be locked is refused by the kernel (mlock(2)), and nothing is brought in.
+    /// Lowers a bill for locked memory to what may be locked: the kernel refuses more (mlock(2)), and brings
+    /// nothing in.
     #[inline(always)]
     fn bound_by_locks(&self, bill: &mut Bill, locks: bool) {
         let most = self.record.budget.lockable.load(Relaxed);
@@ -222,7 +225,7 @@ impl Victim<'_> {
         }
     }
 
-    /// Blocks that the size of a file does not tell of.
+    /// Counts blocks of which the size of a file does not tell.
     #[inline(always)]
     fn keep_beyond(&self, beyond: bool, length: u64) {
         let kept = &self.record.budget.beyond;
@@ -231,10 +234,10 @@ impl Victim<'_> {
         }
     }
 
-    /// The size of a file and its blocks, in bytes; nothing where it was not made.
+    /// Returns the size of a file and its blocks, in bytes; zeros where it was not made.
     #[inline(always)]
     fn size_and_blocks(&self, file: usize) -> (u64, u64) {
-        /// Where the two begin in `struct statx` (statx(2)).
+        /// The offsets of the two in `struct statx` (statx(2)).
         const SIZE: usize = 40;
         const BLOCKS: usize = 48;
         const BLOCK_BYTES: u64 = 512;
@@ -250,7 +253,7 @@ impl Victim<'_> {
         }
     }
 
-    /// A size in whole pages, of the largest that the kernel may take for it.
+    /// Returns a size rounded up to whole pages, of the largest that the kernel may use for it.
     #[inline(always)]
     fn whole(&self, size: u64) -> u64 {
         let mask = self.record.budget.block.load(Relaxed).wrapping_sub(1);
@@ -258,13 +261,13 @@ impl Victim<'_> {
     }
 }
 
-/// More than a case may ask for is there to be refused by the kernel.
+/// True if a case may ask for so many bytes. A call with more is made all the same: the kernel refuses it.
 #[inline(always)]
 fn is_possible(length: u64) -> bool {
     length <= MAP_BYTES
 }
 
-/// The eight bytes of the scratch buffer from there on, as a number.
+/// Returns the eight bytes of the scratch buffer from there on, as a number.
 #[inline(always)]
 fn word(at: usize) -> u64 {
     let mut bytes = [0; 8];

@@ -1,11 +1,10 @@
-//! What a victim may ask of the kernel: the system calls of its case's words and of its own code, and the
-//! files that it opens.
+//! A case that gets out of the vocabulary must not reach the kernel. This module lists the system calls that
+//! a case's words and the victim's own code need, and the files that a victim opens.
 //!
-//! A filter that is made of this list stops whoever got out of the vocabulary. So each word of the language
-//! adds what it needs where a case uses it, and no case is given what another one needs. Whoever adds a
-//! system call to `victim/` adds it here: without that, its child is killed by SIGSYS and has no answer. Those
-//! of the vocabulary come from its table.
-//! The main type is [`Allowed`].
+//! A filter that is made of this list stops such a case. So each word of the language adds what it needs
+//! where a case uses it, and no case is given what another one needs. Whoever adds a system call to `victim/`
+//! adds it here: otherwise SIGSYS kills its child, which has no answer. Those of the vocabulary come from its
+//! table. The main type is [`Allowed`].
 
 use std::ffi::CStr;
 
@@ -15,29 +14,30 @@ use super::program::{Op, Operand, Program, System, Then};
 use crate::case::Access;
 use crate::sys::{FORK_FLAGS, PIDFD_SELF_THREAD, can_signal_itself};
 
-/// A system call, with what the lower halves of some of its arguments must be.
+/// A system call, with the values that the lower halves of some of its arguments must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     /// Its number.
     pub number: libc::c_long,
-    /// Arguments, counted from 0, and their values.
+    /// The numbers of arguments, counted from 0, and their values.
     pub with: Vec<(u8, u32)>,
 }
 
 /// A file that a victim opens, or whose name it removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened<'m> {
-    /// Those that the harness has made, by the path of a descriptor.
+    /// The files that the harness has made, by the path of a descriptor.
     Made,
-    /// The names of those.
+    /// The names of the files that the harness has made.
     Names,
     /// A file that exists anyway. (A directory is opened too; nothing in it can be reached by that.)
     Path(&'m CStr),
-    /// Something in /proc: the victim's own memory and maps among it.
+    /// A file in /proc: the victim's own memory and maps among them.
     Proc,
 }
 
-/// What each victim calls, whatever its case says: to begin, to end, and in its fault handler.
+/// The system calls that each victim makes, whatever its case says: to begin, to end, and in its fault
+/// handler.
 const EVERY: &[(libc::c_long, &[(u8, u32)])] = &[
     (libc::SYS_close, &[]), // where close_range(2) is not there
     (libc::SYS_close_range, &[]),
@@ -48,17 +48,17 @@ const EVERY: &[(libc::c_long, &[(u8, u32)])] = &[
     (libc::SYS_restart_syscall, &[]), // when it is stopped and goes on
     (libc::SYS_rt_sigreturn, &[]),
     (libc::SYS_setpgid, &[(0, 0), (1, 0)]),
-    // What forks it, and has the same filter (sys/fork_server.rs).
+    // The fork server makes these, and has the same filter (sys/fork_server.rs).
     (libc::SYS_clone, &[(0, FORK_FLAGS as u32)]),
     (libc::SYS_futex, &[]),
 ];
 
-/// The system calls of a program in which these accesses are probed. Some may be named twice.
+/// Returns the system calls of a program in which these accesses are probed. Some may be listed twice.
 pub fn calls(program: &Program<'_>, accesses: &[Access]) -> Vec<Allowed> {
     let mut all: Vec<Allowed> = EVERY.iter().map(|(number, with)| call(*number, with)).collect();
     all.extend(program.ops.iter().flat_map(of_op));
     if !program.files.is_empty() {
-        // How much of the disk they take, see `super::budget`.
+        // It tells how much of the disk the files take, see `super::budget`.
         all.push(call(libc::SYS_statx, &[(2, libc::AT_EMPTY_PATH as u32)]));
     }
     all.extend(accesses.iter().flat_map(|access| of_access(*access)));
@@ -69,7 +69,7 @@ fn call(number: libc::c_long, with: &[(u8, u32)]) -> Allowed {
     Allowed { number, with: with.to_vec() }
 }
 
-/// openat(2) of a path, with these flags: nothing is made by it.
+/// Returns openat(2) of a path with these flags: it makes no file.
 fn open(flags: i32) -> Allowed {
     call(libc::SYS_openat, &[(0, libc::AT_FDCWD as u32), (2, flags as u32)])
 }
@@ -80,7 +80,7 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
             // A map that the kernel puts beside the harness is moved.
             let maps = matches!(then, Then::Mapped { .. } | Then::Remapped { .. });
             let moved = maps.then(|| call(libc::SYS_mremap, &[]));
-            // It is asked what is left where a map was to be moved from, see `Victim::note_moved_parts`.
+            // It tells what is left where a map was to be moved from, see `Victim::note_moved_parts`.
             let asks = matches!(then, Then::Remapped { .. });
             let asked = asks.then(|| call(libc::SYS_msync, &[(2, 0)]));
             let number = Allowed { number: *number, with: values(*fixed, args) };
@@ -103,7 +103,7 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
                 libc::SYS_pidfd_send_signal,
                 &[(0, PIDFD_SELF_THREAD as u32), (1, *signal as u32), (2, 0)],
             );
-            // Whom it is for a filter cannot tell.
+            // A filter cannot tell to which process the signal goes.
             let any = (!can_signal_itself()).then(|| call(libc::SYS_kill, &[(1, *signal as u32)]));
             any.into_iter().chain([own]).collect()
         }
@@ -115,7 +115,8 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
     }
 }
 
-/// The values of the arguments by which a call would be another one; a bit for each.
+/// Returns the values of the arguments without which the call would be another one; `fixed` has a bit for
+/// each.
 fn values(fixed: u8, args: &[Operand<'_>; 6]) -> Vec<(u8, u32)> {
     let value = |(index, operand): (u8, &Operand<'_>)| match operand {
         Operand::Number(value) if fixed >> index & 1 != 0 => Some((index, *value as u32)),
@@ -133,7 +134,7 @@ fn of_access(access: Access) -> Vec<Allowed> {
             call(libc::SYS_read, &[]),
             call(libc::SYS_write, &[]),
         ],
-        // What lies there is looked at before it is jumped to.
+        // The victim looks at the bytes before it jumps to them.
         Access::Exec => vec![
             call(libc::SYS_prctl, &[(0, libc::PR_SET_DUMPABLE as u32)]),
             open(libc::O_RDONLY),
@@ -143,12 +144,12 @@ fn of_access(access: Access) -> Vec<Allowed> {
             call(libc::SYS_pread64, &[]),
         ],
     };
-    // Where the byte went is looked up in the file.
+    // The victim looks up in the file where the byte went.
     all.extend(access.stores().then(|| call(libc::SYS_pread64, &[])));
     all
 }
 
-/// What a program opens in which these accesses are probed. Some may be named twice.
+/// Returns the files that a program opens if these accesses are probed. Some may be listed twice.
 pub fn opened<'m>(program: &Program<'m>, accesses: &[Access]) -> Vec<Opened<'m>> {
     let of_op = |op: &Op<'m>| match op {
         Op::OpenFile { reopen: Some(_), .. } => Some(Opened::Made),

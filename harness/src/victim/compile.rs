@@ -1,5 +1,6 @@
-//! A case to a [`Program`]: names become variables by number, sizes become bytes, calls become system
-//! call numbers with their arguments in the kernel's order.
+//! A victim cannot look up names or evaluate sizes, so a case becomes a [`Program`]: names become variables
+//! by number, sizes become bytes, calls become system call numbers with their arguments in the kernel's
+//! order.
 
 use std::ffi::{CStr, CString};
 
@@ -11,7 +12,7 @@ use crate::case::{Arg, BlockKind, Case, Step};
 use crate::sys::{Arena, Sandbox};
 use crate::vocabulary::{Action, Effect, Facet, Returns, Syscall};
 
-/// What is known of a variable before anything runs.
+/// The facts about a variable that are known before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Variable {
     /// The file that it was made for, whatever its descriptor shows later.
@@ -29,9 +30,9 @@ pub(super) struct Compiler<'m> {
     processes: Vec<usize>,
     segments: Vec<usize>,
     pub(super) page: u64,
-    /// There are files or segments of huge pages.
+    /// True if there are files or segments of huge pages.
     pub(super) huge: bool,
-    /// A step locks memory.
+    /// True if a step locks memory.
     pub(super) locks: bool,
     frames: Vec<Vec<(String, usize)>>,
     pub(super) variables: Vec<Variable>,
@@ -116,7 +117,7 @@ impl<'m> Compiler<'m> {
         self.into.push(into);
     }
 
-    /// The op of a call, and what is known of the thing that it gives.
+    /// Returns the op of a call, and the facts that are known about its result.
     fn call(&mut self, call: &Syscall, args: &[Arg]) -> (Op<'m>, Variable) {
         let mut known = Variable::default();
         let op = match call.action {
@@ -178,7 +179,7 @@ impl<'m> Compiler<'m> {
         (op, known)
     }
 
-    /// Adds a file of the harness. Gives its number.
+    /// Adds a file of the harness, and returns its number.
     fn new_file(&mut self, size: &Arg, memfd: Option<u32>) -> usize {
         let size = self.number(size) as u64;
         self.files.push(FileSpec { size, memfd, named: false });
@@ -196,18 +197,18 @@ impl<'m> Compiler<'m> {
         Op::OpenPath { path: path.unwrap_or_default(), flags, shown }
     }
 
-    /// The flags of an open, or these where the case says none.
+    /// Returns the flags of an open, or these where the case gives none.
     fn open_flags(&self, arg: Option<&Arg>, otherwise: i32) -> i32 {
         arg.map_or(otherwise, |arg| self.number(arg) as i32)
     }
 
-    /// The variable of that name, as seen from here.
+    /// Returns the variable of that name, as seen from here.
     pub(super) fn find(&self, name: &str) -> usize {
         let mut names = self.frames.iter().rev().flatten();
         names.find(|(own, _)| own == name).map_or(0, |(_, index)| *index)
     }
 
-    /// The variable of that name in the innermost block, new or given once more.
+    /// Defines a variable of that name in the innermost block, anew if there is one, and returns its number.
     fn define(&mut self, name: &str, known: Variable) -> Option<usize> {
         let frame = self.frames.last_mut()?;
         let index = match frame.iter().find(|(own, _)| own == name) {
@@ -223,7 +224,7 @@ impl<'m> Compiler<'m> {
     }
 }
 
-/// True where a step locks memory, or maps some that is locked.
+/// True if a step locks memory, or maps some that is locked.
 fn locks(case: &Case) -> bool {
     case.calls().any(|(call, args)| {
         matches!(call.effect, Effect::Locks { .. }) || args.iter().any(|arg| arg.has(Facet::Locks))

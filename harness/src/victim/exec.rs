@@ -1,21 +1,20 @@
-//! Whether it is safe to jump to a byte.
+//! A jump to bytes that are no code has an outcome that depends on what the registers hold, so an outcome
+//! measured that way would be noise.
 //!
-//! What happens when bytes that are no code are executed depends on what the registers hold, so an
-//! outcome measured that way would be noise. A victim therefore looks before it jumps. Where the
-//! kernel's own list of maps says that instructions may be fetched *and* what lies there is no return
-//! instruction, the answer is `no code` and nothing is run. Everywhere else it jumps: either the
-//! fetch faults, or a return instruction comes straight back.
+//! A victim therefore looks before it jumps. Where the kernel's own list of maps says that instructions may
+//! be fetched *and* the bytes there are no return instruction, the answer is `no code` and nothing is run.
+//! Everywhere else the victim jumps: either the fetch faults, or a return instruction comes straight back.
 
 use nix::libc;
 
 use super::ahead::{Memory, open_late};
 use crate::sys::{Child, instruction_bytes, returns_at, scratch, set_dumpable};
 
-/// Bytes read from /proc at once.
+/// The number of bytes that are read from /proc at once.
 const CHUNK: usize = 8 * 1024;
 
-/// Whether to jump to `address`; `past_eof` says whether its page lies wholly past the end of a file.
-/// `ahead` are the files to look into, where they are open. Fails where /proc does not tell.
+/// True if it is safe to jump to `address`; `past_eof` is true if its page lies wholly past the end of a
+/// file. `ahead` holds the files to look into, where they are open. Fails where /proc does not tell.
 #[inline(always)]
 pub(super) fn runs(
     child: &Child,
@@ -45,7 +44,8 @@ pub(super) fn runs(
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,
-            // A page that may be loaded and cannot be, or that no file has: the fetch faults too.
+            // The protection allows a load that fails all the same, or the page lies past the end of the
+            // file: the fetch faults, too.
             _ if load || past_eof => return Ok(true),
             // There is nothing to load and nothing to fetch: a guard page (MADV_GUARD_INSTALL).
             _ if shows_what_cannot_be_loaded(child, memory) => return Ok(true),
@@ -58,7 +58,7 @@ pub(super) fn runs(
     Ok(returns)
 }
 
-/// Whether this file shows a page of PROT_EXEC alone: tried with a new one.
+/// True if this file shows a page of PROT_EXEC alone. Tries it with a new page.
 #[inline(always)]
 fn shows_what_cannot_be_loaded(child: &Child, memory: usize) -> bool {
     let (protection, flags) = (libc::PROT_EXEC, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
@@ -69,7 +69,8 @@ fn shows_what_cannot_be_loaded(child: &Child, memory: usize) -> bool {
     })
 }
 
-/// Whether the map at `address` has `x`, and whether it has `r`, in /proc/self/maps (proc(5)).
+/// Returns two flags of the map at `address` in /proc/self/maps (proc(5)): true if it has `x`, and true if it
+/// has `r`.
 #[inline(always)]
 fn allowed(child: &Child, maps: usize, address: usize) -> Result<(bool, bool), i32> {
     let mut line = Line::default();
@@ -103,7 +104,7 @@ struct Line {
 }
 
 impl Line {
-    /// Takes the next byte; answers once a line's `x` or its absence has been seen: start, end, `x`, `r`.
+    /// Takes the next byte. Returns start, end, `x` and `r` of a line once the column of `x` has been read.
     fn take(&mut self, byte: u8) -> Option<(usize, usize, bool, bool)> {
         let digit = || char::from(byte).to_digit(16).unwrap_or(0) as usize;
         match (byte, self.part) {

@@ -1,6 +1,7 @@
-//! Why a victim could not do what it was asked to: numbers in the record, words for a person.
+//! A victim can print nothing, but a person must learn why it could not do what it was asked to: a
+//! [`SetupFailure`] is a number in the record, and has words for a person.
 
-/// Why a victim could not do what it was asked to, by the number in the record.
+/// The reason why a victim could not do what it was asked to, by the number in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum SetupFailure {
@@ -12,7 +13,7 @@ pub enum SetupFailure {
     File = 3,
     /// A map was not placed where the harness wanted it, so it does not stand alone.
     Placement = 4,
-    /// What the access needs could not be prepared.
+    /// The access could not be prepared.
     Access = 5,
     /// The process of a block could not be waited for.
     Wait = 6,
@@ -33,7 +34,7 @@ pub enum SetupFailure {
 }
 
 impl SetupFailure {
-    /// Whether the case was stopped from doing what it asks for.
+    /// True if the case was stopped from doing what it asks for.
     pub fn is_refusal(number: u32) -> bool {
         let refusals = [
             SetupFailure::Guard,
@@ -45,7 +46,7 @@ impl SetupFailure {
         refusals.into_iter().any(|own| number == own as u32)
     }
 
-    /// What that is, for a person.
+    /// Returns the reason in words, for a person.
     pub fn describe(number: u32) -> &'static str {
         match number {
             1 => "its supervisor was gone",

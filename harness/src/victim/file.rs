@@ -1,4 +1,4 @@
-//! Files as a victim opens and reads them.
+//! A victim must open and read files as its case says.
 
 use std::ffi::CStr;
 
@@ -13,7 +13,7 @@ use super::runs;
 use crate::sys::{SCRATCH_BYTES, Slot};
 
 impl Victim<'_> {
-    /// The read end of a new pipe.
+    /// Makes a pipe, and returns its read end.
     #[inline(always)]
     pub(super) fn pipe(&self) -> Result<usize, i32> {
         let ends = std::cell::UnsafeCell::new([0i32; 2]);
@@ -28,7 +28,7 @@ impl Victim<'_> {
         self.child.call(libc::SYS_unlinkat, [folder as usize, name, 0, 0, 0, 0])
     }
 
-    /// A descriptor for a file of the harness: a duplicate of the harness's own, or the file opened
+    /// Opens a descriptor for a file of the harness: a duplicate of the harness's own, or the file opened
     /// anew, as any process could that knows its path.
     #[inline(always)]
     pub(super) fn open_file(&self, file: usize, reopen: Option<i32>) -> Result<usize, i32> {
@@ -64,8 +64,8 @@ impl Victim<'_> {
         self.child.call(libc::SYS_openat, [at, path, flags as usize, 0, 0, 0])
     }
 
-    /// Ends the process where a call would fill more than the buffer of the harness. Where the guard has found
-    /// the call harmless, the kernel refuses it before it writes anything.
+    /// Ends the process where a call would fill more than the buffer of the harness. A call that the guard
+    /// has found harmless goes through: the kernel refuses it before it writes anything.
     #[inline(always)]
     pub(super) fn admit_buffer(&self, buffer: Buffer, args: &[usize; 6], verdict: Verdict) {
         let Buffer::BytePerPage(length) = buffer else { return };
@@ -107,7 +107,7 @@ impl Victim<'_> {
     }
 }
 
-/// Writes the number without formatting machinery, which could panic: from its last digit to its first.
+/// Writes the number from its last digit to its first, without formatting machinery, which could panic.
 #[inline(always)]
 fn decimal(number: usize, out: &mut [u8]) {
     let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;

@@ -1,14 +1,15 @@
-//! What the files hold.
+//! A probe can recognise a byte of a file only if the content of the file is known: a [`Fill`] is that
+//! content.
 //!
-//! For loads and stores: one of two patterns. For `exec`: return instructions, so that what runs comes straight
-//! back.
+//! For loads and stores it is one of two patterns. For `exec` it is return instructions, so that a jump to
+//! them comes straight back.
 
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Access, Pattern};
 use crate::sys::returns_at;
 
-/// How the files of a probe are filled.
+/// The content of the files of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fill {
     /// A pattern.
@@ -18,11 +19,11 @@ pub enum Fill {
 }
 
 impl Fill {
-    /// Every way, in the order of their numbers.
+    /// Every fill, in the order of their numbers.
     pub const ALL: [Fill; 3] =
         [Fill::Pattern(Pattern::First), Fill::Code, Fill::Pattern(Pattern::Second)];
 
-    /// What files hold while this access is probed with this pattern.
+    /// Returns the fill of the files while this access is probed with this pattern.
     pub fn of(access: Access, pattern: Pattern) -> Fill {
         match access {
             Access::Exec => Fill::Code,
@@ -30,7 +31,7 @@ impl Fill {
         }
     }
 
-    /// Its place in [`Fill::ALL`].
+    /// Returns its place in [`Fill::ALL`].
     pub fn number(self) -> usize {
         match self {
             Fill::Pattern(Pattern::First) => 0,
@@ -39,7 +40,7 @@ impl Fill {
         }
     }
 
-    /// The byte of file number `file` at this offset.
+    /// Returns the byte of file number `file` at this offset.
     pub fn byte(self, file: usize, offset: u64) -> u8 {
         match self {
             Fill::Pattern(pattern) => pattern.byte(file, offset),
@@ -47,7 +48,7 @@ impl Fill {
         }
     }
 
-    /// The whole content of a file of this size.
+    /// Returns the whole content of a file of this size.
     pub fn content(self, file: usize, size: u64) -> Vec<u8> {
         (0..size).map(|offset| self.byte(file, offset)).collect()
     }

@@ -1,13 +1,13 @@
-//! The one place that every address of a case passes before the kernel or the CPU gets it.
-//!
 //! A victim shares its address space with the harness: program, stack, record, handler. A case that reaches
-//! those could fake its own answer, or make the harness run what it likes. So address and length together
-//! are held against a list of what a case *may* reach (what it may not reach cannot be listed: it differs
-//! from machine to machine): the addresses kept for its maps, those below everything that the process has,
-//! and those that no process has. What is refused is a harness error, never an answer.
+//! those could fake its own answer, or make the harness run what it likes.
 //!
-//! Where the kernel refuses by itself before it looks at any memory, or stops at the first address that is
-//! not mapped, it is asked: its answer is what a case is for.
+//! So every address of a case passes the guard before the kernel or the CPU gets it. The guard compares
+//! address and length together with a list of what a case *may* reach (what it may not reach cannot be
+//! listed: it differs from machine to machine): the addresses kept for its maps, those below everything that
+//! the process has, and those that no process has. A refusal is a harness error, never an answer.
+//!
+//! Where the kernel itself refuses a call before it looks at any memory, or stops at the first address that
+//! is not mapped, the call is made: the kernel's answer is what a case is for.
 //!
 //! The main type is [`Guard`]. Each [`Verdict`] is counted in the record, so that a test can tell which of
 //! them its cases have met (`faultmap run --guard counted`). A debug build can do without the guard
@@ -20,7 +20,7 @@ use nix::libc;
 use super::reach::{Length, Span};
 use crate::sys::AddressRange;
 
-/// What the guard says of an address and a length.
+/// The guard's judgement of an address and a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Verdict {
@@ -41,7 +41,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them with their names, in the order of their numbers.
+    /// All verdicts with their names, in the order of their numbers.
     pub const ALL: [(Verdict, &'static str); VERDICTS] = [
         (Verdict::Kept, "kept"),
         (Verdict::Low, "low"),
@@ -53,10 +53,10 @@ impl Verdict {
     ];
 }
 
-/// How many verdicts there are.
+/// The number of verdicts.
 pub const VERDICTS: usize = crate::sys::VERDICTS;
 
-/// What the case may reach. Plain values, on the victim's own stack.
+/// The addresses that the case may reach. Plain values, on the victim's own stack.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard {
     kept: (usize, usize),
@@ -66,7 +66,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The guard of a process with these addresses and pages of `page` bytes.
+    /// Returns the guard of a process with these addresses and pages of `page` bytes.
     #[inline(always)]
     pub fn new(addresses: &AddressRange, page: usize) -> Guard {
         let Range { start, end } = addresses.kept();
@@ -125,14 +125,14 @@ impl Guard {
         }
     }
 
-    /// Whether a map of the kernel's choice lies where the case may reach it.
+    /// True if a map of the kernel's choice lies where the case may reach it.
     #[inline(always)]
     pub fn holds(&self, address: usize, length: usize) -> bool {
         let end = address.checked_add(length.max(1));
         end.is_some_and(|end| matches!(self.place(address, end), Verdict::Kept | Verdict::Low))
     }
 
-    /// A range of whole pages. A range that wraps around is refused by all calls that take one.
+    /// Judges a range of whole pages. All calls that take a range refuse one that wraps around.
     #[inline(always)]
     fn range(&self, start: usize, length: usize, bounded: bool) -> Verdict {
         if length == 0 || self.in_page(start) {
@@ -173,7 +173,7 @@ impl Guard {
         }
     }
 
-    /// Where all bytes from one address to another lie.
+    /// Returns where all bytes from one address to another lie.
     #[inline(always)]
     fn place(&self, start: usize, end: usize) -> Verdict {
         let end = end.wrapping_sub(start).wrapping_add(untagged(start));
@@ -195,8 +195,8 @@ impl Guard {
     }
 }
 
-/// The address that the kernel takes this one for: arm64 ignores the upper byte, in which a tag may stand
-/// (Documentation/arch/arm64/tagged-pointers.rst).
+/// Returns the address that the kernel takes this one for: arm64 ignores the upper byte, in which a tag may
+/// stand (Documentation/arch/arm64/tagged-pointers.rst).
 #[inline(always)]
 fn untagged(address: usize) -> usize {
     match cfg!(target_arch = "aarch64") {
@@ -205,8 +205,8 @@ fn untagged(address: usize) -> usize {
     }
 }
 
-/// The next multiple of `unit`, a power of two; `None` where there is none. A division by it could panic, as
-/// far as the compiler knows.
+/// Returns the next multiple of `unit`, a power of two; `None` where there is none. A division by it could
+/// panic, as far as the compiler knows.
 #[inline(always)]
 fn rounded_up(length: usize, unit: usize) -> Option<usize> {
     let mask = unit.wrapping_sub(1);

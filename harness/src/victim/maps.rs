@@ -1,17 +1,18 @@
-//! Which file a byte of memory or a descriptor shows: the victim's own notes of its maps and descriptors.
+//! A victim must know which file a byte of memory or a descriptor shows, and nobody can tell before anything
+//! runs: the kernel gives the number of a descriptor that was closed to the next, and another process may
+//! still have a descriptor that one process closes.
 //!
-//! Neither can be told before anything runs: the kernel gives the number of a descriptor that was closed
-//! to the next, and what one process closes another may still have.
+//! So a victim notes its maps in [`Maps`] and its descriptors in [`Descriptors`].
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use crate::sys::Arena;
 
-/// A map that moves is noted anew, part by part.
+/// The number of notes for which each step has room: a map that moves is noted anew, part by part.
 const NOTES_PER_STEP: usize = 8;
 
-/// One map as it was made; a later one that covers the same address hides it.
+/// One map as it was made; a later note that covers the same address hides it.
 #[derive(Debug, Clone, Copy)]
 struct Map {
     start: usize,
@@ -19,10 +20,10 @@ struct Map {
     shows: Shows,
 }
 
-/// What is mapped somewhere.
+/// The thing that is mapped at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shows {
-    /// Nothing any more.
+    /// Nothing is mapped.
     Nothing,
     /// Memory without a file.
     Memory,
@@ -39,7 +40,7 @@ impl Shows {
         }
     }
 
-    /// The same, so many bytes further on.
+    /// Returns the same, so many bytes further on.
     #[inline(always)]
     fn after(self, bytes: usize) -> Shows {
         match self {
@@ -57,31 +58,31 @@ impl Shows {
     }
 }
 
-/// The notes. They are laid out before the fork, so that a victim touches no more than the page that it
-/// writes to; each process has its own copy.
+/// The notes of the maps. They are laid out before the fork, so that a victim touches no more than the page
+/// that it writes to; each process has its own copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Maps<'m> {
     all: &'m [Cell<Map>],
     count: &'m Cell<usize>,
-    /// Not 0 where a map grows down by itself, by how much is not known.
+    /// Not 0 where a map may grow down by itself; the notes do not tell by how much.
     grows: &'m Cell<usize>,
 }
 
 impl<'m> Maps<'m> {
-    /// No map is noted; there is room for those of so many steps.
+    /// Returns empty notes, with room for those of so many steps.
     pub fn none(steps: usize, memory: &'m Arena) -> Maps<'m> {
         let empty = Map { start: 0, end: 0, shows: Shows::Nothing };
         let (count, grows) = (&memory.cells(0, 1)[0], &memory.cells(0, 1)[0]);
         Maps { all: memory.cells(empty, NOTES_PER_STEP * steps), count, grows }
     }
 
-    /// A map was made, of a file from an offset on, or of no file.
+    /// Notes that a map was made, of a file from an offset on, or of no file.
     #[inline(always)]
     pub fn note(&self, start: usize, length: usize, file: Option<(usize, u64)>) {
         self.add(start, length, Shows::of(file));
     }
 
-    /// Nothing is mapped there any more.
+    /// Notes that nothing is mapped there any more.
     #[inline(always)]
     pub fn unmap(&self, start: usize, length: usize) {
         self.add(start, length, Shows::Nothing);
@@ -96,10 +97,10 @@ impl<'m> Maps<'m> {
         }
     }
 
-    /// A map was moved, or given another length where it is: what it showed it shows there, and what
-    /// it grew by goes on from its end. With an old length of 0 it is shown once more, from there on. Where it
-    /// was, it `stays` with MREMAP_DONTUNMAP alone. What lies between several maps that were moved at once
-    /// is left as it is (Linux 6.17: mremap_at).
+    /// Notes that a map was moved, or given another length in its place. The new place shows what the old one
+    /// showed, and the bytes that were added go on from its end. With an old length of 0 the map is shown
+    /// once more, from the same address on. The old place `stays` mapped with MREMAP_DONTUNMAP alone. The
+    /// gaps between several maps that were moved at once are left as they are (Linux 6.17: mremap_at).
     #[inline(always)]
     pub fn remap(&self, (from, old): (usize, usize), to: usize, new: usize, stays: bool) {
         if old == 0 {
@@ -129,7 +130,8 @@ impl<'m> Maps<'m> {
         }
     }
 
-    /// What the first notes say of this address, and up to where they say the same of those that follow.
+    /// Returns what the first `notes` notes tell of this address, and the end of the range for which they
+    /// tell the same.
     #[inline(always)]
     fn shown_at(&self, address: usize, notes: usize) -> (Shows, usize) {
         let (mut shows, mut until) = (Shows::Nothing, usize::MAX);
@@ -145,7 +147,7 @@ impl<'m> Maps<'m> {
         (shows, until)
     }
 
-    /// The first stretch of a range of which something is mapped: its address and its end.
+    /// Returns the first stretch of a range in which something is mapped: its address and its end.
     #[inline(always)]
     pub fn first_in(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let mut at = start;
@@ -159,25 +161,25 @@ impl<'m> Maps<'m> {
         None
     }
 
-    /// A map was made that grows down (mmap(2): MAP_GROWSDOWN).
+    /// Notes that a map was made that grows down (mmap(2): MAP_GROWSDOWN).
     #[inline(always)]
     pub fn grows_down(&self) {
         self.grows.set(1);
     }
 
-    /// Whether memory may be mapped where no map was noted.
+    /// True if memory may be mapped where no map was noted, since a map may have grown down.
     #[inline(always)]
     pub fn may_have_grown(&self) -> bool {
         self.grows.get() != 0
     }
 
-    /// There is no room for more notes.
+    /// True if there is no room for more notes.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.count.get() >= self.all.len()
     }
 
-    /// Whether a map was made that lies within these addresses, wholly or in part.
+    /// True if a map was made that lies within these addresses, wholly or in part; it may be gone by now.
     #[inline(always)]
     pub fn any_in(&self, (start, end): (usize, usize)) -> bool {
         for map in self.all.get(..self.count.get()).unwrap_or_default() {
@@ -189,14 +191,15 @@ impl<'m> Maps<'m> {
         false
     }
 
-    /// How many maps are noted.
+    /// Returns the number of notes.
     #[inline(always)]
     pub fn count(&self) -> usize {
         self.count.get()
     }
 
-    /// The part of a range that lies in map number `index`: its bytes, and what file it shows from which offset
-    /// on. None where a later map covers it wholly. No callback, which would lie elsewhere than a victim's code.
+    /// Returns the part of a range that lies in the map of note number `index`: the number of its bytes, and
+    /// the file that it shows with the offset. `None` where a later note covers it wholly. Takes no callback,
+    /// which would lie elsewhere than a victim's code.
     #[inline(always)]
     pub fn part(&self, index: usize, range: &Range<usize>) -> Option<(u64, Option<(usize, u64)>)> {
         let all = self.all.get(..self.count.get()).unwrap_or_default();
@@ -219,32 +222,32 @@ impl<'m> Maps<'m> {
         }
     }
 
-    /// A map shows its file from another offset on.
+    /// Notes that a map shows its file from another offset on.
     #[inline(always)]
     pub fn show_from(&self, start: usize, length: usize, offset: u64) {
         let file = self.file_at(start).map(|(file, _)| (file, offset));
         self.note(start, length, file);
     }
 
-    /// The file and offset that this address shows.
+    /// Returns the file and offset that this address shows.
     #[inline(always)]
     pub fn file_at(&self, address: usize) -> Option<(usize, u64)> {
         self.shown_at(address, self.count.get()).0.file()
     }
 }
 
-/// What a descriptor shows.
+/// The thing that a descriptor shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
-    /// Nothing, or what is the same in every run.
+    /// Nothing, or something that is the same in every run.
     Nothing,
     /// This file of the harness.
     File(usize),
-    /// A file of /proc: what stands in it tells of the machine or of the harness, and differs from run to run.
+    /// A file of /proc: its content tells of the machine or of the harness, and differs from run to run.
     Varying,
 }
 
-/// Which descriptor shows what. Each process has its own copy.
+/// The notes of the descriptors. Each process has its own copy.
 #[derive(Debug, Clone, Copy)]
 pub struct Descriptors<'m> {
     /// A descriptor and what it shows; a later note hides an earlier one.
@@ -253,13 +256,13 @@ pub struct Descriptors<'m> {
 }
 
 impl<'m> Descriptors<'m> {
-    /// None is noted; there is room for those of so many steps.
+    /// Returns empty notes, with room for those of so many steps.
     pub fn none(steps: usize, memory: &'m Arena) -> Descriptors<'m> {
         let count = &memory.cells(0, 1)[0];
         Descriptors { all: memory.cells((0, Shown::Nothing), steps), count }
     }
 
-    /// From here on this descriptor shows that: nothing where it was closed.
+    /// Notes what this descriptor shows from here on: nothing where it was closed.
     #[inline(always)]
     pub fn note(&self, descriptor: usize, shown: Shown) {
         let count = self.count.get();
@@ -269,7 +272,7 @@ impl<'m> Descriptors<'m> {
         }
     }
 
-    /// The file of the harness that this descriptor shows.
+    /// Returns the file of the harness that this descriptor shows.
     #[inline(always)]
     pub fn file_of(&self, descriptor: usize) -> Option<usize> {
         match self.shown_by(descriptor) {
@@ -278,7 +281,8 @@ impl<'m> Descriptors<'m> {
         }
     }
 
-    /// What this descriptor shows. The kernel looks at the lower half of an argument that is a descriptor.
+    /// Returns the thing that this descriptor shows. The kernel looks only at the lower half of an argument
+    /// that is a descriptor.
     #[inline(always)]
     pub fn shown_by(&self, descriptor: usize) -> Shown {
         let all = self.all.get(..self.count.get()).unwrap_or_default();

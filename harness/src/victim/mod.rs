@@ -1,9 +1,9 @@
-//! What happens inside the child.
+//! A step of a case may kill the process that performs it, so each probe is made in a child: the victim.
 //!
-//! A victim performs the steps of its case, arms, makes its one access, and ends with `_exit`. From
-//! the fork on it allocates nothing, takes no lock, never panics and prints nothing: everything it
-//! needs was laid out before the fork in a [`Program`], and everything it has to say goes into the
-//! record. It reads its own copy of the harness's memory and writes only to its own.
+//! A victim performs the steps of its case, arms, makes its one access, and ends with `_exit`. From the fork
+//! on it allocates nothing, takes no lock, never panics and prints nothing: everything it needs was laid out
+//! before the fork in a [`Program`], and it reports everything in the record. It reads its own copy of the
+//! harness's memory and writes only to its own.
 
 mod ahead;
 mod budget;

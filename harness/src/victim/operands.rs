@@ -1,4 +1,4 @@
-//! Arguments of steps, as the ops of a victim hold them.
+//! A victim has no names and no sizes: the arguments of steps become the operands of its ops.
 
 use super::compile::Compiler;
 use super::program::Operand;

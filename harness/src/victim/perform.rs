@@ -1,4 +1,5 @@
-//! The steps, one after the other.
+//! A victim must perform the steps of its case one after the other, up to its probe. The main type is
+//! [`Victim`].
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,10 +21,10 @@ use crate::sys::{AddressRange, Child, Record, Slot, SlotState, instruction_at, s
 
 /// The exit status of a victim that could not do what it was asked to.
 const SETUP_FAILED: i32 = 3;
-/// What a variable holds after a call that failed: MAP_FAILED, and -1 for a descriptor.
+/// The value of a variable after a call that failed: MAP_FAILED, and -1 for a descriptor.
 const FAILED: u64 = u64::MAX;
 
-/// A process that performs steps, and what it needs to know for it.
+/// A process that performs steps, and the things that it must know for that.
 pub(super) struct Victim<'a> {
     pub(super) child: &'a Child,
     pub(super) program: Program<'a>,
@@ -36,9 +37,9 @@ pub(super) struct Victim<'a> {
     pub(super) counted: bool,
     /// The processes of the `process` blocks.
     pub(super) strangers: [usize; BLOCKS],
-    /// Where the ops of this process end: those of the program, or of its block.
+    /// The end of the ops of this process: that of the program, or of its block.
     pub(super) end: usize,
-    /// It is the process of a block.
+    /// True if it is the process of a block.
     pub(super) in_block: bool,
 }
 
@@ -105,7 +106,7 @@ pub fn run(
 }
 
 impl Victim<'_> {
-    /// Ends the process: what it was asked to do cannot be done.
+    /// Ends the process, because it cannot do what it was asked to.
     #[inline(always)]
     pub(super) fn give_up(&self, why: SetupFailure, errno: i32) -> ! {
         self.record.setup_errno.store(errno, Relaxed);
@@ -113,7 +114,7 @@ impl Victim<'_> {
         self.child.exit(SETUP_FAILED)
     }
 
-    /// One op. Gives the next one's index.
+    /// Performs one op, and returns the index of the next.
     #[inline(always)]
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
@@ -169,7 +170,7 @@ impl Victim<'_> {
         next
     }
 
-    /// A load or store that the case asks for.
+    /// Performs a load or store that the case asks for.
     #[inline(always)]
     fn touch(&self, slot: &Slot, address: usize, width: usize, store: Option<u8>) {
         self.admit(self.guard.bytes(address, width));
@@ -184,7 +185,7 @@ impl Victim<'_> {
         }
     }
 
-    /// Goes on where the guard says so, and ends the process where it does not.
+    /// Counts a verdict of the guard, and ends the process if it is a refusal.
     #[inline(always)]
     pub(super) fn admit(&self, verdict: Verdict) {
         if !self.guarded {
@@ -198,8 +199,8 @@ impl Victim<'_> {
         }
     }
 
-    /// Ends the process where what this descriptor shows differs from run to run. A variable's name does not tell:
-    /// the kernel gives the number of a descriptor that was closed to the next (open(2)).
+    /// Ends the process if this descriptor shows a file that differs from run to run. The name of a variable
+    /// does not tell: the kernel gives the number of a descriptor that was closed to the next (open(2)).
     #[inline(always)]
     pub(super) fn admit_reading(&self, descriptor: usize) {
         if matches!(self.program.descriptors.shown_by(descriptor), Shown::Varying) {
@@ -227,7 +228,7 @@ impl Victim<'_> {
         }
     }
 
-    /// A system call, and what it means for the notes about maps.
+    /// Makes a system call, and notes its effect on maps and descriptors.
     #[inline(always)]
     fn system(&mut self, system: &System, slot: &Slot) -> Result<usize, i32> {
         let System { number, args: operands, span, price, then, .. } = system;

@@ -1,7 +1,8 @@
-//! Where the maps of a case come to lie: each in a place of its own, unless the case says where.
+//! A map beside another hides what happens at its edges: each map of a case lies in a place of its own,
+//! unless the case says where.
 //!
-//! A map beside another hides what happens at its edges. The main type is [`Victim`], of which these are the
-//! steps that choose a place, and look at what the kernel has chosen.
+//! The main type is [`Victim`], of which these are the steps that choose a place, and check what the kernel
+//! has chosen.
 
 use nix::libc;
 
@@ -10,7 +11,7 @@ use super::guard::Verdict;
 use super::perform::Victim;
 
 impl Victim<'_> {
-    /// Leaves out the places beside which the case has put a map of its own: the next one is to stand alone.
+    /// Skips the places beside which the case has put a map of its own, so that the next map stands alone.
     #[inline(always)]
     pub(super) fn pass_taken_places(&mut self) {
         while !self.addresses.is_last() && self.program.maps.any_in(self.addresses.around()) {
@@ -18,8 +19,8 @@ impl Victim<'_> {
         }
     }
 
-    /// Where a new map stays. One that the kernel has put next to whatever lies there is moved to a place of
-    /// its own. One that lies where the case has asked for it stays, or is none of the case's.
+    /// Returns the address at which a new map stays. A map that the kernel has put outside the memory of the
+    /// case is moved to a place of its own; if the case has asked for that very address, the process ends.
     #[inline(always)]
     pub(super) fn settle(&mut self, made: usize, length: usize, asked: usize) -> usize {
         let mut at = made;
@@ -41,8 +42,8 @@ impl Victim<'_> {
         at
     }
 
-    /// Ends the process where there is no room to note further maps: what it may take, and what it sees, could
-    /// not be told any more.
+    /// Ends the process where there is no room to note further maps: nobody could tell any more what it may
+    /// take, and what it sees.
     #[inline(always)]
     pub(super) fn keep_track(&self) {
         if self.program.maps.is_full() {
@@ -50,8 +51,9 @@ impl Victim<'_> {
         }
     }
 
-    /// Notes what an mremap that failed has moved: of several maps, those before the one that cannot be (Linux
-    /// 6.17: remap_move). msync(2) of no flags does nothing but to look: ENOMEM where nothing is mapped.
+    /// Notes what an mremap that failed has moved: of several maps, those before the one that cannot be moved
+    /// (Linux 6.17: remap_move). msync(2) without flags does nothing but look: it is ENOMEM where nothing is
+    /// mapped.
     #[inline(always)]
     pub(super) fn note_moved_parts(
         &self,
@@ -84,8 +86,8 @@ impl Victim<'_> {
                 piece = next;
             }
         }
-        // What DONTUNMAP has moved is still there. A range that begins with a gap, or flags that do not fit, the
-        // kernel refuses before it moves anything.
+        // Maps that MREMAP_DONTUNMAP has moved are still there. The kernel refuses a range that begins with a
+        // gap, or flags that do not fit, before it moves anything.
         let whole = self.program.maps.first_in(from, end);
         let several = whole.is_some_and(|(start, until)| start == from && until != end);
         let stays = args[3] & libc::MREMAP_DONTUNMAP as usize != 0;
@@ -94,7 +96,7 @@ impl Victim<'_> {
         }
     }
 
-    /// Whether nothing is mapped at this page.
+    /// True if nothing is mapped at this page.
     #[inline(always)]
     fn is_gone(&self, address: usize, page: usize) -> bool {
         self.child.call(libc::SYS_msync, [address, page, 0, 0, 0, 0]) == Err(libc::ENOMEM)

@@ -1,4 +1,4 @@
-//! The one access that a victim is for.
+//! A victim exists for one access: this module makes it and notes the outcome.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -17,31 +17,32 @@ use crate::sys::{Child, Record, Slot, SlotState};
 /// only have come from the probe.
 pub const MARK: u8 = 0x7f;
 
-/// Which byte to touch, how, and at which point of the program.
+/// The byte to touch, the access, and the point of the program at which it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Probe {
     /// The op of the sweep.
     pub sweep: usize,
-    /// How the byte is touched.
+    /// The access that touches the byte.
     pub access: Access,
-    /// Which byte, relative to the map.
+    /// The byte, relative to the map.
     pub at: i64,
 }
 
-/// What the access needs beside the address.
+/// The things that the access needs beside the address.
 pub(super) struct Surroundings<'a> {
     pub child: &'a Child,
     pub maps: &'a Maps<'a>,
     pub fill: Fill,
-    /// Bytes of a page.
+    /// The number of bytes of a page.
     pub page: usize,
-    /// Tells the harness's descriptors of the files.
+    /// The record, which tells the harness's descriptors of the files.
     pub record: &'a Record,
     /// Files of /proc that show the memory of this process, where they were opened ahead.
     pub memory: Option<Memory>,
 }
 
-/// Makes the access at `address` and notes what was seen. Fails with what could not be prepared.
+/// Makes the access at `address` and notes what was seen. Fails with the errno of a call that prepares or
+/// checks it.
 #[inline(always)]
 pub(super) fn make(
     around: &Surroundings<'_>,
@@ -111,7 +112,7 @@ pub(super) fn make(
     Ok(())
 }
 
-/// Whether the page of `address` shows nothing of its file: not even its first byte can be read.
+/// True if the page of `address` shows nothing of its file: not even its first byte can be read.
 #[inline(always)]
 fn past_eof(around: &Surroundings<'_>, address: usize) -> Result<bool, i32> {
     let start = address & !(around.page - 1);

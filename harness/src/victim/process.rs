@@ -1,5 +1,5 @@
-//! The processes of a case: the victim itself, those of its `fork` blocks, and the unrelated ones of
-//! its `process` blocks.
+//! A case may have several processes: the victim itself, those of its `fork` blocks, and the unrelated ones
+//! of its `process` blocks.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -35,8 +35,9 @@ impl Victim<'_> {
         self.child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0) as i32
     }
 
-    /// The process of a `process` block: forked before the first step, it has none of the maps that
-    /// the steps make. It sleeps until its block is reached, and is given the block's first op.
+    /// Forks the process of a `process` block before the first step, so that it has none of the maps that the
+    /// steps make. The new process sleeps until its block is reached, and returns the index of the block's
+    /// first op.
     #[inline(always)]
     pub(super) fn start_stranger(&mut self, process: usize) -> Option<usize> {
         let parent = self.own_pid();
@@ -68,7 +69,7 @@ impl Victim<'_> {
         }
     }
 
-    /// Has a block run in its process and waits for it; true in that process itself, if it was forked
+    /// Starts the process of a block and waits for it; returns true in that process itself, if it was forked
     /// here. A block that holds the probe ends the program.
     #[inline(always)]
     pub(super) fn block(

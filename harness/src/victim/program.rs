@@ -1,8 +1,8 @@
-//! What a victim performs: a case with its names resolved, its sizes evaluated, its texts laid out.
+//! A victim can allocate no memory, so a case is compiled before the fork: a [`Program`] has its names
+//! resolved, its sizes evaluated, its texts laid out.
 //!
-//! Everything that needs memory is made before the fork, and what a victim needs of it lies in the memory
-//! that it inherits. Op number `n` is step number `n` of [`Case::walk`], and slot number `n` of the
-//! record.
+//! The parts of it that a victim needs lie in the memory that it inherits. Op number `n` is step number `n`
+//! of [`Case::walk`], and slot number `n` of the record.
 
 use std::ffi::CStr;
 
@@ -15,13 +15,13 @@ use super::reach::Span;
 use crate::case::{BlockKind, Case};
 use crate::sys::{Arena, NAME_BYTES, Sandbox};
 
-/// What a victim performs: references into the memory that it inherits, and nothing else. No more than
-/// 128 bytes of them: for more, the memcpy that moves them reads data of libc, which a victim has not.
+/// The steps that a victim performs: references into the memory that it inherits, and nothing else. They take
+/// no more than 128 bytes: to move more, memcpy reads data of libc, which a victim does not have.
 #[derive(Debug, Clone, Copy)]
 pub struct Program<'m> {
     /// One for each step.
     pub ops: &'m [Op<'m>],
-    /// The variable that takes what each op gives.
+    /// The variable that takes the result of each op.
     pub into: &'m [Option<usize>],
     /// The files that must be there before the first step.
     pub files: &'m [FileSpec],
@@ -31,24 +31,24 @@ pub struct Program<'m> {
     pub segments: &'m [usize],
     /// The page size in bytes.
     pub page: u64,
-    /// A step asks for maps to become huge pages.
+    /// True if a step asks for maps to become huge pages.
     pub asks_for_huge_pages: bool,
-    /// Where a victim notes its maps.
+    /// The victim's notes of its maps.
     pub maps: &'m Maps<'m>,
-    /// Where it notes its descriptors.
+    /// The victim's notes of its descriptors.
     pub descriptors: &'m Descriptors<'m>,
-    /// What it is performed behind; nothing at first.
+    /// The sandbox in which it is performed; an empty one at first.
     pub sandbox: &'m Sandbox<'m>,
 }
 
 /// A file that is made afresh for each probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileSpec {
-    /// Bytes that it is filled with.
+    /// The number of bytes that it is filled with.
     pub size: u64,
     /// Set for a memfd: its flags. Otherwise the file lives in the backing.
     pub memfd: Option<u32>,
-    /// It needs a name, because a step unlinks it.
+    /// True if it needs a name, because a step unlinks it.
     pub named: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct FileSpec {
 pub struct FileHandle {
     /// The harness's own descriptor, open for reading and writing; -errno where the kernel refused the memfd.
     pub descriptor: i32,
-    /// The folder and its name there, where it has one.
+    /// The descriptor of its folder and its name there, where it has one.
     pub name: Option<(i32, [u8; NAME_BYTES])>,
 }
 
@@ -101,23 +101,23 @@ pub struct System<'m> {
     pub number: libc::c_long,
     /// Its arguments.
     pub args: [Operand<'m>; 6],
-    /// How many of the arguments, from the first, the filter has to look at; a bit for each.
+    /// The arguments whose values the filter has to check; bit `n` stands for argument `n`.
     pub fixed: u8,
     /// The memory that it reaches.
     pub span: Span,
-    /// What it may cost.
+    /// The price that is paid for it.
     pub price: Price,
-    /// What its success means for the notes of maps and descriptors.
+    /// The effect of its success on the notes of maps and descriptors.
     pub then: Then,
-    /// What is seen in the buffer of the harness afterwards.
+    /// The content of the buffer of the harness afterwards.
     pub buffer: Buffer,
-    /// It reads the file of argument 0.
+    /// True if it reads the file of argument 0.
     pub reads: bool,
-    /// Its result is a number of bytes, which the picture shows.
+    /// True if its result is a number of bytes, which the picture shows.
     pub counts: bool,
 }
 
-/// What a system call leaves in the buffer of the harness.
+/// The content that a system call leaves in the buffer of the harness.
 #[derive(Debug, Clone, Copy)]
 pub enum Buffer {
     /// Nothing.
@@ -134,7 +134,7 @@ pub enum Buffer {
 pub enum Operand<'m> {
     /// A number.
     Number(usize),
-    /// What a variable holds, plus a number.
+    /// The value of a variable, plus a number.
     Variable(usize, isize),
     /// The address of these bytes.
     Bytes(&'m [u8]),
@@ -144,7 +144,7 @@ pub enum Operand<'m> {
     Buffer,
 }
 
-/// What a successful call means for the notes about maps and descriptors.
+/// The effect of a successful call on the notes about maps and descriptors.
 #[derive(Debug, Clone, Copy)]
 pub enum Then {
     /// Nothing.
@@ -157,9 +157,9 @@ pub enum Then {
     Mapped {
         /// The argument that holds the address.
         address: usize,
-        /// It may grow down.
+        /// True if it may grow down.
         grows: bool,
-        /// From which offset on it shows what the descriptor in the fifth argument does; none for
+        /// The offset from which on it shows the file of the descriptor in the fifth argument; `None` for
         /// memory without a file.
         offset: Option<u64>,
         /// Its length in bytes.
@@ -169,7 +169,7 @@ pub enum Then {
     Shows {
         /// The offset in bytes.
         offset: u64,
-        /// For so many bytes.
+        /// The number of bytes that do so.
         length: usize,
     },
     /// Nothing is mapped any more at the first argument, for as many bytes as the second says.
@@ -186,14 +186,14 @@ pub enum Then {
 const _: () = assert!(size_of::<Program<'_>>() <= 128);
 
 impl<'m> Program<'m> {
-    /// The program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case has
-    /// passed the parser, so that its names are defined and its numbers fit.
+    /// Returns the program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case
+    /// has passed the parser, so that its names are defined and its numbers fit.
     pub fn of(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
         Compiler::compile(case, page, memory)
     }
 
-    /// Whether the case sets the disposition of this signal, or blocks it: a fault may then kill without
-    /// being recorded.
+    /// True if the case sets the disposition of this signal, or changes the mask for it: a fault may then
+    /// kill without being recorded.
     pub fn alters(&self, signal: i32) -> bool {
         self.ops.iter().any(|op| match op {
             Op::Sigaction { signal: altered, .. } | Op::Sigprocmask { signal: altered, .. } => {

@@ -1,5 +1,5 @@
-//! The memory that a call of the vocabulary may reach with the addresses that it is given: what
-//! [`super::guard`] judges. The main type is [`Span`].
+//! The guard must know which memory a call of the vocabulary may reach with the addresses that it is given:
+//! [`super::guard`] judges that memory. The main type is [`Span`].
 
 use crate::case::Arg;
 use crate::vocabulary::{Effect, Facet, Parameter, Reach, Syscall};
@@ -28,39 +28,41 @@ pub enum Span {
     Remap { unit: usize },
 }
 
-/// Where the length of a range stands.
+/// The place of the length of a range.
 #[derive(Debug, Clone, Copy)]
 pub enum Length {
     /// In this argument.
     Argument(usize),
-    /// It is known: so many bytes.
+    /// The number of bytes, which is known.
     Bytes(usize),
 }
 
-/// What the steps of a case have made so far, and what decides on the reach of later calls.
+/// The things that earlier steps have made, and the page size: they decide on the reach of later calls.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
-    /// Bytes of a page.
+    /// The number of bytes of a page.
     pub page: usize,
-    /// There is memory of huge pages.
+    /// True if there is memory of huge pages.
     pub huge: bool,
     /// The length in bytes of the segment that the call attaches.
     pub segment: usize,
 }
 
 impl Span {
-    /// The memory that a call reaches. Its parameters are the arguments of the kernel, in the same order.
+    /// Returns the memory that a call reaches. Its parameters are the arguments of the kernel, in the same
+    /// order.
     pub fn of(call: &Syscall, args: &[Arg], made: Made) -> Span {
         let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
         let unit = if made.huge { HUGE } else { made.page };
         match call.effect {
-            // An address that is only a hint replaces nothing; where the map comes to lie is looked at then.
+            // An address that is only a hint replaces nothing; the place of the map is checked after the
+            // call.
             Effect::Maps { flags, .. } if !has(flags, Facet::Fixed) => Span::Nothing,
             Effect::Maps { address, length, flags, .. } => {
                 let unit = if has(flags, Facet::Huge) { HUGE } else { unit };
                 Span::Place { address, down: false, length: Length::Argument(length), unit }
             }
-            // Without an address a free one stands there.
+            // Where the case gives no address, a free one is put there.
             Effect::Attaches { address, flags, .. } => {
                 let down = has(flags, Facet::RoundsDown);
                 Span::Place { address, down, length: Length::Bytes(made.segment), unit }

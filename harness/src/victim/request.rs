@@ -1,8 +1,8 @@
-//! What a victim is asked: laid into the record by its supervisor, before it is forked.
+//! All victims of a case are forked with the same memory, but each is asked for something else: the
+//! supervisor lays the [`Request`] into the record before it forks the victim.
 //!
-//! All victims of a case are forked with the same memory; what differs from one to the next stands in the
-//! one place that their supervisor can still write to. What a victim makes of wrong numbers there hurts
-//! nobody but itself.
+//! The record is the one place that the supervisor can still write to. Wrong numbers there hurt nobody but
+//! the victim itself.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,36 +12,36 @@ use super::program::{FileHandle, Program};
 use crate::case::{Access, Pattern, limits};
 use crate::sys::{Budget, MemoryRules, Record};
 
-/// What a victim is asked to do.
+/// The task of a victim.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The steps.
     pub program: Program<'a>,
-    /// The access to make; none where the program is to be performed to its end.
+    /// The access to make; `None` where the program is to be performed to its end.
     pub probe: Option<Probe>,
-    /// What the files hold.
+    /// The content of the files.
     pub fill: Fill,
     /// The files, by number.
     pub files: &'a [FileHandle],
 }
 
-/// In the place of a sweep: there is no probe.
+/// The number in place of a sweep where there is no probe.
 const NO_SWEEP: u64 = u64::MAX;
-/// In the place of a folder: the file has no name.
+/// The number in place of a folder where the file has no name.
 const NO_FOLDER: i32 = -1;
 
-/// What holds for all victims of a worker.
+/// The terms that hold for all victims of a worker.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// Their addresses are looked at, see [`super::Guard`].
+    /// True if their addresses are checked, see [`super::Guard`].
     pub guarded: bool,
-    /// What it takes is counted.
+    /// True if the memory and the disk that they take are counted.
     pub counted: bool,
-    /// What an access may bring in, and what may be locked.
+    /// The number of bytes that an access may bring in, and that may be locked.
     pub memory: MemoryRules,
 }
 
-/// Writes down what is asked, all but the program; what the victim may take, and on which terms.
+/// Writes the request (all but the program), the budget and the terms of the victim into the record.
 pub fn ask(record: &Record, orders: &Request<'_>, terms: &Terms) {
     allow(&record.budget, &orders.program, terms);
     let question = &record.question;
@@ -64,7 +64,7 @@ pub fn ask(record: &Record, orders: &Request<'_>, terms: &Terms) {
     }
 }
 
-/// What the files take at first is paid.
+/// Sets the budget of a victim: the first sizes of the files are paid from it.
 fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
     let files = program.files.iter().map(|file| file.size).sum::<u64>();
     let page = terms.memory.of_memory(program.asks_for_huge_pages);
@@ -78,7 +78,7 @@ fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
     budget.lockable.store(terms.memory.lockable(), Relaxed);
 }
 
-/// The access to make.
+/// Returns the access to make.
 #[inline(always)]
 pub(super) fn probe(record: &Record) -> Option<Probe> {
     let question = &record.question;
@@ -90,7 +90,7 @@ pub(super) fn probe(record: &Record) -> Option<Probe> {
     (sweep != NO_SWEEP).then_some(Probe { sweep: sweep as usize, access, at })
 }
 
-/// What the files hold.
+/// Returns the content of the files.
 #[inline(always)]
 pub(super) fn fill(record: &Record) -> Fill {
     // Compared, as above.
@@ -101,25 +101,26 @@ pub(super) fn fill(record: &Record) -> Fill {
     }
 }
 
-/// Addresses are held against what the case may reach: always, but in a debug build that is asked not to.
+/// True if addresses are checked against what the case may reach: always, except in a debug build that is
+/// asked not to.
 #[inline(always)]
 pub(super) fn guarded(record: &Record) -> bool {
     !cfg!(debug_assertions) || record.question.unguarded.load(Relaxed) == 0
 }
 
-/// What a step takes is counted: always, but in a debug build that is asked not to.
+/// True if what a step takes is counted: always, except in a debug build that is asked not to.
 #[inline(always)]
 pub(super) fn counted(record: &Record) -> bool {
     !cfg!(debug_assertions) || record.question.uncounted.load(Relaxed) == 0
 }
 
-/// The harness's own descriptor of a file.
+/// Returns the harness's own descriptor of a file.
 #[inline(always)]
 pub(super) fn descriptor(record: &Record, file: usize) -> Option<i32> {
     Some(record.question.files.get(file)?.descriptor.load(Relaxed))
 }
 
-/// The descriptor of the folder in which a file has its name, and the address of the name.
+/// Returns the descriptor of the folder in which a file has its name, and the address of the name.
 #[inline(always)]
 pub(super) fn name(record: &Record, file: usize) -> Option<(i32, usize)> {
     let file = record.question.files.get(file)?;

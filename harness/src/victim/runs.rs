@@ -1,4 +1,5 @@
-//! Bytes that were seen, told apart and packed into a slot of the record.
+//! A step may see many bytes, but has one slot of the record: the victim classifies the bytes and packs them
+//! as runs.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -6,7 +7,7 @@ use super::fill::Fill;
 use crate::case::{Clean, Run, code, decode, digest, is_filling, shape};
 use crate::sys::Slot;
 
-/// What a byte is, given the place in a file that it should show.
+/// Returns the class of a byte, given the place in a file that it should show.
 #[inline(always)]
 pub(super) fn classify_byte(byte: u8, shows: Option<(usize, u64)>, fill: Fill) -> Clean {
     match (byte, shows) {
@@ -39,7 +40,7 @@ pub(super) fn push(slot: &Slot, byte: Clean) {
     slot.run_count.store((count + 1).min(slot.runs.len() + 1) as u32, Relaxed);
 }
 
-/// The run that was packed; `None` for a number that no victim writes.
+/// Returns the run that was packed; `None` for a number that no victim writes.
 pub fn unpack(packed: u64) -> Option<Run> {
     let count = u32::try_from(packed & 0xffff_ffff_ffff).ok().filter(|count| *count > 0)?;
     Some(Run { byte: decode(packed >> 48)?, count })

@@ -1,12 +1,13 @@
-//! What a case sets of its own process: dispositions, the mask, limits; and the signals it sends itself.
+//! A case sets dispositions, the mask and limits of its own process, and sends itself signals: these are the
+//! system calls for it.
 
 use nix::libc;
 
 use super::perform::Victim;
 
 impl Victim<'_> {
-    /// The kernel's own structure: handler, flags, restorer, mask. Without a handler there is nothing
-    /// to restore, and zeros serve every architecture.
+    /// Sets a disposition. The kernel's own structure has handler, flags, restorer and mask. Without a
+    /// handler there is nothing to restore, and zeros serve every architecture.
     #[inline(always)]
     pub(super) fn sigaction(&self, signal: i32, ignore: bool) -> Result<usize, i32> {
         let handler = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
@@ -15,7 +16,7 @@ impl Victim<'_> {
         self.child.call(libc::SYS_rt_sigaction, [signal as usize, address, 0, 8, 0, 0])
     }
 
-    /// Signal `n` is bit `n - 1` of the kernel's mask of 64.
+    /// Changes the mask by one signal. Signal `n` is bit `n - 1` of the kernel's mask of 64.
     #[inline(always)]
     pub(super) fn sigprocmask(&self, how: i32, signal: i32) -> Result<usize, i32> {
         let mask = 1u64 << (signal - 1).clamp(0, 63);

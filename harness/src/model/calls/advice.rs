@@ -1,4 +1,4 @@
-//! madvise: what each advice changes, and the errno where it fails.
+//! The model must predict what each advice of madvise changes, and the errno where it fails.
 
 use std::ops::Range;
 
@@ -58,7 +58,7 @@ impl Interpreter<'_> {
             }
             _ => {}
         }
-        // It ends at what is refused. (Linux: madvise_walk_vmas)
+        // The walk ends at the first VMA that refuses the advice. (Linux: madvise_walk_vmas)
         let end = match self.process().space.hole_in(&range) {
             Some(hole) if !self.state.holds(Rule::AdviceGoesOnBehindTheHole) => hole,
             _ => range.end,
@@ -85,7 +85,7 @@ impl Interpreter<'_> {
         })
     }
 
-    /// The errno with which a map refuses an advice.
+    /// Returns the errno with which a map refuses an advice.
     fn refuses_advice(&self, own: &Vma, advice: i32) -> Option<i32> {
         let on = |rule| self.state.holds(rule);
         let kept = own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice);
@@ -112,7 +112,7 @@ impl Interpreter<'_> {
         refused.then_some(libc::EINVAL)
     }
 
-    /// What an advice does to a range within one map. Fails with the errno of what it has to call.
+    /// Applies an advice to a range within one map. Fails with the errno of the call that it makes for that.
     fn advise(&mut self, range: &Range<u64>, advice: i32) -> Result<(), i32> {
         let change: fn(&mut Vma) = match advice {
             libc::MADV_DONTFORK => |own| own.dont_fork = true,
@@ -152,7 +152,7 @@ impl Interpreter<'_> {
                 self.guard(range);
                 return Ok(());
             }
-            // Of the rest nothing can be seen but their speed.
+            // Any other advice changes nothing that can be seen but the speed.
             _ => return Ok(()),
         };
         self.process().space.change(range, change);
@@ -179,7 +179,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// A hole in what a map shows there. (Linux: madvise_remove calls fallocate)
+    /// Punches a hole into the object that a map shows there. (Linux: madvise_remove calls fallocate)
     fn remove_pages(&mut self, range: &Range<u64>) -> Result<(), i32> {
         let Some(own) = self.process().space.at(range.start) else { return Ok(()) };
         let Some(object) = own.object else { return Ok(()) };
@@ -193,7 +193,7 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    /// Guards pages: whatever private copies there were are gone.
+    /// Guards pages, and drops their private copies.
     fn guard(&mut self, range: &Range<u64>) {
         let drops = self.state.holds(Rule::GuardDropsCopies);
         for vma in self.process().space.touching_mut(range) {
@@ -205,7 +205,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// MADV_POPULATE_READ and MADV_POPULATE_WRITE: page by page, up to the first that fails.
+    /// Performs MADV_POPULATE_READ or MADV_POPULATE_WRITE page by page, up to the first page that fails.
     fn populate_advice(&mut self, range: &Range<u64>, stores: bool) -> Returned {
         let hole = self.process().space.hole_in(range);
         let Some(process) = self.processes.last_mut() else { return Returned::Nothing };

@@ -1,4 +1,5 @@
-//! Which call is performed where; its arguments; and descriptors: opened, closed, unlinked, sealed.
+//! The model must predict the calls that make, open, close, unlink, seal and sync files and other
+//! descriptors.
 
 use linux_raw_sys::general as linux;
 use nix::libc;
@@ -27,7 +28,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
 ];
 
 impl Interpreter<'_> {
-    /// The flags of an open; a file is for reading and writing where the case does not say.
+    /// Returns the flags of an open; a file is for reading and writing where the case does not say.
     fn open_flags(&self, args: &[Arg], index: usize) -> i32 {
         match args.get(index) {
             Some(_) => Self::flags(args, index) as i32,
@@ -35,7 +36,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Takes the lowest number that is free, as the kernel does.
+    /// Opens a descriptor with the lowest number that is free, as the kernel does.
     fn opened(&mut self, shows: FileKind, flags: i32) -> Returned {
         let mode = flags & libc::O_ACCMODE;
         self.state.positions.push(0);
@@ -58,7 +59,7 @@ impl Interpreter<'_> {
         Returned::Value(Value::Descriptor(number))
     }
 
-    /// What an open with these flags gives.
+    /// Opens a descriptor with these flags, or returns the errno.
     fn open_as(&mut self, shows: FileKind, flags: i32) -> Result<Returned, Unmodelled> {
         if flags & libc::O_DIRECT != 0 {
             return Err(Unmodelled::new("O_DIRECT, whose alignment is the file system's"));
@@ -76,7 +77,7 @@ impl Interpreter<'_> {
         Ok(self.opened(shows, flags))
     }
 
-    /// The errno where there can be no further descriptor. (open(2), pipe(2), dup(2): EMFILE)
+    /// Returns the errno where the process can have no further descriptor. (open(2), pipe(2), dup(2): EMFILE)
     fn descriptors_run_out(&self) -> Result<Option<i32>, Unmodelled> {
         match self.limit(libc::RLIMIT_NOFILE as i64) {
             None => Ok(None),
@@ -110,7 +111,7 @@ impl Interpreter<'_> {
         self.open_as(object, libc::O_RDWR)
     }
 
-    /// A new file that holds the pattern.
+    /// Makes a file that holds the pattern.
     fn filled(&mut self, args: &[Arg], kind: fn(u64) -> Kind, seals: i32) -> FileKind {
         let phase = phase_of(self.file_number());
         let size = self.number(args, 0) as u64;
@@ -148,7 +149,7 @@ impl Interpreter<'_> {
         self.open_as(FileKind::Object(object), self.open_flags(args, 1))
     }
 
-    /// Both ends; the case knows the one for reading.
+    /// Opens both ends of a pipe; the case knows the one for reading.
     fn pipe(&mut self) -> Result<Returned, Unmodelled> {
         if let Some(errno) = self.descriptors_run_out()? {
             return Ok(Returned::Errno(errno));
@@ -199,7 +200,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Whether an object has one of these seals.
+    /// True if an object has one of these seals.
     pub(in crate::model) fn sealed(&self, object: usize, seals: i32) -> bool {
         let own = &self.state.objects[object];
         matches!(own.kind, Kind::Memfd(_))

@@ -1,4 +1,4 @@
-//! mmap and munmap: what each maps or unmaps, and the errno where it fails.
+//! The model must predict what mmap maps and where, and the errno where it fails.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub(in crate::model) const ADDRESSES: u64 = 1 << 47;
 /// A type of its own, beside MAP_SHARED and MAP_PRIVATE.
 const MAP_DROPPABLE: i32 = linux::MAP_DROPPABLE as i32;
 
-/// What a map may be made of.
+/// The origin of a map: what it shows, and its limits.
 struct Origin {
     shows: Option<FileKind>,
     /// The protection that it may ever have.
@@ -96,7 +96,7 @@ impl Interpreter<'_> {
         }
         let (object, offset) = match origin.shows {
             Some(FileKind::Object(object)) => (Some(object), offset),
-            // As long as the map, and entered at the offset.
+            // The memory is as long as the map, and is entered at the offset.
             Some(_) if shared && self.state.holds(Rule::DevZeroIsEnteredAtTheOffset) => {
                 (Some(self.new_memory(pages)), offset)
             }
@@ -141,7 +141,8 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Where a map goes: where it must, where it is asked to if nothing is there, or alone.
+    /// Returns the address of a map: the one that it must have, the one that it asks for if nothing is there,
+    /// or one where it stands alone.
     fn placed(
         &mut self,
         asked: u64,
@@ -178,7 +179,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// What a map is of, and what it may ever be; `Err` with the errno where it may not be.
+    /// Returns the origin of a map, or the errno where there may be no such map.
     fn origin(
         &mut self,
         descriptor: Option<Descriptor>,
@@ -250,7 +251,8 @@ impl Interpreter<'_> {
         Ok(Ok(Origin { shows: Some(descriptor.shows), may }))
     }
 
-    /// What a shared map of a memfd may ever be under its seals, or the errno where it may not be.
+    /// Returns the protection that a shared map of a memfd may ever have under its seals, or the errno where
+    /// there may be no such map.
     pub(in crate::model) fn may_under_seals(
         &self,
         object: usize,
@@ -264,8 +266,8 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Whether what it shows lies where nothing may be executed. (mount(8): noexec; Linux: SB_I_NOEXEC of
-    /// procfs and of pipes)
+    /// True if the thing that it shows lies where nothing may be executed. (mount(8): noexec; Linux:
+    /// SB_I_NOEXEC of procfs and of pipes)
     fn is_noexec(&self, shows: FileKind) -> bool {
         let noexec = self.state.environment.noexec;
         match shows {
@@ -279,15 +281,15 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Shared memory that is no file.
+    /// Makes shared memory that is no file, and returns the number of the object.
     pub(in crate::model) fn new_memory(&mut self, size: u64) -> usize {
         let (bytes, kind) = (Runs::all(Content::Zero), Kind::Memory);
         self.state.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
         self.state.objects.len() - 1
     }
 
-    /// Brings pages in, as a store would where stores are allowed to a private map. Fails at the first
-    /// page that cannot be had.
+    /// Brings pages in. Where stores are allowed to a private map, it does so as a store would. Fails at the
+    /// first page that cannot be had.
     pub(in crate::model) fn populate(&mut self, range: Range<u64>) -> Result<(), ()> {
         let Some(process) = self.processes.last_mut() else { return Ok(()) };
         for part in process.space.parts(&range) {
@@ -305,7 +307,8 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    /// What a private map would be if it were made of copies from the beginning.
+    /// Makes copies of a whole private map at once, for a model in which uncopied pages do not follow the
+    /// file.
     fn copy_all(&mut self, range: Range<u64>) {
         let Some(process) = self.processes.last_mut() else { return };
         self.state.copy_pages(process, range);

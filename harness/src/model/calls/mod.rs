@@ -1,7 +1,8 @@
-//! The predicted behaviour of each call, in files of the same names as those of the vocabulary.
+//! The model must predict the behaviour of each call; the predictions stand in files of the same names as
+//! those of the vocabulary.
 //!
-//! The vocabulary tells how a call is made, and this, independently, what comes of it. A call that is in no
-//! file here is not modelled: from that step on the model says nothing.
+//! The vocabulary tells how a call is made, and this module tells, independently, its effect. A call that is
+//! in no file here is not modelled: from that step on the model says nothing.
 
 mod advice;
 mod file;

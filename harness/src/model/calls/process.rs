@@ -1,4 +1,4 @@
-//! The limits of a process, and its end.
+//! The model must predict how setrlimit changes the limits of a process, and that _exit ends it.
 
 use nix::libc;
 

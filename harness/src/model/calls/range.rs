@@ -1,4 +1,5 @@
-//! mprotect, msync, mlock and mseal: what each changes in a range, and the errno where it fails.
+//! The model must predict what munmap, mprotect, msync, mlock, munlock and mseal change in a range, and the
+//! errno where they fail.
 
 use std::ops::Range;
 
@@ -22,7 +23,7 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
 ];
 
 impl Interpreter<'_> {
-    /// The whole pages of an address and a length; `Err` with the errno where there is no such range:
+    /// Returns the whole pages of an address and a length. Fails with an errno where there is no such range:
     /// `wraps` where the length, rounded up, is 0 again, and `beyond` where the end lies before the start.
     pub(in crate::model) fn pages(
         &self,
@@ -37,7 +38,7 @@ impl Interpreter<'_> {
         let page = self.state.page();
         let start = start / page * page;
         let Some(length) = length.checked_next_multiple_of(page) else {
-            // 0: an empty range where the call takes that for one.
+            // 0 is no errno: the call takes such a length for an empty range.
             return Ok(if wraps == 0 { Ok(start..start) } else { Err(wraps) });
         };
         match start.checked_add(length) {
@@ -49,7 +50,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The part of a range that comes before the first hole, and whether there is one.
+    /// Returns the part of a range before the first hole, and true if there is a hole.
     fn before_hole(&mut self, range: &Range<u64>) -> (Range<u64>, bool) {
         let hole = self.process().space.hole_in(range);
         let end = match hole {
@@ -60,7 +61,7 @@ impl Interpreter<'_> {
         (range.start..end, hole.is_some())
     }
 
-    /// Changes the stretches of a range up to the first hole, which is ENOMEM.
+    /// Changes the VMAs of a range up to the first hole; a hole is ENOMEM.
     fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) -> Returned {
         let (before, hole) = self.before_hole(range);
         if !before.is_empty() {
@@ -124,7 +125,7 @@ impl Interpreter<'_> {
             true => range,
             false => range.start..range.start.saturating_add(self.length(args, 1)) / page * page,
         };
-        // Up to the first VMA that may not have it.
+        // The change ends at the first VMA that may not have the protection.
         let seals = self.state.holds(Rule::MsealIsEperm);
         let hole = self.process().space.hole_in(&range).unwrap_or(range.end);
         let space = &self.process().space;
@@ -160,7 +161,7 @@ impl Interpreter<'_> {
             own.prot = prot;
         });
         for range in copied {
-            // Failure is nobody's to hear. (Linux: mprotect_fixup)
+            // Nobody learns of a failure. (Linux: mprotect_fixup)
             let _ = self.populate(range);
         }
         changed
@@ -223,10 +224,10 @@ impl Interpreter<'_> {
         if locks && self.lockable() == Some(0) {
             return Ok(Returned::Errno(libc::EPERM));
         }
-        // What wraps around is a short length, or none. (Linux: do_mlock)
+        // A length that wraps around becomes a short length, or 0. (Linux: do_mlock)
         let length = length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page;
         let range = rounded..rounded.saturating_add(length);
-        // A limit is looked at first.
+        // The limit is checked first.
         let refused = if locks { self.may_mlock(&range, length).err() } else { None };
         if let Some(errno) = refused {
             return Ok(Returned::Errno(errno));

@@ -1,4 +1,4 @@
-//! mremap: maps that move, grow, shrink or double.
+//! The model must predict how mremap moves, grows, shrinks or doubles maps, and the errno where it fails.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::model::interpreter::{Interpreter, Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::Process;
 
-/// What mremap is asked for.
+/// The arguments of an mremap.
 struct Remap {
     /// The old range, in whole pages.
     was: Range<u64>,
@@ -59,11 +59,11 @@ impl Interpreter<'_> {
         if will <= remap.was.end && !moves {
             return Ok(self.shrink(&(will..remap.was.end), remap.was.start));
         }
-        // From here on it is a new map.
+        // From here on the call moves, grows or doubles a map.
         if remap.was.is_empty() && !self.is_shared(remap.was.start) {
             return Ok(Returned::Errno(libc::EINVAL));
         }
-        // What it shrinks by goes first. (Linux 6.17: mremap_to)
+        // The part by which it shrinks goes first. (Linux 6.17: mremap_to)
         let end = remap.was.end.min(will);
         if end > whole.end {
             return self.spans(&(remap.was.start..end), whole.end);
@@ -71,7 +71,7 @@ impl Interpreter<'_> {
         let more = remap.length.saturating_sub(remap.old_length());
         let locked = self.process().space.at(remap.was.start).is_some_and(|own| own.locked);
         if let (true, Err(errno)) = (locked && more > 0, self.may_lock(more, libc::EAGAIN)) {
-            // No lock at all is no other answer here.
+            // Where nothing may be locked, the errno is the same here.
             return Ok(Returned::Errno(if errno == libc::EPERM { libc::EAGAIN } else { errno }));
         }
         let data = !self.is_shared(remap.was.start) && self.may_store(remap.was.start);
@@ -94,7 +94,7 @@ impl Interpreter<'_> {
         self.move_one(remap)
     }
 
-    /// What can be said before any map is looked at. (Linux: check_mremap_params)
+    /// Checks the arguments as the kernel does before it looks at any map. (Linux: check_mremap_params)
     fn checked(&mut self, args: &[Arg]) -> Result<Result<Remap, i32>, Unmodelled> {
         let flags = Self::flags(args, 3) as i32;
         let start = self.address(&args[0]);
@@ -142,7 +142,8 @@ impl Interpreter<'_> {
         self.process().space.at(address).is_some_and(|own| own.prot & WRITE != 0)
     }
 
-    /// What is asked for goes on behind the end of its map: one map for the kernel, or several.
+    /// Returns EFAULT for a range that goes on behind the end of its map. Fails where the kernel may have
+    /// merged that map and the next.
     fn spans(&mut self, was: &Range<u64>, end: u64) -> Result<Returned, Unmodelled> {
         let space = &self.process().space;
         let next = space.at(end);
@@ -153,7 +154,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Fails where a locked map may be one with what lies beside it.
+    /// Fails where the kernel may have merged a locked map and one beside it.
     fn alone(&mut self, range: &Range<u64>) -> Result<(), Unmodelled> {
         let space = &self.process().space;
         let Some(own) = space.at(range.start).filter(|own| own.locked) else { return Ok(()) };
@@ -178,7 +179,7 @@ impl Interpreter<'_> {
         Returned::Value(Value::Map(start))
     }
 
-    /// Makes room for what is moved there.
+    /// Unmaps the range to which a map is moved. Fails with the errno where that is refused.
     fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
         let sealed = self.process().space.touching(target).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
@@ -191,7 +192,7 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    /// One map, or a part of it, to another place and with another length.
+    /// Moves one map, or a part of it, to another place, and gives it another length.
     fn move_one(&mut self, remap: Remap) -> Result<Returned, Unmodelled> {
         let to = match remap.to {
             Some(to) if remap.has(libc::MREMAP_FIXED) => to,
@@ -219,7 +220,7 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Map(to)))
     }
 
-    /// Any number of maps, holes and all, to one place and with the same lengths. (Linux 6.17:
+    /// Moves any number of maps, and the holes between them, to one place with the same lengths. (Linux 6.17:
     /// remap_move)
     fn move_all(&mut self, remap: &Remap) -> Result<Returned, Unmodelled> {
         let Some(to) = remap.to else { return Ok(Returned::Errno(libc::EFAULT)) };
@@ -246,7 +247,7 @@ impl Interpreter<'_> {
         if !covered && moves_alone(self.process(), remap.was.start) {
             return Ok(Returned::Errno(libc::EFAULT));
         }
-        // A gap makes it several just as well.
+        // A gap counts as several maps, too.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
         if !covered && (several || gap) && !self.state.holds(Rule::RemapMovesSeveral) {
             return Ok(Returned::Errno(libc::EFAULT));
@@ -272,8 +273,8 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Map(to)))
     }
 
-    /// Moves a range, which is a part of one VMA; with MREMAP_DONTUNMAP or an old length of 0 the
-    /// VMA stays as well.
+    /// Moves a range, which is a part of one VMA. With MREMAP_DONTUNMAP or an old length of 0 the VMA stays
+    /// as well.
     fn move_stretch(&mut self, was: &Range<u64>, to: u64, remap: &Remap) {
         let moves = self.state.holds(Rule::RemapMoves);
         let (doubles, stays) = (remap.was.is_empty(), remap.has(libc::MREMAP_DONTUNMAP));
@@ -303,7 +304,7 @@ impl Interpreter<'_> {
         self.process().space.insert(moved);
     }
 
-    /// A range that MREMAP_DONTUNMAP has moved away: it stays, with nothing in it, and is not locked.
+    /// Empties and unlocks a range that MREMAP_DONTUNMAP has moved away: the range stays mapped.
     fn leave_behind(&mut self, was: &Range<u64>) {
         let whole = self.process().space.at(was.start);
         let part = whole.is_some_and(|own| own.locked && own.range != *was);
@@ -317,11 +318,11 @@ impl Interpreter<'_> {
         self.process().space.change(was, |own| own.locked = false);
     }
 
-    /// What a locked map has grown by is locked, too: its pages are brought in.
+    /// Brings in the pages by which a locked map has grown: they are locked, too.
     fn populate_locked(&mut self, grown: Range<u64>) {
         let locked = self.process().space.at(grown.start).is_some_and(|own| own.locked);
         if locked && !grown.is_empty() {
-            // Failure is nobody's to hear. (Linux: mm_populate)
+            // Nobody learns of a failure. (Linux: mm_populate)
             let _ = self.populate(grown);
         }
     }

@@ -1,4 +1,5 @@
-//! remap_file_pages: maps that show other pages of their file.
+//! The model must predict which pages of its file a map shows after remap_file_pages, and the errno where
+//! that fails.
 
 use nix::libc;
 
@@ -13,7 +14,7 @@ pub(super) const CALLS: &[(&str, Predict)] =
     &[("remap_file_pages", |p, args| p.remap_file_pages(args))];
 
 impl Interpreter<'_> {
-    /// Emulated by mapping anew since Linux 4.0. (remap_file_pages(2))
+    /// Maps the pages anew, as Linux has emulated the call since 4.0. (remap_file_pages(2))
     pub(in crate::model) fn remap_file_pages(
         &mut self,
         args: &[Arg],

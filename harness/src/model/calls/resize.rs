@@ -1,4 +1,5 @@
-//! The size and the blocks of a file, and the errno where they cannot be changed.
+//! The model must predict how ftruncate and fallocate change the size and the content of a file, and the
+//! errno where they fail.
 
 use nix::libc;
 
@@ -44,8 +45,8 @@ impl Interpreter<'_> {
         Returned::Nothing
     }
 
-    /// A file would become larger than RLIMIT_FSIZE: EFBIG, and a signal that as a rule kills.
-    /// (setrlimit(2))
+    /// Returns the outcome of a call that would make a file larger than RLIMIT_FSIZE: EFBIG, and a signal
+    /// that kills by default. (setrlimit(2))
     pub(super) fn too_big(&mut self) -> Returned {
         match self.process().signals.send(libc::SIGXFSZ) {
             Sent::Ends if !self.state.holds(Rule::BeyondFileSizeIsSigxfsz) => {
@@ -143,7 +144,7 @@ impl Interpreter<'_> {
         if offset + length > FILE_END { Err(libc::EFBIG) } else { Ok(object) }
     }
 
-    /// A hole: zeros for every map that has no copy.
+    /// Punches a hole: every map that has no copy shows zeros there.
     pub(in crate::model) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
         let size = self.state.objects[object].size;
         let past = range.start.max(size)..range.end;
@@ -164,8 +165,8 @@ impl Interpreter<'_> {
         }
     }
 
-    /// What fallocate of a range makes of bytes that were stored past the end, save those that it has `done`
-    /// already.
+    /// Zeroes the bytes that were stored past the end, where fallocate of a range reaches the last page;
+    /// leaves out the bytes that the call has `done` already.
     fn clear_page(
         &mut self,
         object: usize,
@@ -186,7 +187,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// A range is taken out of a file, or one of zeros put in, and what follows moves.
+    /// Takes a range out of a file, or inserts one of zeros, and moves the bytes behind it.
     fn shift(
         &mut self,
         object: usize,
@@ -200,7 +201,7 @@ impl Interpreter<'_> {
         if (takes && range.end >= size) || range.start >= size {
             return Ok(Returned::Errno(libc::EINVAL));
         }
-        // All pages from there on leave the page cache, private copies and all. (Linux:
+        // All pages from there on leave the page cache, and their private copies go, too. (Linux:
         // truncate_pagecache)
         for process in &mut self.processes {
             let own = process.space.iter_mut().filter(|own| own.object == Some(object));

@@ -1,4 +1,4 @@
-//! System V shared memory.
+//! The model must predict System V shared memory: shmget, shmat, shmdt and the IPC_RMID of shmctl.
 
 use nix::libc;
 
@@ -41,7 +41,7 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Segment(self.state.segments.len() - 1)))
     }
 
-    /// The segment of an id, while it is there.
+    /// Returns the segment of an id, while it exists.
     fn alive(&self, arg: &Arg) -> Option<usize> {
         let Arg::Id(name) = arg else { return None };
         let Value::Segment(number) = self.value(name) else { return None };
@@ -51,7 +51,7 @@ impl Interpreter<'_> {
         (!segment.removed || lives).then_some(number)
     }
 
-    /// Whether the user is known to have the capabilities of root.
+    /// True if the user has CAP_SYS_RESOURCE and CAP_IPC_LOCK, and so is taken for root.
     fn is_root(&self) -> bool {
         let limits = &self.state.environment.limits;
         limits.raises && limits.locks
@@ -82,7 +82,7 @@ impl Interpreter<'_> {
             return Err(Unmodelled::new("a segment at an address that is no map's"));
         }
         let object = self.state.segments[number].object;
-        // As far as it was asked for, and not to the end of the page. (Linux: do_shmat)
+        // The kernel checks the length that was asked for, not that of whole pages. (Linux: do_shmat)
         let asked_for = self.state.segments[number].size;
         if !has(libc::SHM_REMAP) && start.checked_add(asked_for).is_none() {
             return einval;
@@ -110,7 +110,7 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Map(start)))
     }
 
-    /// Every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
+    /// Detaches every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
     pub(in crate::model) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
         let address = self.address(&args[0]);
         let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();

@@ -1,4 +1,4 @@
-//! Signals that are ignored, blocked and sent.
+//! The model must predict how signals are ignored, blocked and sent.
 
 use nix::libc;
 

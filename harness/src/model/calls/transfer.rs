@@ -1,8 +1,8 @@
-//! Bytes that are read from a file and written to one. read(2) into a map and write(2) from one are the
-//! kernel's own accesses, many bytes at a time.
+//! The model must predict how many bytes a transfer between a file and memory moves. read(2) into a map and
+//! write(2) from one are the kernel's own accesses, many bytes at a time.
 //!
-//! Where the kernel meets a byte that it cannot reach it stops, and returns what it has moved so far;
-//! where that is nothing, EFAULT.
+//! Where the kernel meets a byte that it cannot reach it stops, and returns the number of bytes that it has
+//! moved so far, or EFAULT where it has moved none.
 
 use std::ops::Range;
 
@@ -139,7 +139,8 @@ impl Interpreter<'_> {
         Returned::Count(count)
     }
 
-    /// The memory of a transfer: `None` where it can be no process's.
+    /// Returns the address, the length and the range of the memory of a transfer; the range is `None` where
+    /// no process can have such memory.
     fn memory(&self, args: &[Arg]) -> (u64, u64, Option<Range<u64>>) {
         let (address, count) = (self.address(&args[1]), self.number(args, 2) as u64);
         let end = address.checked_add(count).filter(|end| *end <= super::mmap::ADDRESSES);
@@ -212,7 +213,7 @@ impl Interpreter<'_> {
             runs.clear();
         }
         if runs.is_empty() && count > 0 {
-            // A limit and a seal are looked at before the memory is.
+            // The kernel checks the limit and the seals before the memory.
             if self.refuses(&descriptor, object, from, count) {
                 let zeros = Loaded { length: count, content: Content::Zero, offset: 0 };
                 return Ok(self.put(descriptor, from, &[zeros]));
@@ -230,10 +231,10 @@ impl Interpreter<'_> {
         })
     }
 
-    /// Whether a write is refused before any byte is looked at.
+    /// True if a write is refused before any byte is looked at.
     fn refuses(&self, descriptor: &Descriptor, object: usize, from: u64, count: u64) -> bool {
         let limited = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
-        // What of it lies within whole pages of the file is not refused.
+        // The part of it within whole pages of the file is not refused.
         let (size, page) = (self.state.objects[object].size, self.state.page());
         let grows = from + count > size && size / page * page <= from;
         let seals = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
@@ -242,7 +243,8 @@ impl Interpreter<'_> {
         descriptor.writable && (limited || sealed)
     }
 
-    /// What a transfer returns that has moved so many bytes of those that there were.
+    /// Returns the result of a transfer that has moved `moved` of `total` bytes, and advances the position of
+    /// the file.
     fn transferred(
         &mut self,
         descriptor: &Descriptor,
@@ -259,14 +261,14 @@ impl Interpreter<'_> {
         Returned::Count(moved)
     }
 
-    /// Stores runs from an address on, up to the first byte that cannot be stored. Gives how many
-    /// bytes were.
+    /// Stores runs from an address on, up to the first byte that cannot be stored. Returns the number of
+    /// bytes that were stored.
     fn store_runs(&mut self, start: u64, runs: &[Loaded]) -> u64 {
         let page = self.state.page();
         let total: u64 = runs.iter().map(|run| run.length).sum();
         let (state, process) = (&mut self.state, self.processes.last_mut());
         let Some(process) = process else { return 0 };
-        // What decides lies in the page, and in the end of a file.
+        // Only the page and the end of a file decide if a store succeeds.
         let seams = state.seams(process, &(start..start + total));
         let bad = seams.into_iter().find(|at| state.can_store(process, *at).is_err());
         let end = match bad {
@@ -290,9 +292,9 @@ impl Interpreter<'_> {
         end - start
     }
 
-    /// A file that is read into a map of its own bytes, or written from one, changes under the copy:
-    /// what comes of it depends on the order of the bytes, except where each stays in its place.
-    /// `unit` is how many bytes may change at once.
+    /// Fails where a file is read into a map of its own bytes, or written from one: the file changes under
+    /// the copy, and the result depends on the order of the bytes, except where each stays in its place.
+    /// `unit` is the number of bytes that may change at once.
     fn not_onto_itself(
         &self,
         object: usize,

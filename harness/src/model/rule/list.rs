@@ -4,7 +4,7 @@
 //! case or a program notice when it is broken: tests/model.rs looks for one.
 
 super::rules! {
-    // What a map shows.
+    // The content of a map.
 
     /// A map has whole pages: its length is rounded up, and what lies in its last page beyond the
     /// length can be accessed. (POSIX mmap: partial pages are mapped whole; mmap(2), NOTES)
@@ -15,7 +15,7 @@ super::rules! {
     /// The rest of the file's last page reads as zero until something is stored there. (POSIX mmap: the
     /// partial page at the end of an object is zero-filled)
     TailIsZero,
-    /// What is stored in that rest does not become part of the file. (POSIX mmap: never written out)
+    /// A byte that is stored in that rest does not become part of the file. (POSIX mmap: never written out)
     TailStaysInMemory,
     /// In whole pages past the end of the file every access is SIGBUS. (POSIX mmap) Its si_code is
     /// BUS_ADRERR. (Linux; POSIX signal.h: nonexistent physical address)
@@ -24,7 +24,7 @@ super::rules! {
     /// to these pages; signal.h: address not mapped to object)
     OutsideIsMaperr,
 
-    // What may be done with it.
+    // The accesses that a map allows.
 
     /// A store without PROT_WRITE is SIGSEGV, SEGV_ACCERR. (POSIX mmap: no store where PROT_WRITE is
     /// not set; signal.h: invalid permissions)
@@ -152,7 +152,7 @@ super::rules! {
     /// MAP_SHARED_VALIDATE refuses what it does not know with EOPNOTSUPP; MAP_SHARED ignores it.
     /// (mmap(2))
     ValidateKnowsItsFlags,
-    /// What is no open descriptor is EBADF. (POSIX mmap, ERRORS)
+    /// A number that is no open descriptor is EBADF. (POSIX mmap, ERRORS)
     NoDescriptorIsEbadf,
     /// Of what a case can do with a descriptor of O_PATH, all but close is EBADF. (open(2))
     PathDescriptorIsEbadf,
@@ -199,7 +199,7 @@ super::rules! {
     /// mprotect, msync, madvise, mlock and munlock over a hole are ENOMEM. (POSIX mprotect, msync,
     /// mlock: ERRORS; madvise(2))
     HoleIsEnomem,
-    /// What came before the hole has been changed all the same. (Linux goes map by map; POSIX mprotect
+    /// The pages before the hole have been changed all the same. (Linux goes map by map; POSIX mprotect
     /// leaves it open, POSIX mlock says otherwise)
     ChangedBeforeTheHole,
     /// mlock and munlock round their address down to a page. (mlock(2), NOTES)
@@ -237,7 +237,7 @@ super::rules! {
     /// MREMAP_DONTUNMAP of a part of a locked map unlocks all of the map that is left. Open: Linux
     /// 6.12.117 unlocks that part alone. (Linux: dontunmap_complete; mremap(2) does not say)
     DontunmapUnlocksTheRest: open,
-    /// remap_file_pages has a shared map show other pages of its file. (remap_file_pages(2))
+    /// remap_file_pages makes a shared map show other pages of its file. (remap_file_pages(2))
     RemapFilePagesShowsOthers,
 
     // madvise.
@@ -251,7 +251,7 @@ super::rules! {
     AdviceOfLockedIsEinval,
     /// Unlike the others, madvise goes on behind a hole. (madvise(2), NOTES)
     AdviceGoesOnBehindTheHole,
-    /// What MADV_FREE has freed stays until the memory is needed. Open: it may go at once. The model
+    /// Pages that MADV_FREE has freed stay until the memory is needed. Open: they may go at once. The model
     /// says the one or the other of the whole range. (madvise(2))
     FreedPagesStay: open,
     /// MADV_WIPEONFORK of what has a file, /dev/zero included, is EINVAL, and so is MADV_FREE of what
@@ -308,9 +308,9 @@ super::rules! {
     ReadStopsAtEof,
     /// pwrite and write past the end make the file longer. (POSIX write)
     WriteGrows,
-    /// What begins at or goes beyond RLIMIT_FSIZE raises SIGXFSZ, and is EFBIG where that does not
-    /// kill; a write that begins below it is cut off there. (POSIX write, ftruncate: ERRORS;
-    /// setrlimit(2))
+    /// A write that begins at RLIMIT_FSIZE or beyond it, and a size beyond it, raise SIGXFSZ, and are EFBIG
+    /// where that does not kill; a write that begins below the limit is cut off there. (POSIX write,
+    /// ftruncate: ERRORS; setrlimit(2))
     BeyondFileSizeIsSigxfsz,
     /// With O_APPEND every write goes to the end, that of pwrite too. (pwrite(2), BUGS)
     AppendIgnoresTheOffset,

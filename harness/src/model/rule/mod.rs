@@ -1,16 +1,16 @@
-//! What the model holds to, by name.
+//! A prediction can be checked only if each assumption behind it has a name: that is a [`Rule`].
 //!
-//! A rule stands once, in [`list`]. Where it is applied the model asks [`super::State::holds`]; a test that
-//! breaks one rule at a time shows that each of them is needed.
+//! Each rule stands once, in [`list`]. Where it is applied the model asks [`super::State::holds`]; a test
+//! that breaks one rule at a time shows that each of them is needed.
 
 mod list;
 
 pub use list::Rule;
 
-/// Makes the enum, and with it what can be told of each rule.
+/// Defines the enum, and the functions that tell about each rule.
 macro_rules! rules {
     ($($(#[doc = $doc:literal])* $rule:ident $(: $open:ident)?,)*) => {
-        /// What must hold of a map, by POSIX.1-2024 or by Linux.
+        /// A property that a map must have, by POSIX.1-2024 or by Linux.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Rule { $($(#[doc = $doc])* $rule,)* }
 
@@ -18,12 +18,12 @@ macro_rules! rules {
             /// Every rule.
             pub const ALL: &[Rule] = &[$(Rule::$rule),*];
 
-            /// Kernels and file systems may or may not keep to it, at each step anew.
+            /// True if kernels and file systems may or may not keep to it, at each step anew.
             pub fn is_open(self) -> bool {
                 match self { $(Rule::$rule => matches!(stringify!($($open)?), "open"),)* }
             }
 
-            /// The rule in words, with its source.
+            /// Returns the rule in words, with its source.
             pub fn text(self) -> &'static str {
                 match self { $(Rule::$rule => concat!($($doc, "\n"),*).trim_ascii(),)* }
             }
@@ -33,17 +33,17 @@ macro_rules! rules {
 use rules;
 
 impl Rule {
-    /// The rules that are open.
+    /// Returns the rules that are open.
     pub fn open() -> impl Iterator<Item = Rule> {
         Rule::ALL.iter().copied().filter(|rule| rule.is_open())
     }
 
-    /// Its name, for pictures and `known:` comments.
+    /// Returns its name, for pictures and `known:` comments.
     pub fn name(self) -> String {
         format!("{self:?}")
     }
 
-    /// The rule of that name.
+    /// Returns the rule of that name.
     pub fn from_name(name: &str) -> Option<Rule> {
         Rule::ALL.iter().copied().find(|rule| rule.name() == name)
     }
