@@ -28,26 +28,33 @@ pub fn reap_adopted(killed: bool, what: &str) {
 pub struct Leftovers {
     descriptors: Vec<String>,
     files: Vec<String>,
-    /// Mounts and SysV segments (proc_sysvipc(5)), in namespaces of this process alone.
-    own: Option<(String, String)>,
+    /// Lines of mountinfo and of SysV segments (proc_sysvipc(5)), in namespaces of this process alone.
+    own: Vec<String>,
 }
 
 impl Leftovers {
     /// What there is now.
     pub fn now(mix: &Mix) -> Leftovers {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let own = ["/proc/self/mountinfo", "/proc/sysvipc/shm"].into_iter().filter(|_| is_inside());
+        let text: String =
+            own.map(|path| std::fs::read_to_string(path).unwrap_or_default()).collect();
         Leftovers {
             descriptors: names(Path::new("/proc/self/fd")),
             files: names(&mix.files()),
-            own: is_inside().then(|| (read("/proc/self/mountinfo"), read("/proc/sysvipc/shm"))),
+            own: text.lines().map(str::to_owned).collect(),
         }
     }
 
-    /// Fails where there is anything else by now.
+    /// Fails where there is anything else by now. A mount may be gone: the kernel takes it away in every
+    /// namespace where somebody removes the folder that it is on (rmdir(2) since Linux 3.18).
     pub fn are_all(&self, mix: &Mix, what: &str) {
+        let mut now = Leftovers::now(mix);
+        let new: Vec<String> = now.own.drain(..).filter(|line| !self.own.contains(line)).collect();
+        assert!(new.is_empty(), "{what}: left behind: {new:#?}");
+        let before = (&self.descriptors, &self.files);
         assert_eq!(
-            *self,
-            Leftovers::now(mix),
+            before,
+            (&now.descriptors, &now.files),
             "{what}: left behind (below), beside what was there (above)"
         );
     }
