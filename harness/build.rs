@@ -1,4 +1,4 @@
-//! What Cargo cannot know by itself.
+//! Cargo cannot know by itself that a debug build has to lie at a fixed address: this script tells it.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,15 +1,16 @@
-//! The answers of a case so far, where they outlive the worker that has asked for them.
+//! A worker may be killed at any time, and what its children have answered must not be asked again. So a
+//! journal keeps the answers of a case where they outlive the worker that has asked for them. The main type
+//! is [`Journal`].
 //!
-//! A worker may be killed at any time. What its children have answered is not asked again: each
-//! answer goes into a memfd that the controller holds as well, in one write(2) that a kill cannot cut
+//! Each answer goes into a memfd that the controller holds as well, in one write(2) that a kill cannot cut
 //! in two, and the next worker begins by reading them back. Which questions a case asks, and in which
 //! order, follows from the answers, so they are read in the order in which they were written, and the
 //! first question without an answer is the one that the dead worker was at. Where that question has
-//! cost several workers their lives the controller writes down that it is lost, and it is not asked.
+//! cost several workers their lives, the controller writes down that it is lost, and it is not asked.
 //!
-//! A line of JSON each, padded to a width that divides every page: the kernel copies a write of no
-//! more than a page in one go. Neighbouring bytes of equal outcome share a line, so that an
-//! exhaustive row takes no more room than a bisected one.
+//! Each entry is a line of JSON, padded to a width that divides every page: the kernel copies a write of no
+//! more than a page in one go. Neighbouring bytes of equal outcome share a line, so that an exhaustive
+//! row takes no more room than a bisected one.
 
 use std::fs::File;
 use std::io;
@@ -27,7 +28,7 @@ const WIDTH: usize = 256;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Entry {
-    /// What the steps of one child came to.
+    /// The results of the steps of one child.
     Steps(Vec<StepResult>),
     /// The probes of so many bytes, the first of them this one, came to this.
     Probes { first: Probe, fill: Fill, count: u64, outcome: Outcome },
@@ -40,8 +41,8 @@ enum Entry {
 pub struct Journal<'a> {
     /// None where nothing is kept.
     file: Option<&'a File>,
-    /// What an earlier worker has left, from the next to be read on, and how many probes of that have
-    /// been read.
+    /// The entries of an earlier worker that are still to be read, and the number of probes of the first of
+    /// them that have been read.
     earlier: std::iter::Peekable<std::vec::IntoIter<Entry>>,
     read: u64,
     /// The line that was written last, and where it begins and ends.
@@ -50,32 +51,32 @@ pub struct Journal<'a> {
     end: u64,
 }
 
-/// An empty file for a journal, in memory. Fails as memfd_create(2) does.
+/// Makes an empty file for a journal, in memory. Fails as memfd_create(2) does.
 pub fn file() -> io::Result<File> {
     let fd: OwnedFd = rustix::fs::memfd_create(c"faultmap-journal", MemfdFlags::CLOEXEC)?;
     Ok(File::from(fd))
 }
 
-/// All that was written to a file. Fails as read(2) does.
+/// Returns all that was written to a file. Fails as read(2) does.
 pub fn bytes(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX)];
     file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }
 
-/// All answers in a file, and nothing that was cut off. Fails as read(2) does.
+/// Returns all answers in a file, and nothing that was cut off. Fails as read(2) does.
 pub fn answers(file: &File) -> io::Result<Vec<u8>> {
     let mut bytes = bytes(file)?;
     bytes.truncate(entries(&bytes).1);
     Ok(bytes)
 }
 
-/// The line that has the next question not asked any more.
+/// Returns the line that says that the next question is lost: it is not asked any more.
 pub fn lost(how: &str) -> Vec<u8> {
     line(&Entry::Failed(HarnessError::WorkerDied(how.to_owned())))
 }
 
-/// Whether the last line says that a question is lost.
+/// True if the last line says that a question is lost.
 pub fn ends_with_lost(bytes: &[u8]) -> bool {
     matches!(entries(bytes).0.last(), Some(Entry::Failed(HarnessError::WorkerDied(_))))
 }
@@ -101,7 +102,7 @@ impl<'a> Journal<'a> {
         Ok(Journal { file: Some(file), earlier, read: 0, last: None, begin: end, end })
     }
 
-    /// How many answers there are to be read: one for each child of earlier workers.
+    /// Returns the number of answers that are still to be read: one for each child of earlier workers.
     pub fn answers(&self) -> u64 {
         let count = |entry: &Entry| match entry {
             Entry::Steps(_) => 1,
@@ -112,7 +113,7 @@ impl<'a> Journal<'a> {
         self.earlier.clone().map(|entry| count(&entry)).sum::<u64>() - self.read
     }
 
-    /// What an earlier worker has found the steps to come to; none where this has not been asked yet.
+    /// Returns the results of the steps in an earlier worker; none where no worker has asked for them yet.
     pub fn steps(&mut self) -> Option<Result<Vec<StepResult>, HarnessError>> {
         Some(match self.earlier.next()? {
             Entry::Steps(steps) => Ok(steps),
@@ -121,7 +122,7 @@ impl<'a> Journal<'a> {
         })
     }
 
-    /// What an earlier worker has found a probe to come to; none where it has not been asked yet.
+    /// Returns the outcome of a probe in an earlier worker; none where no worker has asked for it yet.
     pub fn outcome(
         &mut self,
         probe: &Probe,

@@ -1,4 +1,4 @@
-//! The offsets that a case names: where something may change within a map.
+//! A sweep has to know where something may change within a map: at the offsets that a case names.
 //!
 //! Every size of a case may be an offset in a map, an offset in a file that a map shows from elsewhere,
 //! or the end of a range. Maps lie at whole pages and show files from whole pages on, so the offset
@@ -34,24 +34,26 @@ pub struct Named {
     pub truncated: bool,
 }
 
-/// What is gathered along the steps.
+/// The offsets gathered along the steps.
 struct Gathered {
     page: i64,
     /// Offsets as the steps say them.
     said: BTreeSet<i64>,
     within_page: BTreeSet<i64>,
-    /// How far apart two offsets lie that are the same byte, or that a copy has made equal.
+    /// The distances between two offsets that are the same byte, or that a copy has made equal.
     distances: BTreeSet<i64>,
     copies: bool,
     truncated: bool,
-    /// How much each descriptor has moved on, by the name of its variable: the latest transfer last.
+    /// The counts of the transfers through each descriptor, by the name of its variable: the latest transfer
+    /// last.
     moved: BTreeMap<String, Vec<i64>>,
     /// A file is written to at its end.
     appends: bool,
 }
 
 impl Named {
-    /// Those of a case whose steps came to these results, on a machine with pages of `page` bytes.
+    /// Returns the offsets of a case whose steps came to these results, on a machine with pages of `page`
+    /// bytes.
     pub fn of(case: &Case, results: &[StepResult], page: u64) -> Named {
         let mut gathered = Gathered {
             page: page as i64,
@@ -204,7 +206,7 @@ impl Gathered {
             positions.insert(position);
         }
         moved.push(count);
-        // What is written to the end of a file leaves the position there, for a read as well.
+        // A write to the end of a file leaves the position there, for a read as well.
         if self.appends {
             positions.extend(&self.said);
         }

@@ -1,7 +1,7 @@
-//! Cases that need something of which there may be too little for two at once.
+//! Two cases that are measured side by side may need something of which there is enough for one only.
 //!
 //! Where a disk is nearly full, or has room set aside for one file, cases that are measured side by side
-//! take each other's room: what each sees then depends on the other. They are measured one at a time,
+//! take each other's room: what each sees then depends on the other. So they are measured one at a time,
 //! which a [`Note`](crate::case::Note) says: each probe still has all of it to itself.
 
 use nix::libc;
@@ -9,8 +9,8 @@ use nix::libc;
 use crate::case::{Arg, Case, Scarce, Size};
 use crate::vocabulary::{Action, Effect, Facet};
 
-/// What is scarce for a case where so many bytes are free for files (all that are asked for, where there is no
-/// bound), and so many workers would want it at once.
+/// Returns what is scarce for a case, where `free` bytes are free for files (`None` where there is no bound),
+/// and `jobs` workers would want it at once.
 pub fn scarce(case: &Case, free: Option<u64>, page: u64, jobs: usize) -> Option<Scarce> {
     if case.calls().any(|(_, args)| args.iter().any(|arg| arg.has(Facet::Huge))) {
         return Some(Scarce::HugePages);
@@ -21,7 +21,7 @@ pub fn scarce(case: &Case, free: Option<u64>, page: u64, jobs: usize) -> Option<
     (sets_aside || is_small).then_some(Scarce::Room)
 }
 
-/// The most bytes that the files of a case may take: every byte of them stored.
+/// Returns the most bytes that the files of a case may take: every byte of them stored.
 fn room(case: &Case, page: u64) -> u64 {
     let size = |args: &[Arg], index: usize| match args.get(index) {
         Some(Arg::Size(size)) => Size::register(size, page).unwrap_or(0),

@@ -1,5 +1,6 @@
-//! What a case brings upon itself is an answer, not a failure of the harness: a file that the kernel does not
-//! make, a limit that leaves no room for more descriptors, a signal that the case sends itself.
+//! A case may bring a failure upon itself, and that is an answer, not a failure of the harness: a file that
+//! the kernel does not make, a limit that leaves no room for more descriptors, a signal that the case sends
+//! itself.
 
 mod command;
 

@@ -397,7 +397,7 @@ fn too_large_together() {
 
 #[test]
 fn the_good_case_alone_is_run() {
-    // What `refused` relies on: it is the bad case that keeps the good one from being run.
+    // `refused` relies on this: it is the bad case that keeps the good one from being run.
     let (code, stdout, _) = command::show(MMAP, &[]);
     assert_eq!(code, Some(0));
     assert!(stdout.contains("1 measured"), "{stdout}");

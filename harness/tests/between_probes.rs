@@ -1,4 +1,4 @@
-//! A picture is what probing every byte finds, also for programs that nobody has thought of.
+//! A picture must show what probing every byte finds, also for programs that nobody has thought of.
 //!
 //! To probe every byte of hundreds of programs takes minutes. So the model, which predicts whole rows, is
 //! asked first: every byte is probed where the picture is not what it predicts.
@@ -22,7 +22,7 @@ fn programs() -> u64 {
     std::env::var("PROGRAMS").map_or(400, |count| count.parse().expect("PROGRAMS is a number"))
 }
 
-/// What `run --json` says of each case file of a folder, by its name.
+/// Returns the line of `run --json` on each case file of a folder, by its name.
 fn measured(folder: &Path, arguments: &[&str]) -> BTreeMap<String, Value> {
     let place = if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" };
     let mut command = faultmap(&["run", "--json", "--dir", place]);

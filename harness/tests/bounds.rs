@@ -149,7 +149,7 @@ fn no_case_takes_more_memory(#[case] text: &str) {
     refused(text, &[MEMORY]);
 }
 
-/// What costs nothing, or no more than there is, goes through as it is.
+/// A step that costs nothing, or no more than the case may take, goes through as it is.
 #[rstest]
 #[case::large_and_empty(&format!("{SPARSE} m[0] = 'x'; m[536870911] = 'y';"), "")]
 #[case::filled_already(
@@ -231,8 +231,8 @@ fn watched(text: &str, arguments: &[&str]) -> (Option<i32>, String, Most) {
     (output.status.code(), text, most)
 }
 
-/// What a process and all below it have: files that are open, each counted once, and memory that is no file's,
-/// of which each process that shares it has its part (proc(5), smaps_rollup).
+/// Returns what a process and all below it have: files that are open, each counted once, and memory that is
+/// no file's, of which each process that shares it has its part (proc(5), smaps_rollup).
 fn taken(root: u32) -> Most {
     let mut files = HashMap::new();
     let (mut memory, mut waiting) = (0, vec![root]);

@@ -78,10 +78,10 @@ impl Place {
     }
 }
 
-/// What `faultmap run --json` says of a case in a place: a line, or why there is none.
+/// The line of `faultmap run --json` on a case in a place, or the reason why there is none.
 type Line = Result<Value, String>;
 
-/// The cases that are looked at, and what was measured of them so far.
+/// The cases that are looked at, and the lines of those measured so far.
 struct Measured {
     chosen: Vec<String>,
     places: [OnceLock<BTreeMap<String, Value>>; Place::ALL.len()],
@@ -229,7 +229,7 @@ fn compare(
     }
 }
 
-/// Whether cargo-insta only collects what is to be reviewed.
+/// True if cargo-insta only collects what is to be reviewed.
 fn is_collected() -> bool {
     std::env::var_os("INSTA_FORCE_PASS").is_some()
 }

@@ -110,7 +110,7 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
     let error = Box::new(HarnessError::Raised(raised));
     let told = Err(HarnessError::InStep { step: 3, error });
     assert_eq!(own(fault(SIGBUS, 2, BASE + 5)), told);
-    // What the block's process raised has killed that one and not this.
+    // The fault in the block killed the block's process and not this one.
     let outside = Err(HarnessError::KilledFromOutside(Signal(SIGBUS)));
     assert_eq!(own(slot(Begun)), outside);
     assert_eq!(own(fault(SIGSEGV, 1, BASE + 5)), outside, "another signal");

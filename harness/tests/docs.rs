@@ -1,4 +1,4 @@
-//! What the documentation says of the vocabulary is what the vocabulary says.
+//! The documentation must say of the vocabulary what the vocabulary says.
 
 mod command;
 

@@ -26,7 +26,7 @@ fn all_there_is() -> BTreeSet<String> {
     calls.chain(words).chain(widths).chain(accesses).chain(rest).collect()
 }
 
-/// What a case says of it.
+/// Returns the parts of the vocabulary that a case uses.
 fn said(case: &Case) -> Vec<String> {
     let mut said = Vec::new();
     said.extend(case.timeout.map(|_| "timeout".to_owned()));

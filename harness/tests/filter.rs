@@ -158,7 +158,8 @@ fn makes_calls_with_other_arguments() {
     }
 }
 
-/// Whoever has started the tests, the worker itself, and all that there are. They ignore the signal.
+/// Signals the starter of the tests, the worker itself, all processes, and the own group. They ignore the
+/// signal.
 fn signals_somebody_else() {
     let stage = Stage::new();
     let (started, own) = (std::os::unix::process::parent_id(), std::process::id());

@@ -1,5 +1,5 @@
-//! Victims of a fork server, and fork servers to which somebody does harm: whoever forks a victim, its supervisor gets
-//! it, and has nothing left of it.
+//! A supervisor must get each victim, whichever process has forked it, and leave nothing of it behind, also
+//! where somebody kills or stops the fork server.
 //!
 //! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
 
@@ -202,8 +202,8 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
     }
 }
 
-/// What a fork server and its worker talk through would let a child answer in its place, and what lies on a
-/// stack is nobody else's.
+/// A child must not have the memory that a fork server and its worker share, through which it could answer in
+/// the fork server's place, nor the stack of its worker.
 fn a_child_has_no_memory_of_its_fork_server(stage: &Stage) {
     let shared = || -> Vec<usize> {
         let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc is mounted");

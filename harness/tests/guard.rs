@@ -101,7 +101,7 @@ fn a_probe_that_reaches_the_program_is_refused() {
     }
 }
 
-/// What the kernel answers without looking at memory is an answer.
+/// A call that the kernel answers without looking at memory has an answer.
 #[rstest]
 #[case("munmap(4096, PAGE);", "")]
 #[case("munmap(4096, 0);", "EINVAL")]
@@ -223,8 +223,8 @@ fn refused_because(text: &str, step: &str, why: &str) {
     assert!(words(&out).contains(&words(step)), "{out}");
 }
 
-/// Whether there is a low program to be reached. A debug build lies there (build.rs); another need not, and what
-/// is not tested of it is said.
+/// True if the program lies low, so that a case could reach it. A debug build lies there (build.rs); another
+/// need not, and the test then says what it skips.
 fn must_lie_low() -> bool {
     let low = program_start() < 32 << 20;
     assert!(low || !fixed_address(), "a debug build lies below 32 MiB: {:#x}", program_start());
@@ -234,7 +234,7 @@ fn must_lie_low() -> bool {
     low
 }
 
-/// Whether this build is linked to lie at a fixed address.
+/// True if this build is linked to lie at a fixed address.
 fn fixed_address() -> bool {
     cfg!(all(
         debug_assertions,
@@ -244,7 +244,8 @@ fn fixed_address() -> bool {
     ))
 }
 
-/// Where the command's first segment lies, as its ELF header says (elf(5)); far away where the kernel chooses.
+/// Returns where the command's first segment lies, as its ELF header says (elf(5)); far away where the kernel
+/// chooses.
 fn program_start() -> u64 {
     const ET_EXEC: u8 = 2;
     const PT_LOAD: u8 = 1;

@@ -93,7 +93,7 @@ impl Stage {
         self.supervisor.run_body(steps, &[], deadline, body).expect("it was forked")
     }
 
-    /// What the report would count as, if the child had been asked to read a byte.
+    /// Returns the outcome of the report, as if the child had been asked to read a byte.
     fn judge(&self, report: &ChildReport) -> Result<Outcome, HarnessError> {
         let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
         let millis = ENDS.as_millis() as u64;

@@ -31,7 +31,7 @@ const MISBEHAVING: &[(&str, (&str, &str))] = &[
     // It ends before its access.
     ("exits_early", ("_exit(0);", "the child exited with 0 before its access")),
     ("exits_otherwise", ("_exit(7);", "the child exited with 7")),
-    // What no longer finds its parent then has nothing to tell.
+    // A process that no longer finds its parent then has nothing to tell.
     (
         "exits_before_its_processes_begin",
         ("_exit(7); process { } process { } process { } process { }", "the child exited with 7"),

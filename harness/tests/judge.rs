@@ -113,7 +113,7 @@ fn more_ways_than_are_followed_are_not_modelled_from_there_on() {
     let all = predict(&case, &environment());
     let unmodelled = all[0].unmodelled.as_ref().expect("too many");
     assert_eq!(unmodelled.step, 28, "{unmodelled:?}");
-    // What was measured rules the others out, as long as it does so in time.
+    // The measurement rules the others out, as long as it does so in time.
     let mut measured = all[0].measurement.clone();
     measured.steps.resize(35, StepResult::Done);
     assert_eq!(judged(&case, &measured).unmodelled.map(|own| own.step), Some(28));

@@ -1,5 +1,5 @@
-//! Whom somebody else kills, stops or interrupts: a victim, a worker, the runner. It is told, and nothing is
-//! left behind.
+//! Somebody else may kill, stop or interrupt a victim, a worker or the runner. It must be told, and nothing
+//! may be left behind.
 
 mod command;
 mod own_process;
@@ -13,7 +13,7 @@ use watched_run::{MAP, WatchedRun, segment_bytes};
 
 const KILLED: &[(&str, Signal)] =
     &[("segv", Signal::SEGV), ("kill", Signal::KILL), ("term", Signal::TERM)];
-/// How the runner is ended, its exit code and what it says.
+/// The signal that ends the runner, its exit code and what it says.
 type End = (Signal, Option<i32>, &'static str);
 const ENDED: &[(&str, End)] = &[
     ("kill", (Signal::KILL, None, "")),
@@ -41,12 +41,12 @@ fn main() -> ExitCode {
     own_process::run_waiting(tests)
 }
 
-/// The test, unless its level is refused.
+/// Returns the test, to be skipped where its level is refused.
 fn permitted(test: Test) -> Test {
     if test.name().ends_with("::strict") { test.unless(refusal::strict_isolation) } else { test }
 }
 
-/// The test, unless whoever started it has it ignore the signal.
+/// Returns the test, to be skipped where whoever started it ignores the signal.
 fn interruptible(test: Test) -> Test {
     if test.name().ends_with("::int") { test.unless(refusal::interrupts) } else { test }
 }

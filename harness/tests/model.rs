@@ -95,19 +95,20 @@ impl Answer for Wrong {
     }
 }
 
-/// What an ordinary user may have.
+/// Returns the limits of an ordinary user.
 fn ordinary() -> Limits {
     let hard = [(nix::libc::RLIMIT_STACK as i64, 8 << 20)].into_iter().collect();
     Limits { raises: false, locks: false, hard, lockable: 2 * PAGE, little_memory: false }
 }
 
-/// What only an ordinary user is refused.
+/// Steps that only an ordinary user is refused.
 const BOUND: [&str; 2] = [
     "setrlimit(RLIMIT_STACK, 8388609);",
     "p = mmap(0, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);",
 ];
 
-/// What notices that a rule is broken: a case whose snapshot then differs, or a program of the search.
+/// Returns what notices that a rule is broken: a case whose snapshot then differs, or a program of the
+/// search.
 fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
     let broken = environment(Some(rule));
     let case = kept.iter().find(|own| !pictures(&own.case, &broken).contains(&own.pictures[0]));

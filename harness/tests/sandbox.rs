@@ -27,7 +27,7 @@ use own_process::children::pause;
 use own_process::test;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// What a worker exits with for a child that a signal has killed: this, and the signal.
+/// The exit status of a worker whose child a signal has killed: this, and the signal.
 const KILLED: i32 = 64;
 const NO_REPORT: i32 = 63; // for one of which there is no report, or that was never forked
 const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
@@ -94,7 +94,7 @@ fn exit_code(pid: Pid) -> i32 {
     }
 }
 
-/// What a child below such a worker exits with, or [`KILLED`] and the signal.
+/// Returns the exit status of a child below such a worker, or [`KILLED`] and the signal.
 fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
     exit_code(worker(files, |supervisor| {
         match supervisor.run_body(1, &[], DEADLINE, |child| body(&child)).map(|ran| ran.ending) {
@@ -105,7 +105,7 @@ fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
     }))
 }
 
-/// The errno with which the child may not open the path, or 0 where it may.
+/// Returns the errno with which the child may not open the path, or 0 where it may.
 fn open(child: &Child, path: &CString, flags: i32) -> i32 {
     let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
     child.call(libc::SYS_openat, args).map_or_else(|errno| errno, |_| 0)
@@ -115,7 +115,7 @@ fn path(path: impl AsRef<Path>) -> CString {
     CString::new(path.as_ref().as_os_str().as_encoded_bytes()).expect("no NUL in it")
 }
 
-/// What all others would be worth nothing without: the child runs, and opens what it may.
+/// The child runs, and opens what it may: without this all other tests would be worth nothing.
 fn makes_a_file_of_its_own(files: &Path) {
     let (own, zero, maps) = (path(files), path("/dev/zero"), path("/proc/self/maps"));
     let temporary = libc::O_TMPFILE | libc::O_RDWR;
@@ -322,7 +322,8 @@ fn makes_calls_with_other_arguments(files: &Path) {
     is_killed_for(files, "a name", libc::SYS_prctl, [name, 1, 0, 0, 0, 0]);
 }
 
-/// What the child forks is in sessions of its own, and nobody sweeps: the kernel alone sees to it.
+/// The orphans that the child leaves are in process groups of their own, and nobody sweeps: the kernel alone
+/// kills them.
 fn outlives_its_worker(files: &Path) {
     let (alive, held) = nix::unistd::pipe().expect("a pipe");
     let (mut alive, mut held) = (File::from(alive), Some(File::from(held)));

@@ -1,11 +1,11 @@
-//! What is measured does not depend on the run: not on how often, by how many workers, or by how
-//! many probes it is measured.
+//! A measurement must not depend on the run: not on how often, by how many workers, or by how many probes it
+//! is made.
 
 mod command;
 
 use command::{faultmap, run, show};
 
-/// What all cases print, without the last line, which tells the time.
+/// Returns what all cases print, without the last line, which tells the time.
 fn pictures(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = run(faultmap(&["run"]).args(arguments));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
@@ -21,7 +21,7 @@ fn a_second_run_is_the_same_byte_for_byte() {
     assert_eq!(pictures(&["--jobs", "7"]), first, "seven workers");
 }
 
-/// The picture of a case, bisected and with every byte probed.
+/// Fails where the picture of a case differs, bisected and with every byte probed.
 fn agree(text: &str) {
     let bisected = show(text, &["--memfd"]);
     let exhaustive = show(text, &["--memfd", "--exhaustive"]);

@@ -56,7 +56,7 @@ fn all_agree((code, stdout, stderr): (Option<i32>, String, String)) {
         assert_eq!(line["isolation"], "strict", "{line}");
         match line["verdict"].as_str() {
             Some("same") => {}
-            // What this machine does not have, as in any other run.
+            // The case needs what this machine does not have, as in any other run.
             Some("skipped") => {
                 let reason = line["reason"].as_str().unwrap_or_default();
                 assert!(!reason.contains("isolation"), "{line}");
@@ -187,7 +187,7 @@ impl Refusing {
             assert_eq!(stdout.is_empty(), quiet, "{stdout}");
             assert!(format!("{stdout}{stderr}").contains(self.reason), "{stdout}{stderr}");
         }
-        // What needs none of it goes on.
+        // A run that needs none of the refused parts goes on.
         let (code, stdout, stderr) = faultmap("show notes/map_of_empty_file");
         assert_eq!(code, Some(0), "{stdout}{stderr}");
     }

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::ours::CASE;
 
-/// What the command runs.
+/// The place of the files and the case that the command runs.
 pub struct Whole {
     dir: &'static str,
     folder: tempfile::TempDir,
 }
 
-/// How long a run took, and how many children.
+/// The time of a run, and the number of its children.
 #[derive(Clone, Copy)]
 pub struct Took {
     pub seconds: f64,
@@ -22,7 +22,7 @@ pub struct Took {
 }
 
 impl Took {
-    /// Microseconds a child.
+    /// Returns the microseconds for each child.
     pub fn each(self) -> f64 {
         self.seconds * 1e6 / self.children as f64
     }
@@ -36,18 +36,18 @@ impl Whole {
         Whole { dir, folder }
     }
 
-    /// Every byte of the yardstick's case.
+    /// Measures every byte of the yardstick's case.
     pub fn every_byte(&self) -> Took {
         let case = self.folder.path().join("yardstick.case");
         self.run(&["show", "--exhaustive", "--jobs", "1", &case.to_string_lossy()]).0
     }
 
-    /// All cases of the project, with so many workers.
+    /// Measures all cases of the project, with so many workers.
     pub fn all_cases(&self, jobs: usize) -> Took {
         self.run(&["run", "--jobs", &jobs.to_string()]).0
     }
 
-    /// One small case.
+    /// Measures one small case.
     pub fn small(&self) -> Took {
         self.run(&["show", "notes/map_of_empty_file"]).0
     }
@@ -68,7 +68,7 @@ impl Whole {
         (Took { seconds, children }, lines)
     }
 
-    /// How many children each picture takes, against what there is to be found in it: a table.
+    /// Returns a table of the children of each picture, against the number of rows and boundaries in it.
     pub fn questions(&self) -> String {
         let (_, lines) = self.run(&["run"]);
         let mut table = format!("{:>9}{:>7}{:>13}  picture\n", "children", "rows", "boundaries");

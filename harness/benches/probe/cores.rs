@@ -1,4 +1,4 @@
-//! Which cores a measurement runs on.
+//! A measurement must not move between cores: it is pinned to some.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -15,7 +15,7 @@ pub fn pin(cores: &[usize]) {
     sched_setaffinity(None, &set).expect("cores of this process's own");
 }
 
-/// Where each core takes so many microseconds for one: how many all of them take for one. They do not
+/// Returns the microseconds that all cores together take for one child, where each takes so many. They do not
 /// wait for each other.
 pub fn together(each: &[f64]) -> f64 {
     1.0 / each.iter().map(|each| 1.0 / each).sum::<f64>()

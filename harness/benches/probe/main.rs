@@ -1,4 +1,5 @@
-//! What a probe costs, against a bare loop of fork, mmap, die, wait in C, in the same run.
+//! The cost of a probe means little by itself: this benchmark compares it with a bare loop of fork, mmap,
+//! die, wait in C, in the same run.
 //!
 //! All rows are measured in turn, again and again, so that whatever else the machine does meets them
 //! alike. A row is the median of its rounds, and a ratio the median of the ratios within each round.
@@ -31,7 +32,7 @@ impl Table {
         Table { base, rows: Vec::new() }
     }
 
-    /// What a row came to in this round; every row has its say in each.
+    /// Adds the value of a row in this round; every row has one in each round, or `None`.
     fn add(&mut self, name: &str, value: Option<f64>) {
         match self.rows.iter_mut().find(|(known, _)| known == name) {
             Some((_, values)) => values.push(value),

@@ -1,4 +1,5 @@
-//! What the harness did beyond its plan, or left undone, while it measured a case.
+//! The harness may do more than its plan says, or leave something undone, while it measures a case, and the
+//! user has to know that.
 //!
 //! A [`Note`] stands below a picture when that is printed, and is not kept in a snapshot: two
 //! measurements that saw the same are equal, whatever it took to see it.

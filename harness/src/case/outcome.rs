@@ -125,8 +125,8 @@ pub enum HarnessError {
 }
 
 impl Outcome {
-    /// What a byte comes to, asking what that is with a pattern in the files. Data is what both call so:
-    /// the second one is asked about nothing else.
+    /// Returns the outcome of a byte, by asking for it with each pattern in the files. A byte is data where
+    /// both call it so: the second pattern is asked about nothing else.
     pub fn by_both<E: From<HarnessError>>(
         mut ask: impl FnMut(Pattern) -> Result<Outcome, E>,
     ) -> Result<Outcome, E> {
@@ -137,7 +137,7 @@ impl Outcome {
         Ok(first.agreed(ask(Pattern::Second)?)?)
     }
 
-    /// What a byte comes to by both patterns; an error where they cannot both be true of one byte.
+    /// Returns the outcome of a byte by both patterns; an error where they cannot both be true of one byte.
     pub fn agreed(self, second: Outcome) -> Result<Outcome, HarnessError> {
         let agreed = match (self, second) {
             (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
@@ -149,7 +149,7 @@ impl Outcome {
         })
     }
 
-    /// The word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.
+    /// Returns the word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.
     pub fn word(&self) -> String {
         match self {
             Outcome::Clean(clean) => clean.to_string(),
@@ -161,7 +161,7 @@ impl Outcome {
 }
 
 impl Fault {
-    /// The full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
+    /// Returns the full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
     pub fn code_name(&self) -> Option<String> {
         use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
         const SI_KERNEL: i32 = 0x80;

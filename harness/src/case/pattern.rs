@@ -1,9 +1,9 @@
-//! What files are filled with: bytes that depend on the offset and are never zero, so that `data` means
-//! *the right byte of the file* and not just *not zero*. They lie above everything that a step may store.
+//! `data` must mean *the right byte of the file* and not just *not zero*. So files are filled with bytes that
+//! depend on the offset and are never zero. They lie above every byte that a step may store.
 //!
-//! A byte has too few values to tell every offset from every other. So there are two [`Pattern`]s, each
-//! of which repeats after a number of bytes of its own, and `data` is what both call so: what lies
-//! elsewhere than it should by less than the product of the two is told from it.
+//! A byte has too few values to tell every offset from every other. So there are two [`Pattern`]s, each of
+//! which repeats after its own number of bytes, and a byte is `data` only where both call it so: the two
+//! together tell a byte from another one that lies less than the product of the two numbers away.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// The byte that file number `file` is filled with at this offset. Files are ahead of each other by
+    /// Returns the byte that file number `file` holds at this offset. The files are ahead of each other by
     /// numbers that no small shift makes up for in both patterns.
     #[inline(always)]
     pub fn byte(self, file: usize, offset: u64) -> u8 {
@@ -25,7 +25,8 @@ impl Pattern {
         0x80 + ((offset % period + ahead * (file as u64 % 126)) % period) as u8
     }
 
-    /// After how many bytes it repeats, and how far each file is ahead of the one before.
+    /// Returns the number of bytes after which the pattern repeats, and how far each file is ahead of the one
+    /// before.
     #[inline(always)]
     fn period(self) -> (u64, u64) {
         match self {
@@ -34,7 +35,7 @@ impl Pattern {
         }
     }
 
-    /// Whether two files are filled alike, so many bytes from each other: as a rule that is one file at one
+    /// True if two files, each shifted by so many bytes, are filled alike: as a rule that is one file at one
     /// place; but both patterns repeat together after 16,002 bytes.
     pub fn alike(one: (usize, i64), other: (usize, i64)) -> bool {
         [Pattern::First, Pattern::Second].into_iter().all(|pattern| {
@@ -47,7 +48,7 @@ impl Pattern {
     }
 }
 
-/// Whether a byte can only come from the filling of a file: no step stores such a byte. (The return
+/// True if a byte can only come from the filling of a file: no step stores such a byte. (The return
 /// instructions that stand in for the pattern where fetches are probed lie there as well.)
 pub fn is_filling(byte: u8) -> bool {
     (0x80..0x80 + 127).contains(&byte)

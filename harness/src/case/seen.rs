@@ -1,8 +1,8 @@
-//! The bytes that a load or a pread saw, as runs of equal ones.
+//! A load or a pread may see more bytes than a record has room for: they become runs of equal bytes.
 //!
-//! A record has room for a few runs. What does not fit is counted, and told by a digest, so that two
-//! that differ look different. A [`Seen`] is `data` where it was called so with both patterns in the
-//! files, see [`super::Pattern`].
+//! A record has room for a few runs. What does not fit is counted, and a digest stands for it, so that two
+//! results that differ look different. A byte of a [`Seen`] is `data` where it was called so with both
+//! patterns in the files, see [`super::Pattern`].
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Clean;
 
-/// How many runs of equal bytes a step's result tells.
+/// The number of runs of equal bytes in a step's result.
 pub const RUNS: usize = 8;
 
 /// The bytes that a load or a pread saw, as runs.
@@ -18,7 +18,7 @@ pub const RUNS: usize = 8;
 pub struct Seen {
     /// The first runs, in order.
     pub runs: Vec<Run>,
-    /// What there was beyond them.
+    /// The bytes beyond those runs.
     pub rest: Option<Rest>,
 }
 
@@ -27,24 +27,24 @@ pub struct Seen {
 pub struct Run {
     /// `Data`, `OtherData`, `Zero` or `Byte`.
     pub byte: Clean,
-    /// How many.
+    /// The number of bytes.
     pub count: u32,
 }
 
-/// What is told of bytes of which there are too many runs.
+/// The counts and digests that stand for bytes of too many runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rest {
-    /// How many bytes come after the runs.
+    /// The number of bytes after the runs.
     pub bytes: u32,
-    /// How many of all bytes are `Data`.
+    /// The number of all bytes that are `Data`.
     pub data: u32,
-    /// Of all bytes, see [`digest`].
+    /// The digest of all bytes, see [`digest`].
     pub digest: u64,
     /// The same for all bytes [as any pattern shows them](shape).
     pub shape: u64,
 }
 
-/// A number for what a byte is, of 16 bits.
+/// Returns a number of 16 bits for the kind and the value of a byte.
 #[inline(always)]
 pub fn code(byte: Clean) -> u64 {
     match byte {
@@ -55,7 +55,7 @@ pub fn code(byte: Clean) -> u64 {
     }
 }
 
-/// The byte of a code; `None` for a number that is none.
+/// Returns the byte of a code; `None` for a number that is none.
 pub fn decode(code: u64) -> Option<Clean> {
     match (code >> 8, code as u8) {
         (1, 0) => Some(Clean::Data),
@@ -66,14 +66,14 @@ pub fn decode(code: u64) -> Option<Clean> {
     }
 }
 
-/// The digest of some bytes and one more. It begins with 0. (FNV-1a, a code at a time)
+/// Returns the digest of some bytes and one more. It begins with 0. (FNV-1a, a code at a time)
 #[inline(always)]
 pub fn digest(before: u64, byte: Clean) -> u64 {
     (before ^ code(byte)).wrapping_mul(0x0100_0000_01b3)
 }
 
-/// A byte as any pattern shows it: which one fills a file decides between `Data` and `OtherData`, and on
-/// nothing else.
+/// Returns a byte as any pattern shows it: the pattern that fills a file decides between `Data` and
+/// `OtherData`, and on nothing else.
 #[inline(always)]
 pub fn shape(byte: Clean) -> Clean {
     match byte {
@@ -83,7 +83,7 @@ pub fn shape(byte: Clean) -> Clean {
 }
 
 impl Seen {
-    /// The bytes of these runs. Neighbours of equal bytes become one run.
+    /// Returns the bytes of these runs. Neighbours of equal bytes become one run.
     pub fn of(runs: impl IntoIterator<Item = (u64, Clean)>) -> Seen {
         let mut all: Vec<Run> = Vec::new();
         for (count, byte) in runs.into_iter().filter(|(count, _)| *count > 0) {
@@ -107,8 +107,8 @@ impl Seen {
         Seen { runs: all, rest }
     }
 
-    /// What both of two say that saw the same bytes with another pattern in the files: `Data` only
-    /// where both do. `None` where they cannot have seen the same.
+    /// Returns what two results agree on that saw the same bytes with different patterns in the files: `Data`
+    /// only where both do. `None` where they cannot have seen the same.
     pub fn agreed(&self, other: &Seen) -> Option<Seen> {
         if self == other {
             return Some(self.clone());
@@ -127,7 +127,7 @@ impl Seen {
         (self.shape() == other.shape() && knows_all).then(|| fewer.clone())
     }
 
-    /// The runs that both tell, as both call them.
+    /// Returns the runs that both tell, as both call them.
     fn told_agreed(&self, other: &Seen) -> Option<Seen> {
         let (mut runs, mut others) = (self.runs.iter().copied(), other.runs.iter().copied());
         let (mut one, mut two) = (runs.next(), others.next());
@@ -142,36 +142,36 @@ impl Seen {
         Some(Seen::of(agreed))
     }
 
-    /// Whether the bytes of the runs that both tell are the same from the first on.
+    /// True if the runs that both tell hold the same bytes from the first on.
     fn begins_with(&self, other: &Seen) -> bool {
         each(&self.runs).zip(each(&other.runs)).all(|(own, other)| own == other)
     }
 
-    /// How many bytes were seen.
+    /// Returns the number of bytes seen.
     pub fn len(&self) -> u64 {
         let rest = self.rest.map_or(0, |rest| u64::from(rest.bytes));
         self.runs.iter().map(|run| u64::from(run.count)).sum::<u64>() + rest
     }
 
-    /// Whether none was.
+    /// True if no byte was seen.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// The digest of what the bytes are with any pattern.
+    /// Returns the digest of what the bytes are with any pattern.
     fn shape(&self) -> u64 {
         let told = || each(&self.runs).map(shape).fold(0, digest);
         self.rest.map_or_else(told, |rest| rest.shape)
     }
 
-    /// How many of the bytes are `Data`.
+    /// Returns the number of bytes that are `Data`.
     fn data(&self) -> u64 {
         let data = self.runs.iter().filter(|run| run.byte == Clean::Data);
         let counted = data.map(|run| u64::from(run.count)).sum();
         self.rest.map_or(counted, |rest| u64::from(rest.data))
     }
 
-    /// The runs as a person reads them: `data`, `8 zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
+    /// Returns the runs as a person reads them: `data`, `8 zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
     /// writes the counts.
     pub fn describe(&self, number: impl Fn(u32) -> String) -> String {
         let mut parts: Vec<String> = Vec::new();
@@ -212,13 +212,13 @@ impl Seen {
     }
 }
 
-/// The bytes of some runs, one by one.
+/// Returns the bytes of some runs, one by one.
 fn each(runs: &[Run]) -> impl Iterator<Item = Clean> + '_ {
     runs.iter().flat_map(|run| (0..run.count).map(|_| run.byte))
 }
 
 impl Clean {
-    /// What both of two say that saw the same byte with another pattern in the files.
+    /// Returns what two results agree on that saw the same byte with different patterns in the files.
     pub fn agreed(self, other: Clean) -> Option<Clean> {
         match (self, other) {
             (one, two) if one == two => Some(one),

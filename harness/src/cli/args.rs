@@ -21,10 +21,10 @@ Examples:
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
-/// How long a child may take, in milliseconds.
+/// The time that a child may take by default, in milliseconds.
 const TIMEOUT: u64 = 5000;
 
-/// What does a memory map do at its edges?
+/// Measure what a memory map does at its edges
 ///
 /// faultmap forks a child for each probe, records how it ends, and compares the answers with the
 /// pictures in snapshots/.
@@ -174,7 +174,7 @@ pub enum GuardMode {
 }
 
 impl GuardMode {
-    /// Addresses are looked at.
+    /// True where the guard checks addresses.
     pub fn is_on(self) -> bool {
         #[cfg(debug_assertions)]
         return self != GuardMode::Off;
@@ -182,7 +182,7 @@ impl GuardMode {
         true
     }
 
-    /// What a case takes is counted.
+    /// True where the budget counts what a case takes.
     pub fn counts_costs(self) -> bool {
         #[cfg(debug_assertions)]
         return self != GuardMode::WithoutBudget;

@@ -1,4 +1,4 @@
-//! What the model is told of this machine, of the user, and of the place where files live.
+//! The model's answers depend on the machine, the user, and the place of the files: this module reads those.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ const RESOURCES: [Resource; 6] = [
     Resource::RLIMIT_STACK,
 ];
 
-/// The environment of cases with their files in this place.
+/// Returns the environment of cases with their files in this place.
 pub fn of(place: &Place, surveyed: &Surveyed) -> Environment {
     let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
     Environment {
@@ -47,7 +47,8 @@ fn is_noexec(path: &Path) -> bool {
     rustix::fs::statvfs(path).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOEXEC))
 }
 
-/// The limits that bind this user. Who is root in a user namespace alone is bound like anyone.
+/// Returns the limits that bind this user. A user who is root only in a user namespace is bound like any
+/// other.
 fn limits(strict: bool) -> Limits {
     let hard = |resource: &Resource| {
         let (_, hard) = getrlimit(*resource).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
@@ -66,7 +67,7 @@ fn limits(strict: bool) -> Limits {
     }
 }
 
-/// Whether this process has a capability, and not in a user namespace of its own only.
+/// True if this process has a capability, and not only in a user namespace of its own.
 fn may(capability: u32) -> bool {
     let status = read("/proc/self/status");
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
@@ -95,7 +96,7 @@ pub(super) fn has_large_pages(backing: &Backing) -> bool {
     }
 }
 
-/// The options of the file system that a folder is on. (proc_pid_mountinfo(5))
+/// Returns the options of the file system that a folder is on. (proc_pid_mountinfo(5))
 fn mount_options(dir: &Path) -> Option<String> {
     let device = rustix::fs::stat(dir).ok()?.st_dev;
     let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));

@@ -147,7 +147,8 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     out.end(exit)
 }
 
-/// Whether the model says anything of a case, and its pictures: what it predicts, and what it allows beside.
+/// Returns true if the model says anything of a case, and its pictures: the one that it predicts, and those
+/// that it allows beside.
 fn predicted(case: &Case, page: u64) -> (bool, String) {
     let (mut says, mut text) = (false, String::new());
     let lines = crate::parse::lines(&case.steps);

@@ -208,7 +208,7 @@ fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
     Ok(Loaded { id, word, case, snapshots })
 }
 
-/// Whether an id, typed here, names this file: that of another project's case does not.
+/// True if an id, typed here, names this file. The id of another project's case does not.
 fn leads_to(id: &str, whole: &Path) -> bool {
     let mut paths = Vec::new();
     root().is_some_and(|root| root.canonicalize().is_ok_and(|root| whole.starts_with(root)))

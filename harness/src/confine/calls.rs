@@ -1,13 +1,14 @@
-//! The system calls that a worker and its victims may make; whoever makes another is killed.
+//! A worker or a victim that leaves the case language must make no other system calls: a seccomp filter
+//! allows some, and any other kills.
 //!
-//! Lists of what is allowed, since nobody can list what is not: kernels gain calls. Killed, and not
-//! refused with an errno, which a picture could show as if the kernel had given it. A call that is
-//! missing is therefore found at once: SIGSYS ends the probe, or the worker, as a harness error.
-//! Linux 5.11 and later look at a list once, and remember which numbers pass whatever their
-//! arguments are.
+//! The lists say what is allowed, since nobody can list what is not: kernels gain calls. Another call kills,
+//! and does not fail with an errno, which a picture could show as if the kernel had given it. A call that is
+//! missing is therefore found at once: SIGSYS ends the probe, or the worker, as a harness error. Linux 5.11
+//! and later evaluate a list once, and remember which numbers pass whatever their arguments are.
 //!
-//! A worker has the long list below. What runs the steps of a case is behind a second filter, made of what
-//! [`victim::calls`] tells of that case; the kernel asks both, and the stricter answer counts (seccomp(2)).
+//! A worker has the long list below. The process that runs the steps of a case is behind a second filter,
+//! made of what [`victim::calls`] tells of that case; the kernel asks both, and the stricter answer counts
+//! (seccomp(2)).
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, PIDFD_SELF_THREAD};
 use crate::victim::{self, Allowed};
 use crate::vocabulary::{self, Syscall};
 
-/// What `victim/` does beside the calls of the vocabulary, and a worker between two probes.
+/// The system calls that `victim/` makes beside those of the vocabulary, and a worker between two probes.
 const ALLOWED: &[libc::c_long] = &[
     // Memory.
     libc::SYS_brk,
@@ -65,7 +66,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_unlink,
     libc::SYS_unlinkat,
     libc::SYS_write,
-    // What holds victims back: it takes away, and gives nothing.
+    // The calls that restrict victims: they take rights away, and give none.
     libc::SYS_landlock_add_rule,
     libc::SYS_landlock_create_ruleset,
     libc::SYS_landlock_restrict_self,

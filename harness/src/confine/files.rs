@@ -1,4 +1,5 @@
-//! A root of its own: what is not there cannot be opened, listed or looked at.
+//! A strictly isolated worker must not reach other files of the machine: it gets a root of its own, and what
+//! is not there cannot be opened, listed or looked at.
 //!
 //! A new tmpfs becomes the root (pivot_root(2)). The directory of the files is bound to the path by
 //! which the worker was told of it, so that every message names it as the user did. /proc is mounted
@@ -21,13 +22,13 @@ use rustix::process::{chdir, pivot_root};
 use super::because;
 use crate::backing::Backing;
 
-/// What there is of /dev, where the machine has it: what a case may open.
+/// The files of /dev that a case may open, where the machine has them.
 const DEVICES: [&str; 3] = ["dev/full", "dev/null", "dev/zero"];
-/// Where the root of before is for as long as it is needed.
+/// The path of the former root for as long as it is needed.
 const BEFORE: &str = "/before";
 
-/// Leaves everything behind but this. The process must be in a mount namespace of its own, with all
-/// capabilities over it.
+/// Leaves all files behind but those of `backing`, of /proc and of [`DEVICES`]. The process must be in a
+/// mount namespace of its own, with all capabilities over it.
 pub(super) fn enter(backing: &Backing) -> Result<(), String> {
     let directory = match backing {
         Backing::Directory(given) => Some((given, real(given)?)),
@@ -59,7 +60,7 @@ fn real(directory: &Path) -> Result<PathBuf, String> {
     directory.canonicalize().map_err(because(&format!("find {}", directory.display())))
 }
 
-/// An empty root, with the one of before in [`BEFORE`].
+/// Makes an empty root, with the former one in [`BEFORE`].
 fn new_root() -> Result<(), String> {
     // Any directory that is there will do: it is covered for a moment only.
     const PLACE: &str = "/proc";
@@ -93,13 +94,13 @@ fn devices(make: &impl Fn(&Path) -> Result<(), String>) -> Result<(), String> {
     Ok(())
 }
 
-/// The mount alone, not its file system: others may have that mounted as well.
+/// Makes the mount alone read-only, not its file system: others may have that mounted as well.
 fn read_only(path: &str, further: MountFlags) -> Result<(), String> {
     let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
     mount_remount(path, flags | further, c"").map_err(because(&format!("make {path} read-only")))
 }
 
-/// What a child printed would pass for the command's own.
+/// Redirects standard input and output to /dev/null: what a child printed would pass for the command's own.
 fn no_terminal() -> Result<(), String> {
     use rustix::fs::{Mode, OFlags, openat};
     let Ok(null) = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) else {

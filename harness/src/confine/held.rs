@@ -1,7 +1,8 @@
-//! What holds workers and victims back at every level of isolation, as far as this kernel has it.
+//! A kernel may lack seccomp or Landlock, and a container may refuse them: this module finds out what there
+//! is, and restricts workers and victims by that, at every level of isolation.
 //!
-//! Whether it has it is found out once for each run, by a process that tries it: a container's own filter
-//! may refuse what the kernel could do. The main type is [`Held`].
+//! A process that tries both finds out once for each run: a container's own filter may refuse what the kernel
+//! could do. The main type is [`Held`].
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
@@ -14,16 +15,16 @@ use crate::case::Access;
 use crate::sys::{self, Arena, Sandbox};
 use crate::victim::{self, Program};
 
-/// What there is of seccomp and Landlock, or why it is not.
+/// The availability of seccomp and of Landlock, or the reason why one is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     seccomp: Result<(), String>,
-    /// Its version.
+    /// The version of Landlock.
     landlock: Result<i32, String>,
 }
 
 impl Held {
-    /// Nothing, for this reason: as on a kernel that has neither.
+    /// Returns that there is neither, for this reason: as on a kernel that has neither.
     pub fn by_nothing(why: &str) -> Held {
         Held { seccomp: Err(why.to_owned()), landlock: Err(why.to_owned()) }
     }
@@ -35,15 +36,15 @@ impl Held {
         tried.unwrap_or_else(|why| Held::by_nothing(&format!("it could not be tried: {why}")))
     }
 
-    /// What is done without, and why: `seccomp: Function not implemented (os error 38)`.
+    /// Returns what is missing, and why: `seccomp: Function not implemented (os error 38)`.
     pub fn without(&self) -> Vec<String> {
         let seccomp = self.seccomp.as_ref().err().map(|why| format!("seccomp: {why}"));
         let landlock = self.landlock.as_ref().err().map(|why| format!("Landlock: {why}"));
         seccomp.into_iter().chain(landlock).collect()
     }
 
-    /// Holds this worker back, and all that it forks. One that has been shut in is already. Fails with the
-    /// reason, and must then end.
+    /// Restricts this worker, and all that it forks. A worker that has been shut in is restricted already.
+    /// Fails with the reason, and the worker must then end.
     pub fn hold_worker(&self) -> Result<(), String> {
         match self.seccomp {
             Ok(()) => hold_worker(),
@@ -51,8 +52,8 @@ impl Held {
         }
     }
 
-    /// What victims are to perform this program behind, with these accesses, laid into `memory`, and the descriptor that has
-    /// to be kept open until they are. Fails with the reason.
+    /// Returns the sandbox for the victims of this program and these accesses, laid into `memory`, and the
+    /// descriptor that must stay open until they have entered it. Fails with the reason.
     pub fn sandbox<'m>(
         &self,
         program: &Program<'m>,
@@ -76,7 +77,7 @@ impl Held {
     }
 }
 
-/// No new privileges, and the filter of a worker.
+/// Sets PR_SET_NO_NEW_PRIVS, and installs the filter of a worker.
 pub(super) fn hold_worker() -> Result<(), String> {
     no_new_privileges()?;
     let filter = calls::of_worker().map_err(|why| format!("no seccomp filter: {why}"))?;
@@ -87,7 +88,7 @@ fn no_new_privileges() -> Result<(), String> {
     set_no_new_privs(true).map_err(because("set PR_SET_NO_NEW_PRIVS"))
 }
 
-/// Holds this process back for good, by all that there is.
+/// Restricts this process for good, by all that there is.
 fn try_on_oneself(found: &Result<i32, String>) -> Held {
     let landlock = found.clone().and_then(|version| {
         no_new_privileges()?;

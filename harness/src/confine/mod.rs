@@ -1,4 +1,4 @@
-//! How far a worker and its victims reach.
+//! A worker and its victims must reach nothing on this machine but the files of their case.
 //!
 //! A case can ask for nothing that does harm, and a victim performs nothing else. But a victim runs
 //! loads, stores and jumps that are meant to be wrong; should one ever get out of the vocabulary, what
@@ -9,8 +9,8 @@
 //!   own words and of the victim's own code; whoever makes another is killed (`calls`);
 //! - a Landlock domain for the victims of each case: the files that its words name (`opens`).
 //!
-//! What the kernel refuses of that is done without, and told ([`Held`]). A victim pays next to nothing for it:
-//! what forks it is in there already.
+//! Where the kernel refuses a part of that, the part is left out and the run says so ([`Held`]). It costs a
+//! victim next to nothing: the process that forks it is restricted already.
 //!
 //! Under `--isolation strict` a worker is shut in as well before its first child, without root:
 //!
@@ -44,13 +44,13 @@ use nix::sys::wait::WaitStatus;
 use crate::backing::Backing;
 use crate::sys::{self, SoleThread};
 
-/// How long a place may take to answer: a disk that has to spin up, a network.
+/// The time that a place may take to answer: a disk that has to spin up, a network.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process in namespaces of its own that still has to be shut in: see [`Namespaces::enter`].
 #[derive(Debug)]
 pub struct Namespaces {
-    /// Who forked it. In its user namespace it is nobody yet, and could not tell.
+    /// The user who forked it. In its user namespace it is nobody yet, and could not tell.
     user: u32,
     group: u32,
 }
@@ -61,7 +61,7 @@ pub fn fork_worker(
     strict: bool,
     body: impl FnOnce(Option<Namespaces>) -> i32,
 ) -> Result<nix::unistd::Pid, Errno> {
-    // It cannot ask any more where it is shut in.
+    // A worker cannot ask any more once it is shut in.
     sys::MemoryRules::here();
     if !strict {
         return sys::fork_worker(thread, || body(None));
@@ -70,9 +70,9 @@ pub fn fork_worker(
     sys::clone_worker(thread, || body(Some(Namespaces { user, group })))
 }
 
-/// Shuts a process in and lets it end, to see that it can be done here. Fails with the reason for which
-/// it cannot; that there is no room for one more process now, that somebody kills it, or that what is `watched`
-/// can be read, is none.
+/// Shuts a process in and lets it end, to see that this machine allows it. Fails with the reason why it does
+/// not; it is no such reason that there is no room for one more process now, that somebody kills it, or that
+/// what is `watched` can be read.
 pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), String> {
     let shut_in = |namespaces: Option<Namespaces>| match namespaces {
         Some(namespaces) => namespaces.enter(backing),
@@ -88,7 +88,7 @@ pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), S
     }
 }
 
-/// Why there are no namespaces to be had.
+/// Returns the reason why no namespaces can be made, in words.
 fn refused(errno: Errno) -> String {
     let hint = match errno {
         Errno::EPERM => {
@@ -132,7 +132,7 @@ impl Namespaces {
     }
 }
 
-/// The words for an error of a system call.
+/// Returns the words for an error of a system call.
 fn because<E: Into<std::io::Error>>(what: &str) -> impl FnOnce(E) -> String {
     move |error| format!("cannot {what}: {}", error.into())
 }

@@ -1,4 +1,4 @@
-//! What a victim may open: Landlock, where the kernel has it.
+//! A victim may open only the files that its case names: Landlock restricts it, where the kernel has that.
 //!
 //! A seccomp filter sees the address of a path, and not the path. A Landlock domain sees the file (landlock(7)).
 //! Each case gets a ruleset of its own: it forbids to open, make, rename, remove and truncate files anywhere, but
@@ -6,7 +6,8 @@
 //! without a directory (memfds) not at all. A domain also keeps its processes from looking into any that is not
 //! in it (ptrace(2), /proc/PID/mem), and, from its sixth version on, from sending those a signal.
 //!
-//! Directories can be opened, and listed no more than by a call that no case has: they are not handled here.
+//! A victim can open directories, but list them only by a call that no case has: the ruleset does not handle
+//! them.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -23,7 +24,7 @@ use crate::victim::Opened;
 const READ: u32 = LANDLOCK_ACCESS_FS_READ_FILE;
 const WRITE: u32 = LANDLOCK_ACCESS_FS_WRITE_FILE;
 
-/// What is forbidden unless a rule allows it, by the version that has it first.
+/// The accesses that are forbidden unless a rule allows them, by the first version of Landlock that has them.
 const HANDLED: [(i32, u32); 4] = [
     (
         1,
@@ -46,7 +47,7 @@ const HANDLED: [(i32, u32); 4] = [
 /// The version from which on signals can be kept inside.
 const SCOPES_SIGNALS: i32 = 6;
 
-/// The version of Landlock here. Fails with the reason where there is none.
+/// Returns the version of Landlock here. Fails with the reason where there is none.
 pub(super) fn version() -> Result<i32, String> {
     sys::landlock_version().map_err(|errno| match errno {
         Errno::ENOSYS => "this kernel was built without".to_owned(),
@@ -55,7 +56,7 @@ pub(super) fn version() -> Result<i32, String> {
     })
 }
 
-/// A ruleset that allows to open these files. Fails with the reason.
+/// Returns a ruleset that allows to open these files. Fails with the reason.
 pub(super) fn ruleset(
     version: i32,
     backing: &Backing,
@@ -95,7 +96,7 @@ enum Path<'a> {
     Given(&'a CStr),
 }
 
-/// Below which path what is allowed; `None` where nothing has to be.
+/// Returns a path and the accesses that are allowed below it; `None` where no rule is needed.
 fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(Path<'a>, u32)> {
     let directory = match backing {
         Backing::Directory(directory) => Some(Path::Directory(directory)),

@@ -1,9 +1,11 @@
-//! Looks at things from a process of its own, which can be killed.
+//! To look at some things may take for ever, or cannot be undone: a process of its own does it, which can be
+//! killed.
 //!
-//! A file system may never answer: a FUSE server that hangs, a network that is gone. Whoever calls it sleeps
-//! until it is killed, and Ctrl-C, which the controller reads from a descriptor, goes unread. A seccomp filter
-//! cannot be taken off again. So the controller neither touches such a place itself nor tries a filter on
-//! itself: [`in_own_process`] forks a process for it, and waits for that and for signals, but not for ever.
+//! A file system may never answer: a FUSE server that hangs, a network that is gone. A process that calls it
+//! sleeps until it is killed, and Ctrl-C, which the controller reads from a descriptor, goes unread. A
+//! seccomp filter cannot be taken off again. So the controller neither touches such a place itself nor tries
+//! a filter on itself: [`in_own_process`] forks a process for it, and waits for that and for signals, but not
+//! for ever.
 
 use std::fmt;
 use std::fs::File;
@@ -23,16 +25,16 @@ use serde::de::DeserializeOwned;
 use super::{Namespaces, fork_worker};
 use crate::sys::SoleThread;
 
-/// A killed process may take so long to be gone: the kernel may not let it go.
+/// The time that a killed process may take to disappear: the kernel may not let it go.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The number of processes that may be killed, one after the other, before there is no answer.
 const TRIES: usize = 6;
 
-/// The time between two looks whether somebody has stopped the process.
+/// The interval between two checks for a process that somebody has stopped.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
     /// The descriptor that was watched can be read.

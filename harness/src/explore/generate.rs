@@ -65,17 +65,17 @@ pub struct Program {
     pub choices: Vec<Choice>,
     /// The map to sweep and the access, by number.
     pub sweep: (usize, usize),
-    /// It never comes to its end.
+    /// True if the program never comes to its end.
     pub pauses: bool,
 }
 
-/// How often a choice is an access, compared with the weights of the calls.
+/// The weight of an access among the choices, compared with the weights of the calls.
 const TOUCHES: u32 = 100;
 /// Texts to write.
 const TEXTS: [&str; 3] = ["w", "uv", "0123456789"];
 /// Numbers of variables, modulo how many there are.
 const VARIABLES: std::ops::Range<usize> = 0..4;
-/// Where large folios and the tables of pages begin to matter.
+/// The sizes at which large folios and page tables begin to matter.
 const LARGE: [u64; 2] = [64 << 10, 2 << 20];
 
 fn near(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Near> {

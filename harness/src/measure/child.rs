@@ -1,4 +1,4 @@
-//! One child of a case: made, run and judged.
+//! A probe needs one child of a case: this module makes its files, runs it and judges it.
 
 use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
@@ -36,12 +36,12 @@ impl Measurer<'_> {
         self.deadline.as_millis() as u64
     }
 
-    /// Whether the case says that never to return is an answer.
+    /// True if the case says that never to return is an answer.
     pub(super) fn waits_for_ever(&self) -> bool {
         self.case.timeout.is_some()
     }
 
-    /// One child, on fresh files.
+    /// Runs one child, on fresh files.
     pub(super) fn child(
         &mut self,
         probe: Option<&Probe>,
@@ -73,7 +73,7 @@ impl Measurer<'_> {
                 self.lost_fork_servers += 1;
                 return self.child(probe.as_ref(), fill);
             }
-            // A worker has more patience with a full process table, and needs a place less.
+            // A worker tries longer where the process table is full, and needs one process less.
             Some(Err(NoReport::Fork(_))) => {
                 self.fork_server = None;
                 self.supervisor.run(&request, self.deadline)

@@ -1,9 +1,10 @@
-//! A whole case on a backing: every child that it takes, to a [`Measurement`].
+//! To measure a case takes many children, whose answers must belong to one and the same program. The main
+//! type is [`Measurer`].
 //!
-//! Two children go through all steps, with another pattern in their files, and must agree on what each
-//! came to. Then each byte that a sweep asks about gets a child of its own, which performs the same steps
-//! again, on files of its own; if they came out any differently, that child's answer does not count. What a worker that is gone
-//! has been answered is read in its journal, not asked again.
+//! Two children go through all steps, with different patterns in their files, and must agree on what each
+//! step came to. Then each byte that a sweep asks about gets a child of its own, which performs the same
+//! steps again, on files of its own; if they came out any differently, that child's answer does not count.
+//! The answers that the children of a dead worker gave are read from its journal, and not asked again.
 
 mod child;
 
@@ -30,10 +31,10 @@ const TIME: Duration = Duration::from_secs(120);
 
 /// After so many children a fork server is made: it costs about two, and saves a quarter of each.
 const FORK_SERVER_PAYS: u64 = 4;
-/// Nests of one case that may be killed; then its children are forked without.
+/// The number of fork servers of one case that may be killed; then its children are forked without.
 const FORK_SERVERS: u32 = 3;
 
-/// What the steps came to in a child that went through to the end, by the number of what its files held.
+/// The results of the steps in a child that went through to the end, by the number of what its files held.
 pub type Baselines = [Option<Vec<StepResult>>; Fill::ALL.len()];
 
 /// Why a case, or one probe of it, was not measured.
@@ -66,9 +67,10 @@ pub struct Measurer<'a> {
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; Fill::ALL.len()],
     baselines: Baselines,
-    /// What the children's sandbox needs to be open.
+    /// The descriptor that the children's sandbox needs to be open.
     _ruleset: Option<OwnedFd>,
-    /// What forks the children, once it pays; and how many such have been killed by somebody.
+    /// The fork server of the children, once it pays; and the number of fork servers that somebody has
+    /// killed.
     fork_server: Option<ForkServer>,
     lost_fork_servers: u32,
     children: u64,
@@ -77,8 +79,8 @@ pub struct Measurer<'a> {
 }
 
 impl<'a> Measurer<'a> {
-    /// Makes the case ready, on a machine with pages of `page` bytes. `deadline` is how long a child
-    /// may take where the case does not say; `exhaustive` has every byte probed.
+    /// Makes the case ready, on a machine with pages of `page` bytes. `deadline` is the time that a child may
+    /// take where the case does not say; `exhaustive` probes every byte.
     pub fn new(
         supervisor: &'a Supervisor,
         memory: &'a Arena,
@@ -114,8 +116,8 @@ impl<'a> Measurer<'a> {
         Measurer { children: journal.answers(), journal, ..self }
     }
 
-    /// Has the children held back by what there is, to the steps of the case and its accesses, and this
-    /// further one. Fails where that cannot be prepared.
+    /// Restricts the children to the steps of the case, its accesses, and this `further` access, by what the
+    /// kernel has. Fails where that cannot be prepared.
     pub fn hold(&mut self, by: &Held, further: Option<Access>) -> Result<(), Failure> {
         let named = self.case.sweeps().flat_map(|(_, _, accesses)| accesses);
         let accesses: Vec<Access> = named.copied().chain(further).collect();
@@ -124,22 +126,23 @@ impl<'a> Measurer<'a> {
         Ok(())
     }
 
-    /// With this seed for the random bytes at which regions are looked at once more.
+    /// Returns the measurer with this seed for the random bytes at which regions are looked at once more.
     pub fn seeded(self, seed: u64) -> Measurer<'a> {
         Measurer { seed, ..self }
     }
 
-    /// Whose steps have come to this.
+    /// Returns the measurer of a case whose steps have come to this.
     pub fn with_baselines(self, baselines: Baselines) -> Measurer<'a> {
         Measurer { baselines, ..self }
     }
 
-    /// What the steps have come to so far.
+    /// Returns the results of the steps so far.
     pub fn into_baselines(self) -> Baselines {
         self.baselines
     }
 
-    /// How many children have been forked, those of earlier workers included that gave an answer.
+    /// Returns the number of children that have been forked, including those of earlier workers that gave an
+    /// answer.
     pub fn children(&self) -> u64 {
         self.children
     }
@@ -160,7 +163,8 @@ impl<'a> Measurer<'a> {
         Ok(Measurement { steps, sweeps, notes: std::mem::take(&mut self.notes) })
     }
 
-    /// What each step comes to, as two children agree that have other patterns in their files.
+    /// Returns the result of each step, on which two children with different patterns in their files must
+    /// agree.
     pub fn steps(&mut self) -> Result<Vec<StepResult>, Failure> {
         let first = self.baseline(Fill::Pattern(Pattern::First))?;
         let second = self.baseline(Fill::Pattern(Pattern::Second))?;
@@ -174,7 +178,8 @@ impl<'a> Measurer<'a> {
         agreed.collect()
     }
 
-    /// What each step comes to in a child that goes through to the end, with its files filled so.
+    /// Returns the result of each step in a child that goes through to the end, with its files filled by
+    /// `fill`.
     fn baseline(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
         if let Some(known) = &self.baselines[fill.number()] {
             return Ok(known.clone());
@@ -249,16 +254,16 @@ impl<'a> Measurer<'a> {
         Ok(SweepResult::Map(FaultMap { rows }))
     }
 
-    /// What the model expects of a case whose steps have come to this; of the case alone, where it does not
-    /// agree with the steps.
+    /// Returns the model's predictions of a case whose steps have come to this; of the case alone, where the
+    /// model does not agree with the steps.
     fn predictions(&self, steps: &[StepResult]) -> Vec<Prediction> {
         let environment = Environment::with_pages_of(self.program.page);
         let after = predict_after(self.case, &environment, steps);
         if after.is_empty() { predict(self.case, &environment) } else { after }
     }
 
-    /// One probe on its own, with everything that is known of its child. `which` counts the sweeps
-    /// of the case from 0.
+    /// Makes one probe on its own, and returns everything that is known of its child. `which` counts the
+    /// sweeps of the case from 0.
     pub fn one_probe(
         &mut self,
         which: usize,
@@ -291,18 +296,18 @@ impl<'a> Measurer<'a> {
         }
     }
 
-    /// What each step of a child came to by its own record.
+    /// Returns the result of each step of a child by the step's own record.
     pub fn recorded(&self, report: &ChildReport) -> Vec<Option<StepResult>> {
         recorded(&self.program, &report.recorded)
     }
 
-    /// What one byte comes to.
+    /// Returns the outcome of one byte.
     pub fn byte(&mut self, probe: &Probe) -> Result<Outcome, Failure> {
         Outcome::by_both(|pattern| self.probe(probe, pattern))
     }
 
-    /// What one byte comes to with this pattern in the files, in a child whose steps come out as in the
-    /// first with that pattern.
+    /// Returns the outcome of one byte with this pattern in the files, in a child whose steps come out as in
+    /// the first child with that pattern.
     pub fn probe(&mut self, probe: &Probe, pattern: Pattern) -> Result<Outcome, Failure> {
         let fill = Fill::of(probe.access, pattern);
         self.baseline(fill)?;

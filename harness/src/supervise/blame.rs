@@ -1,4 +1,4 @@
-//! Whose doing it was that a process ended: its own step's, the harness's, or somebody else's.
+//! A process may end by its own step, by the harness or by somebody else: this module tells which.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::case::{Errno, HarnessError, Signal};
 use crate::sys::{SENT_STATUS, SlotState};
 use crate::victim::{Op, Program, SetupFailure};
 
-/// Whether a signal without siginfo is what this step has brought about: a fault that the case has blocked or
+/// True if this step has brought about a signal without siginfo: a fault that the case has blocked or
 /// ignored, a limit that a system call ran into, or a signal that the case sends itself.
 pub(super) fn by_its_own_step(
     program: &Program,
@@ -24,7 +24,7 @@ pub(super) fn by_its_own_step(
             program.alters(signal) && is_fault(signal) && recorded.sent.is_none()
         }
         Some(Op::Raise { signal: own }) => *own == signal,
-        // One that was raised while it was blocked, and is no longer.
+        // A signal that was raised while it was blocked, and is blocked no longer.
         Some(Op::Sigprocmask { .. }) => {
             let before = program.ops.iter().take(index);
             before.into_iter().any(|op| matches!(op, Op::Raise { signal: own } if *own == signal))
@@ -34,13 +34,13 @@ pub(super) fn by_its_own_step(
     }
 }
 
-/// The steps of a program.
+/// Returns the range of all steps of a program.
 pub(super) fn all(program: &Program) -> Range<usize> {
     0..program.ops.len()
 }
 
-/// The access of a step, one of those `within`, that has raised the signal which killed their process.
-/// What a block that is over has raised has killed another.
+/// Returns an error that names the step, one of those `within`, whose access raised the signal which killed
+/// their process. Skips the steps of a block that is over: a fault there killed another process.
 fn raised_by(
     program: &Program,
     within: Range<usize>,
@@ -68,7 +68,7 @@ fn raised_by(
     None
 }
 
-/// The reason why there is no answer: how a process ended that performs these steps.
+/// Returns the reason why there is no answer: how the process ended that performs these steps.
 pub(super) fn failure(
     program: &Program,
     within: Range<usize>,

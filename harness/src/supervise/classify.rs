@@ -1,4 +1,4 @@
-//! The judgement: wait status and record to an outcome, or to the reason why there is none.
+//! A wait status and a record have to become an outcome, or the reason why there is none.
 //!
 //! The wait status is the truth, the record only adds to it, and the two must agree. `Clean` needs
 //! all three: DONE in the record, exit status 0, no signal.
@@ -16,7 +16,7 @@ use crate::case::{
 use crate::sys::{SlotState, instruction_at};
 use crate::victim::{Buffer, Op, Probe, Program, System};
 
-/// The answer of a child that was asked to probe.
+/// Returns the answer of a child that was asked to probe.
 pub fn probe_outcome(
     program: &Program,
     probe: &Probe,
@@ -73,7 +73,7 @@ pub fn probe_outcome(
     }
 }
 
-/// What each step came to, in a child that was asked to go through to the end.
+/// Returns the result of each step, in a child that was asked to go through to the end.
 pub fn step_results(
     program: &Program,
     ending: Ending,
@@ -180,7 +180,7 @@ fn inside_a_block(program: &Program, index: usize) -> bool {
     )
 }
 
-/// How the process ended that runs this op: the victim itself, or the process of the innermost block
+/// Returns how the process ended that runs this op: the victim itself, or the process of the innermost block
 /// around the op, whose wait status the surrounding process has noted.
 fn ending_at(
     program: &Program,
@@ -206,8 +206,8 @@ fn ending_at(
     }
 }
 
-/// How the process of a block that is over has ended, where no step of it explains that: neither by itself
-/// nor by what it did, but by somebody else.
+/// Returns how the process of a finished block ended, where somebody else ended it: where it did not exit
+/// with 0, and no step of it explains how it ended.
 pub(super) fn ended_otherwise(
     program: &Program,
     block: Range<usize>,
@@ -234,7 +234,7 @@ fn decode_wait_status(status: i32) -> Ending {
     }
 }
 
-/// What a finished step came to; `None` where its record makes no sense.
+/// Returns the result of a finished step; `None` where its record makes no sense.
 pub(super) fn done(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
     let failed = (-4095..0).contains(&slot.value);
     Some(match op {
@@ -249,7 +249,7 @@ pub(super) fn done(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
     })
 }
 
-/// What was seen where the access went through.
+/// Returns the outcome of an access that raised no fault.
 fn seen(access: Access, slot: &RecordedSlot) -> Result<Outcome, HarnessError> {
     if slot.value < 0 {
         return Ok(Outcome::Errno(Errno(-slot.value as i32)));
@@ -269,14 +269,14 @@ fn seen(access: Access, slot: &RecordedSlot) -> Result<Outcome, HarnessError> {
     Ok(Outcome::Clean(clean))
 }
 
-/// A fault that was recorded of an access so many bytes from the start of its map.
+/// Returns the fault that was recorded of an access at offset `at` of its map.
 pub(super) fn fault(slot: &RecordedSlot, at: i64, recorded: (i32, i32, u64)) -> Fault {
     let (signal, code, address) = recorded;
     let address = relative(address, slot.base.wrapping_add_signed(at), slot.base);
     Fault { signal: Signal(signal), code: Some(code), address }
 }
 
-/// `si_addr` told relative to the map.
+/// Returns `si_addr` relative to the map.
 fn relative(address: u64, accessed: u64, base: u64) -> FaultAddress {
     // As far as the largest map and its surroundings reach.
     const NEAR: i64 = 2 * crate::case::limits::MAP_BYTES as i64;

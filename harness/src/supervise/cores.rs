@@ -1,9 +1,8 @@
-//! Each worker on a core of its own.
+//! A probe is slow where a worker and its child run on different cores: each worker gets a core of its own.
 //!
-//! A worker and its child take turns: the one waits while the other runs. Left to itself, the
-//! scheduler starts each child on another core that happens to be idle, with cold caches and an
-//! interrupt to wake the worker again; on the same core a probe takes two thirds of the time. Children inherit
-//! the core.
+//! A worker and its child take turns: one waits while the other runs. Left to itself, the scheduler starts
+//! each child on another core that happens to be idle, with cold caches and an interrupt to wake the worker
+//! again; on the same core a probe takes two thirds of the time. Children inherit the core.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 
@@ -13,7 +12,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity}
 pub struct Cores(Vec<usize>);
 
 impl Cores {
-    /// Those of this process; none where the kernel does not tell.
+    /// Returns the cores of this process; none where the kernel does not tell.
     pub fn own() -> Cores {
         let Ok(set) = sched_getaffinity(None) else { return Cores(Vec::new()) };
         let mut cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect();
@@ -22,7 +21,7 @@ impl Cores {
         Cores(cores)
     }
 
-    /// How many.
+    /// Returns the number of cores.
     pub fn count(&self) -> usize {
         self.0.len()
     }

@@ -1,10 +1,11 @@
-//! How a child ended, as the kernel tells it.
+//! A child cannot be trusted to tell how it ended: the kernel tells it (waitid(2)). The main type is
+//! [`Ending`].
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
 use serde::{Deserialize, Serialize};
 
-/// How a child ended, as the kernel tells it.
+/// The end of a child, as the kernel tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// It called `_exit` with this status.
@@ -20,8 +21,8 @@ pub enum Ending {
     Stuck,
 }
 
-/// How the child has ended. It is a zombie before this and nothing after; where it is none it is an error,
-/// and not waited for.
+/// Reaps a child that is a zombie, and returns how it ended. Fails where the child is no zombie, and does not
+/// wait for it to become one.
 pub(super) fn reap(child: Pid) -> Result<Ending, Errno> {
     let status = waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)?;
     status.map(|status| ending(&status)).ok_or(Errno::CHILD)
@@ -35,12 +36,12 @@ fn ending(status: &WaitIdStatus) -> Ending {
     }
 }
 
-/// Whether it waits to be reaped.
+/// True if the child is a zombie.
 pub(super) fn has_ended(child: Pid) -> bool {
     is(child, WaitIdOptions::EXITED).is_some()
 }
 
-/// Whether a signal has stopped it.
+/// True if a signal has stopped the child.
 pub(super) fn is_stopped(child: Pid) -> bool {
     is(child, WaitIdOptions::STOPPED).is_some_and(|status| status.stopped())
 }

@@ -1,4 +1,4 @@
-//! From the fork to the last of its descendants.
+//! A worker has to run hostile children, one at a time, from the fork to the end of the last descendant.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -17,21 +17,22 @@ use crate::sys::{
 };
 use crate::victim::{self, Program, Request, Terms};
 
-/// How long a killed child may take to be gone. It only takes longer while the kernel itself is
-/// stuck on its behalf.
+/// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
+/// on its behalf.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether the controller is still there, and a fork server that says nothing.
+/// The interval between two checks for a vanished controller, and for the end of a fork server that says
+/// nothing.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Everything that is known of one child.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildReport {
-    /// How it ended.
+    /// The end of the child.
     pub ending: Ending,
-    /// What it recorded.
+    /// The record of the child.
     pub recorded: Recorded,
-    /// From before the fork to after the reap.
+    /// The time from before the fork to after the reap.
     pub elapsed: Duration,
 }
 
@@ -54,7 +55,7 @@ pub struct Supervisor {
     stack: Cell<(usize, usize)>,
     /// The kernel's list of this process's children.
     pub(super) children: Option<File>,
-    /// What holds for all victims; and what they have found of their addresses so far, by verdict.
+    /// The terms of all victims, and the number of times that their guards came to each verdict.
     terms: Terms,
     pub(super) verdicts: Cell<[u64; VERDICTS]>,
 }
@@ -105,11 +106,12 @@ impl Supervisor {
         controller: Option<OwnedFd>,
     ) -> Result<Supervisor, std::io::Error> {
         let thread = SoleThread::claim().map_err(std::io::Error::other)?;
-        // What a child forks and leaves behind becomes a child of this process, not of init.
+        // A process that a child leaves behind becomes a child of this process, not of init
+        // (PR_SET_CHILD_SUBREAPER).
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-        // One that somebody has stopped would not see that the controller is gone: it is woken to see it. To be
-        // killed at once would leave what it has made. (PR_SET_PDEATHSIG in prctl(2); a change of user or
-        // capabilities takes it back, and whoever has to make one has done so.)
+        // A stopped worker would not notice that the controller is gone: SIGCONT wakes it to notice. A
+        // SIGKILL instead would leave what the worker has made. (PR_SET_PDEATHSIG in prctl(2); a change of
+        // user or capabilities takes it back, and whoever has to make one has done so.)
         rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
         let addresses = AddressRange::find().map_err(|error| {
             std::io::Error::other(format!(
@@ -162,14 +164,14 @@ impl Supervisor {
         Supervisor { terms: Terms { counted: false, ..self.terms }, ..self }
     }
 
-    /// How often the guard has come to each of its verdicts since it was last asked.
+    /// Returns the number of times that the guard has come to each of its verdicts since the last call.
     pub fn take_verdicts(&self) -> [u64; VERDICTS] {
         self.verdicts.take()
     }
 
-    /// From here on victims are given no more of this process's memory than they need, see
-    /// [`sys::exclude_from_fork`]; to be repeated where more may have been allocated. Where a child cannot live so,
-    /// because of a C library that wants more than those that are known, they are given all of it.
+    /// Excludes from victims all memory of this process that they do not need, see
+    /// [`sys::exclude_from_fork`]; must be repeated where more may have been allocated. Where a child cannot
+    /// live so, because of a C library that wants more than the known ones, victims get all of the memory.
     pub fn exclude_from_fork(&self, arena: &Arena) {
         let mapped = sys::mapped_bytes();
         if !self.keeps_back.get() || self.mapped.get() == mapped {
@@ -203,23 +205,23 @@ impl Supervisor {
         self.run_behind(program.sandbox, steps, segments, deadline, self.steps(program))
     }
 
-    /// A process that forks the victims of a program at less cost, see [`ForkServer`]. `None` where it cannot be
-    /// had, or would not help.
+    /// Returns a process that forks the victims of a program at less cost, see [`ForkServer`]. `None` where
+    /// none can be made, or where it would not help.
     pub fn fork_server(&self, program: Program<'_>) -> Option<ForkServer> {
         self.fork_server_behind(program.sandbox, self.steps(program))
     }
 
-    /// By value, since this supervisor lies in memory that is kept back.
+    /// Returns the steps by value, since this supervisor lies in memory that is excluded from forks.
     fn steps<'p>(&self, program: Program<'p>) -> Steps<'p> {
         Steps { program, record: self.record, addresses: self.addresses, supervisor: self.own_pid }
     }
 
-    /// A fork server for any body, behind nothing, as [`Supervisor::run_body`] is for one child.
+    /// Returns a fork server for any body, in no sandbox, as [`Supervisor::run_body`] is for one child.
     pub fn fork_server_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<ForkServer> {
         self.fork_server_behind(&Sandbox::NONE, move |child, _| body(child))
     }
 
-    /// A fork server for any body, all of whose children are in this sandbox.
+    /// Returns a fork server for any body, all of whose children are in this sandbox.
     pub fn fork_server_behind(
         &self,
         sandbox: &Sandbox<'_>,
@@ -257,7 +259,8 @@ impl Supervisor {
         let beside = [fork_server.pid()];
         let watched =
             self.watch(|| fork_server.victim(), &beside, started, steps, segments, deadline);
-        // What could not be waited for beside a fork server perhaps can without (ptrace(2) makes such).
+        // A child that could not be waited for beside a fork server perhaps can be without one (ptrace(2)
+        // makes such).
         if let Err(NoReport::ForkServerGone | NoReport::Left(_)) = watched {
             fork_server.end();
             let left = orphans::sweep_orphans(&[], GRACE);
@@ -266,8 +269,8 @@ impl Supervisor {
         watched
     }
 
-    /// Runs one child through any body, behind nothing, with the same care: for children more hostile than
-    /// any case. `segments` are the steps that give the id of a shared memory segment.
+    /// Runs one child through any body, in no sandbox, with the same care: for children more hostile than any
+    /// case. `segments` are the steps that return the id of a shared memory segment.
     pub fn run_body(
         &self,
         steps: usize,
@@ -279,7 +282,8 @@ impl Supervisor {
         self.run_behind(&Sandbox::NONE, steps, segments, deadline, body)
     }
 
-    /// Runs one child through any body in a sandbox. The body is told the errno for which it is not in there.
+    /// Runs one child through any body in a sandbox. The body gets the errno where the sandbox could not be
+    /// entered.
     pub fn run_behind(
         &self,
         sandbox: &Sandbox<'_>,

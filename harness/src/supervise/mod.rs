@@ -1,8 +1,8 @@
-//! One child's whole life, seen from outside: spawn, deadline, kill, reap, classify.
+//! A child is hostile until shown otherwise, and a worker has to control its whole life from outside: spawn,
+//! deadline, kill, reap, classify.
 //!
-//! The child is hostile until shown otherwise. Whatever it does, it is gone when [`Supervisor::run`]
-//! returns, and so is everything that it forked. What it wrote into the record counts only as far as
-//! the wait status bears it out.
+//! Whatever a child does, it is gone when [`Supervisor::run`] returns, and so is everything that it forked.
+//! Its record counts only as far as the wait status bears it out.
 
 mod blame;
 mod classify;

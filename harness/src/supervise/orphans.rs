@@ -1,9 +1,8 @@
-//! What a child forked and left behind.
+//! A child may fork processes and leave them behind: a worker has to find, kill and reap them.
 //!
-//! The worker is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): orphans become its own children.
-//! Those in the child's process group have been killed with it and only need to be reaped; one that
-//! made a session or group of its own has to be found and killed, and so have those that it forks
-//! meanwhile.
+//! The worker is a subreaper (prctl(2), PR_SET_CHILD_SUBREAPER): orphans become its own children. Those in
+//! the child's process group have been killed with it and only need to be reaped; one that made a session or
+//! group of its own has to be found and killed, and so have those that it forks meanwhile.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -11,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-/// Kills and reaps every child of this process but those in `keep`. Gives how many were not gone
-/// after `grace`.
+/// Kills and reaps every child of this process but those in `keep`. Returns the number of those that were not
+/// gone after `grace`.
 pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
     let deadline = Instant::now() + grace;
     let mut pause = Duration::from_micros(50);
@@ -38,9 +37,9 @@ pub fn sweep_orphans(keep: &[Pid], grace: Duration) -> usize {
     }
 }
 
-/// Whether this one and those beside it are all the children of this process, by this list of the kernel's.
-/// Then one that has ended has left nobody behind that could still be running: what it had forked has
-/// become this process's, and would stand here too.
+/// True if `child` and the processes `beside` it are all the children of this process, by the kernel's
+/// `list`. Then a child that has ended has left nobody behind that could still be running: what it had forked
+/// has become this process's child, and would be in the list too.
 pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
     let mut text = [0; 64];
     let read = list.read_at(&mut text, 0).unwrap_or(0);
@@ -53,13 +52,13 @@ pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
     listed.clone().count() == 1 + beside.len() && listed.all(is_known)
 }
 
-/// The list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.
+/// Opens the list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.
 pub fn open_children() -> Option<File> {
     let own = rustix::process::getpid().as_raw_nonzero().get();
     File::open(format!("/proc/self/task/{own}/children")).ok().filter(|_| numbers_are_ours())
 }
 
-/// Whether /proc is that of this pid namespace, and not of one around it where processes have other numbers
+/// True if /proc is that of this pid namespace, and not of one around it where processes have other pids
 /// (NSpid in proc(5): one for each namespace from that of /proc down to the process's own).
 fn numbers_are_ours() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -78,8 +77,8 @@ fn reap_all() -> bool {
     }
 }
 
-/// The children of this process: from the kernel's list where it has one, otherwise from the parents of
-/// all processes. None where /proc is not mounted, or shows another pid namespace with other numbers.
+/// Returns the children of this process: from the kernel's list where it has one, otherwise from the parents
+/// of all processes. None where /proc is not mounted, or shows another pid namespace with other pids.
 pub fn children() -> Vec<Pid> {
     let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
     if let Some(Ok(list)) = open_children().map(std::io::read_to_string) {

@@ -1,7 +1,7 @@
-//! The record of a child that is gone, read as plain values.
+//! The record of a child that is gone may hold anything: this module reads it as plain values.
 //!
 //! Nothing in the record is trusted to make sense: a number that no victim writes becomes "nothing
-//! was said". The values can be made by hand, so that the judgement over them is tested without any
+//! was said". Tests can make the values by hand, and so test the judgement over them without any
 //! child.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,12 +12,12 @@ use crate::case::{Rest, Run, Seen};
 use crate::sys::{Record, SlotState};
 use crate::victim::unpack_run;
 
-/// What a child said of itself.
+/// The report of a child on itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Recorded {
     /// It did all that it was asked to.
     pub finished: bool,
-    /// Why it could not begin: a reason by number and an errno.
+    /// The reason why it could not begin, by number, and an errno.
     pub setup: Option<(u32, i32)>,
     /// A signal that was sent to it rather than raised by an access, and by whom.
     pub sent: Option<(i32, i32)>,
@@ -25,14 +25,14 @@ pub struct Recorded {
     pub slots: Vec<RecordedSlot>,
 }
 
-/// What a child said of one step.
+/// The report of a child on one step.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RecordedSlot {
-    /// How far it came; `None` where the record holds no sense.
+    /// The progress of the step; `None` where the record makes no sense.
     pub state: Option<SlotState>,
     /// The signal that it raised: number, `si_code` and `si_addr`.
     pub fault: Option<(i32, i32, u64)>,
-    /// What the call returned: -errno where it failed.
+    /// The return value of the call: -errno where it failed.
     pub value: i64,
     /// Where the touched map begins.
     pub base: u64,
@@ -74,7 +74,7 @@ impl RecordedSlot {
     }
 }
 
-/// What is told of the bytes beyond these runs, where there are more.
+/// Returns the count and the digests that stand for the bytes beyond these runs, where there are more.
 fn rest(slot: &crate::sys::Slot, runs: &[Run]) -> Option<Rest> {
     let is_cut = slot.run_count.load(Relaxed) as usize > slot.runs.len();
     let told: u64 = runs.iter().map(|run| u64::from(run.count)).sum();

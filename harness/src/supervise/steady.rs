@@ -1,8 +1,8 @@
-//! Whether the steps before a probe came out as they had in the children that went through all of them.
+//! An answer counts only if the steps before the probe came out as in the children that went through all
+//! steps.
 //!
-//! An answer counts for the program that was asked about. Where a step was not performed, or came to
-//! something else, the child has answered another question: somebody may have killed the process of a
-//! block, or the machine have run out of something.
+//! Where a step was not performed, or came to something else, the child has answered another question:
+//! somebody may have killed the process of a block, or the machine may have run out of something.
 
 use super::blame::failure;
 use super::classify::{done, ended_otherwise, fault};
@@ -11,7 +11,7 @@ use crate::case::{Fault, HarnessError, StepResult};
 use crate::sys::SlotState;
 use crate::victim::{Op, Probe, Program};
 
-/// The first step before a probe that came out differently than in an earlier child, if any.
+/// Returns the first step before a probe that came out differently than in an earlier child, if any.
 pub fn unsteady(
     program: &Program,
     probe: &Probe,
@@ -42,7 +42,7 @@ pub fn unsteady(
     })
 }
 
-/// What each step of a child came to by its own record; `None` where it was begun and not finished.
+/// Returns the result of each step of a child by the step's own record; `None` where that tells none.
 pub fn recorded(program: &Program, recorded: &Recorded) -> Vec<Option<StepResult>> {
     program.ops.iter().zip(&recorded.slots).map(|(op, slot)| own_record(op, slot)).collect()
 }
@@ -55,14 +55,15 @@ fn own_record(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
         (SlotState::Begun, Some(recorded), Op::Touch { at, .. }) => {
             Some(StepResult::Fault(fault(slot, *at, recorded)))
         }
-        // It has ended the process of its block without a word, as it is to: the block tells by what.
+        // `_exit` has ended the process of its block and recorded nothing, as it is to: the block tells its
+        // status.
         (SlotState::Begun, None, Op::Exit { .. }) => Some(StepResult::Done),
         _ => None,
     }
 }
 
-/// The same for a step that an earlier child has performed: where that one said nothing, nor need
-/// this one.
+/// Returns the same for a step that an earlier child has performed: where the earlier child recorded nothing,
+/// this one need not either.
 fn came_to(op: &Op, slot: &RecordedSlot, first: &StepResult) -> Option<StepResult> {
     let silent = || match first {
         StepResult::Killed(_) | StepResult::TimedOut => true,

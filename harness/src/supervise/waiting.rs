@@ -1,4 +1,5 @@
-//! A child that runs: waited for, killed at its deadline, reaped, and searched for what it has left.
+//! A supervisor has to wait for a child that runs, kill it at its deadline, reap it, and find what it has
+//! left.
 
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,8 +15,8 @@ use super::recorded::Recorded;
 use crate::sys::{self, NoVictim};
 
 impl Supervisor {
-    /// From a child's first moment to the last of its descendants: afterwards nobody is left but those
-    /// `beside` it. Which child it is need not be known before it runs.
+    /// Waits for the child, or kills it at its deadline, and reaps it: afterwards no process is left but
+    /// those `beside` it. `child` returns `None` for as long as it does not know which child it is.
     pub(super) fn watch(
         &self,
         child: impl Fn() -> Result<Option<Pid>, NoVictim>,
@@ -61,12 +62,12 @@ impl Supervisor {
         Ok(self.report(ending, started, steps, segments))
     }
 
-    /// Whether this child, which has ended, has left nobody behind: as nearly always, and told by one read.
+    /// True if this child, which has ended, has left nobody behind: as nearly always, and one read tells it.
     fn left_nobody(&self, child: Pid, beside: &[Pid]) -> bool {
         self.children.as_ref().is_some_and(|list| orphans::are_all(child, beside, list))
     }
 
-    /// What is known of a child when nobody is left of it. Its shared memory segments go, too.
+    /// Returns the report of a child of which nobody is left, and removes its shared memory segments.
     fn report(
         &self,
         ending: Ending,
@@ -111,7 +112,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether the controller is gone, by a look that is taken now and then.
+    /// True if the controller is gone. Checks no more often than once in each `POLL_INTERVAL`.
     fn is_abandoned(&self) -> bool {
         let Some(controller) = &self.controller else { return false };
         if self.looked.get().elapsed() < POLL_INTERVAL {

@@ -1,23 +1,23 @@
-//! A worker that tells nothing any more, because it was stopped or is dead.
+//! A worker that was stopped or is dead tells nothing any more: the controller has to find that out.
 
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
-/// Nobody but a stranger stops a worker, and it does no more work.
+/// Kills a stopped worker. No process of the harness stops workers, and a stopped one does no work.
 pub fn kill_if_stopped(worker: Pid) {
     if has(worker, WaitIdOptions::STOPPED) {
         let _ = kill(worker, SIGKILL);
     }
 }
 
-/// Whether it waits to be waited for. Its pipe may still be held open by what it forked.
+/// True if the worker is a zombie. Processes that it forked may still hold its pipe open.
 pub fn is_dead(worker: Pid) -> bool {
     has(worker, WaitIdOptions::EXITED)
 }
 
-/// Waits for a worker that has ended, or is about to. Gives how it has.
+/// Waits for a worker that has ended, or is about to. Returns how it ended, in words.
 pub fn reap(worker: Pid) -> String {
     match waitpid(worker, None) {
         Ok(WaitStatus::Signaled(_, signal, _)) => {

@@ -1,11 +1,11 @@
-//! One row, asked for byte by byte.
+//! A row has to be found with few probes: a look asks for it byte by byte.
 //!
-//! Between two neighbours of different outcome the exact byte is found by bisection. Then each region is
-//! looked at once more, at a random byte: where that is not what was drawn, the row is bisected further,
-//! which [`Found`](super::Found) tells. `exhaustive` probes every byte instead.
+//! Bisection finds the exact byte between two neighbours of different outcome. Then a random byte of each
+//! region is looked at once more: where that is not what was drawn, the row is bisected further, which
+//! [`Found`](super::Found) tells. `exhaustive` probes every byte instead.
 //!
 //! The random bytes are looked at with the second pattern in the files: where that does not call data
-//! what the first does, the whole row is looked at with both, and is data where both call it so. It is
+//! what the first does, the whole row is looked at with both, and is data where both call it so. That holds
 //! from the start where a step copies bytes to another offset, which may be one pattern's period away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +20,14 @@ pub(super) struct Look<'a, A> {
     access: Access,
     exhaustive: bool,
     known: BTreeMap<i64, Outcome>,
-    /// What one pattern calls data the other does not: each such byte is looked at with both.
+    /// True if each byte that the first pattern calls data is looked at with the second, too: as one pattern
+    /// has called data what the other did not, or as a step copies bytes.
     both: bool,
     ask: A,
 }
 
 impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
-    /// A row of which nothing is known yet.
+    /// Returns a row of which nothing is known yet.
     pub(super) fn new(plan: &'a Plan, access: Access, exhaustive: bool, ask: A) -> Look<'a, A> {
         let both = plan.both && access != Access::Exec;
         Look { plan, access, exhaustive, known: BTreeMap::new(), both, ask }
@@ -45,7 +46,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Ok(outcome)
     }
 
-    /// What a byte comes to.
+    /// Asks for the outcome of a byte anew.
     fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered> {
         if !self.both {
             return self.with(Pattern::First, at);
@@ -63,8 +64,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         if self.both { self.data_with_both() } else { Ok(()) }
     }
 
-    /// Looks at every byte that was called data with the second pattern. A pass of its own: neighbours of
-    /// equal outcome are then asked about one after the other, and share a line of the journal.
+    /// Looks with the second pattern at every byte that was called data. This is a pass of its own:
+    /// neighbours of equal outcome are then asked about one after the other, and share a line of the journal.
     fn data_with_both(&mut self) -> Result<(), Unanswered> {
         let data = Outcome::Clean(Clean::Data);
         for region in self.row().regions.iter().filter(|region| region.outcome == data) {
@@ -78,8 +79,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Ok(())
     }
 
-    /// Keeps what each of these bytes comes to, where a region begins: memory stays the same however
-    /// large the map.
+    /// Asks for each of these bytes, and keeps an outcome only where a region begins: so the memory does not
+    /// grow with the map.
     fn each_of(
         &mut self,
         bytes: Range<i64>,
@@ -145,8 +146,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Ok(())
     }
 
-    /// Finds where the outcome changes between two bytes that are known. A third outcome met on the
-    /// way has its own two boundaries looked for.
+    /// Finds where the outcome changes between two bytes that are known. Also finds the two boundaries of a
+    /// third outcome that it meets on the way.
     fn bisect(&mut self, left: i64, right: i64) -> Result<(), Unanswered> {
         if left + 1 >= right || self.at(left)? == self.at(right)? {
             return Ok(());
@@ -157,7 +158,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         self.bisect(between, right)
     }
 
-    /// A byte between two others: where a page begins, if one does, since most outcomes change there.
+    /// Returns a byte between two others: where a page begins, if one does, since most outcomes change there.
     fn between(&self, left: i64, right: i64) -> i64 {
         let middle = left + (right - left) / 2;
         let start = self.plan.start_of_page(middle);
@@ -169,8 +170,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         }
     }
 
-    /// Of a map too large to look at all pages closely: looks so at those in which outcomes change, or
-    /// are expected to.
+    /// Looks closely at the pages in which outcomes change, or are expected to, of a map too large to look at
+    /// all pages closely.
     pub(super) fn around_boundaries(&mut self, expected: &BTreeSet<i64>) -> Result<(), Unanswered> {
         let Some(closely) = &self.plan.closely else { return Ok(()) };
         let mut done = closely.clone();
@@ -195,7 +196,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         }
     }
 
-    /// Looks at a random byte of each region, until all are as drawn. Gives those that were not.
+    /// Looks at a random byte of each region, until all are as drawn. Returns those that were not.
     pub(super) fn once_more(&mut self) -> Result<Vec<i64>, Unanswered> {
         let Plan { from, to, seed, .. } = *self.plan;
         let mut random = fastrand::Rng::with_seed(seed ^ self.access as u64);
@@ -219,7 +220,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         }
     }
 
-    /// Looks at a byte once more, and where that is not what was drawn, further around it.
+    /// Looks at a byte once more, and further around it where it is not what was drawn. True if it is as
+    /// drawn.
     fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered> {
         let known = self.known.contains_key(&at);
         if self.access == Access::Exec || known && !self.depends_on_the_pattern(drawn) {
@@ -253,7 +255,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Ok(false)
     }
 
-    /// Whether the second pattern may have more to say of such a byte.
+    /// True if the second pattern may give a byte of this outcome another one.
     fn depends_on_the_pattern(&self, outcome: Outcome) -> bool {
         self.access != Access::Exec && outcome == Outcome::Clean(Clean::Data)
     }
@@ -265,7 +267,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         self.bisect(at, right.unwrap_or(at))
     }
 
-    /// Looks at all that was called data with the second pattern, too.
+    /// Looks with the second pattern at all that was called data.
     fn look_with_both(&mut self) -> Result<(), Unanswered> {
         self.both = true;
         let data = Outcome::Clean(Clean::Data);

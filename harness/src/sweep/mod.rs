@@ -1,4 +1,5 @@
-//! Where to probe, and the outcomes of many children to one row of a fault map.
+//! Every byte of a map could be probed, but that takes too many children: a sweep chooses the bytes, and
+//! makes their outcomes one row of a fault map.
 //!
 //! A fault is a whole page's, a file's end is a byte's, and a case names the offsets at which something
 //! happens. So each page is probed at its first byte; where that goes through, at its last one, and at
@@ -39,9 +40,9 @@ pub struct Unanswered {
 }
 
 impl Plan {
-    /// The row of an access, asking `probe` for the outcome at one byte with a pattern in the files. Outcomes
-    /// are `expected` to change at these bytes. The row is exact where outcomes change at most once between
-    /// two neighbours that were looked at.
+    /// Finds the row of an access, asking `probe` for the outcome at one byte with a pattern in the files.
+    /// Outcomes are `expected` to change at these bytes. The row is exact where outcomes change at most once
+    /// between two neighbours that were looked at.
     pub fn row(
         &self,
         access: Access,
@@ -89,7 +90,8 @@ mod tests {
         Plan::of(&crate::parse::case(text).unwrap(), "map", &[], 4096, 1)
     }
 
-    /// What a plan finds where outcomes begin so, and how many probes that takes.
+    /// Returns the boundaries and the surprises that a plan finds where outcomes begin as in `truth`, and the
+    /// number of probes.
     fn found(plan: &Plan, truth: &[(i64, Outcome)]) -> (Vec<i64>, Vec<i64>, usize) {
         let mut probes = 0;
         let found = plan.row(Access::Read, &BTreeSet::new(), false, |at, _| {
@@ -251,7 +253,7 @@ mod tests {
         assert!(drawn(0, &[], &one).0.is_empty());
         // The model expects something in the page, and errs on where.
         assert_eq!(drawn(0, &[start + 77], &one).0, [start + 400, start + 401]);
-        // What only a random byte shows has the page around it looked at.
+        // Where a random byte is not as drawn, the page around it is looked at closely.
         let more = |at: i64| match at.rem_euclid(4096) {
             2400..4090 if at.div_euclid(4096) % 20 == 7 => DATA,
             400 if !closely.contains(&(at - 400)) => byte,

@@ -1,7 +1,6 @@
-//! The bytes to look at first, before anything is known of a row.
-//!
-//! Each byte costs a child, which fills the files and maps of its case anew. So there are fewer bytes for a
-//! case that fills much: see [`Effort`]. The main type is [`Plan`].
+//! Each byte costs a child, which fills the files and maps of its case anew. So a plan chooses the bytes to
+//! look at first, before anything is known of a row, and fewer of them for a case that fills much: see
+//! [`Effort`]. The main type is [`Plan`].
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,7 +9,7 @@ use crate::case::{Arg, Case, Note, StepResult, limits, window};
 use crate::named::Named;
 use crate::vocabulary::{Effect, Facet, Parameter};
 
-/// How many bytes of a row are probed, before any bisection.
+/// The most bytes of a row to probe, before any bisection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Effort {
     /// Maps of more pages than this are not probed in each page, but in every so many of them.
@@ -26,7 +25,7 @@ impl Effort {
     /// A child that fills so many bytes takes several times as long as one that fills few.
     const MUCH: u64 = 1 << 20;
 
-    /// The effort for a case each of whose children fills so many bytes.
+    /// Returns the effort for a case each of whose children fills so many bytes.
     fn for_bytes(bytes: u64) -> Effort {
         let share = i64::try_from(1 + bytes / Effort::MUCH).unwrap_or(i64::MAX);
         Effort {
@@ -36,7 +35,7 @@ impl Effort {
     }
 }
 
-/// The bytes of files and memory that each child of a case fills, as far as its text tells.
+/// Returns the bytes of files and memory that each child of a case fills, as far as its text tells.
 fn filled(case: &Case, page: u64) -> u64 {
     let bytes = |args: &[Arg], index: usize| match args.get(index) {
         Some(Arg::Size(size)) => size.register(page).filter(|bytes| *bytes <= limits::MAP_BYTES),
@@ -55,7 +54,7 @@ fn filled(case: &Case, page: u64) -> u64 {
     each.fold(0, u64::saturating_add)
 }
 
-/// So many pages at random.
+/// The number of random pages.
 const RANDOM_PAGES: i64 = 8;
 
 /// The stretch of bytes to sweep, relative to the map, and where to look.
@@ -77,16 +76,16 @@ pub struct Plan {
     /// Bytes that a step names, where not all of `within` is looked at in each page.
     pub(super) bytes: BTreeSet<i64>,
     pub(super) effort: Effort,
-    /// What the first pattern calls data is looked at with the second, too.
+    /// True if each byte that the first pattern calls data is looked at with the second, too.
     pub(super) both: bool,
-    /// A step names more than is looked at.
+    /// True if the steps name more than is looked at.
     pub(super) truncated: bool,
     /// Decides on the random bytes.
     pub(super) seed: u64,
 }
 
 impl Plan {
-    /// The plan for sweeping the variable `map` of a case whose steps came to these results, on a
+    /// Returns the plan for sweeping the variable `map` of a case whose steps came to these results, on a
     /// machine with pages of `page` bytes.
     pub fn of(case: &Case, map: &str, results: &[StepResult], page: u64, seed: u64) -> Plan {
         let Range { start: from, end: to } = window(case, map, page);
@@ -142,7 +141,7 @@ impl Plan {
         }
     }
 
-    /// Says that not every page is probed, or not every page at each offset that a step names.
+    /// Returns a note where not every page is probed, or not every page at each offset that a step names.
     pub fn note(&self, sweep: usize) -> Option<Note> {
         let pages = (self.to - self.from) / self.page;
         let probed = self.pages.len() as u64;
@@ -155,7 +154,7 @@ impl Plan {
         (closely < pages as u64).then_some(note)
     }
 
-    /// Where the page of a byte begins.
+    /// Returns where the page of a byte begins.
     pub(super) fn start_of_page(&self, at: i64) -> i64 {
         at.div_euclid(self.page) * self.page
     }

@@ -1,7 +1,7 @@
-//! The accesses themselves: one load, one store, one jump.
+//! An access must be exactly one load, one store or one jump of the CPU.
 //!
 //! `let _ = *p` performs no access at all, and a debug build checks pointers and aborts before the
-//! CPU is asked. So each access is one instruction of known width, spelled out for each architecture.
+//! CPU is asked. So each access is one instruction of known width, written out for each architecture.
 
 use super::Child;
 
@@ -14,24 +14,24 @@ const RETURN: &[u8] = if cfg!(target_arch = "x86_64") {
     &[0x82, 0x80] // c.jr ra
 };
 
-/// The byte that a file of return instructions holds at this offset.
+/// Returns the byte that a file of return instructions holds at this offset.
 pub fn returns_at(offset: u64) -> u8 {
     RETURN[(offset % RETURN.len() as u64) as usize]
 }
 
-/// How instructions are aligned: to the length of the shortest, which is the return instruction's.
+/// Returns the alignment of instructions: the length of the shortest, which is the return instruction.
 pub const fn instruction_bytes() -> usize {
     RETURN.len()
 }
 
-/// Where the instruction begins that has the byte at this address: where all have the same length, at a
-/// multiple of it. That is where a jump to the byte goes.
+/// Returns the start of the instruction that holds the byte at this address, where all instructions have the
+/// same length: a multiple of that length. A jump to the byte goes there.
 #[inline(always)]
 pub const fn instruction_at(address: u64) -> u64 {
     start_of(address, instruction_bytes() as u64)
 }
 
-/// The multiple of a length at or below an address.
+/// Returns the multiple of a length at or below an address.
 #[inline(always)]
 const fn start_of(address: u64, length: u64) -> u64 {
     address - address % length
@@ -168,7 +168,7 @@ impl Child {
         }
     }
 
-    /// Calls what lies at the address. It must be a return instruction, or fault.
+    /// Calls the code at the address. It must be a return instruction, or fault.
     #[inline(always)]
     pub fn execute(&self, address: usize) {
         // SAFETY: a `Child` is expendable; the caller has seen that the fetch faults or that a return

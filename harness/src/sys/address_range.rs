@@ -1,11 +1,11 @@
-//! The addresses that a case may have: a stretch for its maps, each far from everything else; what lies
-//! below all that this process has; and what lies above all that any process has.
+//! A case may reach no address of the harness: it may have a range for its maps, each far from everything
+//! else; the addresses below all that this process has; and those above all that any process has.
 //!
-//! The byte after a map is SIGSEGV SEGV_MAPERR only if nothing happens to be mapped there. The
-//! kernel packs new maps against old ones, so a stretch of addresses is reserved and given back; its
-//! middle is then known to be empty, and each map is placed there by a hint, gigabytes from the next.
+//! The byte after a map is SIGSEGV SEGV_MAPERR only if nothing happens to be mapped there. The kernel packs
+//! new maps against old ones, so a range of addresses is reserved and given back; its middle is then known to
+//! be empty, and each map is placed there by a hint, gigabytes from the next.
 //!
-//! The main type is [`AddressRange`]; `victim::Guard` holds each access and each call against it.
+//! The main type is [`AddressRange`]; `victim::Guard` checks each access and each call against it.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::case::limits::{LOW_ADDRESS, MAPS};
 /// Addresses from one map to the next: far more than the largest map that a case may have.
 const STRIDE: usize = 2 << 30;
 
-/// A stretch of empty addresses, and the bounds of all others that are free.
+/// A range of empty addresses, and the bounds of all others that are free.
 #[derive(Debug, Clone, Copy)]
 pub struct AddressRange {
     start: usize,
@@ -28,7 +28,7 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Finds the stretch for this process and those forked from it. Must come before
+    /// Finds the range for this process and those forked from it. Must come before
     /// [`super::prepare_worker`], which bounds the address space. Fails as mmap(2) does.
     pub fn find() -> Result<AddressRange, rustix::io::Errno> {
         // One place more, and one at either end that is not used: the kernel puts what this process maps
@@ -46,20 +46,21 @@ impl AddressRange {
         Ok(AddressRange { start, end, used: 0, low, beyond })
     }
 
-    /// The address for the next map.
+    /// Returns the address for the next map.
     #[inline(always)]
     pub fn place(&self) -> usize {
         let first = self.start.next_multiple_of(STRIDE / 2) + STRIDE / 2;
         first + self.used.min(MAPS - 1) * STRIDE
     }
 
-    /// What a map at [`AddressRange::place`] has for itself, where nothing else lies there.
+    /// Returns the bounds of the addresses around [`AddressRange::place`] that a map there may extend to,
+    /// where nothing else lies there.
     #[inline(always)]
     pub fn around(&self) -> (usize, usize) {
         (self.place() - STRIDE / 2, self.place() + STRIDE / 2)
     }
 
-    /// Whether there is no place after [`AddressRange::place`].
+    /// True if there is no place after [`AddressRange::place`].
     #[inline(always)]
     pub fn is_last(&self) -> bool {
         self.used + 1 >= MAPS
@@ -71,27 +72,27 @@ impl AddressRange {
         self.used += 1;
     }
 
-    /// All addresses that are kept for maps. Beyond both ends of it there is a gap.
+    /// Returns all addresses that are kept for maps. There is a gap beyond each end.
     #[inline(always)]
     pub fn kept(&self) -> Range<usize> {
         self.start..self.end
     }
 
-    /// The lowest address at which this process has anything.
+    /// Returns the lowest address at which this process has anything mapped.
     #[inline(always)]
     pub fn lowest_mapped(&self) -> usize {
         self.low
     }
 
-    /// The first address that no process has.
+    /// Returns the first address that no process has.
     #[inline(always)]
     pub fn beyond(&self) -> usize {
         self.beyond
     }
 }
 
-/// The lowest address at which this process has anything mapped; where /proc does not tell, one below which
-/// the kernel maps nothing by itself (vm.mmap_min_addr).
+/// Returns the lowest address at which this process has anything mapped; where /proc does not tell, an
+/// address below which the kernel maps nothing by itself (vm.mmap_min_addr).
 fn lowest_mapped() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let areas = maps.lines().filter_map(Area::of_line);

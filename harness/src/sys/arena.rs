@@ -1,11 +1,13 @@
-//! Excludes a worker's memory from its forks, and lays out what victims do inherit.
+//! A fork is slow where the worker has much memory mapped, and a victim needs little of that: this module
+//! excludes a worker's memory from its forks, and lays out what victims do inherit. The main type is
+//! [`Arena`].
 //!
-//! Most of what a fork costs is memory: every map is noted anew, every page that was written is
-//! shared out, and whichever of the two writes to it first pays for a copy. A victim needs little of it: the code
-//! of this program, its data, a stack, the record, and the steps of its case. Those are laid into
-//! memory of their own, and the rest (heap, libraries, thread-local memory) is excluded from its fork
-//! (madvise(2), MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address
-//! that no step names: a first child of each worker is there to find out.
+//! Most of what a fork costs is memory: the kernel copies every VMA, shares every page that was written, and
+//! copies such a page for the process that writes to it first. A victim needs little memory: the code of this
+//! program, its data, a stack, the record, and the steps of its case. Those lie in memory of their own, and
+//! the rest (heap, libraries, thread-local memory) is excluded from its fork (madvise(2), MADV_DONTFORK). A
+//! victim that touched any of that would be killed by SIGSEGV at an address that no step names: a first child
+//! of each worker tests that none does.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -20,22 +22,22 @@ use super::victim_memory::{self, ROOM_BYTES as BYTES};
 /// Bytes of stack that [`exclude_from_fork`] and what it calls may be using: far more than they do.
 const OWN_FRAME: usize = 8 * 1024;
 
-/// How the memory is aligned, and so the most that what lies in it may ask for.
+/// The alignment of an arena, and so the largest alignment of a value in it.
 const ALIGNMENT: usize = align_of::<usize>();
 
-/// An arena: memory that victims inherit, for plain values. What they write to at its beginning, which lies on a
-/// page that they write to anyway, and what they only read at its end.
+/// An arena: memory that victims inherit, for plain values. Values that victims write to lie at its
+/// beginning, on a page that they write to anyway, and values that they only read at its end.
 #[derive(Debug)]
 pub struct Arena {
     start: NonNull<u8>,
-    /// Bytes from its beginning that are in use, and from where on those at its end are.
+    /// The number of bytes in use at its beginning, and the offset from which those at its end are in use.
     written: Cell<usize>,
     read: Cell<usize>,
 }
 
 impl Arena {
-    /// Reserves it: the room of the victim's memory, or other memory where this process has another already. Fails
-    /// as mmap(2) does.
+    /// Reserves an arena: the room of the victim's memory, or other memory where this process has an arena
+    /// already. Fails as mmap(2) does.
     pub fn new() -> Result<Arena, rustix::io::Errno> {
         let start = match victim_memory::take_room() {
             Some(room) => room,
@@ -68,7 +70,8 @@ impl Arena {
         }
     }
 
-    /// So many copies of a value, for a victim to write to: each process has its own. Panics as `keep` does.
+    /// Lays `count` copies of a value for a victim to write to: each process has its own. Panics as `keep`
+    /// does.
     pub fn cells<T: Copy>(&self, value: T, count: usize) -> &[Cell<T>] {
         const { assert!(align_of::<T>() <= ALIGNMENT) };
         let from = self.written.get().next_multiple_of(align_of::<T>());
@@ -104,15 +107,15 @@ impl Drop for Arena {
     }
 }
 
-/// Makes this process fit to exclude memory. False where its victims need all of it, because the
+/// Prepares this process to exclude memory. False where its victims need all of it, because the
 /// kernel writes to their thread-local memory.
 pub fn can_exclude_from_fork() -> bool {
     unregister_rseq()
 }
 
 /// Excludes all private memory of this process from its forks, but for this program's own code and
-/// data, the stack, and `arena`. To be repeated after much has been allocated. Does nothing
-/// where /proc is not mounted. Gives the addresses of the stack.
+/// data, the stack, and `arena`. Must be repeated after much has been allocated. Does nothing
+/// where /proc is not mounted. Returns the addresses of the stack.
 #[inline(never)]
 pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
@@ -128,14 +131,14 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let mut end_of_own = 0;
     let mut own_stack = 0..0;
     for area in areas {
-        // What has no name and follows the program's own data is the rest of it (.bss).
+        // A VMA without a name that follows the program's own data is the rest of that data (.bss).
         let is_own = area.name == own || area.start == end_of_own && area.name.is_empty();
         if is_own {
             end_of_own = area.end;
         }
         if area.holds(stack) {
             own_stack = area.start..area.end;
-            // What lies below the frames in use was left by calls that have returned.
+            // Calls that have returned left what lies below the frames in use.
             let end = (stack - OWN_FRAME) / page * page;
             let length = end.saturating_sub(area.start);
             // SAFETY: nothing of it is in use: this function is not inlined, and its own frame, with those of
@@ -155,7 +158,7 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     own_stack
 }
 
-/// Undoes [`exclude_from_fork`]: victims are given everything again.
+/// Undoes [`exclude_from_fork`]: victims inherit everything again.
 pub fn include_in_fork() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     for area in maps.lines().filter_map(Area::of_line) {
@@ -192,11 +195,11 @@ impl Area<'_> {
 }
 
 /// Ends the registration of glibc's restartable sequences (rseq(2)): the kernel writes to that place in
-/// thread-local memory whenever a process is resumed, and kills one that does not have it. True where
+/// thread-local memory whenever a process is resumed, and kills a process that does not have it. True where
 /// there is none now.
 fn unregister_rseq() -> bool {
     const UNREGISTER: usize = 1;
-    /// What every architecture's glibc calls RSEQ_SIG.
+    /// The RSEQ_SIG of glibc on each architecture.
     const SIGNATURE: usize = if cfg!(target_arch = "aarch64") {
         0xd428_bc00
     } else if cfg!(target_arch = "riscv64") {

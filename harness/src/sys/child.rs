@@ -1,4 +1,5 @@
-//! A process that may do anything to itself.
+//! A victim must be able to do anything to its own process: a [`Child`] does that, and proves that nobody
+//! else depends on the process.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -11,7 +12,7 @@ use super::system_call::{checked, system_call};
 pub const SCRATCH_BYTES: usize = crate::case::limits::BUFFER_BYTES as usize;
 static SCRATCH: [AtomicU8; SCRATCH_BYTES] = [const { AtomicU8::new(0) }; SCRATCH_BYTES];
 
-/// One byte of the buffer.
+/// Returns one byte of the buffer.
 pub fn scratch(index: usize) -> u8 {
     SCRATCH.get(index).map_or(0, |byte| byte.load(Relaxed))
 }
@@ -34,7 +35,7 @@ impl Child {
         unsafe { checked(number, args) }
     }
 
-    /// Sends itself a signal. Fails as kill(2) does.
+    /// Sends the process itself a signal. Fails as kill(2) does.
     #[inline(always)]
     pub fn raise(&self, signal: i32) -> Result<usize, i32> {
         // SAFETY: nobody depends on this process.
@@ -46,23 +47,23 @@ impl Child {
         end(code)
     }
 
-    /// Forks once more. The second process is as expendable as the first: 0 there, its pid here.
+    /// Forks once more. The second process is as expendable as the first. Returns 0 there, and its pid here.
     pub fn fork(&self) -> Result<usize, i32> {
         self.call(libc::SYS_clone, [libc::SIGCHLD as usize, 0, 0, 0, 0, 0])
     }
 
-    /// Where the buffer for pread begins.
+    /// Returns the address of the buffer for pread.
     pub fn scratch_address(&self) -> usize {
         SCRATCH.as_ptr() as usize
     }
 
-    /// Lets a system call read this value: its address, valid for as long as the reference.
+    /// Returns the address of this value for a system call, valid for as long as the reference.
     pub fn address_of<T>(&self, value: &T) -> usize {
         std::ptr::from_ref(value) as usize
     }
 }
 
-/// `_exit`, without libc.
+/// Ends the process as `_exit` does, without libc.
 pub(super) fn end(code: i32) -> ! {
     loop {
         // SAFETY: ends this process and does nothing else.

@@ -1,12 +1,12 @@
-//! Dumpable processes (PR_SET_DUMPABLE in prctl(2)): whose memory and descriptors others may look at, and for
-//! whose death the kernel prepares a core dump.
+//! Others may look at the memory and the descriptors of a dumpable process, and the kernel prepares a core
+//! dump for its death (PR_SET_DUMPABLE in prctl(2)): this module sets who is dumpable.
 
 use nix::libc;
 
 use super::Child;
 
-/// Hides this process's memory and descriptors from those that it forks, as far as /proc and ptrace(2) go: a
-/// process that is not dumpable is its own alone. Fails as prctl(2) does.
+/// Makes this process undumpable: the processes that it forks then cannot look at its memory and descriptors
+/// through /proc or ptrace(2). Fails as prctl(2) does.
 pub fn make_undumpable() -> Result<(), nix::errno::Errno> {
     nix::sys::prctl::set_dumpable(false)
 }

@@ -1,13 +1,14 @@
-//! Where a signal is recorded.
+//! The wait status of a victim tells the signal that killed it, but neither `si_code` nor `si_addr`: a
+//! handler records them.
 //!
 //! The handler writes signal, `si_code` and `si_addr` into the slot of the step at hand and returns.
 //! It was installed with SA_RESETHAND, so the kernel repeats the faulting instruction with the
 //! default disposition in place: the victim really dies of the fault, and the wait status says so.
 //!
-//! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it. It is noted
-//! apart: it answers no probe. Where the process sent it to itself it does so again. Otherwise the process
-//! exits, with the status that a shell would tell of that signal: a filter lets no victim send signals whose
-//! case does not.
+//! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it. It is
+//! recorded apart: it answers no probe. Where the process sent it to itself, the handler sends it again.
+//! Otherwise the process exits, with the status that a shell would give for that signal: a filter lets no
+//! victim send signals whose case does not.
 
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
@@ -76,7 +77,8 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
         .map_err(nix::errno::Errno::from_raw)
 }
 
-/// Without the C library: a victim that is process 1 comes here too, see [`on_fault`]. Fails with the errno.
+/// Installs the handler without the C library: a victim that is process 1 comes here too, see [`on_fault`].
+/// Fails with the errno.
 fn handle(signal: libc::c_int) -> Result<(), i32> {
     const SA_RESTORER: u64 = 0x0400_0000;
     let action = KernelAction {
@@ -93,7 +95,7 @@ fn handle(signal: libc::c_int) -> Result<(), i32> {
     unsafe { checked(libc::SYS_rt_sigaction, args) }.map(drop)
 }
 
-/// Async-signal-safe: atomics and system calls.
+/// Records a signal. It is async-signal-safe: it uses atomics and system calls only.
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
 extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {

@@ -1,19 +1,20 @@
-//! Where victims are forked from.
+//! A fork costs what the forking process has mapped, so each worker forks its victims from a process that has
+//! mapped little, the fork server.
 //!
-//! What a fork costs is what the forking process has mapped. A worker is an ordinary program, with its
-//! libraries and its heap; to keep those back from a child costs nearly as much as to hand them on,
-//! since the kernel copies the list of all maps before it takes out what is not wanted. So a worker
-//! forks one process that is given no more than victims need, a fork server, and has that one fork them.
+//! A worker is an ordinary program, with its libraries and its heap. To exclude those from a child costs
+//! nearly as much as to copy them, since the kernel copies the list of all VMAs before it takes out the
+//! excluded ones. So a worker forks one process that gets no more than victims need, a fork server, and that
+//! one forks them.
 //!
-//! They are the worker's own children all the same (clone(2), CLONE_PARENT), and it supervises them as
-//! any other; worker and fork server have one table of descriptors (CLONE_FILES), so that what the worker opens
-//! for a victim is there to be inherited.
+//! The victims are the worker's own children all the same (clone(2), CLONE_PARENT), and it supervises them as
+//! any other; worker and fork server share one table of descriptors (CLONE_FILES), so that a victim inherits
+//! what the worker opens for it.
 //!
-//! Worker and fork server talk through memory that no victim has. The worker wakes its fork server (futex(2)) and
-//! sleeps until a child has ended: a fork server that has forked says nothing, the kernel has written the
-//! victim's process id down before the victim ran (CLONE_PARENT_SETTID). All victims of a fork server start with
-//! the same memory; what one is to do stands in the record. Whatever becomes of a fork server, the worker finds
-//! it gone and goes on without it, or makes another.
+//! Worker and fork server communicate through memory that no victim has. The worker wakes its fork server
+//! (futex(2)) and sleeps until a child has ended: a fork server that has forked says nothing, since the
+//! kernel writes the victim's pid down before the victim runs (CLONE_PARENT_SETTID). All victims of a fork
+//! server start with the same memory; the record holds what one is to do. When a fork server ends or is
+//! stopped, for whatever reason, the worker notices and goes on without it, or makes another.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -34,17 +35,18 @@ use super::spawn::{Body, Entry, fork_victim, with_patience};
 use super::system_call::{checked, system_call};
 use super::victim_memory::lay_on_stack;
 
-/// What lies between worker and fork server.
+/// The memory that worker and fork server share.
 #[derive(Debug)]
 #[repr(C)]
 struct Desk {
-    /// How many victims have been asked for.
+    /// The number of victims that the worker has asked for.
     asked: AtomicU32,
-    /// The process id of the last one, or -errno; 0 for as long as there is neither.
+    /// The pid of the last victim, or -errno; 0 for as long as there is neither.
     pid: AtomicI32,
 }
 
-/// The flags with which a fork server forks: a victim is the worker's child, and its number is written down.
+/// The flags with which a fork server forks: a victim is the worker's child, and the kernel writes its pid
+/// down.
 pub const FORK_FLAGS: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 
 /// Forks victims, one after the other, for as long as it lives.
@@ -77,11 +79,9 @@ pub enum NoVictim {
 }
 
 impl ForkServer {
-    /// Forks a fork server that enters the sandbox, and whose victims run `body`, and exit with what it gives. What
-    /// `body` needs must lie where victims have it, see [`super::exclude_from_fork`]; they do not have `stack`, which
-    /// is that of this process.
-    ///
-    /// Fails as clone(2) and mmap(2) do.
+    /// Forks a fork server that enters the sandbox, and whose victims run `body` and exit with its result.
+    /// All that `body` needs must lie where victims have it, see [`super::exclude_from_fork`]; they do not
+    /// have `stack`, which is that of this process. Fails as clone(2) and mmap(2) do.
     pub fn start<B: Body + Copy>(
         _: SoleThread,
         stack: Range<usize>,
@@ -101,12 +101,12 @@ impl ForkServer {
         Ok(ForkServer { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
-    /// Its process id.
+    /// Returns the pid of the fork server.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Has a victim forked. The last one must have been reaped.
+    /// Makes the fork server fork a victim. The last one must have been reaped.
     pub fn ask(&self) {
         let number = self.asked.get().wrapping_add(1);
         self.asked.set(number);
@@ -116,7 +116,8 @@ impl ForkServer {
         wake(&desk.asked);
     }
 
-    /// The victim that was asked for; `None` as long as there is none. Fails where there will be none.
+    /// Returns the victim that was asked for; `None` as long as there is none. Fails where there will be
+    /// none.
     pub fn victim(&self) -> Result<Option<Pid>, NoVictim> {
         match self.desk().pid.load(Acquire) {
             0 if self.is_dead_or_stopped() => match self.desk().pid.load(Acquire) {
@@ -140,7 +141,7 @@ impl ForkServer {
         unsafe { self.desk.at().as_ref() }
     }
 
-    /// Kills it, and has nothing left of it but what it forked.
+    /// Kills and reaps the fork server. What it forked stays.
     pub fn end(&self) {
         if self.reaped.replace(true) {
             return;
@@ -157,10 +158,10 @@ impl Drop for ForkServer {
     }
 }
 
-/// The fork server's own code, which lies with that of its victims. Gives the fork server's process id, or -errno.
+/// Starts the fork server, whose code lies with that of its victims. Returns its pid, or -errno.
 ///
-/// Nothing large is moved about in there, or in a victim: a memcpy of some length looks up in the C
-/// library's data how long it is worth while to be clever, and neither has those.
+/// No large value may be moved here, or in a victim: a memcpy of some length reads data of the C library, to
+/// choose its method, and neither process has those data.
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
@@ -184,7 +185,7 @@ fn start_fork_server<F: Entry>(
     pid
 }
 
-/// A fork server's whole life.
+/// Runs the fork server from start to end.
 #[inline(always)]
 fn live<F: Entry>(
     desk: &Desk,

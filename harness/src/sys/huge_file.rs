@@ -1,4 +1,4 @@
-//! A file of huge pages, which can be filled through a map alone: it has no write(2).
+//! A file of huge pages has no write(2): it can be filled through a map alone.
 
 use std::os::fd::AsFd;
 

@@ -1,6 +1,7 @@
-//! What a worker sets once, and every victim forked from it inherits: limits and signals.
+//! A hostile child must not exhaust the machine. So a worker sets resource limits and signal dispositions
+//! once, and every victim forked from it inherits them.
 //!
-//! Setting them before the fork costs a victim nothing. They lie above what the parser lets a case ask
+//! Setting them before the fork costs a victim nothing. The limits lie above what the parser lets a case ask
 //! for, and bound what a hostile child can take.
 
 use nix::libc;
@@ -10,7 +11,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signa
 use super::{Child, sigchld};
 use crate::case::limits::FILE_OFFSET;
 
-/// What a victim may take, beside what its case is bounded to anyway.
+/// The resource limits of a victim, beside the bounds that its case has anyway.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of address space beyond what the worker has mapped itself.

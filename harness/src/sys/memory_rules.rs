@@ -1,7 +1,8 @@
-//! How much memory a single access may bring in: a page, or a huge page where the kernel may take one for it
-//! (Documentation/admin-guide/mm/transhuge.rst); and how much of it may be locked.
+//! A single access may bring in more memory than a page: the kernel may take a huge page for it
+//! (Documentation/admin-guide/mm/transhuge.rst). This module finds out how much that is here, and how much
+//! memory may be locked.
 //!
-//! A worker that is shut in cannot look any more, so this is found out once, before it is forked. The main
+//! A worker that is shut in cannot read that any more, so it is found out once, before the fork. The main
 //! type is [`MemoryRules`].
 
 use std::fs::read_to_string;
@@ -19,7 +20,7 @@ enum When {
     Always,
 }
 
-/// What one access may come to, and what may be locked, in bytes.
+/// The most bytes that one access may bring in, and the bytes that may be locked.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryRules {
     page: u64,
@@ -32,7 +33,8 @@ pub struct MemoryRules {
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
 impl MemoryRules {
-    /// What holds here. Asks the kernel the first time; one that does not tell has no huge pages.
+    /// Returns the rules of this machine. Asks the kernel the first time; one that does not tell has no huge
+    /// pages.
     pub fn here() -> MemoryRules {
         static HERE: OnceLock<MemoryRules> = OnceLock::new();
         *HERE.get_or_init(MemoryRules::find)
@@ -61,12 +63,13 @@ impl MemoryRules {
         MemoryRules { page, huge, anonymous, files: shared || mounted, lockable }
     }
 
-    /// How much may be locked.
+    /// Returns the number of bytes that may be locked.
     pub fn lockable(&self) -> u64 {
         self.lockable
     }
 
-    /// What an access to memory may bring in, in a case that asks for huge pages or does not.
+    /// Returns the bytes that an access to memory may bring in, in a case that asks for huge pages or does
+    /// not.
     pub fn of_memory(&self, asked: bool) -> u64 {
         match self.anonymous {
             When::Always => self.huge,
@@ -75,7 +78,7 @@ impl MemoryRules {
         }
     }
 
-    /// What an access to a hole of a file may bring in.
+    /// Returns the bytes that an access to a hole of a file may bring in.
     pub fn of_files(&self) -> u64 {
         if self.files { self.huge } else { self.page }
     }

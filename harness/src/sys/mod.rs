@@ -1,9 +1,9 @@
-//! The only `unsafe` of the harness.
+//! Unsafe code must be kept in one place: all `unsafe` of the harness is here.
 //!
-//! What a victim does is unsafe by design: it touches addresses that may not be there and calls the
-//! kernel with arguments that are meant to be wrong. It is kept harmless by where it happens. A
-//! [`Child`] can only be had in a process that [`spawn()`] has just forked, that nobody else depends
-//! on, and that ends with `_exit`; whatever it does to its own memory dies with it.
+//! A victim is unsafe by design: it accesses addresses that may not be mapped, and makes system calls with
+//! arguments that are meant to be wrong. It is harmless because of where that happens. A [`Child`] exists
+//! only in a process that [`spawn()`] has just forked, that nobody else depends on, and that ends with
+//! `_exit`; whatever it does to its own memory dies with it.
 //!
 //! Between the fork and `_exit` nothing here allocates, locks or panics, and no function of the C
 //! library is called: a victim does not even have its memory.

@@ -1,4 +1,5 @@
-//! Namespaces for a worker (namespaces(7)).
+//! Nothing that a worker has made may outlive it, however it ends: namespaces ensure that, where the kernel
+//! allows them (namespaces(7)).
 //!
 //! Under strict isolation a worker is the first process of a pid namespace: whatever ends it, the kernel kills
 //! everything else in there (pid_namespaces(7)), and no process in there has a number for one outside.
@@ -15,8 +16,8 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 use super::sole_thread::SoleThread;
 use super::spawn::with_patience;
 
-/// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so
-/// that it is process 1 and nobody in particular until it has said who it is (user_namespaces(7)).
+/// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so that it
+/// is process 1, and the overflow user until it has written its maps (user_namespaces(7)).
 ///
 /// The process should have no other thread. Fails as clone(2) does: EPERM where a container or the
 /// kernel allows no such namespace, ENOSPC where there are to be no more of them, ENOSYS or EINVAL
@@ -52,9 +53,10 @@ pub fn clone_worker(
     }
 }
 
-/// Gives this process, of one thread, an IPC namespace of its own (ipc_namespaces(7)), and tells whether it
-/// could: many containers allow none. An ordinary user needs a user namespace for it, in which the process
-/// stays who it was, and may do no more than before. Fails where it got only half the way, and must then end.
+/// Moves this process, of one thread, into an IPC namespace of its own (ipc_namespaces(7)). True if that
+/// succeeded: many containers allow none. An ordinary user needs a user namespace for it, in which the
+/// process stays who it was, and may do no more than before. Fails where it got only half the way, and must
+/// then end.
 pub fn own_ipc_namespace() -> Result<bool, Errno> {
     if unshare(CloneFlags::CLONE_NEWIPC).is_ok() {
         return Ok(true);
@@ -75,8 +77,8 @@ pub fn own_ipc_namespace() -> Result<bool, Errno> {
     Ok(true)
 }
 
-/// A user namespace gives all capabilities over itself (user_namespaces(7)), CAP_IPC_OWNER over its segments
-/// among them. This gives them up.
+/// Gives up all capabilities. A user namespace gives all capabilities over itself (user_namespaces(7)),
+/// CAP_IPC_OWNER over its segments among them.
 pub fn give_up_capabilities() -> Result<(), Errno> {
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };

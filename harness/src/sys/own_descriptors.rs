@@ -1,9 +1,9 @@
-//! Descriptors that are a worker's alone.
+//! A victim must not have the descriptors that are its worker's alone.
 //!
-//! A victim inherits what its worker has open, since the files of its case are among that. The rest is
-//! none of its business: with the pipe to the controller it could answer for other cases, with the journal
-//! for probes to come, and a file of /proc that it has open as well it could keep its worker waiting for.
-//! So these lie at the upper end of the numbers that every worker may use, and each victim closes them
+//! A victim inherits what its worker has open, since the files of its case are among that. The other
+//! descriptors would let it do harm: with the pipe to the controller it could answer for other cases, with
+//! the journal for probes to come, and with a file of /proc that both have open it could make its worker
+//! wait. So these descriptors have the highest numbers that every worker may use, and each victim closes them
 //! before anything else.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -13,13 +13,13 @@ use nix::libc;
 use super::startup::close_between;
 use super::{Child, SoleThread};
 
-/// Descriptors that a worker needs to be allowed: with fewer, steps of a case would fail for what the caller
-/// has set.
+/// The number of descriptors that a worker needs to be allowed: with fewer, steps of a case would fail for
+/// what the caller has set.
 pub const DESCRIPTORS: u64 = 64;
 const FIRST: libc::c_int = 56;
 const LAST: libc::c_int = DESCRIPTORS as libc::c_int - 1;
 
-/// Where a victim keeps two descriptors of its own: it has closed what was there, and no step of a case is
+/// The numbers of two descriptors of a victim's own: it has closed what was there, and no step of a case is
 /// given such a number.
 pub const AHEAD: [usize; 2] = [FIRST as usize, FIRST as usize + 1];
 
@@ -48,7 +48,7 @@ pub fn keep_only<const N: usize>(
     moved?.try_into().map_err(|_| rustix::io::Errno::MFILE)
 }
 
-/// Closes what is not a victim's.
+/// Closes the descriptors that no victim may have.
 #[inline(always)]
 pub(super) fn close(child: &Child) {
     let range = [FIRST as usize, LAST as usize, 0, 0, 0, 0];

@@ -1,8 +1,9 @@
-//! The record: the one page or so that a victim and its supervisor share.
+//! A supervisor has to learn how far a victim came and what it saw: they share one page or so, the record.
+//! The main type is [`Record`].
 //!
-//! The victim writes down how far it came and what it saw; the supervisor reads it once the victim
-//! is gone. A victim may scribble over it, so every field is an atomic that any value may stand in,
-//! and the reader trusts nothing that the wait status does not bear out.
+//! The victim writes down how far it came and what it saw; the supervisor reads it once the victim is gone. A
+//! victim may overwrite any of it, so every field is an atomic in which any value is valid, and the reader
+//! trusts nothing that the wait status does not bear out.
 
 use std::ops::Deref;
 use std::ptr::NonNull;
@@ -15,7 +16,7 @@ use super::victim_memory;
 use crate::case::RUNS;
 use crate::case::limits::{BLOCKS, FILES, STEPS, VARIABLES};
 
-/// What a victim is asked, and what it tells of itself.
+/// The request to a victim, and the victim's report.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Record {
@@ -23,7 +24,7 @@ pub struct Record {
     pub finished: AtomicU32,
     /// Why the victim could not begin, by number; 0 where it could.
     pub setup: AtomicU32,
-    /// The errno of that.
+    /// The errno of that failure.
     pub setup_errno: AtomicI32,
     /// A signal that was sent (`si_code <= 0`) rather than raised by an access.
     pub sent_signal: AtomicI32,
@@ -31,19 +32,19 @@ pub struct Record {
     pub sent_by: AtomicI32,
     /// One futex word for each `process` block: 0 wait, 1 go.
     pub go: [AtomicU32; BLOCKS],
-    /// How often the guard came to each of its verdicts.
+    /// The number of times that the guard came to each of its verdicts.
     pub verdicts: [AtomicU32; VERDICTS],
-    /// What it may take, and its processes.
+    /// The disk and memory that the victim and its processes may take.
     pub budget: Budget,
-    /// What it is asked.
+    /// The request to the victim.
     pub question: RequestSlot,
-    /// What the variables hold: descriptors, addresses, ids.
+    /// The values of the variables: descriptors, addresses, ids.
     pub values: [AtomicU64; VARIABLES],
     /// One for each step.
     pub slots: [Slot; STEPS],
 }
 
-/// What a victim may take of disk and memory, in bytes; see `victim/budget.rs`.
+/// The disk and memory that a victim may take, in bytes; see `victim/budget.rs`.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Budget {
@@ -53,31 +54,31 @@ pub struct Budget {
     pub disk: AtomicU64,
     /// Blocks that were asked for, and of which the size of a file may not tell.
     pub beyond: AtomicU64,
-    /// What an access to memory may bring in; a power of two.
+    /// The bytes that an access to memory may bring in; a power of two.
     pub page: AtomicU64,
-    /// What a file may take beside what is asked for; a power of two.
+    /// The bytes that a file may take beside those that are asked for; a power of two.
     pub block: AtomicU64,
     /// Memory that may be locked.
     pub lockable: AtomicU64,
 }
 
-/// What a victim is asked: one access, and the files to make it with.
+/// The request to a victim: one access, and the files to make it with.
 #[repr(C)]
 #[derive(Debug)]
 pub struct RequestSlot {
     /// The op of the sweep; `u64::MAX` where there is no access to make.
     pub sweep: AtomicU64,
-    /// Which byte, relative to the map.
+    /// The byte to access, relative to the map.
     pub at: AtomicI64,
-    /// How it is touched, by number.
+    /// The kind of the access, by number.
     pub access: AtomicU32,
-    /// What the files hold, by number.
+    /// The filling of the files, by number.
     pub fill: AtomicU32,
-    /// 1 where its addresses are not looked at.
+    /// 1 where the guard does not check the addresses of the case.
     pub unguarded: AtomicU32,
-    /// 1 where what it takes is not counted.
+    /// 1 where the budget does not count what the case takes.
     pub uncounted: AtomicU32,
-    /// By number.
+    /// The files of the case, by number.
     pub files: [RequestFile; FILES],
 }
 
@@ -93,13 +94,13 @@ pub struct RequestFile {
     pub name: [AtomicU8; NAME_BYTES],
 }
 
-/// How many verdicts the guard of a victim has.
+/// The number of verdicts of a victim's guard.
 pub const VERDICTS: usize = 7;
 
 /// Bytes of a file's name, the zero at its end included.
 pub const NAME_BYTES: usize = 24;
 
-/// What the victim tells of one step.
+/// The victim's report of one step.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Slot {
@@ -109,31 +110,31 @@ pub struct Slot {
     pub signal: AtomicI32,
     /// Its `si_code`.
     pub code: AtomicI32,
-    /// How many of `runs` are in use; one more than there are where some did not fit.
+    /// The number of `runs` in use; one more than there are where some did not fit.
     pub run_count: AtomicU32,
     /// Its `si_addr`.
     pub address: AtomicU64,
-    /// What the call returned, as the kernel does: -errno where it failed.
+    /// The return value of the call, as the kernel gives it: -errno where it failed.
     pub value: AtomicU64,
     /// Where the touched map begins.
     pub base: AtomicU64,
     /// The wait status of the process that ran the block.
     pub wait_status: AtomicU32,
-    /// How many bytes were seen.
+    /// The number of bytes seen.
     pub seen: AtomicU32,
-    /// How many of them are data.
+    /// The number of data bytes among them.
     pub data: AtomicU32,
     /// Keeps what follows aligned.
     pub padding: AtomicU32,
     /// The digest of the bytes seen.
     pub digest: AtomicU64,
-    /// The digest of what they are with any pattern in the files.
+    /// The digest of their shapes: of what they are with any pattern in the files.
     pub shape: AtomicU64,
     /// The bytes seen: kind, byte and count of each run, packed by the victim.
     pub runs: [AtomicU64; RUNS],
 }
 
-/// How far a step came.
+/// The progress of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[repr(u32)]
 pub enum SlotState {

@@ -1,8 +1,9 @@
-//! What a process behind it may still ask of the kernel, for good: a seccomp filter and a Landlock domain.
+//! A worker or a victim that leaves the case language must not reach other processes and files. So a seccomp
+//! filter and a Landlock domain restrict, for good, what it may ask of the kernel.
 //!
 //! Both are made ready before the fork, as plain data and a descriptor: entering is one system call each. A
 //! fork server enters once for all of its victims, so that they pay nothing. Both are inherited, and cannot
-//! be left (seccomp(2), landlock(7)). Where a kernel has one of them not, the other is entered alone. The
+//! be left (seccomp(2), landlock(7)). Where a kernel lacks one of them, the other is entered alone. The
 //! main type is [`Sandbox`].
 
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
@@ -17,25 +18,26 @@ use nix::libc;
 use super::Child;
 use super::system_call::checked;
 
-/// Whatever guards against speculation this process runs with, it keeps: what is measured must not become
-/// slower or other by being watched.
+/// The flags of a filter: the process keeps the mitigations against speculation that it has, since watching
+/// it must make what is measured neither slower nor different.
 const FILTER_FLAGS: libc::c_ulong = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 
-/// What installing a filter takes, for the filter below which that happens: the arguments' lower halves.
+/// The arguments of seccomp(2) that install a filter, by index, as their lower halves: a filter that is
+/// already in force has to allow them.
 pub const INSTALL_ARGUMENTS: [(u8, u32); 2] =
     [(0, libc::SECCOMP_SET_MODE_FILTER), (1, FILTER_FLAGS as u32)];
 
-/// What a process is to be put behind. Where it is for a victim, it lies in memory that victims inherit.
+/// The filter and the ruleset that a process enters. Those of a victim lie in memory that victims inherit.
 #[derive(Debug, Clone, Copy)]
 pub struct Sandbox<'m> {
-    /// Looks at each system call; empty where there is none.
+    /// The seccomp filter, which checks each system call; empty where there is none.
     pub filter: &'m [libc::sock_filter],
     /// The number of the descriptor of a Landlock ruleset.
     pub ruleset: Option<i32>,
 }
 
 impl Sandbox<'_> {
-    /// Nothing at all.
+    /// The sandbox that restricts nothing.
     pub const NONE: Sandbox<'static> = Sandbox { filter: &[], ruleset: None };
 
     /// Puts this process, and all that it forks, behind it. PR_SET_NO_NEW_PRIVS must be set. Fails with the
@@ -55,7 +57,7 @@ impl Sandbox<'_> {
     }
 }
 
-/// The kernel refuses one that is too long for it.
+/// Returns the filter as seccomp(2) takes it. The kernel refuses one that is too long.
 #[inline(always)]
 fn program(filter: &[libc::sock_filter]) -> libc::sock_fprog {
     let len = filter.len().min(usize::from(u16::MAX)) as u16;
@@ -88,7 +90,7 @@ pub fn enter_landlock(ruleset: &OwnedFd) -> Result<(), Errno> {
     entered.map(drop).map_err(Errno::from_raw)
 }
 
-/// The version of Landlock that this kernel has. Fails with ENOSYS where it was built without, with
+/// Returns the version of Landlock that this kernel has. Fails with ENOSYS where it was built without, with
 /// EOPNOTSUPP where that is not switched on.
 pub fn landlock_version() -> Result<i32, Errno> {
     let version = LANDLOCK_CREATE_RULESET_VERSION as usize;

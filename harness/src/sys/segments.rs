@@ -1,9 +1,10 @@
-//! Shared memory segments that outlive the process that made them, and how to tell them from all others.
+//! Shared memory segments outlive the process that made them: those of victims have to be told from all
+//! others, and removed.
 //!
-//! Where a worker has no IPC namespace of its own, a segment stays until somebody removes it, whoever is
-//! killed. One that is made with IPC_PRIVATE has nothing by which it could be found again. So a victim makes
-//! its segments under keys of a range of its own, each new (IPC_CREAT | IPC_EXCL): beside that a key is looked
-//! at by nobody, and the segment is like one made with IPC_PRIVATE (shmget(2)).
+//! Where a worker has no IPC namespace of its own, a segment stays until some process removes it, even if the
+//! worker is killed. A segment that was made with IPC_PRIVATE cannot be found again. So a victim makes its
+//! segments under keys of a range of its own, each new (IPC_CREAT | IPC_EXCL): no process looks at a key
+//! beside that, and the segment is like one made with IPC_PRIVATE (shmget(2)).
 
 use nix::libc;
 use rustix::process::{Pid, test_kill_process};

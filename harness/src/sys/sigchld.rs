@@ -1,8 +1,8 @@
-//! How a supervisor sleeps until a child may have ended: SIGCHLD is held back, and waited for.
+//! A supervisor has to sleep until a child may have ended. So it blocks SIGCHLD, and waits for it.
 //!
-//! sigtimedwait(2) tells of it, or that time is up. Who it was is another question: signals of one kind do
-//! not queue, so that one may stand for several children; and it stays pending when its child is reaped,
-//! whose number may be another's by then.
+//! sigtimedwait(2) returns when SIGCHLD is pending or the time is up. It does not tell which child has ended:
+//! signals of one kind do not queue, so that one may stand for several children; and SIGCHLD stays pending
+//! when its child is reaped, whose pid may be another process's by then.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use super::system_call::checked;
 const SET_BYTES: usize = 8;
 static SIGCHLD: u64 = 1 << (libc::SIGCHLD - 1);
 
-/// Holds SIGCHLD back from this process.
+/// Blocks SIGCHLD in this process.
 pub fn hold() -> Result<(), nix::errno::Errno> {
     let mut set = SigSet::empty();
     set.add(Signal::SIGCHLD);
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)
 }
 
-/// Holds nothing back from a child of such a process.
+/// Unblocks all signals in a child of such a process.
 #[inline(always)]
 pub(super) fn release(child: &Child) {
     let none = 0u64;
@@ -32,7 +32,7 @@ pub(super) fn release(child: &Child) {
     let _ = child.call(libc::SYS_rt_sigprocmask, args);
 }
 
-/// Waits until something may have happened to a child, but not longer than this.
+/// Waits until a child may have ended, but not longer than `at_most`.
 pub fn await_any(at_most: Duration) {
     let time = libc::timespec {
         tv_sec: at_most.as_secs() as libc::time_t,

@@ -1,6 +1,7 @@
-//! A signal of a process to itself, in a way that a filter can tell from one to somebody else.
+//! A process has to send itself signals in a way that a seccomp filter can tell from a signal to another
+//! process.
 //!
-//! kill(2) takes a number that only the process itself knows. In newer kernels
+//! kill(2) takes a pid, which a filter that was made before the fork cannot know. In newer kernels
 //! pidfd_send_signal(2) takes a constant that stands for the caller (PIDFD_SELF_THREAD in linux/pidfd.h).
 
 use nix::libc;
@@ -10,7 +11,7 @@ use super::system_call::checked;
 /// In place of a descriptor: the calling thread.
 pub const PIDFD_SELF_THREAD: i32 = -10_000;
 
-/// Whether this kernel knows that constant.
+/// True if this kernel knows [`PIDFD_SELF_THREAD`].
 pub fn can_signal_itself() -> bool {
     // SAFETY: signal 0 is none (kill(2)).
     unsafe { checked(libc::SYS_pidfd_send_signal, [PIDFD_SELF_THREAD as usize, 0, 0, 0, 0, 0]) }

@@ -1,9 +1,10 @@
-//! Proof that one thread of a process forks, and no other.
+//! Two threads that forked at once would run each other's children: a [`SoleThread`] proves that one thread
+//! of a process forks, and no other.
 //!
-//! A fork copies the memory of all threads and the life of one. What a child is to run is laid onto a stack
-//! that the whole process has once, and a worker closes descriptors that other threads may count on. Two
-//! threads that did so at once would run each other's children. So whatever forks, or closes what it has not
-//! opened, takes a [`SoleThread`], which the first thread that asks can have, and no other.
+//! A fork copies the memory of all threads, but only the thread that forks goes on. The body of a child is
+//! laid onto a stack that the whole process has once, and a worker closes descriptors that other threads may
+//! need. So whatever forks, or closes what it has not opened, takes a [`SoleThread`], which the first thread
+//! that asks gets, and no other.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
-//! The fork.
+//! The C library's fork runs code of the library in the parent and in the child, and a victim has no memory
+//! of the library. So a bare clone(2) forks victims.
 //!
-//! A victim is made by a bare clone(2), not by the C library's fork: nothing of the library's runs
-//! on either side of it. Its process id is its own for as long as it has not been reaped, so that none
-//! can be waited for or killed in its place.
+//! No other process gets the pid of a victim until the victim is reaped, so that none can be waited for or
+//! killed in its place.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,10 +18,11 @@ use super::sandbox::Sandbox;
 use super::sole_thread::SoleThread;
 use super::victim_memory::lay_on_stack;
 
-/// What a victim runs. A closure is one; where all of it must lie in the victims' section, a type of its own
-/// is, whose `run` the compiler can be told to inline there, however long it is.
+/// The code that a victim runs. A closure is one. Where all of the code must lie in the victims' section, the
+/// body is a type of its own: the compiler can be told to inline its `run` there, however long it is.
 pub trait Body {
-    /// Its whole life, in the sandbox, or with the errno that has kept it out. Gives the exit status.
+    /// Runs the victim from start to end, in the sandbox, or with the errno that kept it out. Returns the
+    /// exit status.
     fn run(&self, child: Child, entered: Result<(), i32>) -> i32;
 }
 
@@ -54,9 +55,9 @@ impl<B: Body> Entry for Direct<'_, B> {
     }
 }
 
-/// Forks a child that enters the sandbox and runs `body`, in a process group of its own, and exits with what
-/// that gives. `body` is told the errno with which the sandbox could not be entered. Gives the child's
-/// process id, which is the group's as well.
+/// Forks a child that enters the sandbox, runs `body`, in a process group of its own, and exits with the
+/// result. `body` gets the errno where the sandbox could not be entered. Returns the child's pid, which is
+/// that of the group as well.
 ///
 /// Fails as clone(2) does, EAGAIN only after a while.
 pub fn spawn(
@@ -72,7 +73,7 @@ pub fn spawn(
 }
 
 /// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right
-/// below), and gives its process id. Where `tid` is given, the kernel writes it there before the victim
+/// below), and returns its pid. Where `tid` is given, the kernel writes the pid there before the victim
 /// runs (CLONE_PARENT_SETTID).
 ///
 /// # Safety
@@ -93,7 +94,7 @@ pub(super) unsafe fn fork_victim<F: Entry>(
     }
 }
 
-/// A victim from its first instruction to its last.
+/// Runs a victim from its first instruction to its last.
 // SAFETY: an ordinary function in a section of code. What a victim runs lies together there.
 #[unsafe(link_section = "faultmap_victim")]
 extern "C" fn start<F: Entry>(body: usize) -> ! {
@@ -107,7 +108,7 @@ extern "C" fn start<F: Entry>(body: usize) -> ! {
     end(body.enter(child))
 }
 
-/// clone(2), whose child calls `start` on a stack that begins below `stack`, with that address.
+/// Makes a clone(2), whose child calls `start` on a stack that begins below `stack`, with that address.
 ///
 /// # Safety
 /// The flags must not let the child share memory, and `stack` must be aligned as a stack is.
@@ -167,8 +168,8 @@ pub fn fork_worker(
     }
 }
 
-/// A full process table is often a passing thing: tries again for a while. Where that was in vain it is
-/// not waited for again until a fork has succeeded.
+/// Forks, and tries again for a while where the process table is full (EAGAIN), which often passes. Where
+/// that was in vain, it does not wait so long again until a fork has succeeded.
 pub(super) fn with_patience(
     mut fork: impl FnMut() -> Result<libc::c_long, nix::errno::Errno>,
 ) -> Result<libc::c_long, nix::errno::Errno> {

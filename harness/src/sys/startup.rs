@@ -1,17 +1,20 @@
-//! What whoever started the command has left open or set, and no case may get at.
+//! The starter of the command may have left descriptors open and signals ignored, and no case may depend on
+//! those.
 
 use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 use super::SoleThread;
 
-/// Closes every descriptor but the first three, and takes a file size limit as an error (EFBIG)
-/// rather than a signal, and the end of a child as something to wait for. To be called before anything is opened.
+/// Closes every descriptor but the first three, ignores SIGXFSZ, so that a file size limit is an error
+/// (EFBIG), and gives SIGCHLD its default, so that a child can be waited for. Must be called before anything
+/// is opened.
 pub fn close_inherited(_: SoleThread) {
     close_between(3, libc::c_uint::MAX);
     // SAFETY: neither disposition runs code of ours.
     let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
-    // Ignored, it has the kernel reap children at once (sigaction(2)), and nobody can wait for them.
+    // Where SIGCHLD is ignored, the kernel reaps children at once (sigaction(2)), and nobody can wait for
+    // them.
     // SAFETY: as above.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }

@@ -1,8 +1,8 @@
-//! A system call without the C library.
+//! A victim cannot call the kernel through the C library, which it does not have: it makes the system calls
+//! itself.
 //!
-//! A victim calls the kernel itself: what libc would add (errno in thread-local memory, its own code
-//! and data) are pages that each child would have to fault in or copy, and that it is not given, see
-//! [`super::arena`].
+//! The library would add pages (errno in thread-local memory, its own code and data) that each child would
+//! have to fault in or copy, and that no victim inherits, see [`super::arena`].
 
 use nix::libc;
 
@@ -12,7 +12,7 @@ compile_error!(
      x86_64, aarch64 and riscv64 alone: harness/src/sys/{system_call,spawn,access}.rs"
 );
 
-/// Calls the kernel, which answers with a value, or with -errno in the range -4095..0.
+/// Calls the kernel, which returns a value, or -errno in the range -4095..0.
 ///
 /// # Safety
 /// Whatever the call does to this process must be sound, or the process expendable. A call that
@@ -44,7 +44,7 @@ pub unsafe fn system_call(number: libc::c_long, args: [usize; 6]) -> isize {
     result
 }
 
-/// The same, with the errno apart.
+/// Calls the kernel, and returns the errno as an error.
 ///
 /// # Safety
 /// See [`system_call`].
@@ -57,7 +57,7 @@ pub unsafe fn checked(number: libc::c_long, args: [usize; 6]) -> Result<usize, i
     }
 }
 
-/// Where this thread's own memory begins (the ABI's thread pointer).
+/// Returns the address of this thread's own memory (the ABI's thread pointer).
 pub fn thread_pointer() -> usize {
     let pointer: usize;
     #[cfg(target_arch = "x86_64")]

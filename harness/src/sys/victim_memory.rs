@@ -1,10 +1,9 @@
-//! What a victim writes to of its own: two pages, where that is enough.
+//! A fork makes a copy of every page of private memory that the child writes to, which costs more than most
+//! system calls. So what a victim writes to lies together, in two pages where that is enough.
 //!
-//! After a fork every page of private memory that the child writes to is copied, which costs more than most
-//! system calls. So what a victim writes lies together: its stack, right above that the step at hand,
-//! and above that the room for what [`super::Arena`] lays out; and below, a stack for the fault
-//! handler. Nothing lies between the two stacks: no code of a victim's goes deep. Private memory: each
-//! process of a victim has its own.
+//! Those are its stack, right above that the step at hand, and above that the room for what [`super::Arena`]
+//! lays out; and below, a stack for the fault handler. Nothing lies between the two stacks: no code of a
+//! victim's goes deep. All of it is private memory: each process of a victim has its own.
 
 use std::cell::UnsafeCell;
 use std::ptr::NonNull;
@@ -16,7 +15,8 @@ use nix::libc;
 /// Bytes for the steps of a case: more than the longest case file can ask for.
 pub(super) const ROOM_BYTES: usize = 1 << 20;
 const HANDLER_STACK_BYTES: usize = 32 * 1024;
-/// What is left of the last page holds the first notes of a case, about twenty maps.
+/// The bytes of a victim's stack. The rest of its last page holds the first notes of a case, about twenty
+/// maps.
 const STACK_BYTES: usize = 64 * 1024 + 3 * 1024;
 
 #[repr(C, align(4096))]
@@ -39,12 +39,12 @@ static VICTIM_MEMORY: VictimMemory = VictimMemory {
 };
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Says which step the next fault belongs to.
+/// Sets the step that the next fault belongs to.
 pub fn set_cursor(step: usize) {
     VICTIM_MEMORY.cursor.store(step, Relaxed);
 }
 
-/// The step at hand.
+/// Returns the step at hand.
 pub(super) fn cursor() -> usize {
     VICTIM_MEMORY.cursor.load(Relaxed)
 }
@@ -57,7 +57,7 @@ pub(super) fn handler_stack() -> (*mut u8, usize) {
 /// Lays a copy of a value at the upper end of a victim's stack, which grows down from there. The value is
 /// to outlive what is made of the copy.
 pub(super) fn lay_on_stack<T>(value: &T) -> *const T {
-    /// What every ABI is content with.
+    /// The alignment of a stack that satisfies every ABI.
     const ALIGNMENT: usize = 16;
     const { assert!(align_of::<T>() <= ALIGNMENT && size_of::<T>() <= STACK_BYTES / 4) };
     let room = size_of::<T>().next_multiple_of(ALIGNMENT);

@@ -1,10 +1,10 @@
-//! What the value of a call says of the way to perform it, and of what it does to files, maps and memory.
+//! The value of a call says how to perform it, and what it does to files, maps and memory.
 //!
 //! A number in these values is the index of a parameter, from the left and from 0.
 
 use nix::libc::c_long;
 
-/// How a child performs a call.
+/// The way in which a child performs a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// It makes the system call of this number with the arguments as they stand.
@@ -48,7 +48,7 @@ pub enum Argument {
     Zero,
 }
 
-/// What the success of a call changes.
+/// The change that a successful call makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is the index of the parameter of that name")]
 pub enum Effect {
@@ -70,7 +70,7 @@ pub enum Effect {
     Rearranges { address: usize, length: usize, page_offset: usize },
     /// Nothing is mapped there any more.
     Unmaps { address: usize, length: usize },
-    /// What is mapped there is locked in memory.
+    /// The memory that is mapped there is locked.
     Locks { address: usize, length: usize },
     /// A new segment of shared memory.
     MakesSegment { length: usize, flags: usize },
@@ -111,7 +111,7 @@ pub enum Cost {
     RangeWhereFilled(usize),
 }
 
-/// What the environment may let a call lack.
+/// The resource that the environment may deny a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
     /// Room on the disk: ENOSPC, EDQUOT.

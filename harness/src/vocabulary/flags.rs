@@ -44,7 +44,7 @@ pub enum Family {
     Resource,
 }
 
-/// What a flag makes of its call.
+/// The property that a flag gives its call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Facet {
     /// Nothing that another stage has to know.
@@ -86,11 +86,11 @@ pub struct Flag {
     pub name: &'static str,
     /// Its value on this machine.
     pub value: i64,
-    /// What it makes of its call.
+    /// The property that it gives its call.
     pub facet: Facet,
 }
 
-/// Flags that are constants of a module, each with what it makes of its call where that matters.
+/// Flags that are constants of a module, each with the property that it gives its call where that matters.
 macro_rules! flags {
     ($($from:ident: $($name:ident $(= $facet:ident)?),*;)*) => {
         &[$($(Flag {

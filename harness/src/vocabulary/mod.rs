@@ -28,18 +28,18 @@ pub struct Syscall {
     pub optional: &'static [Parameter],
     /// The kind of its result.
     pub returns: Returns,
-    /// How a child performs it.
+    /// The way in which a child performs it.
     pub action: Action,
-    /// What its success changes.
+    /// The change that its success makes.
     pub effect: Effect,
     /// The memory that it may reach.
     pub reach: Reach,
     /// The memory and the disk space that it may take.
     pub cost: Cost,
-    /// What the environment may let it lack, so that it fails and the kernel is not to blame.
+    /// The resources that the environment may deny it, so that it fails and the kernel is not to blame.
     pub lacks: &'static [Lack],
-    /// How often `explore` makes it, compared with others; 0 where it never does, because the program would
-    /// not go on.
+    /// The weight of the call in `explore`, compared with others; 0 where `explore` never makes it, because
+    /// the program would not go on.
     pub weight: u32,
 }
 

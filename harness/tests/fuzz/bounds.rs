@@ -1,5 +1,5 @@
-//! How much disk and memory the cases take while they run, as seen from outside, a few times in each
-//! hundredth of a second.
+//! No case may take more disk and memory than its budget: this module samples from outside what the cases
+//! take while they run, the blocks of the tmpfs every 2 ms, and all else after five of these.
 //!
 //! Disk: the blocks of the world's own tmpfs, and of every file that a descendant has open. Memory: what
 //! descendants have for themselves and in shared memory, each page counted once (Pss of smaps_rollup,
@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What one worker and its children may take.
+/// The disk that one worker and its children may take.
 pub const DISK_BYTES: u64 = 64 << 20;
-/// See [`DISK_BYTES`].
+/// The memory that one worker and its children may take.
 pub const MEMORY_BYTES: u64 = 256 << 20;
 
-/// Samples until it is told to stop.
+/// A thread that samples until it is told to stop.
 pub struct Sampler {
     peaks: Arc<Peaks>,
     thread: std::thread::JoinHandle<()>,
@@ -53,13 +53,13 @@ impl Sampler {
         Sampler { peaks, thread }
     }
 
-    /// The most that was seen so far since the last call.
+    /// Returns the most that was seen since the last call.
     pub fn take(&self) -> (u64, u64) {
         let take = |peak: &AtomicU64| peak.swap(0, Ordering::Relaxed);
         (take(&self.peaks.disk), take(&self.peaks.memory))
     }
 
-    /// Ends. Gives the number of samples.
+    /// Ends the thread. Returns the number of samples of descendants.
     pub fn stop(self) -> u64 {
         self.peaks.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the sampler does not panic");

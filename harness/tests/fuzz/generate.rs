@@ -112,7 +112,7 @@ impl Generator {
             _ => {
                 let rows: Vec<&'static Syscall> = vocabulary::all().collect();
                 let row = self.random.of(&rows);
-                // What ends a process ends its case as well: seldom.
+                // A call that ends the process ends its case as well: it is generated seldom.
                 let ends = ["pause", "_exit", "raise"].contains(&row.name);
                 match ends && !self.chance(15) {
                     true => vec![self.touch()],
@@ -335,7 +335,7 @@ impl Generator {
     }
 }
 
-/// Whether the process stays at this step until somebody ends it.
+/// True if the process stays at this step until somebody ends it.
 fn waits(step: &Step) -> bool {
     let Step::Call { call, args, .. } = step else { return false };
     match (call.name, args.first()) {

@@ -1,7 +1,7 @@
-//! What goes wrong without the guard, and without the budget: it shows that the fuzz would see it.
+//! A fuzz that finds nothing proves little: without the guard, and without the budget, it has to find harm.
 //!
-//! Each case runs twice, without the guard and with it. A step does harm where the guard refuses it, or has the
-//! kernel give another answer, and what came of it without the guard is what must not be.
+//! Each case runs twice, without the guard and with it. A step does harm where the guard refuses it, or lets
+//! the kernel give another answer, and what came of it without the guard is what must not be.
 
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ struct Harm {
     shown_by: Sign,
 }
 
-/// What shows that a step has done harm.
+/// The sign that a step has done harm.
 #[derive(Clone, Copy, PartialEq)]
 enum Sign {
     /// With the guard the kernel says what the model does, and without it something else.
@@ -55,7 +55,7 @@ const HARMS: [Harm; 5] = [
     Harm { name: "a range is replaced", steps: &["mmap"], shown_by: Sign::Death },
 ];
 
-/// A map is asked for at an address, but need not be there.
+/// True if a map is asked for at an address, but need not be there.
 fn has_hint(case: &Case) -> bool {
     let is_hint = |(call, args): (&Syscall, &[Arg])| {
         let Effect::Maps { address, flags, .. } = call.effect else { return false };
@@ -75,7 +75,8 @@ struct Ran {
 }
 
 impl Harm {
-    /// Whether a case has done it, by what came of it without the guard and with it. Gives what was found.
+    /// Returns the harm that a case has done, by what came of it without the guard and with it; `None` for
+    /// none.
     fn done(&self, without: &Ran, with: &Ran) -> Option<String> {
         let is_own = |kind: &str| {
             let step = kind.split_once(": ").map_or("", |(step, _)| step);
@@ -103,13 +104,13 @@ impl Harm {
     }
 }
 
-/// The text of the step that was refused.
+/// Returns the text of the step that was refused.
 fn refused_step(came: &Came) -> Option<&str> {
     let Came::Line(line) = came else { return None };
     Some(line["reason"].as_str()?.strip_prefix("in `")?.split_once("`: ")?.0)
 }
 
-/// What an access has met, which is not SEGV_MAPERR, as it would be where nothing is mapped.
+/// Returns the result of an access that is not SEGV_MAPERR, as it would be where nothing is mapped.
 fn something_there(came: &Came, access: &str) -> Option<String> {
     let Came::Line(line) = came else { return None };
     let step = line["steps"].as_array()?.iter().find(|step| step["text"] == access)?;

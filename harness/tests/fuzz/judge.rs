@@ -16,7 +16,8 @@ pub enum Verdict {
     Fine(String),
     /// A harness error that the case brings upon itself, by kind.
     Allowed(String),
-    /// What must not be: its kind, which stays the same while the case is shrunk, and all that was said.
+    /// A finding, which must not be: its kind, which stays the same while the case is shrunk, and all that
+    /// was said.
     Finding { kind: String, told: String },
 }
 

@@ -30,9 +30,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use vocabulary::Count;
 use world::{WORLDS, World};
 
-/// The world that this process is to enter.
+/// The variable that names the world that this process is to enter.
 const WORLD: &str = "FAULTMAP_FUZZ_WORLD";
-/// What it is to do without: the guard, or the budget.
+/// The variable that names what the process is to do without: the guard, or the budget.
 const WITHOUT: &str = "FAULTMAP_FUZZ_WITHOUT";
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Cases through the real command, many in one process, and what became of each.
+//! A fuzz has to run many cases through one call of the real command, and to know what became of each.
 //!
 //! The main type is [`Runner`]. What concerns a whole call of the command (a crash, a hang, something left
 //! behind) is traced to the case that does it by running ever smaller parts of the batch.
@@ -15,12 +15,12 @@ use crate::bounds::{DISK_BYTES, MEMORY_BYTES, Sampler};
 use crate::command::faultmap;
 use crate::world::{Before, Entered};
 
-/// How long the command may print nothing.
+/// The time that the command may print nothing.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Workers of one call.
 const JOBS: u64 = 2;
-/// What `run` may end with when every case parses (see `faultmap --help`): differ or new, harness error,
-/// nothing was run.
+/// The exit codes of `run` that are allowed when every case parses (see `faultmap --help`): differ or new,
+/// harness error, nothing was run.
 const EXITS: [i32; 3] = [1, 3, 4];
 
 /// A case with the name of its file.
@@ -30,7 +30,7 @@ pub struct Named {
     pub text: String,
 }
 
-/// What became of one case.
+/// The result of one case.
 #[derive(Debug, Clone)]
 pub enum Came {
     /// Its line of the JSON.
@@ -64,7 +64,7 @@ pub struct Runner {
     world: Entered,
     sampler: Sampler,
     pub guard: Guard,
-    /// How often the guard came to each of its verdicts.
+    /// The number of times that the guard came to each of its verdicts.
     pub verdicts: BTreeMap<String, u64>,
     pub calls: u64,
     pub children: u64,
@@ -79,12 +79,12 @@ impl Runner {
         Runner { world, sampler, guard, verdicts, calls: 0, children: 0, disk: 0, memory: 0 }
     }
 
-    /// How often disk and memory were looked at.
+    /// Stops the sampler, and returns the number of its samples of disk and memory.
     pub fn stop(self) -> u64 {
         self.sampler.stop()
     }
 
-    /// Every case with what became of it, in their order.
+    /// Runs the cases, and returns what became of each, in their order.
     pub fn run(&mut self, cases: &[Named]) -> Vec<Came> {
         if cases.is_empty() {
             return Vec::new();
@@ -124,7 +124,7 @@ impl Runner {
         came
     }
 
-    /// Adds `kept 5, low 0, ...`.
+    /// Adds the verdicts of a line such as `kept 5, low 0, ...`.
     fn count(&mut self, verdicts: &str) {
         for verdict in verdicts.split(", ") {
             let (name, count) = verdict.rsplit_once(' ').unwrap_or((verdict, ""));
@@ -132,7 +132,7 @@ impl Runner {
         }
     }
 
-    /// One call of the command: the lines that it printed, and how it broke its promises.
+    /// Calls the command once, and returns the lines that it printed, and how it broke its promises.
     fn call(&mut self, cases: &[Named]) -> (BTreeMap<String, Value>, Option<String>) {
         let folder = self.world.cases();
         for name in crate::world::names(&folder) {
@@ -177,7 +177,7 @@ impl Runner {
         (lines, broken)
     }
 
-    /// What the cases so far took more of than they are given.
+    /// Returns what the cases so far took more of than they may.
     pub fn took_too_much(&self) -> Option<String> {
         too_much(self.disk, self.memory)
     }
@@ -193,7 +193,7 @@ fn too_much(disk: u64, memory: u64) -> Option<String> {
     }
 }
 
-/// What the command printed, and how it broke its promises.
+/// The output of a command, and the promise that it broke.
 struct Followed {
     lines: BTreeMap<String, Value>,
     broken: Option<String>,

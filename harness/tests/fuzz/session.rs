@@ -21,7 +21,7 @@ const SHRUNK: usize = 12;
 /// Cases of a world that have to suffice for the guard to come to each of its verdicts.
 const ALL_VERDICTS: usize = 1000;
 
-/// A finding, as often as it came.
+/// A finding, and the number of times that it came.
 struct Finding {
     number: u64,
     case: Case,
@@ -32,7 +32,7 @@ struct Finding {
 /// All that came of a share of the cases.
 struct Session {
     runner: Runner,
-    /// How often each judgement was passed.
+    /// The number of times that each judgement was passed.
     counts: BTreeMap<String, u64>,
     findings: BTreeMap<String, Finding>,
     seed: u64,

@@ -11,12 +11,12 @@ use crate::arguments::near;
 use crate::judge::{Verdict, judge};
 use crate::run::{Named, Runner};
 
-/// How long it may take; then the smallest case so far has to do.
+/// The time that shrinking may take; then the smallest case so far has to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Cases in one call.
 const BATCH: usize = 24;
 
-/// The smallest case of this kind that can be reached from `case`, with what was told of it.
+/// Returns the smallest case of this kind that can be reached from `case`, with what was told of it.
 pub fn shrink(runner: &mut Runner, case: &Case, kind: &str, told: String) -> (Case, String) {
     let (mut case, mut told) = (case.clone(), told);
     let started = Instant::now();

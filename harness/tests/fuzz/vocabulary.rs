@@ -1,5 +1,5 @@
-//! Everything that a case can say, read off the table of calls, so that a word that is added there is
-//! fuzzed without a line here.
+//! A fuzz has to generate everything that a case can say: this module reads it off the table of calls, so
+//! that a word that is added there is fuzzed without a line here.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub enum Item {
 }
 
 impl Item {
-    /// Whether the case says it.
+    /// True if the case says this item.
     pub fn is_said(self, case: &Case) -> bool {
         case.walk().any(|(_, _, step)| match (self, step) {
             (Item::Call(row), Step::Call { call, .. }) => row == *call,
@@ -55,7 +55,7 @@ pub fn word(family: Family, name: &str) -> Option<FlagWord> {
     flag(family, name).map(FlagWord::Name)
 }
 
-/// How often each call, and each word in each call, was generated.
+/// The number of times that each call, and each word in each call, was generated.
 #[derive(Debug)]
 pub struct Count(BTreeMap<String, u64>);
 
@@ -87,7 +87,7 @@ impl Count {
         }
     }
 
-    /// What was never generated.
+    /// Returns the calls and words that were never generated.
     pub fn missing(&self) -> Vec<&str> {
         self.0.iter().filter(|(_, count)| **count == 0).map(|(name, _)| name.as_str()).collect()
     }

@@ -1,5 +1,5 @@
-//! Where the cases run: each world is a process of its own with mounts and System V segments of its own,
-//! so that what is left behind can be told from what belongs to the machine.
+//! The leftovers of a case have to be told from what belongs to the machine. So each world, in which cases
+//! run, is a process of its own with mounts and System V segments of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,13 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 /// One way to run the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct World {
-    /// What a test calls it.
+    /// The name of the world in tests.
     pub name: &'static str,
-    /// What the command is told beside the cases.
+    /// The arguments of the command beside the cases.
     pub arguments: &'static [&'static str],
-    /// Where files live.
+    /// The place of the files.
     place: Place,
-    /// Nobody can make a namespace for segments, so that they are removed one by one.
+    /// True if no process can make an IPC namespace, so that segments are removed one by one.
     without_ipc_namespaces: bool,
 }
 
@@ -82,11 +82,11 @@ impl World {
         WORLDS.into_iter().find(|world| world.name == name)
     }
 
-    /// Makes this process live in the world. It has to have one thread only.
+    /// Moves this process into the world. The process must have one thread only.
     pub fn enter(self) -> Result<Entered, String> {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
         let mut new = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
-        // Only who is root of a user namespace may forbid what its processes make.
+        // Only the root of a user namespace may limit the namespaces that its processes make.
         let is_named = !user.is_root() || self.without_ipc_namespaces;
         if is_named {
             new |= CloneFlags::CLONE_NEWUSER;
@@ -123,17 +123,17 @@ impl World {
 }
 
 impl Entered {
-    /// Where the files of the cases live.
+    /// Returns the folder of the files of the cases.
     pub fn files(&self) -> PathBuf {
         self.folder.path().join("files")
     }
 
-    /// Where the cases themselves are written.
+    /// Returns the folder of the cases themselves.
     pub fn cases(&self) -> PathBuf {
         self.folder.path().join("cases")
     }
 
-    /// What the command is told of the place.
+    /// Returns the arguments that tell the command the place.
     pub fn place(&self) -> Vec<String> {
         match self.world.place {
             Place::Memfd => Vec::new(),
@@ -141,12 +141,12 @@ impl Entered {
         }
     }
 
-    /// The tmpfs, where there is one whose blocks are those of the cases alone.
+    /// Returns the tmpfs, where there is one whose blocks are those of the cases alone.
     pub fn tmpfs(&self) -> Option<PathBuf> {
         (self.world.place == Place::Tmpfs).then(|| self.files())
     }
 
-    /// What should not be there now that the command has ended: files, segments, mounts, processes.
+    /// Returns what should not be there now that the command has ended: files, segments, mounts, processes.
     pub fn leftovers(&self, before: &Before) -> Option<String> {
         if let Some(left) = children() {
             return Some(left);
@@ -167,7 +167,7 @@ impl Entered {
     }
 }
 
-/// What was there before the command was started, in the namespaces of this world.
+/// The segments and mounts before the command was started, in the namespaces of this world.
 #[derive(Debug)]
 pub struct Before {
     segments: String,
@@ -181,7 +181,8 @@ impl Before {
     }
 }
 
-/// Whoever the command has left to this process, which adopts orphans; they get ten seconds to end.
+/// Returns the processes that the command has left to this process, which adopts orphans; they get ten
+/// seconds to end, and are killed then.
 fn children() -> Option<String> {
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);

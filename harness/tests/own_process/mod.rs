@@ -28,7 +28,7 @@ const INSIDE: &str = "FAULTMAP_TEST_INSIDE";
 /// A test that hangs is killed then. No other comes near it, on a busy machine either.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Gives the reason for which this machine refuses a test, if it does.
+/// Returns the reason for which this machine refuses a test, if it does.
 type Refusal = Box<dyn Fn() -> Option<String> + Send>;
 
 /// One test.
@@ -169,12 +169,12 @@ fn run_at_once(tests: Vec<Test>, at_once: Option<usize>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Whether this process is a test that is [`Test::inside`] namespaces.
+/// True if this process is a test that is [`Test::inside`] namespaces.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// The reason that the trial of this test gives, in a process of its own.
+/// Returns the reason that the trial of this test gives, in a process of its own.
 fn tried(name: &str) -> Option<String> {
     let program = std::env::current_exe().expect("it runs");
     let output = Command::new(program).args([TRY, name]).output().expect("it can be started");

@@ -1,4 +1,4 @@
-//! What a machine may refuse a test: each gives the reason, or `None` where it is allowed.
+//! A machine may refuse what a test needs: each function returns the reason, or `None` where it is allowed.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// An ordinary user, where root runs the tests.
 pub const NOBODY: u32 = 65534;
 
-/// For namespaces, to which options of unshare(1) lead.
+/// Returns the reason why there are no namespaces, to which options of unshare(1) lead.
 pub fn namespaces(options: &[&str]) -> Option<String> {
     let output = Command::new("unshare").args(options).arg("true").output();
     let reason = match output {
@@ -18,7 +18,7 @@ pub fn namespaces(options: &[&str]) -> Option<String> {
     Some(format!("this machine refuses {}: {reason}", options.join(" ")))
 }
 
-/// For what `--isolation strict` is made of, as another program finds.
+/// Returns the reason why there is none of what `--isolation strict` is made of, as another program finds.
 pub fn strict_isolation() -> Option<String> {
     const OPTIONS: [&str; 6] =
         ["--user", "--map-current-user", "--pid", "--fork", "--ipc", "--mount-proc"];
@@ -26,12 +26,12 @@ pub fn strict_isolation() -> Option<String> {
     REFUSED.clone()
 }
 
-/// For what root alone may do: to be another user.
+/// Returns the reason why the test cannot be another user, which root alone may.
 pub fn other_users() -> Option<String> {
     (!nix::unistd::geteuid().is_root()).then(|| "only root can be another user".to_owned())
 }
 
-/// For what an ordinary user does: root of a namespace may know none (user_namespaces(7)).
+/// Returns the reason why there is no ordinary user: root of a namespace may know none (user_namespaces(7)).
 pub fn ordinary_user() -> Option<String> {
     let mut command = Command::new("true");
     command.gid(NOBODY).uid(NOBODY);
@@ -39,8 +39,8 @@ pub fn ordinary_user() -> Option<String> {
     Some(format!("root cannot be user {NOBODY} here: {error}"))
 }
 
-/// For SIGINT where whoever started the tests ignores it, as a shell does for what runs in the background: an
-/// ignored signal stays ignored (execve(2)).
+/// Returns the reason why SIGINT is ignored: whoever started the tests ignores it, as a shell does for what
+/// runs in the background, and an ignored signal stays ignored (execve(2)).
 pub fn interrupts() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");

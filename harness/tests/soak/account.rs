@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::trouble::Trouble;
 
-/// What a run has told of a case.
+/// The line that a run has printed of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     pub verdict: String,
@@ -44,7 +44,7 @@ pub fn lines(stdout: &str, killed: bool) -> Lines {
     lines
 }
 
-/// What the rounds of one trouble come to.
+/// The counts of the rounds of one trouble.
 #[derive(Debug, Default)]
 pub struct Account {
     rounds: u64,

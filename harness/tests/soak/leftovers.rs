@@ -1,4 +1,4 @@
-//! What a run may leave behind, and must not.
+//! A run must leave nothing behind: no process, descriptor, file, mount or segment.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::mix::Mix;
 use super::own_process::children::{own_children, reap};
 use super::own_process::is_inside;
 
-/// Afterwards nobody of the run may be there. One that was ended in the middle has a while for it.
+/// Fails where a process of the run is left. A run that was ended in the middle has a while for it.
 pub fn reap_adopted(killed: bool, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(if killed { 60 } else { 0 });
     loop {
@@ -23,7 +23,7 @@ pub fn reap_adopted(killed: bool, what: &str) {
     }
 }
 
-/// All else that there may be too much of.
+/// All else that a run may leave behind.
 #[derive(Debug, PartialEq)]
 pub struct Leftovers {
     descriptors: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
-    /// What there is now.
+    /// Returns what there is now.
     pub fn now(mix: &Mix) -> Leftovers {
         let own = ["/proc/self/mountinfo", "/proc/sysvipc/shm"].into_iter().filter(|_| is_inside());
         let text: String =

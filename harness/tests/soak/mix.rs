@@ -1,4 +1,4 @@
-//! What is run: all cases of the project and hostile ones, on several places.
+//! A soak needs all kinds of cases: it runs all cases of the project and hostile ones, on several places.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,8 +14,8 @@ use super::own_process::refusal::{self, NOBODY};
 use super::random::Random;
 use super::trouble::Limits;
 
-/// How long a child may take, in milliseconds. In trouble a child that hangs costs as much in each run, and
-/// one that is only late is lost; in a quiet run none is lost but the hostile ones.
+/// The time that a child may take, in milliseconds. In trouble a child that hangs costs as much in each run,
+/// and one that is only late is lost; in a quiet run none is lost but the hostile ones.
 const IN_TROUBLE: &str = "500";
 const QUIET: &str = "60000";
 
@@ -100,7 +100,7 @@ impl Mix {
         Mix { dir, quiet: RefCell::default() }
     }
 
-    /// Where the files of the cases live.
+    /// Returns the folder of the files of the cases.
     pub fn files(&self) -> PathBuf {
         self.dir.path().join("files")
     }
@@ -109,9 +109,9 @@ impl Mix {
         Output(self.dir.path().join(name))
     }
 
-    /// What a run in no trouble tells of each case there.
+    /// Returns the lines of a run in no trouble, for each case there.
     pub fn quiet(&self, setting: Setting) -> Lines {
-        // How large it is only counts where it is too small.
+        // The size of a tmpfs only matters where it is too small.
         let setting = match setting {
             Setting::Tmpfs(_) => Setting::Tmpfs(1 << 30),
             other => other,

@@ -1,4 +1,4 @@
-//! What befalls a run.
+//! A run may meet trouble at any time: kills, signals, limits, a full disk, a clock that jumps.
 
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -11,7 +11,7 @@ use super::mix::{Output, Setting};
 use super::own_process::children::{children_of, offspring};
 use super::random::Random;
 
-/// One kind of it a run.
+/// The trouble of a run, one kind of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     None,
@@ -65,17 +65,17 @@ impl Trouble {
         }
     }
 
-    /// Whether the kernel itself may then answer a case in another way.
+    /// True if the kernel itself may answer a case in another way in this trouble.
     pub fn changes_answers(self) -> bool {
         matches!(self, FullDisk | FewProcesses | FewPids | LittleAddressSpace | FewDescriptors)
     }
 
-    /// Whether the controller itself may be killed, be it by the kernel.
+    /// True if the controller itself may be killed, be it by the kernel.
     pub fn may_end_it_all(self) -> bool {
         matches!(self, KillController | LittleMemory)
     }
 
-    /// Where it can befall a run.
+    /// Returns the settings in which a run can meet this trouble.
     pub fn settings(self) -> Vec<Setting> {
         let all = match self {
             FullDisk => {
@@ -87,7 +87,7 @@ impl Trouble {
         all.into_iter().filter(|setting| setting.refused().is_none()).collect()
     }
 
-    /// Why it cannot be made here; `None` where it can.
+    /// Returns the reason why it cannot be made here; `None` where it can.
     pub fn refused(self) -> Option<String> {
         let root = nix::unistd::geteuid().is_root();
         let group = |controller| match ControlGroup::make(controller, "0") {
@@ -110,7 +110,7 @@ impl Trouble {
         }
     }
 
-    /// What holds from the start of a run on.
+    /// Returns the limits that hold from the start of a run on.
     pub fn limits(self, random: &mut Random) -> Limits {
         let mut limits = Limits::default();
         // Powers of two and what lies between them.
@@ -132,7 +132,7 @@ impl Trouble {
     }
 
     /// Makes trouble until the run has ended, from its first answer on where it is told to wait for that.
-    /// Gives how many signals were sent.
+    /// Returns the number of signals that were sent.
     pub fn make(self, run: &mut Child, random: &mut Random, wait_for: Option<&Output>) -> u64 {
         while wait_for.is_some_and(Output::is_empty)
             && run.try_wait().expect("it was started").is_none()
@@ -173,7 +173,7 @@ impl Trouble {
     }
 }
 
-/// What holds from the start of a run on.
+/// The limits that hold from the start of a run on.
 #[derive(Debug, Default)]
 pub struct Limits {
     /// For prlimit(1).
@@ -182,7 +182,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The words before those of the command.
+    /// Returns the words before those of the command.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if let Some(group) = &self.group {
@@ -194,7 +194,7 @@ impl Limits {
         words
     }
 
-    /// When the run has ended.
+    /// Removes the limits when the run has ended.
     pub fn remove(self) {
         self.group.into_iter().for_each(ControlGroup::remove);
     }

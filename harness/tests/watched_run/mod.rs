@@ -69,7 +69,7 @@ impl WatchedRun {
         }
     }
 
-    /// No process, no file and no segment.
+    /// Fails where a process, a file, a segment or a core file is left.
     pub fn nothing_is_left(&self) {
         self.no_process_is_left();
         let files: Vec<_> = std::fs::read_dir(self.files()).unwrap().flatten().collect();
@@ -84,14 +84,14 @@ impl WatchedRun {
     }
 }
 
-/// Whether it waits for a signal or a child (proc_pid_stat(5)).
+/// True if the process waits for a signal or a child (proc_pid_stat(5)).
 fn sleeps(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S "))
 }
 
-/// Whether this holds with one of these timeouts in milliseconds: on a busy machine a child that has a
-/// short one may not come to what the case says.
+/// True if this holds with one of these timeouts in milliseconds: on a busy machine a child with a short
+/// timeout may not come to what the case says.
 pub fn at_some_timeout(holds: impl FnMut(u32) -> bool) -> bool {
     [300, 3_000, 30_000].into_iter().any(holds)
 }

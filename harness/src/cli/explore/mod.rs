@@ -1,4 +1,4 @@
-//! The search at work: workers that try programs, a controller that counts and writes splits down.
+//! A search tries programs in workers, while a controller counts them and writes splits down.
 //!
 //! Worker `w` of `n` tries the programs `w`, `w + n`, `w + 2n` and so on; which programs these are
 //! depends on the seed alone. A case can do nothing to the search: each of its children is isolated
@@ -28,7 +28,7 @@ use super::{Failed, environment};
 use crate::confine::{self, Held};
 use crate::explore::Search;
 
-/// How long workers may take to end when the time is over: one may be shrinking a program.
+/// The time that workers may take to end when the time of the search is over: one may be shrinking a program.
 const OVERTIME: Duration = Duration::from_secs(60);
 
 /// Searches, and prints what was found.

@@ -1,4 +1,4 @@
-//! A worker of the search: tries one program after the other, and sends what came of them.
+//! A search needs workers that try one program after the other, and send what came of them.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,10 +18,10 @@ use crate::supervise::Supervisor;
 use crate::sys::{Arena, SharedRecord, keep_only};
 use crate::victim::Probe;
 
-/// How long a child of a program may take.
+/// The time that a child of a program may take.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a worker sends.
+/// A message from a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Message {
     /// A program on which kernel and model part.
@@ -34,12 +34,12 @@ pub enum Message {
     Done,
 }
 
-/// What was tried.
+/// The counts of what was tried.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Programs tried.
     pub programs: u64,
-    /// Bytes that were compared, beside the steps.
+    /// Bytes that were compared. Steps are compared as well, and not counted.
     pub bytes: u64,
     /// Programs of which the model says nothing.
     pub unmodelled: u64,
@@ -60,30 +60,30 @@ impl Counts {
     }
 }
 
-/// How far a worker is, kept where it outlives the worker (see [`crate::journal`]).
+/// The progress of a worker, kept where it outlives the worker (see [`crate::journal`]).
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Progress {
-    /// The program that it is at.
+    /// The number of the program that the worker is at.
     pub next: u64,
-    /// What it has tried.
+    /// The counts of what it has tried.
     pub counts: Counts,
 }
 
 impl Progress {
-    /// What is kept, or that of a worker which has yet to begin.
+    /// Reads the progress that was kept; returns that of a worker which has yet to begin where none was.
     pub fn read(file: &File, first: u64) -> Progress {
         let bytes = journal::bytes(file).unwrap_or_default();
         let none = Progress { next: first, counts: Counts::default() };
         serde_json::from_slice(&bytes).unwrap_or(none)
     }
 
-    /// Keeps it. Gives whether it could.
+    /// Keeps the progress in the file. True if that succeeded.
     pub fn write(&self, file: &File) -> bool {
         file.write_all_at(&journal::line(self), 0).is_ok()
     }
 }
 
-/// When a search ends.
+/// The bounds of a search.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Programs.
@@ -98,7 +98,7 @@ struct Kernel<'a> {
     memory: Arena,
     backing: &'a Backing,
     held: &'a Held,
-    /// What the steps of the program at hand come to.
+    /// The results of the steps of the program at hand.
     baselines: Baselines,
     abandoned: bool,
 }
@@ -147,7 +147,7 @@ impl Answer for Kernel<'_> {
     }
 }
 
-/// A worker's whole life. Gives its exit status.
+/// Runs a worker from start to end. Returns its exit status.
 pub fn work(
     search: &Search,
     (backing, held): (&Backing, &Held),
@@ -186,8 +186,8 @@ pub fn work(
     i32::from(all.is_err())
 }
 
-/// Tries every program that is a worker's, from where it is, and sends what came of each. Fails where
-/// nobody is there any more who reads that.
+/// Tries every program of a worker, from the one that it is at, and sends what came of each. Fails where
+/// nobody reads that any more.
 fn try_all(
     search: &Search,
     kernel: &mut Kernel<'_>,

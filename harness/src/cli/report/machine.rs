@@ -1,4 +1,5 @@
-//! Where a run took place: what a result depends on beside its case. The main type is [`Machine`].
+//! A result depends on the machine and the place of a run, beside its case: each JSON line tells them. The
+//! main type is [`Machine`].
 
 use serde::Serialize;
 
@@ -23,12 +24,12 @@ pub struct Machine {
     pub isolation: &'static str,
     /// The effective user id.
     pub user: u32,
-    /// What holds victims back elsewhere and is not here, with the reason: `seccomp: ...`.
+    /// The restrictions of victims that are missing here, each with the reason: `seccomp: ...`.
     pub without: Vec<String>,
 }
 
 impl Machine {
-    /// This one.
+    /// Returns this machine.
     pub fn here(place: &Place, backing: &Backing, file_system: String, held: &Held) -> Machine {
         Machine {
             faultmap: env!("CARGO_PKG_VERSION"),

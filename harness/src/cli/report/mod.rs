@@ -1,7 +1,7 @@
-//! Reports of cases, in order, to whoever reads them: a person or a program.
+//! Workers report cases in any order, and a person or a program wants to read them in the order of the cases.
 //!
-//! [`Reporter`] takes them as they come. What a case came to is decided in [`verdict`]; each form of
-//! output has a file of its own: [`text`] and [`json`].
+//! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to; each form of output
+//! has a file of its own: [`text`] and [`json`].
 
 mod difference;
 pub mod json;
@@ -36,7 +36,7 @@ pub struct Reporter<'a> {
     options: &'a Options,
     compares: bool,
     machine: Machine,
-    /// What the model is told of it.
+    /// The machine as the model knows it.
     environment: Environment,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
@@ -119,7 +119,7 @@ impl<'a> Reporter<'a> {
         text
     }
 
-    /// What came of a case, in the form that was asked for.
+    /// Returns what came of a case, in the form that was asked for.
     fn told(
         &self,
         loaded: &Loaded,
@@ -133,8 +133,8 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Prints the last line. Gives the exit code that all of it comes to, or the one of the signal that
-    /// has ended it early.
+    /// Prints the last line. Returns the exit code that all cases come to, or that of the signal that has
+    /// ended the run early.
     pub fn finish(mut self, interrupted: Option<Exit>) -> Result<Exit, Failed> {
         for (index, report) in std::mem::take(&mut self.waiting) {
             self.print(index, &report);

@@ -1,4 +1,5 @@
-//! What stands below a picture and is not kept: what the model and the harness have to say of it.
+//! The model and the harness may have more to say of a case than its picture shows: notes below the picture
+//! say it, and no snapshot keeps them. The main type is [`Remark`].
 //!
 //! Each word of the model's (split, open, not modelled, known, `rule: none`) is explained in the line
 //! in which it appears.
@@ -13,7 +14,8 @@ use crate::vocabulary::{Effect, Returns};
 /// One note.
 #[derive(Debug)]
 pub struct Remark<'a> {
-    /// Whose it is: a word of the model's, or that nothing is accessed; none for what the harness measured.
+    /// The kind of the note: a word of the model's, or that nothing is accessed; none for what the harness
+    /// measured.
     pub kind: Option<&'static str>,
     /// A line or more, as it is printed.
     pub text: String,
@@ -21,7 +23,7 @@ pub struct Remark<'a> {
     pub measured: Option<&'a Note>,
 }
 
-/// The notes on a case.
+/// Returns the notes on a case.
 pub fn of<'a>(
     case: &Case,
     measured: Option<&'a Measurement>,
@@ -55,13 +57,13 @@ pub fn of<'a>(
     notes
 }
 
-/// Which step, counted from 1, and its text.
+/// Returns the number of a step, counted from 1, and its text.
 fn at(case: &Case, step: usize) -> String {
     let lines = crate::parse::lines(&case.steps);
     format!("step {}, `{}`", step + 1, text_of(&lines, step))
 }
 
-/// What the model says where kernel and model part, and which rule that turns on.
+/// Returns the model's picture where kernel and model part, and the rule that the difference turns on.
 fn part(case: &Case, measured: &Measurement, split: &Split, page: u64) -> String {
     let mut text = String::new();
     for line in picture::draw_other(case, measured, &split.predicted, page).lines() {
@@ -94,7 +96,7 @@ fn decided(case: &Case, open: &OpenRule) -> String {
     )
 }
 
-/// The advice to sweep a map that was made and that nothing accesses.
+/// Returns the advice to sweep a map that was made and that nothing accesses.
 fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
     let accesses = |step: &Step| match step {
         Step::Sweep { .. } | Step::Touch { .. } => true,

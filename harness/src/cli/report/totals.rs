@@ -1,11 +1,12 @@
-//! How many cases came out how, and the exit code of that. The main type is [`Totals`].
+//! A run of many cases ends with one line of counts and one exit code. The main type is [`Totals`].
 
 use super::verdict::{Tally, Verdict};
 use crate::cli::exit::Exit;
 use crate::cli::output::count;
 
-/// Each case counts once by its snapshot; and once more by the model, for each thing that it has to say beside that
-/// it agrees. So the first numbers add up to the cases, and those by the model need not.
+/// The counts of cases. Each case counts once by its snapshot; and once more by the model, for each thing
+/// that the model says of it beside that it agrees. So the first numbers add up to the cases, and those by
+/// the model need not.
 #[derive(Debug, Default)]
 pub struct Totals {
     same: usize,
@@ -14,9 +15,9 @@ pub struct Totals {
     skipped: usize,
     measured: usize,
     harness_errors: usize,
-    /// Kernel and model part, and the case does not say why.
+    /// The cases where kernel and model part, and the case does not say why.
     split: usize,
-    /// They agree, and the case says that they part.
+    /// The cases where they agree, and the case says that they part.
     needless: usize,
     known: usize,
     open: usize,
@@ -41,7 +42,7 @@ impl Totals {
         self.not_modelled += usize::from(case.is_not_modelled);
     }
 
-    /// The exit code that these come to, of a run that compares or of one that only measures.
+    /// Returns the exit code that these come to, of a run that compares or of one that only measures.
     pub fn exit(&self, compares: bool) -> Exit {
         if self.harness_errors > 0 {
             Exit::Harness
@@ -54,7 +55,7 @@ impl Totals {
         }
     }
 
-    /// The counts in words, those of a run that compares or of one that only measures.
+    /// Returns the counts in words, those of a run that compares or of one that only measures.
     pub fn words(&self, compares: bool) -> String {
         let counts = match compares {
             true => format!("{} same, {} changed, {} new", self.same, self.changed, self.new),

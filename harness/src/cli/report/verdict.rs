@@ -1,4 +1,5 @@
-//! What a case came to, decided once, for every form of output. The main type is [`Findings`].
+//! Every form of output has to tell the same of a case: the verdict is decided once, here. The main type is
+//! [`Findings`].
 
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use crate::picture;
 use crate::snapshot::Comparison;
 use crate::vocabulary::Action;
 
-/// A case in a word.
+/// The verdict on a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// As its snapshot.
@@ -56,18 +57,18 @@ impl Verdict {
 /// All that is to be told of a case.
 #[derive(Debug)]
 pub struct Findings {
-    /// What it came to by its snapshot.
+    /// The verdict by its snapshot.
     pub compared: Verdict,
-    /// Kernel and model part, and the case does not say why.
+    /// True where kernel and model part, and the case does not say why.
     pub is_split: bool,
-    /// Kernel and model agree, and the case says that they part.
+    /// True where kernel and model agree, and the case says that they part.
     pub is_needless: bool,
-    /// Why: of a skip, of a harness error, of a split, of a change that is none of the picture's.
+    /// The reason for a skip, a harness error, a split, or a change that is none of the picture's.
     pub reason: Option<String>,
-    /// What to do about it.
+    /// The advice on what to do about it.
     pub advice: Option<String>,
     pub picture: Option<String>,
-    /// What the model says; none where there is no answer to judge.
+    /// The judgement by the model; none where there is no answer to judge.
     pub judgement: Option<Judgement>,
     /// The snapshot that it was compared with, or that would be written.
     pub snapshot: Option<PathBuf>,
@@ -77,7 +78,7 @@ pub struct Findings {
     pub repeat: Option<String>,
 }
 
-/// What a case counts as, see [`super::totals`].
+/// The totals in which a case counts, see [`super::totals`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Tally {
     pub compared: Verdict,
@@ -88,14 +89,14 @@ pub struct Tally {
     pub is_not_modelled: bool,
 }
 
-/// How a case is judged.
+/// The machine and the options by which a case is judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
     pub machine: &'a Machine,
-    /// What the model is told of it.
+    /// The machine as the model knows it.
     pub environment: &'a Environment,
     pub options: &'a Options,
-    /// Whether snapshots are looked at.
+    /// True if cases are compared with their snapshots.
     pub compares: bool,
 }
 
@@ -115,12 +116,13 @@ impl Findings {
         }
     }
 
-    /// Nothing but a reason.
+    /// Returns a verdict with its reason, and nothing else.
     pub fn because(compared: Verdict, reason: String) -> Findings {
         Findings { reason: Some(reason), ..Findings::plain(compared) }
     }
 
-    /// What it counts as. What is not compared is not judged either.
+    /// Returns the totals in which the case counts. The judgement counts only where the case is neither
+    /// skipped nor a harness error.
     pub fn tally(&self) -> Tally {
         let counts = !matches!(self.compared, Verdict::Skipped | Verdict::HarnessError);
         let judged = self.judgement.as_ref().filter(|_| counts);
@@ -134,7 +136,8 @@ impl Findings {
         }
     }
 
-    /// The one word for it. A case that has changed and is split counts as both.
+    /// Returns the one verdict on the case. A case that has changed and is split is `Changed`, and counts as
+    /// both.
     pub fn verdict(&self) -> Verdict {
         match self.compared {
             Verdict::Same | Verdict::New if self.is_split => Verdict::Split,
@@ -145,7 +148,7 @@ impl Findings {
 }
 
 impl Judge<'_> {
-    /// What came of a case.
+    /// Returns the findings on a case.
     pub fn findings(&self, loaded: &Loaded, report: &CaseReport) -> Findings {
         let measured = match &report.result {
             CaseResult::Skipped(reason) => {
@@ -187,7 +190,7 @@ impl Judge<'_> {
         Findings { is_split, is_needless, reason, picture, judgement, ..found }
     }
 
-    /// The command that does it again, for this case, on this backing and with this patience.
+    /// Returns the command that measures this case again, on this backing and with this timeout.
     fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
         format!("{} {command} {}{probe}{}", program(), loaded.word, self.options.again())
     }
@@ -234,7 +237,7 @@ impl Judge<'_> {
     }
 }
 
-/// Why this judgement contradicts the case's `known:` lines; `None` if it does not.
+/// Returns why this judgement contradicts the case's `known:` lines; `None` if it does not.
 fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
     let known = model::known(case);
     let is_rule = |name: &&str| Rule::from_name(name).is_some();
@@ -264,7 +267,7 @@ fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
     }
 }
 
-/// What to do about a case whose process does not go through to its end.
+/// Returns advice on a case whose process does not go through to its end.
 fn advice(case: &Case, error: &HarnessError) -> Option<&'static str> {
     let HarnessError::InStep { step, error } = error else { return None };
     let call = match case.walk().nth(*step) {
@@ -287,7 +290,7 @@ fn advice(case: &Case, error: &HarnessError) -> Option<&'static str> {
     }
 }
 
-/// The error, with the line of the step that it is about.
+/// Returns the error, with the line of the step that it is about.
 pub fn told(case: &Case, error: &HarnessError) -> String {
     match error {
         HarnessError::InStep { step, error } => {
@@ -298,7 +301,7 @@ pub fn told(case: &Case, error: &HarnessError) -> String {
     }
 }
 
-/// The first probe without an answer: why, and the arguments that repeat it.
+/// Returns the first probe without an answer: why, and the arguments that repeat it.
 fn unanswered(measured: &Measurement) -> Option<(String, String)> {
     measured.sweeps.iter().enumerate().find_map(|(index, sweep)| match sweep {
         SweepResult::Failed { access, at, error } => {

@@ -1,4 +1,5 @@
-//! What a step or a byte came to, as fields: numbers, and their names beside them.
+//! A program that reads the JSON needs each result as fields: numbers, and their names beside them. The main
+//! type is [`Answer`].
 
 use serde::Serialize;
 
@@ -45,7 +46,8 @@ struct RunLine {
     value: Option<u8>,
 }
 
-/// What is told of more runs than a record holds.
+/// The count of the bytes beyond the runs that a record holds, and the data count and the digest of all
+/// bytes.
 #[derive(Debug, Serialize)]
 struct RestLine {
     count: u32,
@@ -54,12 +56,13 @@ struct RestLine {
 }
 
 impl Answer {
-    /// One that has no more to tell.
+    /// Returns an answer with this result and no other field.
     pub fn plain(result: &'static str) -> Answer {
         Answer { result, ..Answer::default() }
     }
 
-    /// What a step came to. `accessed` is the first byte that it touches, relative to the map.
+    /// Returns the fields of a step's result. `accessed` is the first byte that it touches, relative to the
+    /// map.
     pub fn step(result: &StepResult, accessed: Option<i64>) -> Answer {
         match result {
             StepResult::NotReached => Answer::plain("not reached"),
@@ -74,7 +77,8 @@ impl Answer {
         }
     }
 
-    /// What a byte came to. `accessed` is the byte, relative to the map; none for all of a region.
+    /// Returns the fields of a byte's outcome. `accessed` is the byte, relative to the map; none for a whole
+    /// region.
     pub fn outcome(outcome: &Outcome, accessed: Option<i64>) -> Answer {
         match outcome {
             Outcome::Clean(clean) => {
@@ -129,7 +133,7 @@ impl Answer {
     }
 }
 
-/// The word for a byte, and its value where it is a byte of its own.
+/// Returns the word for a byte, and its value where it is a byte of its own.
 fn byte(clean: &Clean) -> (String, Option<u8>) {
     match clean {
         Clean::Byte(value) => ("byte".to_owned(), Some(*value)),
