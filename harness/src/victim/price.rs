@@ -4,17 +4,17 @@
 use crate::case::Arg;
 use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 
-/// What a call may allocate.
+/// The things that a call may allocate.
 #[derive(Debug, Clone, Copy)]
 pub enum Price {
     /// Nothing that counts.
     Nothing,
-    /// What is mapped from argument `address` on, for as many bytes as argument `length` says. Where it is
-    /// to be locked, no more than may be.
+    /// The memory that is mapped from argument `address` on, for as many bytes as argument `length` says. Where
+    /// it is to be locked, no more than may be locked.
     Mapped { address: usize, length: usize, locks: bool },
     /// A new map that is filled at once, see mmap(2).
     NewMap { locks: bool },
-    /// What a locked map grows by, see mremap(2).
+    /// The bytes by which a locked map grows, see mremap(2).
     Growth,
     /// So much memory, as this argument says.
     Memory { length: usize },
@@ -26,7 +26,7 @@ pub enum Price {
 }
 
 impl Price {
-    /// What a call pays for, in a case that locks memory or uses huge pages, or not.
+    /// Returns the price of a call, in a case that locks memory (`locks`) or uses huge pages (`huge`), or not.
     pub fn of(call: &Syscall, args: &[Arg], locks: bool, huge: bool) -> Price {
         let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
         match call.effect {

@@ -86,8 +86,8 @@ impl<'m> Compiler<'m> {
         own
     }
 
-    /// What the success of a call means for the notes. Puts a free address where the case leaves the choice
-    /// to the kernel.
+    /// Returns the effect that the success of a call has on the notes. Puts a free address where the case leaves
+    /// the choice to the kernel.
     fn effect(
         &mut self,
         call: &Syscall,
