@@ -290,6 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_a_page_is_for_the_kernel_to_refuse_where_it_must_be_aligned() {
+        let judged = |aligned, at| GUARD.call(Span::ToTheGap { address: 0, aligned }, &args([at]));
+        assert_eq!(judged(true, 0x57b001), Verdict::Harmless);
+        assert_eq!(judged(true, 0x57b000), Verdict::Refused);
+        assert_eq!(judged(false, 0x57b001), Verdict::Refused);
+    }
+
+    #[test]
     fn an_access_is_judged_by_its_last_byte_too() {
         assert_eq!(GUARD.bytes(0x3ff000 - 8, 8), Verdict::Low);
         assert_eq!(GUARD.bytes(0x3ff000 - 7, 8), Verdict::Refused);
