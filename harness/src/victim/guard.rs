@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_rounded_down_is_judged_as_rounded() {
+        let judged = |down, at| {
+            let length = Length::Bytes(PAGE);
+            GUARD.call(Span::Place { address: 0, down, length, unit: PAGE }, &args([at]))
+        };
+        assert_eq!(judged(true, 0x57b123), Verdict::Refused);
+        assert_eq!(judged(true, MAP + 0x123), Verdict::Kept);
+        assert_eq!(judged(true, 0x3fe123), Verdict::Low);
+        assert_eq!(judged(false, 0x57b123), Verdict::Harmless);
+    }
+
+    #[test]
     fn an_access_is_judged_by_its_last_byte_too() {
         assert_eq!(GUARD.bytes(0x3ff000 - 8, 8), Verdict::Low);
         assert_eq!(GUARD.bytes(0x3ff000 - 7, 8), Verdict::Refused);
