@@ -314,6 +314,7 @@ mod tests {
         assert_eq!(GUARD.bytes(0x3ff000 - 8, 8), Verdict::Low);
         assert_eq!(GUARD.bytes(0x3ff000 - 7, 8), Verdict::Refused);
         assert_eq!(GUARD.bytes(0x57b000, 1), Verdict::Refused);
+        assert_eq!(GUARD.bytes(0x3fe000, usize::MAX), Verdict::Refused);
         assert_eq!(GUARD.bytes((1 << 41) - 1, 1), Verdict::Kept);
         assert_eq!(GUARD.bytes(FAILED, 2), Verdict::Beyond);
     }
