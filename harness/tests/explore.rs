@@ -2,13 +2,15 @@
 //! kernel agrees with the model on them.
 
 mod command;
+mod modelled;
 
 use std::collections::BTreeSet;
 
 use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, limits};
-use faultmap::explore::Search;
-use faultmap::model::Environment;
+use faultmap::explore::{Search, Tried};
+use faultmap::model::{Environment, Rule};
 use faultmap::vocabulary::{self, flags};
+use modelled::Modelled;
 use rstest::rstest;
 
 /// Everything that a case can say, by its name.
@@ -87,6 +89,34 @@ fn programs_leave_nothing_out() {
     }
     assert!(missing.is_empty(), "never made: {missing:?}");
     assert!(refused * 10 < programs(), "{refused} programs are no cases");
+}
+
+#[test]
+fn a_call_that_an_older_kernel_lacks_is_left_out_and_the_rest_goes_on() {
+    let environment = Environment::with_pages_of(4096);
+    let search = Search { seed: 1, environment: environment.clone() };
+    let mut older = Modelled::new(environment).lacking("mseal");
+    let mut agreed = 0;
+    for number in (0..2000).filter(|number| search.program(*number).contains("mseal(")) {
+        match search.try_program(number, &mut older) {
+            Ok(Tried::Agree(_) | Tried::Open(..)) => agreed += 1,
+            Ok(Tried::Split(split)) => panic!("{}// {}", split.text, split.difference),
+            _ => {}
+        }
+    }
+    assert!(agreed > 20, "only {agreed} programs went on");
+}
+
+#[test]
+fn a_refusal_that_the_model_allows_is_compared_and_told_as_open() {
+    let environment = Environment::with_pages_of(4096);
+    let search = Search { seed: 1, environment: environment.clone() };
+    let mut refusing = Modelled::new(environment.without(&[Rule::RangesCanBeChanged]));
+    let told = (0..1000).any(|number| {
+        let tried = search.try_program(number, &mut refusing);
+        matches!(tried, Ok(Tried::Open(Rule::RangesCanBeChanged, _)))
+    });
+    assert!(told, "no program shows that ranges cannot be changed");
 }
 
 #[test]

@@ -1,16 +1,18 @@
 //! The model as a second witness: it says what the snapshots say, and each of its rules is needed.
 
 mod command;
+mod modelled;
 
 use std::path::{Path, PathBuf};
 
-use faultmap::case::{Case, Clean, HarnessError, Measurement, Outcome, StepResult, SweepResult};
-use faultmap::explore::{Answer, Search, Tried};
+use faultmap::case::{Case, Clean, Measurement, Outcome, SweepResult};
+use faultmap::explore::{Search, Tried};
 use faultmap::model::{
     Environment, Judgement, Limits, Prediction, Rule, difference, judge, predict,
 };
 use faultmap::picture;
 use faultmap::snapshot::Snapshots;
+use modelled::Modelled;
 use rstest::rstest;
 
 const PAGE: u64 = 4096;
@@ -64,37 +66,6 @@ fn the_model_says_what_the_snapshots_say() {
     }
 }
 
-/// A runner that does what the model says with one rule broken.
-struct Wrong {
-    environment: Environment,
-    sweep: Option<SweepResult>,
-}
-
-impl Wrong {
-    fn without(rule: Rule) -> Wrong {
-        Wrong { environment: environment(Some(rule)), sweep: None }
-    }
-}
-
-impl Answer for Wrong {
-    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
-        let first = predict(case, &self.environment).remove(0);
-        if let Some(unmodelled) = first.unmodelled {
-            return Err(HarnessError::System(unmodelled.what));
-        }
-        let measurement = first.measurement;
-        self.sweep = measurement.sweeps.into_iter().next();
-        Ok(measurement.steps)
-    }
-
-    fn probe(&mut self, _: &Case, _: &[StepResult], at: i64) -> Result<Outcome, HarnessError> {
-        match &self.sweep {
-            Some(SweepResult::Map(map)) => map.rows[0].at(at).ok_or(HarnessError::ExitedEarly),
-            _ => Err(HarnessError::ExitedEarly),
-        }
-    }
-}
-
 /// Returns the limits of an ordinary user.
 fn ordinary() -> Limits {
     let hard = [(nix::libc::RLIMIT_STACK as i64, 8 << 20)].into_iter().collect();
@@ -124,7 +95,7 @@ fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
         return Some(format!("an ordinary user: {text}"));
     }
     let search = Search { seed: 1, environment: environment(None) };
-    let mut wrong = Wrong::without(rule);
+    let mut wrong = Modelled::new(environment(Some(rule)));
     let found = (0..20_000).find_map(|number| match search.try_program(number, &mut wrong) {
         Ok(Tried::Split(split)) => Some(split),
         _ => None,
@@ -240,7 +211,7 @@ fn an_open_rule_has_two_answers_where_it_matters_and_one_elsewhere() {
 #[test]
 fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
     let search = Search { seed: 7, environment: environment(None) };
-    let mut wrong = Wrong::without(Rule::WholePages);
+    let mut wrong = Modelled::new(environment(Some(Rule::WholePages)));
     let split = (0..100).find_map(|number| match search.try_program(number, &mut wrong) {
         Ok(Tried::Split(split)) => Some(split),
         _ => None,

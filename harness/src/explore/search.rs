@@ -12,7 +12,7 @@ use crate::case::{
     Case, Errno, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
 };
 use crate::model::{
-    Environment, OpenRule, Prediction, Rule, boundaries, difference, judge, predict_after,
+    Environment, OpenRule, Place, Prediction, Rule, boundaries, difference, judge, predict_after,
 };
 
 /// The source of measurements: the kernel, or in a test a substitute with a fault.
@@ -159,16 +159,9 @@ impl Search {
             return Ok(Compared::Skipped);
         }
         let steps = answer.steps(&case)?;
-        if let Some(refused) = first_unsupported(&steps) {
-            // An older kernel, or a file system that lacks it: the rest of the program goes on without.
-            return match without_step(&case, refused) {
-                Some(rest) => self.compare(&rest, answer),
-                None => Ok(Compared::Skipped),
-            };
-        }
         let mut may = predict_after(&case, &self.environment, &steps);
         if may.is_empty() {
-            return Ok(Compared::Differ(self.steps_differ(&case, steps)));
+            return self.compare_parted(&case, steps, answer);
         }
         if may.iter().any(|prediction| prediction.unmodelled.is_some()) {
             return Ok(Compared::Unmodelled);
@@ -194,19 +187,33 @@ impl Search {
         })
     }
 
-    /// The first step whose result contradicts the model, in words.
-    fn steps_differ(&self, case: &Case, steps: Vec<StepResult>) -> String {
+    /// Tells the first step whose result contradicts the model. Where that is only because an older kernel or the
+    /// file system does not have the call, the program is compared without the step.
+    fn compare_parted(
+        &self,
+        case: &Case,
+        steps: Vec<StepResult>,
+        answer: &mut impl Answer,
+    ) -> Result<Compared, HarnessError> {
         let measured = Measurement { steps, sweeps: Vec::new(), notes: Vec::new() };
-        let judged = judge(case, &self.environment, &measured);
-        judged.split.map_or(String::new(), |split| difference(case, &split, &measured))
+        let Some(split) = judge(case, &self.environment, &measured).split else {
+            return Ok(Compared::Differ(String::new()));
+        };
+        match split.place {
+            Place::Step(step) if measured.steps.get(step).is_some_and(is_unsupported) => {
+                match without_step(case, step) {
+                    Some(rest) => self.compare(&rest, answer),
+                    None => Ok(Compared::Skipped),
+                }
+            }
+            _ => Ok(Compared::Differ(difference(case, &split, &measured))),
+        }
     }
 }
 
-/// The first step that the kernel, or the file system, does not have.
-fn first_unsupported(steps: &[StepResult]) -> Option<usize> {
-    let unsupported = [libc::ENOSYS, libc::EOPNOTSUPP];
-    let is_one = |result: &StepResult| matches!(result, StepResult::Errno(Errno(errno)) if unsupported.contains(errno));
-    steps.iter().position(is_one)
+/// True if the kernel, or the file system, does not have the call.
+fn is_unsupported(result: &StepResult) -> bool {
+    matches!(result, StepResult::Errno(Errno(libc::ENOSYS | libc::EOPNOTSUPP)))
 }
 
 /// The text of a case without the step of this index; `None` where a variable depends on it.

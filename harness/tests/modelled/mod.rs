@@ -1,0 +1,73 @@
+//! A kernel that does what the model says, for tests of the search: with other rules, or without a call.
+
+use faultmap::case::{Case, Errno, HarnessError, Outcome, Step, StepResult, SweepResult};
+use faultmap::explore::Answer;
+use faultmap::model::{Environment, predict};
+use nix::libc;
+
+/// The substitute.
+pub struct Modelled {
+    environment: Environment,
+    /// The name of a call that it does not have.
+    lacks: Option<&'static str>,
+    sweep: Option<SweepResult>,
+}
+
+impl Modelled {
+    /// Returns one that does what the model says for this environment.
+    pub fn new(environment: Environment) -> Modelled {
+        Modelled { environment, lacks: None, sweep: None }
+    }
+
+    /// Takes a call away: ENOSYS (syscall(2)).
+    #[allow(dead_code, reason = "not every test takes one away")]
+    pub fn lacking(self, call: &'static str) -> Modelled {
+        Modelled { lacks: Some(call), ..self }
+    }
+
+    fn lacks(&self, step: &Step) -> bool {
+        matches!(step, Step::Call { call, .. } if Some(call.name) == self.lacks)
+    }
+
+    /// The steps of which the kernel has the calls.
+    fn performed(&self, steps: &[Step]) -> Vec<Step> {
+        let has = steps.iter().filter(|step| !self.lacks(step));
+        let inner = |step: &Step| match step {
+            Step::Block { kind, steps } => {
+                Step::Block { kind: *kind, steps: self.performed(steps) }
+            }
+            step => step.clone(),
+        };
+        has.map(inner).collect()
+    }
+}
+
+impl Answer for Modelled {
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
+        let performed = Case { steps: self.performed(&case.steps), ..case.clone() };
+        let first = predict(&performed, &self.environment).remove(0);
+        if let Some(unmodelled) = first.unmodelled {
+            return Err(HarnessError::System(unmodelled.what));
+        }
+        let mut results = first.measurement.steps.into_iter();
+        self.sweep = first.measurement.sweeps.into_iter().next();
+        let mut all = Vec::new();
+        for (_, _, step) in case.walk() {
+            // A call that is not there is not reached either, where the step before it was not.
+            let result = match all.last() {
+                _ if !self.lacks(step) => results.next().ok_or(HarnessError::ExitedEarly)?,
+                Some(StepResult::NotReached | StepResult::Fault(_)) => StepResult::NotReached,
+                _ => StepResult::Errno(Errno(libc::ENOSYS)),
+            };
+            all.push(result);
+        }
+        Ok(all)
+    }
+
+    fn probe(&mut self, _: &Case, _: &[StepResult], at: i64) -> Result<Outcome, HarnessError> {
+        match &self.sweep {
+            Some(SweepResult::Map(map)) => map.rows[0].at(at).ok_or(HarnessError::ExitedEarly),
+            _ => Err(HarnessError::ExitedEarly),
+        }
+    }
+}
