@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::case::{Arg, Case, Size, Step, StepResult, limits};
+use crate::case::{Arg, Case, Size, Step, StepResult, limits, says};
 use crate::vocabulary::{Effect, Facet, Syscall};
 
 /// More offsets within a page than this are not carried on through further copies.
@@ -163,7 +163,7 @@ impl Gathered {
                 }
             }
             Effect::Allocates { mode, length, .. } => {
-                let moves = args.get(mode).is_some_and(|mode| mode.has(Facet::Moves));
+                let moves = says(args, mode, Facet::Moves);
                 if let (true, Some(length)) = (moves, size(length)) {
                     self.carry(&BTreeSet::from([length, -length]), 0);
                 }

@@ -30,7 +30,7 @@ pub use window::window;
 use std::fmt;
 use std::time::Duration;
 
-use crate::vocabulary::{Facet, Syscall};
+use crate::vocabulary::{Facet, Returns, Syscall};
 
 /// One case: the rule it shows, what it needs, and its steps in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -182,6 +182,22 @@ impl Arg {
             Arg::Flags(words) => FlagWord::all(words),
             _ => 0,
         }
+    }
+}
+
+/// True where the argument at this place says a flag that makes this of its call.
+pub fn says(args: &[Arg], index: usize, facet: Facet) -> bool {
+    args.get(index).is_some_and(|arg| arg.has(facet))
+}
+
+/// The kind of value that a call with these arguments stores in its variable.
+pub fn stored(call: &Syscall, args: &[Arg]) -> Returns {
+    match (call.returns, args.first()) {
+        // open(2) of a descriptor's path gives the same file again.
+        (Returns::Opened, Some(Arg::Descriptor(_))) => Returns::File,
+        (Returns::Opened, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => Returns::Varying,
+        (Returns::Opened, _) => Returns::Descriptor,
+        (returns, _) => returns,
     }
 }
 

@@ -34,8 +34,9 @@ struct Text {
     indent: usize,
     /// Files that the harness has made, by their variables.
     files: Vec<String>,
-    /// Other descriptors: none of a read of them would come back from a pipe.
+    /// Other descriptors that can be read from.
     others: Vec<String>,
+    /// Pipes, from which a read would never return.
     pipes: Vec<String>,
     maps: Vec<String>,
     segments: Vec<String>,
@@ -43,7 +44,13 @@ struct Text {
 }
 
 fn pick(names: &[String], number: usize) -> Option<&String> {
-    names.get(number % names.len().max(1))
+    pick_among(&[names], number)
+}
+
+/// The name of this number, modulo how many there are in all of the lists.
+fn pick_among<'a>(lists: &[&'a [String]], number: usize) -> Option<&'a String> {
+    let count: usize = lists.iter().map(|names| names.len()).sum();
+    lists.iter().copied().flatten().nth(number % count.max(1))
 }
 
 impl Near {
@@ -146,11 +153,9 @@ impl Text {
 
     /// The call, if what it needs is there, or can be made.
     fn call(&mut self, call: &'static Syscall, values: &[Value], full: bool) {
-        let needs_segment = call.parameters.contains(&Parameter::Id) && self.segments.is_empty();
-        if let Some(maker) =
-            vocabulary::all().find(|own| needs_segment && own.returns == Returns::Id)
-        {
-            self.call(maker, &defaults(maker), false);
+        if call.parameters.contains(&Parameter::Id) && self.segments.is_empty() {
+            let maker = vocabulary::all().find(|own| own.returns == Returns::Id);
+            maker.into_iter().for_each(|maker| self.call(maker, &defaults(maker), false));
         }
         let said = Said::of(call, values);
         let count = match full || said.has(Facet::Fixed) {
@@ -218,12 +223,10 @@ impl Text {
                 pick(&self.files, *number)?.clone()
             }
             (Parameter::ReadDescriptor, Value::Variable(number)) => {
-                let all: Vec<String> = self.files.iter().chain(&self.others).cloned().collect();
-                pick(&all, *number)?.clone()
+                pick_among(&[&self.files, &self.others], *number)?.clone()
             }
             (_, Value::Variable(number)) => {
-                let all = self.files.iter().chain(&self.others).chain(&self.pipes);
-                pick(&all.cloned().collect::<Vec<_>>(), *number)?.clone()
+                pick_among(&[&self.files, &self.others, &self.pipes], *number)?.clone()
             }
         })
     }

@@ -4,15 +4,12 @@
 use super::interpreter::{Interpreter, Value};
 use super::rule::Rule;
 use super::state::Descriptor;
-use crate::case::{Arg, FlagWord, Size};
+use crate::case::{Arg, Size};
 
 impl Interpreter<'_> {
     /// Returns the value of the flags at this place; 0 where they are left out.
     pub fn flags(args: &[Arg], index: usize) -> i64 {
-        match args.get(index) {
-            Some(Arg::Flags(words)) => FlagWord::all(words),
-            _ => 0,
-        }
+        args.get(index).map_or(0, Arg::flags)
     }
 
     /// Returns the number at this place, as the kernel sees it.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::grammar::Parser;
 use super::token::TokenKind;
 use super::{ParseError, habits};
-use crate::case::{Arg, FlagWord, Size, Step, limits};
+use crate::case::{Arg, FlagWord, Size, Step, limits, stored};
 use crate::vocabulary::{self, Family, Parameter, Returns, Syscall, flag, flags};
 
 /// The smallest offset that no file can have. A case may use such an offset to see the call fail.
@@ -42,15 +42,7 @@ impl Parser<'_> {
         self.expect(")")?;
         self.check_whole(call, &args, span.start..self.last_end())?;
         if let Some((name, span)) = &assign {
-            // open(2) of a descriptor's path gives the same file again.
-            let gives = match (call.returns, args.first()) {
-                (Returns::Opened, Some(Arg::Descriptor(_))) => Returns::File,
-                (Returns::Opened, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
-                    Returns::Varying
-                }
-                (Returns::Opened, _) => Returns::Descriptor,
-                (returns, _) => returns,
-            };
+            let gives = stored(call, &args);
             if !gives.is_kept() {
                 return Err(ParseError::new(
                     span.clone(),

@@ -47,7 +47,6 @@ fn filled(case: &Case, page: u64) -> u64 {
         _ if call.makes_file() => bytes(args, 0),
         Effect::Allocates { length, .. } | Effect::Locks { length, .. } => bytes(args, length),
         Effect::Transfers { count, .. } => bytes(args, count),
-        Effect::Maps { length, .. } if fills(args) => bytes(args, length),
         _ if fills(args) => bytes(args, call.position(|own| own == Parameter::Length)?),
         _ => None,
     });

@@ -8,7 +8,7 @@ use nix::libc;
 
 use super::maps::{Descriptors, Maps, Shown};
 use super::program::{FileSpec, Op, Program};
-use crate::case::{Arg, BlockKind, Case, Step};
+use crate::case::{Arg, BlockKind, Case, Step, says};
 use crate::sys::{Arena, Sandbox};
 use crate::vocabulary::{Action, Effect, Facet, Returns, Syscall};
 
@@ -128,7 +128,7 @@ impl<'m> Compiler<'m> {
                 self.open_file(known.file, Some(flags).filter(|flags| *flags != libc::O_RDWR))
             }
             Action::MakeMemfd => {
-                self.huge |= args.get(1).is_some_and(|flags| flags.has(Facet::Huge));
+                self.huge |= says(args, 1, Facet::Huge);
                 let flags = self.flags(args.get(1)) as u32;
                 known.file = Some(self.new_file(&args[0], Some(flags)));
                 self.open_file(known.file, None)

@@ -1,7 +1,7 @@
 //! The disk space and the memory that a call may take, as its value in the vocabulary and its arguments tell.
 //! The main type is [`Price`]; [`super::budget`] makes bytes of it.
 
-use crate::case::Arg;
+use crate::case::{Arg, says};
 use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 
 /// The things that a call may allocate.
@@ -28,7 +28,7 @@ pub enum Price {
 impl Price {
     /// Returns the price of a call, in a case that locks memory (`locks`) or uses huge pages (`huge`), or not.
     pub fn of(call: &Syscall, args: &[Arg], locks: bool, huge: bool) -> Price {
-        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        let has = |index: usize, facet: Facet| says(args, index, facet);
         match call.effect {
             Effect::Maps { flags, .. } => {
                 // Huge pages are set aside when the map is made.

@@ -1,7 +1,7 @@
 //! The guard must know which memory a call of the vocabulary may reach with the addresses that it is given:
 //! [`super::guard`] judges that memory. The main type is [`Span`].
 
-use crate::case::Arg;
+use crate::case::{Arg, says};
 use crate::vocabulary::{Effect, Facet, Parameter, Reach, Syscall};
 
 /// The largest huge page that a machine is likely to use: the kernel rounds lengths up to one.
@@ -52,7 +52,7 @@ impl Span {
     /// Returns the memory that a call reaches. Its parameters are the arguments of the kernel, in the same
     /// order.
     pub fn of(call: &Syscall, args: &[Arg], made: Made) -> Span {
-        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        let has = |index: usize, facet: Facet| says(args, index, facet);
         let unit = if made.huge { HUGE } else { made.page };
         match call.effect {
             // An address that is only a hint replaces nothing; the place of the map is checked after the

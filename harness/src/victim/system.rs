@@ -7,7 +7,7 @@ use super::compile::{Compiler, Variable};
 use super::price::Price;
 use super::program::{Buffer, Operand, System, Then};
 use super::reach::{Made, Span};
-use crate::case::Arg;
+use crate::case::{Arg, says};
 use crate::vocabulary::{Argument, Effect, Facet, Parameter, Returns, Syscall};
 
 impl<'m> Compiler<'m> {
@@ -95,7 +95,7 @@ impl<'m> Compiler<'m> {
         operands: &mut [Operand<'m>; 6],
         known: &mut Variable,
     ) -> Then {
-        let has = |index: usize, facet: Facet| args.get(index).is_some_and(|arg| arg.has(facet));
+        let has = |index: usize, facet: Facet| says(args, index, facet);
         let page = self.page as usize;
         let length = |index: usize| match operands.get(index) {
             Some(Operand::Number(length)) => length.checked_next_multiple_of(page).unwrap_or(0),

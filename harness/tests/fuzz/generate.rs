@@ -4,7 +4,7 @@
 //! cases before it; each is made to say one item of the vocabulary, in turn, so that so many cases as there
 //! are items say all of them.
 
-use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step};
+use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, stored};
 use faultmap::vocabulary::{self, Family, Parameter, Returns, Syscall};
 
 use crate::arguments;
@@ -238,14 +238,7 @@ impl Generator {
                 (argument, _) => *argument = Arg::Flags(word.into_iter().collect()),
             }
         }
-        let gives = match (row.returns, args.first()) {
-            (Returns::Opened, Some(Arg::Descriptor(_))) => Returns::File,
-            (Returns::Opened, Some(Arg::Text(path))) if path.starts_with(b"/proc/") => {
-                Returns::Varying
-            }
-            (Returns::Opened, _) => Returns::Descriptor,
-            (returns, _) => returns,
-        };
+        let gives = stored(row, &args);
         let assign = gives.is_kept().then(|| self.define(gives));
         Step::Call { assign, call: row, args }
     }

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use faultmap::case::{Arg, Case, Step};
+use faultmap::case::{Arg, Case, Step, says};
 use faultmap::vocabulary::{Effect, Facet, Syscall};
 
 use crate::Plan;
@@ -60,7 +60,7 @@ fn has_hint(case: &Case) -> bool {
     let is_hint = |(call, args): (&Syscall, &[Arg])| {
         let Effect::Maps { address, flags, .. } = call.effect else { return false };
         let Some(Arg::Address { map: None, offset }) = args.get(address) else { return false };
-        let fixed = args.get(flags).is_some_and(|arg| arg.has(Facet::Fixed));
+        let fixed = says(args, flags, Facet::Fixed);
         offset.eval(faultmap::case::limits::SMALLEST_PAGE) != Some(0) && !fixed
     };
     case.calls().any(is_hint)
