@@ -6,6 +6,7 @@
 
 mod fault_map;
 mod flag_word;
+mod harness_error;
 pub mod limits;
 mod note;
 mod outcome;
@@ -18,8 +19,9 @@ mod window;
 
 pub use fault_map::{FaultMap, Region, Row};
 pub use flag_word::FlagWord;
+pub use harness_error::HarnessError;
 pub use note::{Note, Scarce};
-pub use outcome::{Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal};
+pub use outcome::{Clean, Errno, Fault, FaultAddress, Outcome, Signal};
 pub use pattern::{Pattern, is_filling};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, StepResult, SweepResult};

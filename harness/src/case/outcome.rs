@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Pattern;
+use super::{HarnessError, Pattern};
 
 /// The answer to one probe. Only an answer can be part of a snapshot; all else is a
 /// [`HarnessError`].
@@ -76,53 +76,6 @@ pub struct Signal(pub i32);
 /// An error number, shown by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errno(pub i32);
-
-/// The reason why a probe has no answer. It fails the case, and no snapshot can accept it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HarnessError {
-    /// The child had not ended at its deadline and was killed.
-    TimedOut {
-        /// True where the child was stopped (SIGSTOP), false where it was busy or asleep.
-        stopped: bool,
-        /// The deadline, in milliseconds.
-        after_ms: u64,
-    },
-    /// The child could not be prepared for its first step.
-    Setup(String),
-    /// A step asked for something that no case may do; it was not performed.
-    Refused(String),
-    /// The child exited with 0 before its access, or before its end.
-    ExitedEarly,
-    /// The child exited with another status.
-    ExitedNonZero(i32),
-    /// The child was killed by a signal that none of its own accesses raised.
-    KilledFromOutside(Signal),
-    /// The access of a step killed this child and succeeded in others.
-    Raised(Fault),
-    /// The record of the child contradicts its exit status.
-    Disagree(String),
-    /// A step had another result in this child than in the first one.
-    Unsteady {
-        /// The index of the step in [`super::Case::walk`].
-        step: usize,
-        /// The result in the first child.
-        first: String,
-        /// The result in this child.
-        then: String,
-    },
-    /// Another error, together with the step in which it occurred.
-    InStep {
-        /// The index of the step in [`super::Case::walk`].
-        step: usize,
-        /// The error.
-        error: Box<HarnessError>,
-    },
-    /// The worker that ran the probe died.
-    WorkerDied(String),
-    /// The harness itself had no process, memory or disk space left, or another call of its own
-    /// failed.
-    System(String),
-}
 
 impl Outcome {
     /// Returns the outcome of a byte, by asking for it with each pattern in the files. A byte is data where
@@ -253,45 +206,3 @@ impl fmt::Display for Errno {
         }
     }
 }
-
-impl fmt::Display for HarnessError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HarnessError::TimedOut { stopped: true, after_ms } => {
-                write!(
-                    f,
-                    "the child was stopped by a signal and still so after {after_ms} ms; killed"
-                )
-            }
-            HarnessError::TimedOut { stopped: false, after_ms } => {
-                write!(f, "the child had not ended after {after_ms} ms; killed")
-            }
-            HarnessError::Setup(what) => write!(f, "the child could not be made ready: {what}"),
-            HarnessError::Refused(what) => f.write_str(what),
-            HarnessError::ExitedEarly => f.write_str("the child exited with 0 before its access"),
-            HarnessError::ExitedNonZero(code) => write!(f, "the child exited with {code}"),
-            HarnessError::KilledFromOutside(Signal(nix::libc::SIGSYS)) => f.write_str(
-                "SIGSYS killed the child: a seccomp filter does not let it make this system call",
-            ),
-            HarnessError::Raised(fault) => {
-                write!(f, "{fault} killed the child; in another child the step went through")
-            }
-            HarnessError::KilledFromOutside(signal) => {
-                write!(f, "{signal} killed the child, and no access of its own raised it")
-            }
-            HarnessError::Disagree(what) => {
-                write!(f, "the record and the wait status disagree: {what}")
-            }
-            HarnessError::Unsteady { step, first, then } => write!(
-                f,
-                "step {} came out differently from one child to the next: {first}, then {then}",
-                step + 1
-            ),
-            HarnessError::InStep { step, error } => write!(f, "in step {}: {error}", step + 1),
-            HarnessError::WorkerDied(how) => write!(f, "the worker that ran it is gone: {how}"),
-            HarnessError::System(what) => f.write_str(what),
-        }
-    }
-}
-
-impl std::error::Error for HarnessError {}

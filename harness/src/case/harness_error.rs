@@ -1,0 +1,82 @@
+//! Some probes have no answer: [`HarnessError`] is the reason.
+//!
+//! A worker finds it and sends it to the controller, so that it is a plain value that can be written down.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Fault, Signal};
+
+/// The reason why a probe has no answer. It fails the case, and no snapshot can accept it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[non_exhaustive]
+pub enum HarnessError {
+    /// The child had not ended at its deadline and was killed.
+    #[error(
+        "the child {} after {after_ms} ms; killed",
+        if *.stopped { "was stopped by a signal and still so" } else { "had not ended" }
+    )]
+    TimedOut {
+        /// True where the child was stopped (SIGSTOP), false where it was busy or asleep.
+        stopped: bool,
+        /// The deadline, in milliseconds.
+        after_ms: u64,
+    },
+    /// The child could not be prepared for its first step.
+    #[error("the child could not be made ready: {0}")]
+    Setup(String),
+    /// A step asked for something that no case may do; it was not performed.
+    #[error("{0}")]
+    Refused(String),
+    /// The child exited with 0 before its access, or before its end.
+    #[error("the child exited with 0 before its access")]
+    ExitedEarly,
+    /// The child exited with another status.
+    #[error("the child exited with {0}")]
+    ExitedNonZero(i32),
+    /// The child was killed by a signal that none of its own accesses raised.
+    #[error("{}", killed_from_outside(*.0))]
+    KilledFromOutside(Signal),
+    /// The access of a step killed this child and succeeded in others.
+    #[error("{0} killed the child; in another child the step went through")]
+    Raised(Fault),
+    /// The record of the child contradicts its exit status.
+    #[error("the record and the wait status disagree: {0}")]
+    Disagree(String),
+    /// A step had another result in this child than in the first one.
+    #[error("step {} came out differently from one child to the next: {first}, then {then}", .step + 1)]
+    Unsteady {
+        /// The index of the step in [`super::Case::walk`].
+        step: usize,
+        /// The result in the first child.
+        first: String,
+        /// The result in this child.
+        then: String,
+    },
+    /// Another error, together with the step in which it occurred.
+    #[error("in step {}: {error}", .step + 1)]
+    InStep {
+        /// The index of the step in [`super::Case::walk`].
+        step: usize,
+        /// The error.
+        #[source]
+        error: Box<HarnessError>,
+    },
+    /// The worker that ran the probe died.
+    #[error("the worker that ran it is gone: {0}")]
+    WorkerDied(String),
+    /// The harness itself had no process, memory or disk space left, or another call of its own
+    /// failed.
+    #[error("{0}")]
+    System(String),
+}
+
+fn killed_from_outside(signal: Signal) -> String {
+    match signal {
+        Signal(nix::libc::SIGSYS) => {
+            "SIGSYS killed the child: a seccomp filter does not let it make this system call"
+                .to_owned()
+        }
+        signal => format!("{signal} killed the child, and no access of its own raised it"),
+    }
+}
