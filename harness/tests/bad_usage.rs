@@ -50,6 +50,9 @@ fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
 #[case(&["show"], "<ID|FILE>")]
 #[case(&["run", ""], "an empty word is no case")]
 #[case(&["explore", "--for", "0s"], "no time at all")]
+#[case(&["explore", "--for", "5"], "for example 60s or 5m")]
+#[case(&["explore", "--for", "2years"], "at most a year")]
+#[case(&["run", "--format", "xml"], "one of: text, json")]
 fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
     let (code, stdout, stderr) = run(&mut faultmap(arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");

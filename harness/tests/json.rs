@@ -114,3 +114,15 @@ fn the_difference_has_both_sides() {
     assert!(line["snapshot"]["path"].as_str().expect("a path").ends_with("snapshots/it.snap"));
     assert!(line["picture"].as_str().expect("a picture").starts_with("fd  = file(100);"), "{line}");
 }
+
+#[test]
+fn json_is_the_short_form_of_a_format() {
+    let (_dir, path) = case_file(CASE);
+    let shown = |arguments: &[&str]| run(faultmap(&["show"]).arg(&path).args(arguments)).1;
+    let (short, long) = (shown(&["--json"]), shown(&["--format", "json"]));
+    let parsed = [short, long].map(|text| serde_json::from_str(&text).expect("one line of JSON"));
+    let [short, long] = parsed.map(redacted);
+    assert_eq!(short, long);
+    assert_eq!(shown(&[]).lines().next(), shown(&["--format", "text"]).lines().next());
+    assert_eq!(shown(&["--json", "--format", "text"]), "", "either, or");
+}

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::report::FORMATS;
+use super::report::format::Format;
 use super::{exit, shell};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
@@ -23,6 +25,9 @@ Examples:
 
 /// The time that a child may take by default, in milliseconds.
 const TIMEOUT: u64 = 5000;
+
+/// The longest search.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Measure what a memory map does at its edges
 ///
@@ -131,9 +136,12 @@ pub struct Place {
 pub struct Options {
     #[command(flatten)]
     pub place: Place,
-    /// Print one JSON object on each line, and nothing else
-    #[arg(long)]
-    pub json: bool,
+    /// The form of the output: text for people, json for programs
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = format)]
+    format: &'static dyn Format,
+    /// Print one JSON object on each line, and nothing else: --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Probe every byte instead of bisecting
     #[arg(long)]
     pub exhaustive: bool,
@@ -235,6 +243,11 @@ impl Options {
         }
     }
 
+    pub fn format(&self) -> &'static dyn Format {
+        let json = FORMATS.into_iter().find(|form| self.json && form.name() == "json");
+        json.unwrap_or(self.format)
+    }
+
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.timeout)
     }
@@ -269,22 +282,20 @@ fn page_size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Parses a time: `60s`, `5m`, `500ms`.
+/// Parses a time: `60s`, `5m`, `1h 30m`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 =
-        text[..digits].parse().map_err(|_| "no number, write for example 60s or 5m".to_owned())?;
-    let millis = match &text[digits..] {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("the unit is missing or unknown, write for example 60s or 5m".to_owned()),
-    };
-    if number == 0 {
-        return Err("no time at all, write for example 60s or 5m".to_owned());
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("no time at all, write for example 60s or 5m".to_owned()),
+        Ok(duration) if duration > LONGEST => Err("at most a year".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write for example 60s or 5m")),
     }
-    Ok(Duration::from_millis(number.saturating_mul(millis)))
+}
+
+fn format(name: &str) -> Result<&'static dyn Format, String> {
+    let known = || FORMATS.map(Format::name).join(", ");
+    let named = FORMATS.into_iter().find(|form| form.name() == name);
+    named.ok_or_else(|| format!("one of: {}", known()))
 }
 
 fn access(name: &str) -> Result<Access, String> {

@@ -27,6 +27,7 @@ use interrupt::Interrupt;
 use place::Places;
 use report::Reporter;
 use report::machine::Machine;
+use report::verdict::Judge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
 use work::{Job, Task};
@@ -182,11 +183,13 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     let surveyed = places.look(None, &interrupt)?;
     let held = Held::find();
     let environment = environment::of(&options.place, &surveyed);
-    let machine = Machine::here(&options.place, &backing, surveyed.file_system, &held);
+    let isolation = options.place.isolation();
+    let machine = Machine::here(isolation, &backing, surveyed.file_system, &held);
     if let Some(probe) = options.one_probe() {
         return one::run(all, options, (&backing, &held, &machine), probe, interrupt);
     }
-    let mut reporter = Reporter::new(all, options, machine, environment, compare);
+    let judge = Judge { machine, environment, options: options.again(), compares: compare };
+    let mut reporter = Reporter::new(&all.cases, judge, options.format());
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());
     let jobs = options.place.jobs();

@@ -10,6 +10,7 @@ use crate::backing::Backing;
 use crate::printable::escaped;
 
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
+pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// Escapes each line of a message, which may hold text from files.

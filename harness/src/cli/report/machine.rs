@@ -4,7 +4,6 @@
 use serde::Serialize;
 
 use crate::backing::Backing;
-use crate::cli::args::Place;
 use crate::confine::Held;
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
@@ -30,7 +29,12 @@ pub struct Machine {
 
 impl Machine {
     /// Returns this machine.
-    pub fn here(place: &Place, backing: &Backing, file_system: String, held: &Held) -> Machine {
+    pub fn here(
+        isolation: &'static str,
+        backing: &Backing,
+        file_system: String,
+        held: &Held,
+    ) -> Machine {
         Machine {
             faultmap: env!("CARGO_PKG_VERSION"),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
@@ -38,7 +42,7 @@ impl Machine {
             page_size: rustix::param::page_size() as u64,
             file_system,
             place: backing.place(),
-            isolation: place.isolation(),
+            isolation,
             user: rustix::process::geteuid().as_raw(),
             without: held.without(),
         }

@@ -1,13 +1,13 @@
 //! Workers report cases in any order, and a person or a program wants to read them in the order of the cases.
 //!
-//! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to; each form of output
-//! has a file of its own: [`text`] and [`json`].
+//! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to; each form of output is
+//! a file that implements [`Format`], and an element of [`FORMATS`].
 
-mod difference;
-pub mod json;
+pub mod format;
+mod json;
 pub mod machine;
 mod notes;
-pub mod text;
+mod text;
 mod totals;
 pub mod verdict;
 
@@ -17,27 +17,25 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::Options;
 use super::exit::Exit;
 use super::judging::judged;
 use super::output::{self, Output, count};
-use super::select::Selection;
 use super::work::{CaseReport, CaseResult};
 use super::{Failed, Loaded};
 use crate::case::Measurement;
-use crate::model::Environment;
+use format::{Format, ReportedCase};
 use machine::Machine;
 use totals::Totals;
 use verdict::{Findings, Judge, Verdict};
 
+/// The forms of output. The first is the default.
+pub const FORMATS: [&dyn Format; 2] = [&text::Text, &json::Json];
+
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
     cases: &'a [Loaded],
-    options: &'a Options,
-    compares: bool,
-    machine: Machine,
-    /// The machine as the model knows it.
-    environment: Environment,
+    judge: Judge,
+    format: &'static dyn Format,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
@@ -49,26 +47,18 @@ pub struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    pub fn new(
-        all: &'a Selection,
-        options: &'a Options,
-        machine: Machine,
-        environment: Environment,
-        compares: bool,
-    ) -> Reporter<'a> {
-        let bar = match std::io::stderr().is_terminal() && all.cases.len() > 1 {
-            true => ProgressBar::new(all.cases.len() as u64),
+    pub fn new(cases: &'a [Loaded], judge: Judge, format: &'static dyn Format) -> Reporter<'a> {
+        let bar = match std::io::stderr().is_terminal() && cases.len() > 1 {
+            true => ProgressBar::new(cases.len() as u64),
             false => ProgressBar::hidden(),
         };
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases  {elapsed}") {
             bar.set_style(style);
         }
         Reporter {
-            cases: &all.cases,
-            options,
-            compares,
-            machine,
-            environment,
+            cases,
+            judge,
+            format,
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
@@ -99,11 +89,8 @@ impl<'a> Reporter<'a> {
 
     fn text(&mut self, index: usize, report: &CaseReport) -> String {
         let loaded = &self.cases[index];
-        let (machine, options) = (&self.machine, self.options);
-        let environment = &self.environment;
-        let judge = Judge { machine, environment, options, compares: self.compares };
         let judged = judged(|| {
-            let found = judge.findings(loaded, report);
+            let found = self.judge.findings(loaded, report);
             let measured = match &report.result {
                 CaseResult::Measured(measured) => Some(measured),
                 _ => None,
@@ -119,7 +106,6 @@ impl<'a> Reporter<'a> {
         text
     }
 
-    /// Returns what came of a case, in the form that was asked for.
     fn told(
         &self,
         loaded: &Loaded,
@@ -127,10 +113,8 @@ impl<'a> Reporter<'a> {
         report: &CaseReport,
         found: &Findings,
     ) -> String {
-        match self.options.json {
-            true => json::case(loaded, measured, report, found, &self.machine),
-            false => text::case(loaded, measured, found, self.machine.page_size),
-        }
+        let machine = &self.judge.machine;
+        self.format.case(&ReportedCase { loaded, measured, report, found, machine })
     }
 
     /// Prints the last line. Returns the exit code that all cases come to, or that of the signal that has
@@ -140,17 +124,15 @@ impl<'a> Reporter<'a> {
             self.print(index, &report);
         }
         self.bar.finish_and_clear();
-        if !self.options.json {
-            let line = self.last_line(interrupted);
-            self.out.print(&line);
-        }
-        let exit = interrupted.unwrap_or(self.totals.exit(self.compares));
+        let end = self.format.end(&self.last_line(interrupted));
+        self.out.print(&end);
+        let exit = interrupted.unwrap_or(self.totals.exit(self.judge.compares));
         self.out.end(exit)
     }
 
     fn last_line(&self, interrupted: Option<Exit>) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
-        let counts = self.totals.words(self.compares);
+        let counts = self.totals.words(self.judge.compares);
         let children = match self.children {
             1 => "1 child".to_owned(),
             children => format!("{children} children"),
@@ -163,9 +145,9 @@ impl<'a> Reporter<'a> {
             }
             None => String::new(),
         };
-        let Machine { file_system, place, without, .. } = &self.machine;
+        let Machine { file_system, place, isolation, without, .. } = &self.judge.machine;
         let place = crate::printable::escaped(place);
-        let strictly = if self.options.place.strict() { ", strictly isolated" } else { "" };
+        let strictly = if *isolation == "strict" { ", strictly isolated" } else { "" };
         format!(
             "{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {file_system} in \
              {place}{strictly}{}\n",

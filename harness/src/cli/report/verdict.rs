@@ -5,10 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::difference::probe;
 use super::machine::Machine;
 use crate::case::{Case, HarnessError, Measurement, Step, SweepResult, limits};
-use crate::cli::args::Options;
 use crate::cli::select::Loaded;
 use crate::cli::work::{CaseReport, CaseResult};
 use crate::cli::{program, shell};
@@ -90,12 +88,13 @@ pub struct Tally {
 }
 
 /// The machine and the options by which a case is judged.
-#[derive(Debug, Clone, Copy)]
-pub struct Judge<'a> {
-    pub machine: &'a Machine,
+#[derive(Debug)]
+pub struct Judge {
+    pub machine: Machine,
     /// The machine as the model knows it.
-    pub environment: &'a Environment,
-    pub options: &'a Options,
+    pub environment: Environment,
+    /// The options that select the same place and the same timeout, for a command that is printed.
+    pub options: String,
     /// True if cases are compared with their snapshots.
     pub compares: bool,
 }
@@ -147,7 +146,7 @@ impl Findings {
     }
 }
 
-impl Judge<'_> {
+impl Judge {
     /// Returns the findings on a case.
     pub fn findings(&self, loaded: &Loaded, report: &CaseReport) -> Findings {
         let measured = match &report.result {
@@ -177,7 +176,7 @@ impl Judge<'_> {
             true => self.compared(loaded, measured, &picture),
             false => Findings::plain(Verdict::Measured),
         };
-        let judgement = model::judge(&loaded.case, self.environment, measured);
+        let judgement = model::judge(&loaded.case, &self.environment, measured);
         let counts = !matches!(found.compared, Verdict::Skipped | Verdict::HarnessError);
         let unexplained = unexplained(&loaded.case, &judgement).filter(|_| counts);
         let (is_split, is_needless) = match (&unexplained, &judgement.split) {
@@ -192,11 +191,11 @@ impl Judge<'_> {
 
     /// Returns the command that measures this case again, on this backing and with this timeout.
     fn again(&self, command: &str, loaded: &Loaded, probe: &str) -> String {
-        format!("{} {command} {}{probe}{}", program(), loaded.word, self.options.again())
+        format!("{} {command} {}{probe}{}", program(), loaded.word, self.options)
     }
 
     fn compared(&self, loaded: &Loaded, measured: &Measurement, picture: &str) -> Findings {
-        let Machine { page_size: page, file_system, .. } = self.machine;
+        let Machine { page_size: page, file_system, .. } = &self.machine;
         let assumed = limits::SMALLEST_PAGE;
         if *page != assumed && !loaded.case.says_page() {
             return Findings::because(
@@ -311,4 +310,14 @@ fn unanswered(measured: &Measurement) -> Option<(String, String)> {
         }
         _ => None,
     })
+}
+
+/// Returns the arguments that probe this byte.
+fn probe(byte: &picture::Byte, offsets: &picture::Offsets) -> String {
+    let at = shell::word(offsets.name(byte.at));
+    let sweep = match byte.sweep {
+        0 => String::new(),
+        sweep => format!(" --sweep {}", sweep + 1),
+    };
+    format!(" --access {} --at {at}{sweep}", byte.access)
 }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::*;
-use crate::case::{Access, Note, Rest, Scarce};
+use crate::case::{Access, HarnessError, Note, Rest, Scarce};
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
-use crate::cli::work::CaseResult;
+use crate::cli::select::Loaded;
+use crate::cli::work::{CaseReport, CaseResult};
 use crate::model::{Environment, OpenRule, Rule, Unmodelled, judge, predict};
+use crate::supervise::ChildReport;
 
 const PAGE: u64 = 4096;
 
@@ -110,7 +112,9 @@ fn line(
     let result = CaseResult::Measured(measured.clone());
     let report =
         CaseReport { result, probes: 1, elapsed_us: 1, verdicts: [0; crate::sys::VERDICTS] };
-    let text = case(&loaded, Some(&measured), &report, &found, &machine());
+    let (loaded, measured, report) = (&loaded, Some(&measured), &report);
+    let (found, machine) = (&found, &machine());
+    let text = case(&ReportedCase { loaded, measured, report, found, machine });
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -123,7 +127,9 @@ fn probed() -> Value {
         elapsed: std::time::Duration::ZERO,
     };
     let outcome = Err(HarnessError::ExitedEarly);
-    let probed = Probed {
+    let probed = ReportedProbe {
+        loaded: &loaded,
+        machine: &machine(),
         verdict: Verdict::HarnessError,
         reason: None,
         sweep: 0,
@@ -133,7 +139,7 @@ fn probed() -> Value {
         probes: 1,
         elapsed_us: 1,
     };
-    serde_json::from_str(&probe(&loaded, &probed, &machine())).expect("JSON")
+    serde_json::from_str(&probe(&probed)).expect("JSON")
 }
 
 /// Lines that have every field between them.

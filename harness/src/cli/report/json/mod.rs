@@ -10,17 +10,13 @@ mod fields;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::format::{Format, ReportedCase, ReportedProbe};
 use super::machine::Machine;
 use super::notes::{self, Remark};
-use super::verdict::{Findings, Verdict};
-use crate::case::{
-    Access, Case, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
-};
-use crate::cli::select::Loaded;
-use crate::cli::work::CaseReport;
+use crate::case::{Case, Measurement, Step, StepResult, SweepResult};
 use crate::model::{Judgement, known};
 use crate::printable::is_printable;
-use crate::supervise::{ChildReport, Ending};
+use crate::supervise::Ending;
 use answer::Answer;
 
 /// The version of this form.
@@ -106,14 +102,31 @@ struct ModelLine<'a> {
     not_modelled: Option<Value>,
 }
 
+/// JSON, one object a line.
+#[derive(Debug)]
+pub struct Json;
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn case(&self, reported: &ReportedCase<'_>) -> String {
+        case(reported)
+    }
+
+    fn probe(&self, reported: &ReportedProbe<'_>) -> String {
+        probe(reported)
+    }
+
+    fn end(&self, _summary: &str) -> String {
+        String::new()
+    }
+}
+
 /// The line of a case that was run or shown.
-pub fn case(
-    loaded: &Loaded,
-    measured: Option<&Measurement>,
-    report: &CaseReport,
-    found: &Findings,
-    machine: &Machine,
-) -> String {
+fn case(case: &ReportedCase<'_>) -> String {
+    let ReportedCase { loaded, measured, report, found, machine } = *case;
     let steps =
         measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
     let judged = found.judgement.as_ref();
@@ -141,26 +154,9 @@ pub fn case(
     })
 }
 
-/// The outcome, what is known of the child, and its steps by its own record.
-pub type ProbeAnswer<'a> =
-    (&'a Result<Outcome, HarnessError>, &'a ChildReport, &'a [Option<StepResult>]);
-
-/// The line of a case in which one byte was probed, or was to be.
-#[derive(Debug)]
-pub struct Probed<'a> {
-    pub verdict: Verdict,
-    pub reason: Option<String>,
-    pub sweep: usize,
-    pub access: Access,
-    pub at: i64,
-    pub answer: Option<ProbeAnswer<'a>>,
-    pub probes: u64,
-    pub elapsed_us: u64,
-}
-
 /// The line of one probe.
-pub fn probe(loaded: &Loaded, probed: &Probed<'_>, machine: &Machine) -> String {
-    let Probed { sweep, access, at, answer, .. } = probed;
+fn probe(probed: &ReportedProbe<'_>) -> String {
+    let ReportedProbe { loaded, machine, sweep, access, at, answer, .. } = probed;
     let recorded = answer.map_or(Vec::new(), |(_, _, steps)| {
         numbered(&loaded.case, steps.len())
             .map(|(step, text)| StepLine {

@@ -1,72 +1,50 @@
 //! The form for people: a case's picture, the notes below it, and where it differs.
-//!
-//! Pictures, names and reasons are others' text: [`Text`] escapes every line that it takes.
 
-use anstyle::{AnsiColor, Style};
+mod probe;
+mod styled;
 
-use super::difference::diff;
+use anstyle::Style;
+use similar::{ChangeTag, TextDiff};
+
+use super::format::{Format, ReportedCase, ReportedProbe};
 use super::notes;
 use super::verdict::{Findings, Verdict};
-use crate::case::Measurement;
-use crate::cli::output::{BAD, NOTE};
-use crate::cli::select::Loaded;
-use crate::printable::escaped;
+use crate::cli::output::{BAD, GOOD, NOTE};
+use styled::StyledText;
 
-pub const GOOD: Style = AnsiColor::Green.on_default();
-const BOLD: Style = Style::new().bold();
 const PLAIN: Style = Style::new();
 
-/// Lines for a terminal.
-#[derive(Debug, Default)]
-pub struct Text {
-    out: String,
-}
+/// Text for a terminal.
+#[derive(Debug)]
+pub struct Text;
 
-impl Text {
-    /// A case's name, and the words for what it came to.
-    pub fn heading(&mut self, id: &str, words: &[(Style, &str)]) {
-        self.out.push_str(&format!("{BOLD}{}{BOLD:#}", escaped(id)));
-        for (index, (style, word)) in words.iter().enumerate() {
-            let gap = if index == 0 { "  " } else { ", " };
-            self.out.push_str(&format!("{gap}{style}{word}{style:#}"));
-        }
-        self.out.push('\n');
+impl Format for Text {
+    fn name(&self) -> &'static str {
+        "text"
     }
 
-    /// An indented line.
-    pub fn line(&mut self, style: Style, line: &str) {
-        let line = escaped(line);
-        let line = line.trim_end();
-        if !line.is_empty() {
-            self.out.push_str(&format!("    {style}{line}{style:#}"));
-        }
-        self.out.push('\n');
+    fn case(&self, reported: &ReportedCase<'_>) -> String {
+        case(reported)
     }
 
-    /// An empty line.
-    pub fn gap(&mut self) {
-        self.out.push('\n');
+    fn probe(&self, reported: &ReportedProbe<'_>) -> String {
+        probe::probe(reported)
     }
 
-    /// All of it.
-    pub fn into_string(self) -> String {
-        self.out
+    fn end(&self, summary: &str) -> String {
+        summary.to_owned()
     }
 }
 
-/// All that there is to say of a case.
-pub fn case(
-    loaded: &Loaded,
-    measured: Option<&Measurement>,
-    found: &Findings,
-    page: u64,
-) -> String {
-    let mut text = Text::default();
+/// Returns all that there is to say of a case.
+fn case(case: &ReportedCase<'_>) -> String {
+    let ReportedCase { loaded, measured, found, machine, .. } = *case;
+    let mut text = StyledText::default();
     text.heading(&loaded.id, &words(found));
     for line in found.picture.iter().flat_map(|picture| picture.lines()) {
         text.line(PLAIN, line);
     }
-    let notes = notes::of(&loaded.case, measured, found.judgement.as_ref(), page);
+    let notes = notes::of(&loaded.case, measured, found.judgement.as_ref(), machine.page_size);
     if !notes.is_empty() {
         text.gap();
     }
@@ -106,4 +84,18 @@ fn words(found: &Findings) -> Vec<(Style, &'static str)> {
     let more = more.into_iter().filter(|(is, _)| *is && verdict == Verdict::Changed);
     let more = more.map(|(_, more)| (BAD, more.word()));
     [(style, verdict.word())].into_iter().chain(more).collect()
+}
+
+/// Writes the two pictures, line by line.
+fn diff(kept: &str, measured: &str, out: &mut StyledText) {
+    let diff = TextDiff::from_lines(kept, measured);
+    for change in diff.iter_all_changes() {
+        let (sign, style) = match change.tag() {
+            ChangeTag::Delete => ("-", BAD),
+            ChangeTag::Insert => ("+", GOOD),
+            ChangeTag::Equal => (" ", Style::new()),
+        };
+        let line = change.value().trim_end_matches(['\n', '\r']);
+        out.line(style, &format!("{sign} {line}"));
+    }
 }
