@@ -336,6 +336,27 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "leave it out: a case ends"
 )]
 #[case::c_include("#include <stdio.h>", "1:1", "a case has no preprocessor", "leave the line out")]
+#[case::c_pread(
+    "fd = file(1);\npread(fd, buf, 10, 0);",
+    "2:11",
+    "a `pread` has no buffer here",
+    "leave the buffer out, and write the offset before the count: `pread(fd, 0, 10);`"
+)]
+#[case::c_pread_kept("n = pread(fd, buf, 10, 0);", "1:15", "a `pread` has no buffer", "leave the")]
+#[case::c_sum_kept(
+    "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\np = m + 10;",
+    "2:1",
+    "a variable holds what a call gives",
+    "write `m` where it is needed, such as `m + 10`"
+)]
+#[case::c_kill("kill(0, SIGBUS);", "1:1", "unknown step `kill`", "write `raise(SIGBUS);`")]
+#[case::c_sleep("sleep(1);", "1:1", "unknown step `sleep`", "leave it out")]
+#[case::c_memfd(
+    "fd = memfd_create(0);",
+    "1:6",
+    "unknown step `memfd_create`",
+    "write `fd = memfd("
+)]
 #[case::c_address_of(
     "fd = file(1);\nread(fd, &b, 1);",
     "2:10",

@@ -45,7 +45,7 @@ const PAGES: &str = "write `PAGE`, or a number of bytes";
 const BYTES: &str = "write the bytes one by one: `map[0] = 'x';`";
 
 /// Functions of C that no case can call, each with the hint.
-const FUNCTIONS: [(&str, &str); 17] = [
+const FUNCTIONS: [(&str, &str); 22] = [
     ("printf", PRINTS),
     ("fprintf", PRINTS),
     ("puts", PRINTS),
@@ -63,6 +63,11 @@ const FUNCTIONS: [(&str, &str); 17] = [
     ("waitpid", "leave it out: the steps behind `fork { ... }` wait for its end"),
     ("lseek", "give the offset to the step: `pread(fd, 0, 10);`"),
     ("creat", "write `fd = file(SIZE);`, which makes a file and opens it"),
+    ("memfd_create", "write `fd = memfd(SIZE);`, which makes a memfd and fills it"),
+    ("posix_fallocate", "write `fallocate(fd, 0, 0, 10);`"),
+    ("kill", "write `raise(SIGBUS);`: a process can only signal itself"),
+    ("sleep", "leave it out: no step has to wait for another"),
+    ("usleep", "leave it out: no step has to wait for another"),
 ];
 
 /// The hint for a function of C that no case can call.
@@ -132,10 +137,18 @@ impl Parser<'_> {
                 "name the byte: `{name}[0];` to load it, `{name}[0] = 'x';` to store"
             )));
         }
-        if first.is_empty() || !self.sign_ahead(1, "=") {
-            return None;
+        let is_kept = !first.is_empty() && self.sign_ahead(1, "=");
+        let call = if is_kept { 2 } else { 0 };
+        // The offset belongs where C has the buffer. It is a number, and so are `PAGE` and `NULL`.
+        if word(self.ahead(call)).is_some_and(|name| name == "pread")
+            && word(self.ahead(call + 4)).is_some_and(|name| name != "PAGE" && name != "NULL")
+        {
+            let span = self.ahead(call + 4).map_or(0..0, |token| token.span.clone());
+            let hint =
+                "leave the buffer out, and write the offset before the count: `pread(fd, 0, 10);`";
+            return Some(ParseError::new(span, "a `pread` has no buffer here").hint(hint));
         }
-        self.kept_in_vain(word(self.ahead(2)))
+        if is_kept { self.kept_in_vain(word(self.ahead(2))) } else { None }
     }
 
     /// The error for `int fd = ...`, `char *p;`, `int main(void)`.
@@ -158,7 +171,7 @@ impl Parser<'_> {
         self.error("a case has no declarations").hint(hint)
     }
 
-    /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = (char *)mmap(...);`.
+    /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = map + 10;`, `x = (char *)mmap(...);`.
     fn kept_in_vain(&self, word: Option<String>) -> Option<ParseError> {
         let is_number =
             matches!(self.ahead(2).map(|token| &token.kind), Some(TokenKind::Number(..)));
@@ -167,6 +180,10 @@ impl Parser<'_> {
             _ if self.sign_ahead(2, "*") => "map".to_owned(),
             Some(ref word) if (word == "PAGE" || word == "NULL") => return Some(self.no_number()),
             None if is_number => return Some(self.no_number()),
+            Some(ref word) if ["+", "-", ";"].iter().any(|sign| self.sign_ahead(3, sign)) => {
+                let hint = format!("write `{word}` where it is needed, such as `{word} + 10`");
+                return Some(self.error("a variable holds what a call gives").hint(hint));
+            }
             None if self.sign_ahead(2, "(") => {
                 let hint = "leave the cast out: `map = mmap(...);`";
                 return Some(self.error("a case has no casts").hint(hint));
