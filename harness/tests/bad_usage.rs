@@ -2,8 +2,17 @@
 
 mod command;
 
+use std::process::Command;
+
 use command::{case_file, faultmap, run};
 use rstest::rstest;
+
+/// The command, started without Cargo.
+fn installed(arguments: &[&str]) -> Command {
+    let mut command = faultmap(arguments);
+    command.env_remove("CARGO_MANIFEST_DIR");
+    command
+}
 
 #[test]
 fn a_case_that_is_not_there_or_is_no_file() {
@@ -11,10 +20,19 @@ fn a_case_that_is_not_there_or_is_no_file() {
     let folder = dir.path().join("folder.case");
     std::fs::create_dir(&folder).unwrap();
     for arguments in [["run", "notes/no_such_case"], ["show", "no/such/file.case"]] {
-        let (code, stdout, stderr) = run(&mut faultmap(&arguments));
+        let (code, stdout, stderr) = run(&mut installed(&arguments));
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
         assert!(stderr.contains(arguments[1]) && stderr.contains("faultmap list"), "{stderr}");
     }
+}
+
+#[test]
+fn the_advice_names_the_command_that_started_the_program() {
+    let mut command = installed(&["show", "no_such_case_at_all"]);
+    let (_, _, stderr) = run(&mut command);
+    assert!(stderr.contains("`faultmap list`"), "{stderr}");
+    let (_, _, stderr) = run(command.env("CARGO_MANIFEST_DIR", "as Cargo sets it"));
+    assert!(stderr.contains("`cargo run -- list`"), "{stderr}");
 }
 
 /// The hint for a mistyped id names ids that `faultmap list` names too, and these.
@@ -25,12 +43,13 @@ fn a_case_that_is_not_there_or_is_no_file() {
 #[case::a_family("ntoes", &["did you mean `notes`?"])]
 #[case::the_beginning_of_a_family("note", &["did you mean `notes`?"])]
 #[case::a_beginning("map_8192", &["did you mean one of these?", "notes/map_8192_of_2200_byte_file"])]
+#[case::a_part("8192_of", &["did you mean one of these?", "notes/map_8192_of_2200_byte_file"])]
 #[case::with_its_family("notes/map_", &["did you mean one of these?", "more, see `faultmap list`"])]
 #[case::the_only_one("notes/open_rdo", &["did you mean `notes/open_rdonly`?"])]
 fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
     let (_, listed, _) = run(&mut faultmap(&["list"]));
     for command in ["run", "show", "predict"] {
-        let (code, stdout, stderr) = run(&mut faultmap(&[command, id]));
+        let (code, stdout, stderr) = run(&mut installed(&[command, id]));
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
         assert!(says.iter().all(|says| stderr.contains(says)), "{command}: {stderr}");
         let ids = stderr.lines().skip(1).flat_map(|line| line.split(['`', ' ']));
@@ -47,7 +66,7 @@ fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
 #[case(&["run", "--access", "read", "--at", "PAGE+"], "a number belongs here")]
 #[case(&["run", "--dir", "/tmp", "--memfd"], "cannot be used with")]
 #[case(&["frobnicate"], "unrecognized subcommand")]
-#[case(&["show"], "<ID|FILE>")]
+#[case(&["show"], "<ID|FILE|DIR>")]
 #[case(&["run", ""], "an empty word is no case")]
 #[case(&["explore", "--for", "0s"], "no time at all")]
 #[case(&["explore", "--for", "5"], "for example 60s or 5m")]
@@ -59,16 +78,29 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
     assert!(stderr.contains(says), "{stderr}");
 }
 
-#[test]
-fn help_lists_the_exit_codes_and_examples() {
-    let help = |arguments: &[&str]| run(&mut faultmap(arguments));
-    let (code, of_run, _) = help(&["run", "--help"]);
-    assert!(code == Some(0) && of_run.contains("Examples:"), "{of_run}");
-    let (code, stdout, _) = help(&["--help"]);
+#[rstest]
+#[case("run", &["  0  all cases agree", "  1  ", "  2  ", "  3  ", "  4  ", "  130", "Examples:"], "programs")]
+#[case("show", &["  0  all cases were measured", "  2  ", "  3  ", "  4  ", "  130"], "  1  ")]
+#[case("predict", &["[default: as on this machine]", "  0  the model predicts", "  2  ", "  3  ", "  4  "], "130")]
+#[case("explore", &["  0  kernel and model agree", "  1  ", "  2  ", "  3  ", "  4  ", "  130"], "snapshots")]
+#[case("explain", &["  0  ", "  2  there is no such rule", "  3  "], "  4  ")]
+fn help_lists_the_exit_codes_of_each_command(
+    #[case] command: &str,
+    #[case] says: &[&str],
+    #[case] says_not: &str,
+) {
+    let (code, stdout, _) = run(&mut faultmap(&[command, "--help"]));
     assert_eq!(code, Some(0));
-    for says in ["Exit codes:", "  0  ", "  1  ", "  2  ", "  3  ", "  4  ", "Examples:"] {
-        assert!(stdout.contains(says), "{says}: {stdout}");
-    }
+    let (_, codes) = stdout.split_once("Exit codes:").expect("the exit codes");
+    assert!(says.iter().all(|says| stdout.contains(says)), "{stdout}");
+    assert!(!codes.contains(says_not), "{says_not}: {stdout}");
+}
+
+#[test]
+fn the_help_of_the_whole_has_examples_and_leads_to_the_exit_codes() {
+    let (code, stdout, _) = run(&mut faultmap(&["--help"]));
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("Examples:") && stdout.contains("exit codes of a command"), "{stdout}");
 }
 
 #[test]

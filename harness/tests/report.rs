@@ -72,6 +72,21 @@ fn a_map_that_nothing_accesses_is_told_of() {
 }
 
 #[test]
+fn a_case_without_a_snapshot_says_what_to_do() {
+    let dir = project(CASE, None);
+    let (code, stdout, stderr) = run_in(dir.path());
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains("it has no snapshot: `make review` shows its picture"), "{stdout}");
+    let outside = dir.path().join("outside.case");
+    std::fs::copy(dir.path().join("cases/it.case"), &outside).expect("copied");
+    let mut command = faultmap(&["run", "outside.case"]);
+    let command = command.current_dir(dir.path()).env_remove("CARGO_MANIFEST_DIR");
+    let (code, stdout, stderr) = run(command);
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains("`faultmap show outside.case` only measures it"), "{stdout}");
+}
+
+#[test]
 fn a_case_that_has_changed_and_says_too_much_counts_as_both() {
     let case = format!("// known: PastEofIsSigbus on some other kernel\n{CASE}");
     let kept = picture(CASE).replace("SIGBUS ADRERR ", "zero          ");

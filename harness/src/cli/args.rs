@@ -23,6 +23,8 @@ Examples:
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
 
+const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
+
 /// The time that a child may take by default, in milliseconds.
 const TIMEOUT: u64 = 5000;
 
@@ -34,7 +36,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// faultmap forks a child for each probe, records how it ends, and compares the answers with the
 /// pictures in snapshots/.
 #[derive(Debug, Parser)]
-#[command(name = "faultmap", version, after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(name = "faultmap", version, after_help = format!("{EXAMPLES}\n\n{COMMANDS}"))]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -43,32 +45,33 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure cases, compare them with their snapshots, and print each picture
-    #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+    #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::OF_RUN))]
     Run {
-        /// Ids (notes/map_of_empty_file), families (notes), case files or folders [default: all cases]
+        /// Ids (notes/map_of_empty_file), families (notes), case files or folders; an id is written
+        /// in full [default: all cases]
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         #[command(flatten)]
         options: Options,
     },
-    /// Measure a case, or any .case file, and print its picture without comparing it
-    #[command(after_help = exit::HELP)]
+    /// Measure cases, or any .case file, and print their pictures without comparing them
+    #[command(after_help = exit::OF_SHOW)]
     Show {
-        /// An id (notes/map_of_empty_file) or a case file
-        #[arg(value_name = "ID|FILE")]
+        /// An id (notes/map_of_empty_file), a family (notes), a case file or a folder
+        #[arg(value_name = "ID|FILE|DIR")]
         case: String,
         #[command(flatten)]
         options: Options,
     },
     /// Draw the picture that POSIX and Linux promise, for pages of any size
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::OF_PREDICT)]
     Predict {
-        /// An id (notes/map_of_empty_file) or a case file
-        #[arg(value_name = "ID|FILE")]
+        /// An id (notes/map_of_empty_file), a family (notes), a case file or a folder
+        #[arg(value_name = "ID|FILE|DIR")]
         case: String,
-        /// Bytes of a page: 4096, 8192, 16384, ...
-        #[arg(long, value_name = "BYTES", default_value_t = limits::SMALLEST_PAGE, value_parser = page_size)]
-        page_size: u64,
+        /// Bytes of a page: 4096, 8192, 16384, ... [default: as on this machine]
+        #[arg(long, value_name = "BYTES", value_parser = page_size)]
+        page_size: Option<u64>,
     },
     /// Run random programs, to find one on which the kernel contradicts the model
     ///
@@ -76,7 +79,7 @@ pub enum Command {
     /// found. The first program on which an open rule of the model did not hold is written for each
     /// such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
     /// Where nothing is found, nothing is written.
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::OF_EXPLORE)]
     Explore {
         /// Number of programs to try, instead of a time
         #[arg(long, value_name = "N", conflicts_with = "time")]
@@ -96,7 +99,7 @@ pub enum Command {
     /// List the ids of all cases, with the first sentence of each
     List,
     /// Explain a rule of the model: what it says, its source, and the cases that show it
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::OF_EXPLAIN)]
     Explain {
         /// A rule (PastEofIsSigbus) or a word (open, split, known, "not modelled") [default: all]
         #[arg(value_name = "RULE")]

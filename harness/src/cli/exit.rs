@@ -27,13 +27,47 @@ impl Exit {
     }
 }
 
-/// The table of exit codes, for `--help`.
-pub const HELP: &str = "\
+/// The exit codes of `run`, for its `--help`.
+pub const OF_RUN: &str = "\
 Exit codes:
-  0  all cases agree with their snapshots (show: were measured)
-  1  some differ from snapshot or model, have no snapshot yet, or keep a
-     `known:` line or a variant that is needed no more
+  0  all cases agree with their snapshots
+  1  some differ from snapshot or model, have no snapshot (as every file outside of
+     cases/), or keep a `known:` line or a variant that is needed no more
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
   4  nothing was run: the folder holds no case, or all were skipped
   130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";
+
+/// The exit codes of `show`, which compares nothing.
+pub const OF_SHOW: &str = "\
+Exit codes:
+  0  all cases were measured, or skipped beside others that were
+  2  wrong usage or a bad case file; no case was run
+  3  harness error: some probe has no answer
+  4  nothing was run: the folder holds no case, or all were skipped
+  130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";
+
+/// The exit codes of `predict`, which runs nothing.
+pub const OF_PREDICT: &str = "\
+Exit codes:
+  0  the model predicts a picture
+  2  wrong usage or a bad case file
+  3  the model failed
+  4  the model predicts nothing of it, or the folder holds no case";
+
+/// The exit codes of `explore`.
+pub const OF_EXPLORE: &str = "\
+Exit codes:
+  0  kernel and model agree on every program
+  1  the kernel contradicts the model on some program
+  2  wrong usage; no program was run
+  3  harness error: some program has no answer
+  4  nothing was run: this machine has no strict isolation
+  130, 143  ended by Ctrl-C or SIGTERM, with what was found so far";
+
+/// The exit codes of `explain`.
+pub const OF_EXPLAIN: &str = "\
+Exit codes:
+  0  the rules, or this one, were explained
+  2  there is no such rule, or a case file below cases/ is bad
+  3  the model failed";

@@ -89,7 +89,9 @@ fn run(command: Command) -> Exit {
     let result = match command {
         Command::List => list(),
         Command::Explain { rule } => explain::run(rule.as_deref()),
-        Command::Predict { case, page_size } => predict(&case, page_size),
+        Command::Predict { case, page_size } => {
+            predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
+        }
         Command::Explore { count, time, seed, out, place } => {
             explore::run(count, time, seed, &out, &place)
         }

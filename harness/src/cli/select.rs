@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 
 use super::exit::Exit;
-use super::{Failed, output, shell};
+use super::{Failed, output, program, shell};
 use crate::case::{Case, limits};
 use crate::parse;
 use crate::snapshot::Snapshots;
@@ -111,14 +111,15 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     if path.extension().is_some_and(|ending| ending == ENDING) {
         return Err(usage(
             &format!("there is no file {argument}"),
-            "`faultmap list` names the cases",
+            &format!("`{} list` names the cases", program()),
         ));
     }
     let known = root().map(|root| ids_below(&root)).unwrap_or_default();
     Err(usage(&format!("there is no case `{argument}`"), &instead(argument, &known)))
 }
 
-/// The hint for an id that is not there: ids in another family, longer ones, or near ones.
+/// The hint for an id that is not there: ids in another family, ids that contain it, or near ones. A part of
+/// an id selects nothing, as a mistyped id must not run other cases.
 fn instead(argument: &str, known: &[String]) -> String {
     const SHOWN: usize = 5;
     let families = known.iter().filter_map(|id| id.rsplit_once('/').map(|(family, _)| family));
@@ -127,24 +128,25 @@ fn instead(argument: &str, known: &[String]) -> String {
         |id: &str| if argument.contains('/') { id.to_owned() } else { last(id).to_owned() };
     let all = || known.iter().map(String::as_str);
     let namesakes: Vec<&str> = all().filter(|id| last(id) == last(argument)).collect();
-    let begun: Vec<&str> = all()
-        .filter(|id| compared(id).starts_with(argument))
+    let longer: Vec<&str> = all()
+        .filter(|id| compared(id).contains(argument))
         .chain(families.iter().copied().filter(|family| family.starts_with(argument)))
         .collect();
-    let near = match (namesakes.is_empty(), begun.is_empty()) {
+    let near = match (namesakes.is_empty(), longer.is_empty()) {
         (false, _) => namesakes,
-        (true, false) => begun,
+        (true, false) => longer,
         (true, true) => near_ids(argument, all().chain(families)),
     };
     let more = near.len().saturating_sub(SHOWN);
     let shown = &near[..near.len() - more];
     match shown {
-        [] => "`faultmap list` names them all".to_owned(),
+        [] => format!("`{} list` names them all", program()),
         [one] => format!("did you mean `{one}`?"),
         _ if more == 0 => format!("did you mean one of these?\n  {}", shown.join("\n  ")),
         _ => format!(
-            "did you mean one of these?\n  {}\n  and {more} more, see `faultmap list`",
-            shown.join("\n  ")
+            "did you mean one of these?\n  {}\n  and {more} more, see `{} list`",
+            shown.join("\n  "),
+            program()
         ),
     }
 }

@@ -206,14 +206,17 @@ impl Judge {
             );
         }
         let Some(snapshots) = &loaded.snapshots else {
-            let advice = "it does not lie below a folder cases/: nothing is kept of it";
-            let advice = Some(advice.to_owned());
-            return Findings { advice, ..Findings::plain(Verdict::New) };
+            let show = self.again("show", loaded, "");
+            let advice = format!(
+                "a file outside of cases/ has no snapshot: `{show}` only measures it; move it below cases/ to \
+                 keep its picture"
+            );
+            return Findings { advice: Some(advice), ..Findings::plain(Verdict::New) };
         };
         let snapshot = Some(snapshots.path_on(&loaded.id, file_system).0);
         let found = match snapshots.compare(&loaded.id, file_system, picture) {
             Ok(Comparison::New) => {
-                let advice = "no snapshot is kept of it: `make review` shows and accepts it";
+                let advice = "it has no snapshot: `make review` shows its picture and asks whether to keep it";
                 Findings { advice: Some(advice.to_owned()), ..Findings::plain(Verdict::New) }
             }
             Ok(Comparison::Same) => Findings::plain(Verdict::Same),
