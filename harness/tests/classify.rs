@@ -3,7 +3,7 @@
 use faultmap::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
 };
-use faultmap::supervise::{Ending, Recorded, RecordedSlot, probe_outcome, step_results, unsteady};
+use faultmap::supervise::{Ending, Judge, Recorded, RecordedSlot};
 use faultmap::sys::Arena;
 use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::victim::{Probe, Program};
@@ -35,6 +35,10 @@ fn fault(signal: i32, code: i32, address: u64) -> RecordedSlot {
     RecordedSlot { fault: Some((signal, code, address)), ..slot(Begun) }
 }
 
+fn judge_of<'a>(program: &'a Program<'a>, ending: Ending, recorded: &'a Recorded) -> Judge<'a> {
+    Judge { program, ending, recorded, deadline_ms: 100, timeout_is_an_answer: false }
+}
+
 fn judge(
     access: Access,
     ending: Ending,
@@ -43,7 +47,7 @@ fn judge(
 ) -> Result<Outcome, HarnessError> {
     let recorded = Recorded { finished, slots: vec![slot(Done), last], ..Recorded::default() };
     let probe = Probe { sweep: 1, access, at: AT };
-    probe_outcome(&swept(), &probe, ending, &recorded, 100, false)
+    judge_of(&swept(), ending, &recorded).probe_outcome(&probe)
 }
 
 #[rstest]
@@ -102,8 +106,7 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
     let own = |last: RecordedSlot| {
         let slots = vec![slot(Done), ended.clone(), of_block.clone(), last, slot(NotReached)];
         let recorded = Recorded { slots, ..Recorded::default() };
-        let ending = Ending::Killed(SIGBUS);
-        probe_outcome(&program(text), &probe, ending, &recorded, 100, false)
+        judge_of(&program(text), Ending::Killed(SIGBUS), &recorded).probe_outcome(&probe)
     };
     let fault_at = FaultAddress::Accessed;
     let raised = Fault { signal: Signal(SIGBUS), code: Some(2), address: fault_at };
@@ -130,8 +133,7 @@ fn a_signal_without_siginfo_counts_only_where_the_case_alters_it() {
     let probe = Probe { sweep: 2, access: Access::Read, at: AT };
     let recorded =
         Recorded { slots: vec![slot(Done), slot(Done), slot(Begun)], ..Recorded::default() };
-    let judge =
-        |ending, recorded| probe_outcome(&program(text), &probe, ending, recorded, 100, false);
+    let judge = |ending, recorded| judge_of(&program(text), ending, recorded).probe_outcome(&probe);
     let outcome = judge(Ending::Killed(SIGBUS), &recorded).expect("an answer");
     assert_eq!(outcome.to_string(), "SIGBUS (no siginfo)");
     assert!(judge(Ending::Killed(SIGKILL), &recorded).is_err(), "no access raises SIGKILL");
@@ -144,9 +146,11 @@ fn a_signal_without_siginfo_counts_only_where_the_case_alters_it() {
 fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
     let late = Ending::TimedOut { stopped: false };
-    let judge = |last, allowed| {
+    let program = swept();
+    let judge = |last, timeout_is_an_answer| {
         let recorded = Recorded { slots: vec![slot(Done), last], ..Recorded::default() };
-        probe_outcome(&swept(), &probe, late, &recorded, 100, allowed)
+        let judge = Judge { timeout_is_an_answer, ..judge_of(&program, late, &recorded) };
+        judge.probe_outcome(&probe)
     };
     assert_eq!(judge(slot(Begun), true), Ok(Outcome::TimedOut));
     let error = HarnessError::TimedOut { stopped: false, after_ms: 100 };
@@ -154,15 +158,17 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     assert_eq!(judge(slot(NotReached), true), Err(error), "it hung before the access");
     let stopped = Ending::TimedOut { stopped: true };
     let recorded = Recorded { slots: vec![slot(Done), slot(Begun)], ..Recorded::default() };
-    let judged = probe_outcome(&swept(), &probe, stopped, &recorded, 100, true);
-    assert!(judged.is_err(), "what is stopped may yet return");
+    let judge = Judge { timeout_is_an_answer: true, ..judge_of(&program, stopped, &recorded) };
+    assert!(judge.probe_outcome(&probe).is_err(), "what is stopped may yet return");
 }
 
 #[test]
 fn a_probe_whose_steps_came_out_differently_does_not_count() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
     let recorded = Recorded { slots: vec![slot(Done), slot(Done)], ..Recorded::default() };
-    let differs = |earlier| unsteady(&swept(), &probe, &[earlier, StepResult::Done], &recorded);
+    let program = swept();
+    let judge = judge_of(&program, Ending::Exited(0), &recorded);
+    let differs = |earlier| judge.unsteady(&probe, &[earlier, StepResult::Done]);
     assert_eq!(differs(StepResult::Done), None);
     let (first, then) = ("= -1 EAGAIN".to_owned(), "done".to_owned());
     let expected = HarnessError::Unsteady { step: 0, first, then };
@@ -183,7 +189,7 @@ fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
         let block = RecordedSlot { wait_status, ..slot(Done) };
         let slots = vec![slot(Done), block, touch, exit, slot(Done)];
         let recorded = Recorded { finished: true, slots, ..Recorded::default() };
-        unsteady(&program, &probe, &earlier, &recorded)
+        judge_of(&program, Ending::Exited(0), &recorded).unsteady(&probe, &earlier)
     };
     let zero = || RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) };
     assert_eq!(judge(5 << 8, zero(), slot(Begun)), None);
@@ -209,7 +215,7 @@ fn the_process_of_a_block_is_judged_by_its_own_wait_status() {
         let after = RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) };
         let slots = vec![slot(Done), block, touch, after];
         let recorded = Recorded { finished: true, slots, ..Recorded::default() };
-        step_results(&program, Ending::Exited(0), &recorded, 100, false)
+        judge_of(&program, Ending::Exited(0), &recorded).step_results()
     };
     let results = judge(SIGSEGV, fault(SIGSEGV, 1, BASE)).expect("an answer");
     assert_eq!(results[2].to_string(), "SIGSEGV MAPERR");
@@ -225,7 +231,7 @@ fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
     let failed = RecordedSlot { value: -22, ..slot(Done) };
     let recorded =
         Recorded { finished: true, slots: vec![failed, slot(NoMap)], ..Recorded::default() };
-    let results = step_results(&program, Ending::Exited(0), &recorded, 100, false).expect("steps");
+    let results = judge_of(&program, Ending::Exited(0), &recorded).step_results().expect("steps");
     assert_eq!(results, [StepResult::Errno(Errno(22)), StepResult::NoMap]);
 }
 
@@ -235,7 +241,7 @@ fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
         let program = program(text);
         let slots = vec![fault(SIGSEGV, 1, 0x10)];
         let recorded = Recorded { slots, ..Recorded::default() };
-        step_results(&program, Ending::Killed(SIGSEGV), &recorded, 100, false)
+        judge_of(&program, Ending::Killed(SIGSEGV), &recorded).step_results()
     };
     let error = judged("mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);");
     assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
@@ -258,7 +264,7 @@ fn a_kill_by_a_filter_is_no_answer(
         let (ending, slots) = recorded(Ending::Killed(signal));
         let finished = ending == Ending::Exited(0);
         let recorded = Recorded { finished, slots, ..Recorded::default() };
-        step_results(&program, ending, &recorded, 100, false)
+        judge_of(&program, ending, &recorded).step_results()
     };
     let error = Box::new(HarnessError::KilledFromOutside(Signal(SIGSYS)));
     assert_eq!(judged(SIGSYS), Err(HarnessError::InStep { step, error }));

@@ -240,7 +240,7 @@ fn a_worker_is_held_too() {
 
 /// A step whose call the filter of its child lacks, judged as any other.
 fn a_call_that_is_missing_is_a_harness_error() {
-    use faultmap::supervise::step_results;
+    use faultmap::supervise::Judge;
     use faultmap::victim::{Fill, Request};
     let stage = Stage::new();
     let page = rustix::param::page_size() as u64;
@@ -254,7 +254,14 @@ fn a_call_that_is_missing_is_a_harness_error() {
         let orders =
             Request { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
         let ran = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
-        let judged = step_results(&program, ran.ending, &ran.recorded, 0, false);
+        let judge = Judge {
+            program: &program,
+            ending: ran.ending,
+            recorded: &ran.recorded,
+            deadline_ms: 0,
+            timeout_is_an_answer: false,
+        };
+        let judged = judge.step_results();
         assert_eq!(judged.is_ok(), is_answer, "{judged:?}");
     }
 }

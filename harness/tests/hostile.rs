@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use faultmap::case::{Access, HarnessError, Outcome, Pattern};
-use faultmap::supervise::{ChildReport, Ending, Supervisor, probe_outcome};
+use faultmap::supervise::{ChildReport, Ending, Judge, Supervisor};
 use faultmap::sys::{Arena, Child, Record, SharedRecord, SlotState, SoleThread};
 use faultmap::victim::{Fill, Probe, Program, Request};
 use nix::libc;
@@ -96,8 +96,14 @@ impl Stage {
     /// Returns the outcome of the report, as if the child had been asked to read a byte.
     fn judge(&self, report: &ChildReport) -> Result<Outcome, HarnessError> {
         let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
-        let millis = ENDS.as_millis() as u64;
-        probe_outcome(&program(), &probe, report.ending, &report.recorded, millis, false)
+        let judge = Judge {
+            program: &program(),
+            ending: report.ending,
+            recorded: &report.recorded,
+            deadline_ms: ENDS.as_millis() as u64,
+            timeout_is_an_answer: false,
+        };
+        judge.probe_outcome(&probe)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use faultmap::case::{Access, Errno, Outcome, StepResult};
-use faultmap::supervise::{Ending, Recorded, probe_outcome, step_results, unsteady};
+use faultmap::supervise::{Ending, Judge, Recorded};
 use faultmap::sys::{Arena, Record, SharedRecord};
 use faultmap::victim::{Probe, Program};
 use proptest::prelude::*;
@@ -83,7 +83,7 @@ proptest! {
     fn whatever_stands_in_the_record_is_judged(
         numbers in prop::collection::vec(number(), 1..160),
         ending in ending(),
-        (access, at, waits) in (0..5usize, -5000i64..9000, any::<bool>()),
+        (access, at, timeout_is_an_answer) in (0..5usize, -5000i64..9000, any::<bool>()),
     ) {
         let recorded = RECORD.with(|record| {
             fill(record, &numbers);
@@ -91,8 +91,9 @@ proptest! {
         });
         PROGRAM.with(|program| {
             let probe = Probe { sweep: SWEEP, access: Access::ALL[access], at };
-            let outcome = probe_outcome(program, &probe, ending, &recorded, 100, waits);
-            match outcome {
+            let (recorded, deadline_ms) = (&recorded, 100);
+            let judge = Judge { program, ending, recorded, deadline_ms, timeout_is_an_answer };
+            match judge.probe_outcome(&probe) {
                 Ok(Outcome::Clean(_) | Outcome::Errno(_)) => {
                     prop_assert_eq!(ending, Ending::Exited(0));
                     prop_assert!(recorded.finished);
@@ -101,12 +102,12 @@ proptest! {
                     prop_assert_eq!(ending, Ending::Killed(fault.signal.0));
                 }
                 Ok(Outcome::TimedOut) => {
-                    prop_assert!(waits);
+                    prop_assert!(timeout_is_an_answer);
                     prop_assert_eq!(ending, Ending::TimedOut { stopped: false });
                 }
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
-            let steps = step_results(program, ending, &recorded, 100, waits);
+            let steps = judge.step_results();
             if let Ok(steps) = &steps {
                 prop_assert_eq!(steps.len(), SWEEP + 1);
                 let told: String = steps.iter().map(ToString::to_string).collect();
@@ -115,7 +116,7 @@ proptest! {
                 prop_assert!(!steps.iter().any(errno));
             }
             let earlier = vec![StepResult::Done; SWEEP + 1];
-            let _ = unsteady(program, &probe, &earlier, &recorded);
+            let _ = judge.unsteady(&probe, &earlier);
             Ok(())
         })?;
     }

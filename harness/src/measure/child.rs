@@ -4,7 +4,7 @@ use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Abandoned, ChildReport, NoReport, probe_outcome, unsteady};
+use crate::supervise::{Abandoned, ChildReport, Judge, NoReport};
 use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
@@ -15,30 +15,23 @@ impl Measurer<'_> {
             return Err(HarnessError::System(error).into());
         }
         let report = self.child(Some(probe), fill)?;
-        let outcome = self.judge(probe, &report)?;
+        let judge = self.judge(&report);
+        let outcome = judge.probe_outcome(probe)?;
         let earlier = self.baselines[fill.number()].as_deref().unwrap_or_default();
-        match unsteady(&self.program, probe, earlier, &report.recorded) {
+        match judge.unsteady(probe, earlier) {
             Some(error) => Err(error.into()),
             None => Ok(outcome),
         }
     }
 
-    pub(super) fn judge(
-        &self,
-        probe: &Probe,
-        report: &ChildReport,
-    ) -> Result<Outcome, HarnessError> {
-        let (ending, recorded) = (report.ending, &report.recorded);
-        probe_outcome(&self.program, probe, ending, recorded, self.millis(), self.waits_for_ever())
-    }
-
-    pub(super) fn millis(&self) -> u64 {
-        self.deadline.as_millis() as u64
-    }
-
-    /// True if the case says that never to return is an answer.
-    pub(super) fn waits_for_ever(&self) -> bool {
-        self.case.timeout.is_some()
+    pub(super) fn judge<'r>(&'r self, report: &'r ChildReport) -> Judge<'r> {
+        Judge {
+            program: &self.program,
+            ending: report.ending,
+            recorded: &report.recorded,
+            deadline_ms: self.deadline.as_millis() as u64,
+            timeout_is_an_answer: self.case.timeout.is_some(),
+        }
     }
 
     /// Runs one child, on fresh files.

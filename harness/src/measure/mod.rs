@@ -19,7 +19,7 @@ use crate::case::{
 use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
-use crate::supervise::{ChildReport, Supervisor, recorded, step_results};
+use crate::supervise::{ChildReport, Supervisor};
 use crate::sweep::Plan;
 use crate::sys::{Arena, ForkServer};
 use crate::victim::{Fill, Probe, Program};
@@ -202,10 +202,7 @@ impl<'a> Measurer<'a> {
 
     fn ask_steps(&mut self, fill: Fill) -> Result<Vec<StepResult>, Failure> {
         let report = self.child(None, fill)?;
-        let (ending, recorded) = (report.ending, &report.recorded);
-        let results =
-            step_results(&self.program, ending, recorded, self.millis(), self.waits_for_ever());
-        Ok(results?)
+        Ok(self.judge(&report).step_results()?)
     }
 
     fn sweep(
@@ -283,7 +280,7 @@ impl<'a> Measurer<'a> {
         let mut reports = Vec::new();
         let outcome = Outcome::by_both(|pattern| {
             let report = self.child(Some(&probe), Fill::of(access, pattern))?;
-            let outcome = self.judge(&probe, &report);
+            let outcome = self.judge(&report).probe_outcome(&probe);
             reports.push(report);
             outcome.map_err(Failure::from)
         });
@@ -298,7 +295,7 @@ impl<'a> Measurer<'a> {
 
     /// Returns the result of each step of a child by the step's own record.
     pub fn recorded(&self, report: &ChildReport) -> Vec<Option<StepResult>> {
-        recorded(&self.program, &report.recorded)
+        self.judge(report).recorded_results()
     }
 
     /// Returns the outcome of one byte.

@@ -4,66 +4,48 @@
 //! Where a step was not performed, or came to something else, the child has answered another question:
 //! somebody may have killed the process of a block, or the machine may have run out of something.
 
-use super::blame::failure;
-use super::classify::{done, ended_otherwise, fault};
-use super::recorded::{Recorded, RecordedSlot};
+use super::judge::Judge;
+use super::recorded::RecordedSlot;
 use crate::case::{Fault, HarnessError, StepResult};
 use crate::sys::SlotState;
-use crate::victim::{Op, Probe, Program};
+use crate::victim::{Op, Probe};
 
-/// Returns the first step before a probe that came out differently than in an earlier child, if any.
-pub fn unsteady(
-    program: &Program,
-    probe: &Probe,
-    earlier: &[StepResult],
-    recorded: &Recorded,
-) -> Option<HarnessError> {
-    let steps = program.ops.iter().zip(&recorded.slots).zip(earlier).enumerate();
-    steps.take(probe.sweep).find_map(|(step, ((op, slot), first))| match op {
-        Op::Sweep { .. } => None,
-        // The probe is made inside of it.
-        Op::Block { end, .. } if probe.sweep < *end => None,
-        Op::Block { end, .. } if slot.state == Some(SlotState::Done) => {
-            let own = ended_otherwise(program, step..*end, earlier, slot)?;
-            match failure(program, step..*end, own, recorded, 0) {
-                inside @ HarnessError::InStep { .. } => Some(inside),
-                error => Some(HarnessError::InStep { step, error: Box::new(error) }),
+impl Judge<'_> {
+    /// Returns the first step before a probe that came out differently than in an earlier child, if any.
+    pub fn unsteady(&self, probe: &Probe, earlier: &[StepResult]) -> Option<HarnessError> {
+        let steps = self.program.ops.iter().zip(&self.recorded.slots).zip(earlier).enumerate();
+        steps.take(probe.sweep).find_map(|(step, ((op, slot), first))| match op {
+            Op::Sweep { .. } => None,
+            // The probe is made inside of it.
+            Op::Block { end, .. } if probe.sweep < *end => None,
+            Op::Block { end, .. } if slot.state == Some(SlotState::Done) => {
+                let own = self.ended_otherwise(slot, step..*end, earlier)?;
+                match self.failure(step..*end, own) {
+                    inside @ HarnessError::InStep { .. } => Some(inside),
+                    error => Some(HarnessError::InStep { step, error: Box::new(error) }),
+                }
             }
-        }
-        _ => {
-            let then = came_to(op, slot, first);
-            let differs = then.as_ref() != Some(first);
-            differs.then(|| HarnessError::Unsteady {
-                step,
-                first: first.to_string(),
-                then: then.map_or("not done".to_owned(), |then| then.to_string()),
-            })
-        }
-    })
-}
+            _ => {
+                let then = came_to(op, slot, first);
+                let differs = then.as_ref() != Some(first);
+                differs.then(|| HarnessError::Unsteady {
+                    step,
+                    first: first.to_string(),
+                    then: then.map_or("not done".to_owned(), |then| then.to_string()),
+                })
+            }
+        })
+    }
 
-/// Returns the result of each step of a child by the step's own record; `None` where that tells none.
-pub fn recorded(program: &Program, recorded: &Recorded) -> Vec<Option<StepResult>> {
-    program.ops.iter().zip(&recorded.slots).map(|(op, slot)| own_record(op, slot)).collect()
-}
-
-fn own_record(op: &Op, slot: &RecordedSlot) -> Option<StepResult> {
-    match (slot.state?, slot.fault, op) {
-        (SlotState::NotReached, ..) => Some(StepResult::NotReached),
-        (SlotState::NoMap, ..) => Some(StepResult::NoMap),
-        (SlotState::Done, None, _) => done(op, slot),
-        (SlotState::Begun, Some(recorded), Op::Touch { at, .. }) => {
-            Some(StepResult::Fault(fault(slot, *at, recorded)))
-        }
-        // `_exit` has ended the process of its block and recorded nothing, as it is to: the block tells its
-        // status.
-        (SlotState::Begun, None, Op::Exit { .. }) => Some(StepResult::Done),
-        _ => None,
+    /// Returns the result of each step by the step's own record; `None` where that tells none.
+    pub fn recorded_results(&self) -> Vec<Option<StepResult>> {
+        let steps = self.program.ops.iter().zip(&self.recorded.slots);
+        steps.map(|(op, slot)| slot.result(op)).collect()
     }
 }
 
-/// Returns the same for a step that an earlier child has performed: where the earlier child recorded nothing,
-/// this one need not either.
+/// Returns the result of a step that an earlier child has performed: where the earlier child recorded
+/// nothing, this one need not either.
 fn came_to(op: &Op, slot: &RecordedSlot, first: &StepResult) -> Option<StepResult> {
     let silent = || match first {
         StepResult::Killed(_) | StepResult::TimedOut => true,
@@ -71,5 +53,5 @@ fn came_to(op: &Op, slot: &RecordedSlot, first: &StepResult) -> Option<StepResul
         _ => false,
     };
     let is_silent = slot.state == Some(SlotState::Begun) && slot.fault.is_none();
-    own_record(op, slot).or_else(|| (is_silent && silent()).then(|| first.clone()))
+    slot.result(op).or_else(|| (is_silent && silent()).then(|| first.clone()))
 }
