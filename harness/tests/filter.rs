@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use faultmap::case::Access;
 use faultmap::case::Pattern;
 use faultmap::confine::Held;
-use faultmap::supervise::Ending;
+use faultmap::supervise::{Asked, Ending, Fork, Judge};
 use faultmap::sys::{Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker};
 use faultmap::victim::Program;
 use nix::libc;
@@ -20,7 +20,8 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use own_process::children::none_left_by;
 use own_process::refused_call::refuse_call;
 use own_process::test;
-use stage::{DEADLINE, Stage, lacks};
+use stage::ENDS;
+use stage::held::{HeldStage, lacks};
 
 const KILLED: Ending = Ending::Killed(libc::SIGSYS);
 
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 /// The end of a child of this case that makes this call and then exits with 0.
-fn calls(stage: &Stage, case: &str, number: libc::c_long, args: [usize; 6]) -> Ending {
+fn calls(stage: &HeldStage, case: &str, number: libc::c_long, args: [usize; 6]) -> Ending {
     stage.child(case, |child| {
         let _ = child.call(number, args);
         0
@@ -56,7 +57,7 @@ fn calls(stage: &Stage, case: &str, number: libc::c_long, args: [usize; 6]) -> E
 // All of these would fail, or do no harm: if the filter let one through, the child would exit with 0.
 
 fn makes_calls_that_no_case_can() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let (unix, stream) = (libc::AF_UNIX as usize, libc::SOCK_STREAM as usize);
     assert_eq!(
         calls(&stage, LITTLE, libc::SYS_getpid, [0; 6]),
@@ -102,7 +103,7 @@ fn makes_calls_that_no_case_can() {
 
 /// Each word widens the filter for the cases that use it, and for no other.
 fn makes_calls_of_other_cases() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let here = libc::AT_FDCWD as usize;
     let (key, child, raised) = (libc::IPC_PRIVATE as usize, libc::SIGCHLD as usize, libc::SIGCONT);
     let itself = [PIDFD_SELF_THREAD as usize, raised as usize, 0, 0, 0, 0];
@@ -127,7 +128,7 @@ fn makes_calls_of_other_cases() {
 }
 
 fn makes_calls_with_other_arguments() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let (here, own) = (libc::AT_FDCWD as usize, std::process::id() as usize);
     let option = |option: i32| [option as usize, 1, 0, 0, 0, 0];
     let second = |value: i32| [usize::MAX, value as usize, 0, 0, 0, 0];
@@ -161,7 +162,7 @@ fn makes_calls_with_other_arguments() {
 /// Signals the starter of the tests, the worker itself, all processes, and the own group. They ignore the
 /// signal.
 fn signals_somebody_else() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let (started, own) = (std::os::unix::process::parent_id(), std::process::id());
     for target in [started as usize, own as usize, usize::MAX, 0] {
         let signal = libc::SIGURG as usize;
@@ -184,7 +185,7 @@ fn signals_somebody_else() {
 }
 
 fn takes_it_off_again() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let empty = libc::sock_fprog { len: 0, filter: std::ptr::null_mut() };
     let at = (&raw const empty) as usize;
     assert_eq!(calls(&stage, LITTLE, libc::SYS_seccomp, [1, 0, at, 0, 0, 0]), KILLED);
@@ -195,23 +196,21 @@ fn takes_it_off_again() {
 
 /// The same, once for all children of a case.
 fn is_forked_by_a_fork_server() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     stage.supervisor.exclude_from_fork(stage.memory);
     let case = faultmap::parse::case(LITTLE).expect("a case");
     let program = Program::of(&case, rustix::param::page_size() as u64, stage.memory);
     let held = stage.held.sandbox(&program, &[Access::Read], &stage.backing(), stage.memory);
     let (sandbox, _ruleset) = held.expect("a sandbox");
     for (number, ending) in [(libc::SYS_socket, KILLED), (libc::SYS_getpid, Ending::Exited(7))] {
-        let fork_server = stage.supervisor.fork_server_behind(
-            sandbox,
-            move |child: Child, _: Result<(), i32>| {
-                let _ = child.call(number, [0; 6]);
-                7
-            },
-        );
+        let body = move |child: Child, _: Result<(), i32>| {
+            let _ = child.call(number, [0; 6]);
+            7
+        };
+        let fork_server = stage.supervisor.fork_server(Fork { sandbox, body });
         let fork_server = fork_server.expect("a fork server");
         for _ in 0..2 {
-            let ran = stage.supervisor.run_body_in(&fork_server, 0, &[], DEADLINE);
+            let ran = stage.supervisor.run(&fork_server, Asked::Slots(0), ENDS);
             assert_eq!(ran.expect("it was forked").ending, ending, "call {number}");
         }
     }
@@ -240,9 +239,8 @@ fn a_worker_is_held_too() {
 
 /// A step whose call the filter of its child lacks, judged as any other.
 fn a_call_that_is_missing_is_a_harness_error() {
-    use faultmap::supervise::Judge;
     use faultmap::victim::{Fill, Request};
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let page = rustix::param::page_size() as u64;
     let case = faultmap::parse::case("fsync(-1);").expect("a case");
     let mut program = Program::of(&case, page, stage.memory);
@@ -253,7 +251,8 @@ fn a_call_that_is_missing_is_a_harness_error() {
         program.sandbox = sandbox;
         let orders =
             Request { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
-        let ran = stage.supervisor.run(&orders, DEADLINE).expect("it was forked");
+        let fork = stage.supervisor.fork_of(program);
+        let ran = stage.supervisor.run(fork, Asked::Case(&orders), ENDS).expect("it was forked");
         let judge = Judge {
             program: &program,
             ending: ran.ending,

@@ -4,40 +4,31 @@
 //! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
 
 mod own_process;
+mod stage;
 
-use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use faultmap::backing::{Backing, MadeFile};
-use faultmap::case::Pattern;
 use faultmap::case::limits::FILES;
-use faultmap::supervise::{ChildReport, Ending, NoReport, Supervisor};
-use faultmap::sys::{Arena, Child, ForkServer, Record, SharedRecord, fork_worker};
-use faultmap::victim::{FileHandle, Fill, Program, Request};
+use faultmap::case::{Access, Pattern};
+use faultmap::supervise::{Asked, ChildReport, Ending, Fork, NoReport};
+use faultmap::sys::{Arena, Child, ForkServer, fork_worker};
+use faultmap::victim::{FileHandle, Fill, Op, Probe, Program, Request};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use own_process::children::{none_left_by, own_children, pause};
 use own_process::{Test, test};
-
-/// For a child that hangs: its end is the deadline.
-const HANGS: Duration = Duration::from_millis(300);
-/// For a child that ends, on a busy machine too.
-const ENDS: Duration = Duration::from_secs(60);
-
-struct Stage {
-    supervisor: Supervisor,
-    /// The record itself: victims do not have the heap in which its owner lies.
-    record: &'static Record,
-}
+use stage::{ENDS, HANGS, Stage, laid_out};
 
 type Row = (&'static str, fn(&Stage));
 
 fn main() -> ExitCode {
     let tests: &[Row] = &[
         ("a_fork_server_forks_the_victims_of_a_case", a_fork_server_forks_the_victims_of_a_case),
+        ("a_child_of_either_gives_the_same_report", a_child_of_either_gives_the_same_report),
         ("each_child_has_its_own_question", each_child_has_its_own_question),
         ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
         ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
@@ -62,52 +53,40 @@ fn main() -> ExitCode {
 }
 
 fn no_fork_servers() -> Option<String> {
-    let made = Stage::new().supervisor.fork_server_of(|_| 0).is_some();
+    let made = Stage::new().supervisor.fork_server(Fork::unconfined(|_, _| 0)).is_some();
     (!made).then(|| "this machine has no fork_servers".to_owned())
 }
 
-impl Stage {
-    fn new() -> Stage {
-        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
-        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        Stage { supervisor, record }
-    }
+fn server_of(stage: &Stage, body: impl Fn(Child) -> i32 + Copy) -> ForkServer {
+    let fork = Fork::unconfined(move |child, _| body(child));
+    stage.supervisor.fork_server(fork).expect("a fork server")
+}
 
-    fn keeps_memory_back(self) -> Stage {
-        self.supervisor.exclude_from_fork(&Arena::new().expect("memory"));
-        self
-    }
+/// Asks for a child, with one word for it.
+fn ask(
+    stage: &Stage,
+    fork_server: &ForkServer,
+    word: u64,
+    deadline: Duration,
+) -> Result<ChildReport, NoReport> {
+    stage.record.question.sweep.store(word, Relaxed);
+    stage.supervisor.run(fork_server, Asked::Slots(0), deadline)
+}
 
-    fn fork_server(&self, body: impl Fn(Child) -> i32 + Copy) -> ForkServer {
-        self.supervisor.fork_server_of(body).expect("a fork server")
-    }
+/// Asks, and nothing but the fork server may be left.
+fn answered(stage: &Stage, fork_server: &ForkServer, word: u64, deadline: Duration) -> Ending {
+    let ending = ask(stage, fork_server, word, deadline).expect("it was forked").ending;
+    assert_eq!(own_children().trim(), fork_server.pid().as_raw_nonzero().to_string());
+    ending
+}
 
-    /// Asks for a child, with one word for it.
-    fn ask(
-        &self,
-        fork_server: &ForkServer,
-        word: u64,
-        deadline: Duration,
-    ) -> Result<ChildReport, NoReport> {
-        self.record.question.sweep.store(word, Relaxed);
-        self.supervisor.run_body_in(fork_server, 0, &[], deadline)
-    }
-
-    /// Asks, and nothing but the fork server may be left.
-    fn answered(&self, fork_server: &ForkServer, word: u64, deadline: Duration) -> Ending {
-        let ending = self.ask(fork_server, word, deadline).expect("it was forked").ending;
-        assert_eq!(own_children().trim(), fork_server.pid().as_raw_nonzero().to_string());
-        ending
-    }
-
-    /// The fork server is: it is said at each further question, and never waited for.
-    fn is_gone(&self, fork_server: &ForkServer) {
-        const NEVER: Duration = Duration::from_secs(1 << 20);
-        for _ in 0..2 {
-            let gone = self.ask(fork_server, 0, NEVER);
-            assert!(matches!(gone, Err(NoReport::ForkServerGone)), "{gone:?}");
-            assert_eq!(own_children(), "");
-        }
+/// The fork server is: it is said at each further question, and never waited for.
+fn is_gone(stage: &Stage, fork_server: &ForkServer) {
+    const NEVER: Duration = Duration::from_secs(1 << 20);
+    for _ in 0..2 {
+        let gone = ask(stage, fork_server, 0, NEVER);
+        assert!(matches!(gone, Err(NoReport::ForkServerGone)), "{gone:?}");
+        assert_eq!(own_children(), "");
     }
 }
 
@@ -122,7 +101,7 @@ fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
     let memory = Arena::new().expect("memory");
     let program = Program::of(&case, rustix::param::page_size() as u64, &memory);
     supervisor.exclude_from_fork(&memory);
-    let fork_server = supervisor.fork_server(program).expect("a fork server");
+    let fork_server = supervisor.fork_server(supervisor.fork_of(program)).expect("a fork server");
     for _ in 0..3 {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
         let backing = Backing::Directory(folder.path().to_owned());
@@ -132,55 +111,98 @@ fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
         let handle: Vec<FileHandle> = files.iter().map(MadeFile::handle).collect();
         let (probe, fill) = (None, Fill::Pattern(Pattern::First));
         let orders = Request { program, probe, fill, files: &handle };
-        let ran = supervisor.run_in(&fork_server, &orders, ENDS).expect("it was forked");
+        let ran = supervisor.run(&fork_server, Asked::Case(&orders), ENDS).expect("it was forked");
         assert_eq!(ran.ending, Ending::Exited(0), "{ran:?}");
         assert!(ran.recorded.finished, "{ran:?}");
     }
 }
 
+/// A victim may end in all these ways, and the worker has forked it, or a fork server has.
+fn a_child_of_either_gives_the_same_report(stage: &Stage) {
+    let supervisor = &stage.supervisor;
+    let late = Ending::TimedOut { stopped: false };
+    for (steps, deadline, ending) in [
+        ("map[0] = 'x'; map[0]; fork { map[0]; } sweep(map, read);", ENDS, Ending::Exited(0)),
+        ("_exit(7);", ENDS, Ending::Exited(7)),
+        ("map[PAGE];", ENDS, Ending::Killed(libc::SIGSEGV)),
+        ("raise(SIGKILL);", ENDS, Ending::Killed(libc::SIGKILL)),
+        ("pause();", HANGS, late),
+        ("fork { pause(); }", HANGS, late),
+        // The processes of the blocks wait for their turn.
+        ("raise(SIGKILL); process { } process { }", ENDS, Ending::Killed(libc::SIGKILL)),
+        ("id = shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);", ENDS, Ending::Exited(0)),
+    ] {
+        let map =
+            "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
+        let program = laid_out(&format!("{map} {steps}"));
+        let sweep = program.ops.len() - 1;
+        let probe = matches!(program.ops[sweep], Op::Sweep { .. });
+        let probe = probe.then_some(Probe { sweep, access: Access::Read, at: 0 });
+        let request = Request { program, probe, fill: Fill::Pattern(Pattern::First), files: &[] };
+        let asked = Asked::Case(&request);
+        let own = supervisor.run(supervisor.fork_of(program), asked, deadline);
+        let fork_server = supervisor.fork_server(supervisor.fork_of(program));
+        let fork_server = fork_server.expect("a fork server");
+        let by_server = supervisor.run(&fork_server, asked, deadline);
+        let [own, by_server] = [own, by_server].map(|ran| {
+            let ran = ran.expect("it was forked");
+            let mut recorded = ran.recorded;
+            for segment in program.segments {
+                let id = std::mem::take(&mut recorded.slots[*segment].value).to_string();
+                let left = std::fs::read_to_string("/proc/sysvipc/shm").expect("SysV segments");
+                let mut left = left.lines().filter_map(|line| line.split_whitespace().nth(1));
+                assert!(id != "0" && left.all(|left| left != id), "{id} is left");
+            }
+            (ran.ending, recorded)
+        });
+        assert_eq!(own, by_server, "{steps}");
+        assert_eq!(own.0, ending, "{steps}");
+    }
+}
+
 fn each_child_has_its_own_question(stage: &Stage) {
     let record = stage.record;
-    let fork_server = stage.fork_server(move |_| record.question.sweep.load(Relaxed) as i32);
+    let fork_server = server_of(stage, move |_| record.question.sweep.load(Relaxed) as i32);
     for code in 0..200 {
-        assert_eq!(stage.answered(&fork_server, code, ENDS), Ending::Exited(code as i32));
+        assert_eq!(answered(stage, &fork_server, code, ENDS), Ending::Exited(code as i32));
     }
 }
 
 fn a_child_belongs_to_the_worker(stage: &Stage) {
     let own = std::process::id() as usize;
-    let fork_server = stage.fork_server(move |child| {
+    let fork_server = server_of(stage, move |child| {
         let [parent, group, id] = [libc::SYS_getppid, libc::SYS_getpgid, libc::SYS_getpid]
             .map(|number| child.call(number, [0; 6]));
         i32::from(parent == Ok(own)) + 2 * i32::from(group == id)
     });
     assert_eq!(
-        stage.answered(&fork_server, 0, ENDS),
+        answered(stage, &fork_server, 0, ENDS),
         Ending::Exited(3),
         "its parent is who supervises"
     );
 }
 
 fn a_child_that_hangs_is_killed(stage: &Stage) {
-    let fork_server = stage.fork_server(|child| pause(&child));
-    assert_eq!(stage.answered(&fork_server, 0, HANGS), Ending::TimedOut { stopped: false });
+    let fork_server = server_of(stage, |child| pause(&child));
+    assert_eq!(answered(stage, &fork_server, 0, HANGS), Ending::TimedOut { stopped: false });
 }
 
 fn a_child_that_stops_is_killed(stage: &Stage) {
-    let fork_server = stage.fork_server(|child| {
+    let fork_server = server_of(stage, |child| {
         let own = child.call(libc::SYS_getpid, [0; 6]).unwrap_or(0);
         let _ = child.call(libc::SYS_kill, [own, libc::SIGSTOP as usize, 0, 0, 0, 0]);
         0
     });
     // On a busy machine it may not have come to it.
     let stopped =
-        |deadline| stage.answered(&fork_server, 0, deadline) == Ending::TimedOut { stopped: true };
+        |deadline| answered(stage, &fork_server, 0, deadline) == Ending::TimedOut { stopped: true };
     assert!([HANGS, HANGS * 10, ENDS].into_iter().any(stopped), "it was not seen to have stopped");
 }
 
 fn what_a_child_leaves_is_swept(stage: &Stage) {
     let record = stage.record;
     // Flags of clone(2), and whether it makes a session of its own, out of reach of a signal to the group.
-    let fork_server = stage.fork_server(move |child| {
+    let fork_server = server_of(stage, move |child| {
         let word = record.question.sweep.load(Relaxed) as usize;
         if child.call(libc::SYS_clone, [word >> 1, 0, 0, 0, 0, 0]) == Ok(0) {
             if word & 1 == 1 {
@@ -194,7 +216,7 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
         for session in [0, 1] {
             let word = (flags as u64) << 1 | session;
             assert_eq!(
-                stage.answered(&fork_server, word, ENDS),
+                answered(stage, &fork_server, word, ENDS),
                 Ending::Exited(0),
                 "{flags:#x} {session}"
             );
@@ -213,16 +235,16 @@ fn a_child_has_no_memory_of_its_fork_server(stage: &Stage) {
     };
     let before = shared();
     let record = stage.record;
-    let fork_server = stage.fork_server(move |child| {
+    let fork_server = server_of(stage, move |child| {
         let address = record.question.sweep.load(Relaxed) as usize;
         i32::from(child.load(address, 1).is_empty())
     });
     let new: Vec<usize> = shared().into_iter().filter(|at| !before.contains(at)).collect();
     assert_eq!((before.len(), new.len()), (1, 1), "the record, and what they talk through");
     let here = (&raw const fork_server) as u64;
-    assert_eq!(stage.answered(&fork_server, before[0] as u64, ENDS), Ending::Exited(0));
-    assert_eq!(stage.answered(&fork_server, new[0] as u64, ENDS), Ending::Killed(libc::SIGSEGV));
-    assert_eq!(stage.answered(&fork_server, here, ENDS), Ending::Killed(libc::SIGSEGV));
+    assert_eq!(answered(stage, &fork_server, before[0] as u64, ENDS), Ending::Exited(0));
+    assert_eq!(answered(stage, &fork_server, new[0] as u64, ENDS), Ending::Killed(libc::SIGSEGV));
+    assert_eq!(answered(stage, &fork_server, here, ENDS), Ending::Killed(libc::SIGSEGV));
 }
 
 fn a_child_may_kill_its_fork_server(stage: &Stage) {
@@ -235,32 +257,32 @@ fn a_child_may_stop_its_fork_server(stage: &Stage) {
 
 fn a_child_signals_its_fork_server(stage: &Stage, signal: i32) {
     let record = stage.record;
-    let fork_server = stage.fork_server(move |child| {
+    let fork_server = server_of(stage, move |child| {
         let fork_server = record.question.sweep.load(Relaxed) as usize;
         i32::from(child.call(libc::SYS_kill, [fork_server, signal as usize, 0, 0, 0, 0]).is_err())
     });
     let pid = fork_server.pid().as_raw_nonzero().get() as u64;
     assert_eq!(
-        stage.answered(&fork_server, pid, ENDS),
+        answered(stage, &fork_server, pid, ENDS),
         Ending::Exited(0),
         "it has an answer all the same"
     );
-    stage.is_gone(&fork_server);
+    is_gone(stage, &fork_server);
 }
 
 fn a_fork_server_that_is_killed_is_gone(stage: &Stage) {
     for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGSTOP] {
-        let fork_server = stage.fork_server(|_| 0);
+        let fork_server = server_of(stage, |_| 0);
         kill(nix::unistd::Pid::from_raw(fork_server.pid().as_raw_nonzero().get()), signal)
             .expect("it is there");
-        stage.is_gone(&fork_server);
+        is_gone(stage, &fork_server);
     }
 }
 
 fn a_fork_server_ends_with_its_worker(stage: &Stage) {
     let (told, tells) = rustix::pipe::pipe().expect("a pipe");
     let worker = fork_worker(stage.supervisor.thread(), || {
-        let fork_server = stage.fork_server(|_| 0);
+        let fork_server = server_of(stage, |_| 0);
         rustix::io::write(&tells, &[1]).expect("a pipe");
         loop {
             std::thread::sleep(ENDS);

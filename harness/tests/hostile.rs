@@ -6,32 +6,22 @@
 //! child forks and calls the kernel through the same [`Child`] that a victim has.
 
 mod own_process;
+mod stage;
 
-use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use faultmap::case::{Access, HarnessError, Outcome, Pattern};
-use faultmap::supervise::{ChildReport, Ending, Judge, Supervisor};
-use faultmap::sys::{Arena, Child, Record, SharedRecord, SlotState, SoleThread};
+use faultmap::supervise::{Asked, ChildReport, Ending, Judge};
+use faultmap::sys::{Arena, Child, SlotState, SoleThread};
 use faultmap::victim::{Fill, Probe, Program, Request};
 use nix::libc;
 use own_process::children::{none_left_by, pause};
 use own_process::{Test, test};
+use stage::{ENDS, HANGS, SLOTS, Stage, laid_out};
 
-/// For a child that hangs: its end is the deadline.
-const HANGS: Duration = Duration::from_millis(200);
-/// For a child that ends, on a busy machine too.
-const ENDS: Duration = Duration::from_secs(60);
 /// The op of the sweep in [`program`].
-const SWEEP: usize = 1;
-
-struct Stage {
-    supervisor: Supervisor,
-    /// The record itself: victims do not have the heap in which its owner lies.
-    record: &'static Record,
-}
+const SWEEP: usize = SLOTS - 1;
 
 type Row = (&'static str, fn(&Stage));
 
@@ -53,7 +43,7 @@ fn main() -> ExitCode {
         ("reads_what_its_worker_has_in_memory", reads_what_its_worker_has_in_memory),
         ("has_what_its_worker_has_open", has_what_its_worker_has_open),
     ];
-    let on_stage = |(name, body): Row| test(name, move || Stage::none_is_left_by(body));
+    let on_stage = |(name, body): Row| test(name, move || none_is_left_by(body));
     let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
     // Segments and process ids belong to the machine, but for those of a namespace.
     let own_segments = &["--user", "--map-root-user", "--ipc"];
@@ -72,39 +62,23 @@ fn program() -> Program<'static> {
     )
 }
 
-fn laid_out(text: &str) -> Program<'static> {
-    let memory = Box::leak(Box::new(Arena::new().expect("memory")));
-    let page = rustix::param::page_size() as u64;
-    Program::of(&faultmap::parse::case(text).expect("a case"), page, memory)
+fn none_is_left_by(body: impl FnOnce(&Stage)) {
+    faultmap::sys::close_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
+    let stage = Stage::new().keeps_memory_back();
+    none_left_by(|| body(&stage));
 }
 
-impl Stage {
-    fn none_is_left_by(body: impl FnOnce(&Stage)) {
-        faultmap::sys::close_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
-        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
-        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        supervisor.exclude_from_fork(&Arena::new().expect("memory"));
-        let stage = Stage { supervisor, record };
-        none_left_by(|| body(&stage));
-    }
-
-    fn run(&self, deadline: Duration, body: impl Fn(Child) -> i32) -> ChildReport {
-        let steps = program().ops.len();
-        self.supervisor.run_body(steps, &[], deadline, body).expect("it was forked")
-    }
-
-    /// Returns the outcome of the report, as if the child had been asked to read a byte.
-    fn judge(&self, report: &ChildReport) -> Result<Outcome, HarnessError> {
-        let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
-        let judge = Judge {
-            program: &program(),
-            ending: report.ending,
-            recorded: &report.recorded,
-            deadline_ms: ENDS.as_millis() as u64,
-            timeout_is_an_answer: false,
-        };
-        judge.probe_outcome(&probe)
-    }
+/// Returns the outcome of the report, as if the child had been asked to read a byte.
+fn judge(report: &ChildReport) -> Result<Outcome, HarnessError> {
+    let probe = Probe { sweep: SWEEP, access: Access::Read, at: 0 };
+    let judge = Judge {
+        program: &program(),
+        ending: report.ending,
+        recorded: &report.recorded,
+        deadline_ms: ENDS.as_millis() as u64,
+        timeout_is_an_answer: false,
+    };
+    judge.probe_outcome(&probe)
 }
 
 fn raise(child: &Child, signal: i32) {
@@ -186,7 +160,7 @@ fn maps_all_it_can(stage: &Stage) {
 
 fn exits_before_its_access(stage: &Stage) {
     let report = stage.run(ENDS, |_| 0);
-    assert_eq!(stage.judge(&report), Err(HarnessError::ExitedEarly));
+    assert_eq!(judge(&report), Err(HarnessError::ExitedEarly));
 }
 
 fn scribbles_over_the_record(stage: &Stage) {
@@ -210,7 +184,7 @@ fn scribbles_over_the_record(stage: &Stage) {
                 raise(&child, signal);
                 0
             });
-            let judged = stage.judge(&report);
+            let judged = judge(&report);
             assert!(judged.is_err(), "{garbage:#x}, signal {signal}: {judged:?}");
         }
     }
@@ -225,7 +199,7 @@ fn claims_to_have_lived_on(stage: &Stage) {
         record.finished.store(1, Relaxed);
         0
     });
-    assert!(matches!(stage.judge(&report), Err(HarnessError::Disagree(_))));
+    assert!(matches!(judge(&report), Err(HarnessError::Disagree(_))));
 }
 
 fn claims_another_signal(stage: &Stage) {
@@ -237,7 +211,7 @@ fn claims_another_signal(stage: &Stage) {
         0
     });
     assert_eq!(report.ending, Ending::Killed(libc::SIGKILL));
-    assert!(matches!(stage.judge(&report), Err(HarnessError::Disagree(_))));
+    assert!(matches!(judge(&report), Err(HarnessError::Disagree(_))));
 }
 
 fn claims_to_be_done_and_is_killed(stage: &Stage) {
@@ -248,7 +222,7 @@ fn claims_to_be_done_and_is_killed(stage: &Stage) {
         raise(&child, libc::SIGKILL);
         0
     });
-    assert!(stage.judge(&report).is_err());
+    assert!(judge(&report).is_err());
 }
 
 fn closes_everything_and_hangs(stage: &Stage) {
@@ -279,7 +253,8 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     let text = format!("id = {get} {get} id = {get} map = shmat(id, 0, 0); raise(SIGKILL);");
     let program = laid_out(&text);
     let orders = Request { program, probe: None, fill: Fill::Pattern(Pattern::First), files: &[] };
-    let report = stage.supervisor.run(&orders, ENDS).expect("it was forked");
+    let fork = stage.supervisor.fork_of(program);
+    let report = stage.supervisor.run(fork, Asked::Case(&orders), ENDS).expect("it was forked");
     assert_eq!(report.ending, Ending::Killed(libc::SIGKILL));
     assert_eq!(segments(), before);
 }

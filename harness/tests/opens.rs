@@ -17,7 +17,7 @@ use faultmap::victim::FileSpec;
 use nix::libc;
 use own_process::children::none_left_by;
 use own_process::test;
-use stage::{Stage, lacks};
+use stage::held::{HeldStage, lacks};
 
 fn main() -> ExitCode {
     let tests: [(&str, fn()); 4] = [
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 /// The errno with which a child of this case may not open the path, or 0 where it may.
-fn opens(stage: &Stage, case: &str, path: &Path, flags: i32) -> i32 {
+fn opens(stage: &HeldStage, case: &str, path: &Path, flags: i32) -> i32 {
     let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
     let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
     let ending = stage
@@ -44,7 +44,7 @@ fn opens(stage: &Stage, case: &str, path: &Path, flags: i32) -> i32 {
 }
 
 fn opens_what_no_case_can() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let file = stage.dir.path().join("beside");
     std::fs::write(&file, "it").expect("a file");
     let command = Path::new(command::BIN);
@@ -64,7 +64,7 @@ fn opens_what_no_case_can() {
 }
 
 fn opens_what_other_cases_can() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let (zero, version) = (Path::new("/dev/zero"), Path::new("/proc/version"));
     let (zeros, versions) = ("fd = devzero(O_RDONLY);", "fd = open(\"/proc/version\", O_RDONLY);");
     assert_eq!(opens(&stage, zeros, zero, libc::O_RDONLY), 0);
@@ -81,7 +81,7 @@ fn opens_what_other_cases_can() {
 }
 
 fn removes_what_other_cases_can() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let folder = std::fs::File::open(elsewhere.path()).expect("it is there");
     std::fs::write(elsewhere.path().join("it"), "it").expect("a file");
@@ -95,7 +95,7 @@ fn removes_what_other_cases_can() {
 }
 
 fn looks_into_its_supervisor() {
-    let stage = Stage::new();
+    let stage = HeldStage::new();
     let case =
         "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, exec);";
     let own = std::process::id();

@@ -6,27 +6,26 @@
 //! machine refuses such a worker, the tests are ignored with its reason.
 
 mod own_process;
+mod stage;
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use faultmap::backing::Backing;
 use faultmap::confine;
-use faultmap::supervise::{Ending, Supervisor};
-use faultmap::sys::{Child, SharedRecord, SoleThread, fork_worker, set_dumpable};
+use faultmap::supervise::Ending;
+use faultmap::sys::{Child, SoleThread, fork_worker, set_dumpable};
 use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use own_process::children::pause;
 use own_process::test;
+use stage::{ENDS, Stage};
 
-const DEADLINE: Duration = Duration::from_secs(60);
 /// The exit status of a worker whose child a signal has killed: this, and the signal.
 const KILLED: i32 = 64;
 const NO_REPORT: i32 = 63; // for one of which there is no report, or that was never forked
@@ -70,15 +69,13 @@ fn beside_a_secret(body: fn(&Path)) {
 }
 
 /// Forks a worker that is shut in, with this as the rest of its life.
-fn worker(files: &Path, body: impl FnOnce(&Supervisor) -> i32) -> Pid {
+fn worker(files: &Path, body: impl FnOnce(&Stage) -> i32) -> Pid {
     let forked = confine::fork_worker(thread(), true, |namespaces| {
         let backing = Backing::Directory(files.to_owned());
         if namespaces.is_none_or(|namespaces| namespaces.enter(&backing).is_err()) {
             return NOT_SHUT_IN;
         }
-        let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
-        let supervisor = Supervisor::new(record, None::<OwnedFd>).expect("a supervisor");
-        body(&supervisor)
+        body(&Stage::new())
     });
     forked.expect("it could be forked before")
 }
@@ -96,12 +93,10 @@ fn exit_code(pid: Pid) -> i32 {
 
 /// Returns the exit status of a child below such a worker, or [`KILLED`] and the signal.
 fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
-    exit_code(worker(files, |supervisor| {
-        match supervisor.run_body(1, &[], DEADLINE, |child| body(&child)).map(|ran| ran.ending) {
-            Ok(Ending::Exited(code)) => code,
-            Ok(Ending::Killed(signal)) => KILLED + signal,
-            _ => NO_REPORT,
-        }
+    exit_code(worker(files, |stage| match stage.run(ENDS, |child| body(&child)).ending {
+        Ending::Exited(code) => code,
+        Ending::Killed(signal) => KILLED + signal,
+        _ => NO_REPORT,
     }))
 }
 
@@ -239,17 +234,16 @@ fn looks_into_its_supervisor(files: &Path) {
 
 /// Nor may a signal take from the next child the handler that it inherits.
 fn kills_its_supervisor(files: &Path) {
-    let worker = worker(files, |supervisor| {
-        let sent = supervisor.run_body(1, &[], DEADLINE, |child| {
+    let worker = worker(files, |stage| {
+        let sent = stage.run(ENDS, |child| {
             for signal in [libc::SIGKILL, libc::SIGSTOP, libc::SIGTERM, libc::SIGSEGV] {
                 let _ = child.call(libc::SYS_kill, [1, signal as usize, 0, 0, 0, 0]);
             }
             7
         });
-        let sent = sent.is_ok_and(|sent| sent.ending == Ending::Exited(7));
-        let next = supervisor.run_body(1, &[], DEADLINE, |child| i32::from(child.load(16, 1)[0]));
-        let fault = next.ok().and_then(|next| next.recorded.slots[0].fault);
-        let fault = fault.map(|(signal, _, address)| (signal, address));
+        let sent = sent.ending == Ending::Exited(7);
+        let next = stage.run(ENDS, |child| i32::from(child.load(16, 1)[0]));
+        let fault = next.recorded.slots[0].fault.map(|(signal, _, address)| (signal, address));
         i32::from(!sent) + 2 * i32::from(fault != Some((libc::SIGSEGV, 16)))
     });
     assert_eq!(exit_code(worker), 0, "the supervisor has lived to tell");
@@ -327,9 +321,9 @@ fn makes_calls_with_other_arguments(files: &Path) {
 fn outlives_its_worker(files: &Path) {
     let (alive, held) = nix::unistd::pipe().expect("a pipe");
     let (mut alive, mut held) = (File::from(alive), Some(File::from(held)));
-    let worker = worker(files, |supervisor| {
+    let worker = worker(files, |stage| {
         let held = held.take();
-        let _ = supervisor.run_body(1, &[], DEADLINE * 60, |child| {
+        stage.run(ENDS * 60, |child| {
             for _ in 0..3 {
                 // The first of each pair ends: the second is an orphan, and process 1 adopts it.
                 if child.fork() == Ok(0) {

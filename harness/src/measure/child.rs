@@ -4,7 +4,7 @@ use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Abandoned, ChildReport, Judge, NoReport};
+use crate::supervise::{Abandoned, Asked, ChildReport, Judge, NoReport};
 use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
@@ -48,19 +48,19 @@ impl Measurer<'_> {
             contents
         });
         let (_files, handles) = make_files(self.backing, specs, contents)?;
-        let (program, probe) = (self.program, probe.copied());
+        let (supervisor, program, probe) = (self.supervisor, self.program, probe.copied());
         let files = &handles[..specs.len().min(FILES)];
         let request = Request { program, probe, fill, files };
         if self.fork_server.is_none()
             && self.children >= FORK_SERVER_PAYS
             && self.lost_fork_servers < FORK_SERVERS
         {
-            self.fork_server = self.supervisor.fork_server(program);
+            self.fork_server = supervisor.fork_server(supervisor.fork_of(program));
         }
+        let (asked, deadline) = (Asked::Case(&request), self.deadline);
+        let alone = || supervisor.run(supervisor.fork_of(program), asked, deadline);
         let nested = self.fork_server.as_ref();
-        let nested =
-            nested.map(|fork_server| self.supervisor.run_in(fork_server, &request, self.deadline));
-        let ran = match nested {
+        let ran = match nested.map(|fork_server| supervisor.run(fork_server, asked, deadline)) {
             Some(Err(NoReport::ForkServerGone)) => {
                 self.fork_server = None;
                 self.lost_fork_servers += 1;
@@ -69,10 +69,10 @@ impl Measurer<'_> {
             // A worker tries longer where the process table is full, and needs one process less.
             Some(Err(NoReport::Fork(_))) => {
                 self.fork_server = None;
-                self.supervisor.run(&request, self.deadline)
+                alone()
             }
             Some(ran) => ran,
-            None => self.supervisor.run(&request, self.deadline),
+            None => alone(),
         };
         self.children += u64::from(ran.is_ok());
         ran.map_err(|error| match error {

@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::ending::Ending;
 use super::orphans;
 use super::recorded::Recorded;
+use super::spawn::{Asked, Fork, Forked, Spawn};
 use super::throttle::Throttle;
-use crate::sys::{
-    self, AddressRange, Arena, Body, Child, ForkServer, Sandbox, SharedRecord, SoleThread, VERDICTS,
-};
-use crate::victim::{self, Program, Request, Terms};
+use crate::sys::{self, AddressRange, Arena, Body, ForkServer, SharedRecord, SoleThread, VERDICTS};
+use crate::victim::{self, Program, Steps, Terms};
 
 /// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
 /// on its behalf.
@@ -77,23 +76,6 @@ pub enum NoReport {
     Wait(rustix::io::Errno),
     /// So many processes that the child left behind could not be killed.
     Left(usize),
-}
-
-/// The steps of a case, as a victim performs them.
-#[derive(Clone, Copy)]
-struct Steps<'p> {
-    program: Program<'p>,
-    record: &'static sys::Record,
-    addresses: AddressRange,
-    supervisor: i32,
-}
-
-impl Body for Steps<'_> {
-    // So that all of it lies where a victim starts, see `victim::run`.
-    #[inline(always)]
-    fn run(&self, child: Child, entered: Result<(), i32>) -> i32 {
-        victim::run(child, self.program, self.record, self.addresses, self.supervisor, entered)
-    }
 }
 
 impl Supervisor {
@@ -193,109 +175,50 @@ impl Supervisor {
 
     fn child_lives(&self) -> bool {
         const ALIVE: i32 = 42;
-        let ran = self.run_body(0, &[], GRACE, |_| ALIVE);
+        let ran = self.run(Fork::unconfined(|_, _| ALIVE), Asked::Slots(0), GRACE);
         ran.is_ok_and(|ran| ran.ending == Ending::Exited(ALIVE))
     }
 
-    /// Runs one child through the program, up to the probe or to the end.
-    pub fn run(&self, orders: &Request<'_>, deadline: Duration) -> Result<ChildReport, NoReport> {
-        victim::ask(self.record, orders, &self.terms);
-        let program = orders.program;
-        let (steps, segments) = (program.ops.len(), program.segments);
-        self.run_behind(program.sandbox, steps, segments, deadline, self.steps(program))
+    /// Returns the fork of a victim that performs this program. It has the steps by value, since this
+    /// supervisor lies in memory that is excluded from forks.
+    pub fn fork_of<'p>(&self, program: Program<'p>) -> Fork<'p, Steps<'p>> {
+        let (record, addresses, supervisor) = (&**self.record, self.addresses, self.own_pid);
+        Fork { sandbox: program.sandbox, body: Steps { program, record, addresses, supervisor } }
     }
 
-    /// Returns a process that forks the victims of a program at less cost, see [`ForkServer`]. `None` where
-    /// none can be made, or where it would not help.
-    pub fn fork_server(&self, program: Program<'_>) -> Option<ForkServer> {
-        self.fork_server_behind(program.sandbox, self.steps(program))
-    }
-
-    /// Returns the steps by value, since this supervisor lies in memory that is excluded from forks.
-    fn steps<'p>(&self, program: Program<'p>) -> Steps<'p> {
-        Steps { program, record: self.record, addresses: self.addresses, supervisor: self.own_pid }
-    }
-
-    /// Returns a fork server for any body, in no sandbox, as [`Supervisor::run_body`] is for one child.
-    pub fn fork_server_of(&self, body: impl Fn(Child) -> i32 + Copy) -> Option<ForkServer> {
-        self.fork_server_behind(&Sandbox::NONE, move |child, _| body(child))
-    }
-
-    /// Returns a fork server for any body, all of whose children are in this sandbox.
-    pub fn fork_server_behind(
-        &self,
-        sandbox: &Sandbox<'_>,
-        body: impl Body + Copy,
-    ) -> Option<ForkServer> {
+    /// Returns a process that forks such children at less cost, see [`ForkServer`]. `None` where none can be
+    /// made, or where it would not help.
+    pub fn fork_server(&self, fork: Fork<'_, impl Body + Copy>) -> Option<ForkServer> {
         let helps = self.keeps_back.get() && self.children.is_some();
         let (start, end) = self.stack.get();
-        helps.then(|| ForkServer::start(self.thread, start..end, sandbox, body).ok()).flatten()
+        let start = || ForkServer::start(self.thread, start..end, fork.sandbox, fork.body).ok();
+        helps.then(start).flatten()
     }
 
-    /// Runs one child of a fork server that was made for this program.
-    pub fn run_in(
+    /// Runs one child from the fork to the end of the last process that it leaves. Where a fork server turns
+    /// out to be gone, so is everything that it forked.
+    pub fn run<'s>(
         &self,
-        fork_server: &ForkServer,
-        orders: &Request<'_>,
+        spawn: impl Spawn<'s>,
+        asked: Asked<'_>,
         deadline: Duration,
     ) -> Result<ChildReport, NoReport> {
-        victim::ask(self.record, orders, &self.terms);
-        let Program { ops, segments, .. } = orders.program;
-        self.run_body_in(fork_server, ops.len(), segments, deadline)
-    }
-
-    /// Runs one child of any fork server. Where that turns out to be gone, so is everything that it forked.
-    pub fn run_body_in(
-        &self,
-        fork_server: &ForkServer,
-        steps: usize,
-        segments: &[usize],
-        deadline: Duration,
-    ) -> Result<ChildReport, NoReport> {
-        self.rests.iter().for_each(Throttle::rest);
-        let started = Instant::now();
-        self.record.clear(steps);
-        fork_server.ask();
-        let beside = [fork_server.pid()];
-        let watched =
-            self.watch(|| fork_server.victim(), &beside, started, steps, segments, deadline);
-        // A child that could not be waited for beside a fork server perhaps can be without one (ptrace(2)
-        // makes such).
-        if let Err(NoReport::ForkServerGone | NoReport::Left(_)) = watched {
-            fork_server.end();
-            let left = orphans::sweep_orphans(&[], GRACE);
-            return Err(if left > 0 { NoReport::Left(left) } else { NoReport::ForkServerGone });
+        if let Asked::Case(request) = asked {
+            victim::ask(self.record, request, &self.terms);
         }
-        watched
-    }
-
-    /// Runs one child through any body, in no sandbox, with the same care: for children more hostile than any
-    /// case. `segments` are the steps that return the id of a shared memory segment.
-    pub fn run_body(
-        &self,
-        steps: usize,
-        segments: &[usize],
-        deadline: Duration,
-        body: impl Fn(Child) -> i32,
-    ) -> Result<ChildReport, NoReport> {
-        let body = move |child, _: Result<(), i32>| body(child);
-        self.run_behind(&Sandbox::NONE, steps, segments, deadline, body)
-    }
-
-    /// Runs one child through any body in a sandbox. The body gets the errno where the sandbox could not be
-    /// entered.
-    pub fn run_behind(
-        &self,
-        sandbox: &Sandbox<'_>,
-        steps: usize,
-        segments: &[usize],
-        deadline: Duration,
-        body: impl Body,
-    ) -> Result<ChildReport, NoReport> {
         self.rests.iter().for_each(Throttle::rest);
         let started = Instant::now();
-        self.record.clear(steps);
-        let child = sys::spawn(self.thread, sandbox, body).map_err(NoReport::Fork)?;
-        self.watch(|| Ok(Some(child)), &[], started, steps, segments, deadline)
+        self.record.clear(asked.slots());
+        let forked = spawn.spawn(self.thread).map_err(NoReport::Fork)?;
+        match (self.watch(forked, started + deadline), forked) {
+            // A child that could not be waited for beside a fork server perhaps can be without one
+            // (ptrace(2) makes such).
+            (Err(NoReport::ForkServerGone | NoReport::Left(_)), Forked::By(fork_server)) => {
+                fork_server.end();
+                let left = orphans::sweep_orphans(&[], GRACE);
+                Err(if left > 0 { NoReport::Left(left) } else { NoReport::ForkServerGone })
+            }
+            (ending, _) => Ok(self.report(ending?, asked, started)),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd as _;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -12,31 +12,24 @@ use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::life::{Abandoned, ChildReport, GRACE, NoReport, POLL_INTERVAL, Supervisor};
 use super::orphans;
 use super::recorded::Recorded;
+use super::spawn::{Asked, Forked};
 use crate::sys::{self, NoVictim};
 
 impl Supervisor {
-    /// Waits for the child, or kills it at its deadline, and reaps it: afterwards no process is left but
-    /// those `beside` it. `child` returns `None` for as long as it does not know which child it is.
-    pub(super) fn watch(
-        &self,
-        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
-        beside: &[Pid],
-        started: Instant,
-        steps: usize,
-        segments: &[usize],
-        deadline: Duration,
-    ) -> Result<ChildReport, NoReport> {
-        let (child, ended) = match self.await_end(child, started + deadline) {
+    /// Waits for the child, or kills it at its deadline, and reaps it: afterwards no process is left but the
+    /// fork server.
+    pub(super) fn watch(&self, forked: Forked<'_>, deadline: Instant) -> Result<Ending, NoReport> {
+        let beside = forked.beside();
+        let (child, ended) = match self.await_end(forked, deadline) {
             Ok(pair) => pair,
             Err(NoReport::ForkServerGone) => return Err(NoReport::ForkServerGone),
             Err(error) => {
-                orphans::sweep_orphans(beside, GRACE);
+                orphans::sweep_orphans(beside.as_slice(), GRACE);
                 return Err(error);
             }
         };
         if ended && self.left_nobody(child, beside) {
-            let ending = reap(child).map_err(NoReport::Wait)?;
-            return Ok(self.report(ending, started, steps, segments));
+            return reap(child).map_err(NoReport::Wait);
         }
         let stopped = !ended && is_stopped(child);
         // Zombie or not, the leader still holds its pid: the group is the child's and nobody else's.
@@ -47,7 +40,7 @@ impl Supervisor {
         }
         let ending = match ended {
             true => reap(child).map_err(NoReport::Wait)?,
-            false => match self.await_end(|| Ok(Some(child)), Instant::now() + GRACE) {
+            false => match self.await_end(Forked::Own(child), Instant::now() + GRACE) {
                 Ok((_, true)) => {
                     reap(child).map_err(NoReport::Wait)?;
                     Ending::TimedOut { stopped }
@@ -55,28 +48,22 @@ impl Supervisor {
                 _ => Ending::Stuck,
             },
         };
-        let left = orphans::sweep_orphans(beside, GRACE);
-        if left > 0 {
-            return Err(NoReport::Left(left));
+        match orphans::sweep_orphans(beside.as_slice(), GRACE) {
+            0 => Ok(ending),
+            left => Err(NoReport::Left(left)),
         }
-        Ok(self.report(ending, started, steps, segments))
     }
 
     /// True if this child, which has ended, has left nobody behind: as nearly always, and one read tells it.
-    fn left_nobody(&self, child: Pid, beside: &[Pid]) -> bool {
+    fn left_nobody(&self, child: Pid, beside: Option<Pid>) -> bool {
+        let beside = beside.as_slice();
         self.children.as_ref().is_some_and(|list| orphans::are_all(child, beside, list))
     }
 
     /// Returns the report of a child of which nobody is left, and removes its shared memory segments.
-    fn report(
-        &self,
-        ending: Ending,
-        started: Instant,
-        steps: usize,
-        segments: &[usize],
-    ) -> ChildReport {
-        let recorded = Recorded::read(self.record, steps);
-        let made = segments.iter().filter_map(|step| recorded.slots.get(*step));
+    pub(super) fn report(&self, ending: Ending, asked: Asked<'_>, started: Instant) -> ChildReport {
+        let recorded = Recorded::read(self.record, asked.slots());
+        let made = asked.segments().iter().filter_map(|step| recorded.slots.get(*step));
         for slot in made.filter(|slot| slot.state == Some(sys::SlotState::Done)) {
             if let Ok(id) = i32::try_from(slot.value) {
                 sys::forget_segment(id);
@@ -91,18 +78,14 @@ impl Supervisor {
     }
 
     /// Waits until the child has ended (`true`) or the deadline has passed.
-    fn await_end(
-        &self,
-        child: impl Fn() -> Result<Option<Pid>, NoVictim>,
-        deadline: Instant,
-    ) -> Result<(Pid, bool), NoReport> {
+    fn await_end(&self, forked: Forked<'_>, deadline: Instant) -> Result<(Pid, bool), NoReport> {
         loop {
             if self.is_abandoned() {
                 return Err(NoReport::Abandoned(Abandoned));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             sys::sigchld::await_any(left.min(POLL_INTERVAL));
-            match child().map_err(NoReport::of)? {
+            match forked.child().map_err(NoReport::of)? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, true)),
                 Some(child) if left.is_zero() => return Ok((child, false)),

@@ -33,7 +33,7 @@ pub use failure::SetupFailure;
 pub use fill::Fill;
 pub use guard::{Guard, Verdict};
 pub use maps::{Descriptors, Maps};
-pub use perform::run;
+pub use perform::Steps;
 pub use probe::{MARK, Probe};
 pub use program::{Buffer, FileHandle, FileSpec, Op, Program, System};
 pub use request::{Request, Terms, ask};

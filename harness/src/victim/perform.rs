@@ -17,7 +17,7 @@ use super::request;
 use super::runs;
 use crate::case::Access;
 use crate::case::limits::BLOCKS;
-use crate::sys::{AddressRange, Child, Record, Slot, SlotState, instruction_at, set_cursor};
+use crate::sys::{AddressRange, Body, Child, Record, Slot, SlotState, instruction_at, set_cursor};
 
 /// The exit status of a victim that could not do what it was asked to.
 const SETUP_FAILED: i32 = 3;
@@ -43,66 +43,71 @@ pub(super) struct Victim<'a> {
     pub(super) in_block: bool,
 }
 
-/// Performs the program up to the probe, or to its end where there is none, and exits.
-///
-/// `supervisor` is the pid of the parent as it knows itself; `entered` tells whether the process is in the
-/// program's sandbox, or the errno for which it is not.
-///
-/// All of a victim's own code is inlined into the function that forks, and so lies together: each stretch of
-/// 64 KiB of the program that a child touches is a page fault that maps sixteen pages.
-#[inline(always)]
-pub fn run(
-    child: Child,
-    program: Program<'_>,
-    record: &Record,
-    addresses: AddressRange,
-    supervisor: i32,
-    entered: Result<(), i32>,
-) -> ! {
-    let mut victim = Victim {
-        child: &child,
-        program,
-        record,
-        probe: request::probe(record),
-        fill: request::fill(record),
-        addresses,
-        guard: Guard::new(&addresses, program.page as usize),
-        guarded: request::guarded(record),
-        counted: request::counted(record),
-        strangers: [0; BLOCKS],
-        end: program.ops.len(),
-        in_block: false,
-    };
-    if let Err(errno) = entered {
-        victim.give_up(SetupFailure::Sandbox, errno);
-    }
-    victim.die_with(supervisor);
-    if let Some(probe) = victim.probe {
-        if let Err(errno) = prepare(&child, probe.access) {
-            victim.give_up(SetupFailure::Access, errno);
-        }
-    }
-    let mut index = 0;
-    for process in 0..program.processes.len().min(BLOCKS) {
-        if let Some(first) = victim.start_stranger(process) {
-            index = first;
-            break; // this is that process, and the others are not its children
-        }
-    }
-    while index < victim.end {
-        let (Some(op), Some(slot)) = (program.ops.get(index), record.slots.get(index)) else {
-            break;
+/// The steps of a program, and the things that a victim must be told to perform them.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps<'p> {
+    /// The program.
+    pub program: Program<'p>,
+    /// The record, which holds the probe that ends the program; without one it goes on to its end.
+    pub record: &'p Record,
+    /// The addresses of its maps.
+    pub addresses: AddressRange,
+    /// The pid of the parent as it knows itself.
+    pub supervisor: i32,
+}
+
+impl Body for Steps<'_> {
+    /// All of a victim's own code is inlined into the function that forks, and so lies together: each stretch
+    /// of 64 KiB of the program that a child touches is a page fault that maps sixteen pages.
+    #[inline(always)]
+    fn run(&self, child: Child, entered: Result<(), i32>) -> i32 {
+        let mut victim = Victim {
+            child: &child,
+            program: self.program,
+            record: self.record,
+            probe: request::probe(self.record),
+            fill: request::fill(self.record),
+            addresses: self.addresses,
+            guard: Guard::new(&self.addresses, self.program.page as usize),
+            guarded: request::guarded(self.record),
+            counted: request::counted(self.record),
+            strangers: [0; BLOCKS],
+            end: self.program.ops.len(),
+            in_block: false,
         };
-        set_cursor(index);
-        if !matches!(op, Op::Sweep { .. }) {
-            slot.state.store(SlotState::Begun as u32, Relaxed);
+        if let Err(errno) = entered {
+            victim.give_up(SetupFailure::Sandbox, errno);
         }
-        index = victim.step(index, op, slot);
+        victim.die_with(self.supervisor);
+        if let Some(probe) = victim.probe {
+            if let Err(errno) = prepare(&child, probe.access) {
+                victim.give_up(SetupFailure::Access, errno);
+            }
+        }
+        let mut index = 0;
+        for process in 0..self.program.processes.len().min(BLOCKS) {
+            if let Some(first) = victim.start_stranger(process) {
+                index = first;
+                break; // this is that process, and the others are not its children
+            }
+        }
+        while index < victim.end {
+            let (Some(op), Some(slot)) =
+                (self.program.ops.get(index), self.record.slots.get(index))
+            else {
+                break;
+            };
+            set_cursor(index);
+            if !matches!(op, Op::Sweep { .. }) {
+                slot.state.store(SlotState::Begun as u32, Relaxed);
+            }
+            index = victim.step(index, op, slot);
+        }
+        if !victim.in_block {
+            self.record.finished.store(1, Relaxed);
+        }
+        child.exit(0)
     }
-    if !victim.in_block {
-        record.finished.store(1, Relaxed);
-    }
-    child.exit(0)
 }
 
 impl Victim<'_> {
