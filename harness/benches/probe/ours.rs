@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use faultmap::backing::Backing;
-use faultmap::case::{Access, Case, Pattern};
+use faultmap::case::{Access, Pattern};
 use faultmap::confine::{self, Held};
 use faultmap::journal::{self, Journal};
-use faultmap::measure::Measurer;
+use faultmap::measure::{Means, Measurer};
 use faultmap::supervise::Supervisor;
 use faultmap::sys::{Arena, SharedRecord, SoleThread};
 use faultmap::victim::Probe;
@@ -64,20 +64,18 @@ fn time(place: (&Backing, &Held), probes: u32, is_alone: bool) -> Duration {
     let supervisor = Supervisor::new(record, None).expect("a supervisor");
     let supervisor = if is_alone { supervisor } else { supervisor.with_throttle() };
     let memory = Arena::new().expect("memory");
-    measure(&supervisor, &memory, place, &case, probes)
-}
-
-fn measure(
-    supervisor: &Supervisor,
-    memory: &Arena,
-    (backing, held): (&Backing, &Held),
-    case: &Case,
-    probes: u32,
-) -> Duration {
-    let deadline = Duration::from_secs(5);
+    let (backing, held) = place;
     let answers = journal::file().expect("a memfd");
-    let mut measurer = Measurer::new(supervisor, memory, backing, case, PAGE, deadline, true)
-        .resume(Journal::resume(&answers).expect("it can be read"));
+    let means = Means {
+        supervisor: &supervisor,
+        memory: &memory,
+        backing,
+        deadline: Duration::from_secs(5),
+        exhaustive: true,
+        seed: 0,
+    };
+    let mut measurer = Measurer::new(means, &case);
+    measurer = measurer.resume(Journal::resume(&answers).expect("it can be read"));
     measurer.hold(held, None).expect("a sandbox");
     measurer.steps().expect("it can be measured");
     let probe = Probe { sweep: 2, access: Access::Read, at: PAGE as i64 };

@@ -17,7 +17,7 @@ use crate::case::{
 };
 use crate::confine::{Held, Namespaces};
 use crate::journal::Journal;
-use crate::measure::{Failure, Measurer};
+use crate::measure::{Failure, Means, Measurer};
 use crate::supervise::{ChildReport, Supervisor};
 use crate::sys::{Arena, SharedRecord, VERDICTS, keep_only, own_ipc_namespace};
 use crate::vocabulary::Returns;
@@ -203,11 +203,15 @@ fn report(
     let case = &loaded.case;
     let page = rustix::param::page_size() as u64;
     let started = Instant::now();
-    let exhaustive = matches!(job.task, Task::Whole { exhaustive: true });
-    let mut measurer =
-        Measurer::new(supervisor, memory, job.backing, case, page, job.deadline, exhaustive)
-            .resume(journal)
-            .seeded(job.seed.unwrap_or_else(|| seed_of(&loaded.id)));
+    let means = Means {
+        supervisor,
+        memory,
+        backing: job.backing,
+        deadline: job.deadline,
+        exhaustive: matches!(job.task, Task::Whole { exhaustive: true }),
+        seed: job.seed.unwrap_or_else(|| seed_of(&loaded.id)),
+    };
+    let mut measurer = Measurer::new(means, case).resume(journal);
     let missing = crate::backing::missing(case, job.backing, page);
     let result = match missing.or_else(|| lost_by_isolation(job, case)) {
         Some(reason) => Ok(CaseResult::Skipped(reason)),

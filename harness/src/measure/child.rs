@@ -9,7 +9,7 @@ use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
     pub(super) fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
-        if !self.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
+        if !self.means.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
             let (most, seconds) = (CHILDREN, TIME.as_secs());
             let error = format!("the case takes more than {most} children, or {seconds} s");
             return Err(HarnessError::System(error).into());
@@ -29,7 +29,7 @@ impl Measurer<'_> {
             program: &self.program,
             ending: report.ending,
             recorded: &report.recorded,
-            deadline_ms: self.deadline.as_millis() as u64,
+            deadline_ms: self.means.deadline.as_millis() as u64,
             timeout_is_an_answer: self.case.timeout.is_some(),
         }
     }
@@ -44,11 +44,11 @@ impl Measurer<'_> {
         let contents = self.contents[fill.number()].get_or_insert_with(|| {
             let specs = specs.iter().enumerate();
             let contents = specs.map(|(index, spec)| fill.content(index, spec.size)).collect();
-            self.supervisor.exclude_from_fork(self.memory);
+            self.means.supervisor.exclude_from_fork(self.means.memory);
             contents
         });
-        let (_files, handles) = make_files(self.backing, specs, contents)?;
-        let (supervisor, program, probe) = (self.supervisor, self.program, probe.copied());
+        let (_files, handles) = make_files(self.means.backing, specs, contents)?;
+        let (supervisor, program, probe) = (self.means.supervisor, self.program, probe.copied());
         let files = &handles[..specs.len().min(FILES)];
         let request = Request { program, probe, fill, files };
         if self.fork_server.is_none()
@@ -57,7 +57,7 @@ impl Measurer<'_> {
         {
             self.fork_server = supervisor.fork_server(supervisor.fork_of(program));
         }
-        let (asked, deadline) = (Asked::Case(&request), self.deadline);
+        let (asked, deadline) = (Asked::Case(&request), self.means.deadline);
         let alone = || supervisor.run(supervisor.fork_of(program), asked, deadline);
         let nested = self.fork_server.as_ref();
         let ran = match nested.map(|fork_server| supervisor.run(fork_server, asked, deadline)) {

@@ -20,7 +20,7 @@ use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
 use crate::supervise::{ChildReport, Supervisor};
-use crate::sweep::Plan;
+use crate::sweep::{Plan, Unanswered};
 use crate::sys::{Arena, ForkServer};
 use crate::victim::{Fill, Probe, Program};
 
@@ -52,17 +52,28 @@ impl From<HarnessError> for Failure {
     }
 }
 
+/// The means of a worker to measure a case, and how far it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// The supervisor of the children.
+    pub supervisor: &'a Supervisor,
+    /// The memory that the children inherit.
+    pub memory: &'a Arena,
+    /// The place of the files.
+    pub backing: &'a Backing,
+    /// The time that a child may take where the case does not say.
+    pub deadline: Duration,
+    /// True if every byte is probed.
+    pub exhaustive: bool,
+    /// Decides at which random bytes regions are looked at once more.
+    pub seed: u64,
+}
+
 /// Measures one case, in a worker process.
 pub struct Measurer<'a> {
-    supervisor: &'a Supervisor,
-    backing: &'a Backing,
+    means: Means<'a>,
     case: &'a Case,
     program: Program<'a>,
-    memory: &'a Arena,
-    deadline: Duration,
-    exhaustive: bool,
-    /// Decides at which random bytes regions are looked at once more.
-    seed: u64,
     notes: Vec<Note>,
     /// The files' contents, by fill and by number; made when first needed.
     contents: [Option<Vec<Vec<u8>>>; Fill::ALL.len()],
@@ -79,26 +90,13 @@ pub struct Measurer<'a> {
 }
 
 impl<'a> Measurer<'a> {
-    /// Makes the case ready, on a machine with pages of `page` bytes. `deadline` is the time that a child may
-    /// take where the case does not say; `exhaustive` probes every byte.
-    pub fn new(
-        supervisor: &'a Supervisor,
-        memory: &'a Arena,
-        backing: &'a Backing,
-        case: &'a Case,
-        page: u64,
-        deadline: Duration,
-        exhaustive: bool,
-    ) -> Measurer<'a> {
+    /// Makes the case ready.
+    pub fn new(means: Means<'a>, case: &'a Case) -> Measurer<'a> {
+        let page = rustix::param::page_size() as u64;
         Measurer {
-            supervisor,
-            backing,
+            means: Means { deadline: case.timeout.unwrap_or(means.deadline), ..means },
             case,
-            program: Program::of(case, page, memory),
-            memory,
-            deadline: case.timeout.unwrap_or(deadline),
-            exhaustive,
-            seed: 0,
+            program: Program::of(case, page, means.memory),
             notes: Vec::new(),
             contents: [const { None }; Fill::ALL.len()],
             baselines: Baselines::default(),
@@ -121,14 +119,9 @@ impl<'a> Measurer<'a> {
     pub fn hold(&mut self, by: &Held, further: Option<Access>) -> Result<(), Failure> {
         let named = self.case.sweeps().flat_map(|(_, _, accesses)| accesses);
         let accesses: Vec<Access> = named.copied().chain(further).collect();
-        let held = by.sandbox(&self.program, &accesses, self.backing, self.memory);
+        let held = by.sandbox(&self.program, &accesses, self.means.backing, self.means.memory);
         (self.program.sandbox, self._ruleset) = held.map_err(HarnessError::System)?;
         Ok(())
-    }
-
-    /// Returns the measurer with this seed for the random bytes at which regions are looked at once more.
-    pub fn seeded(self, seed: u64) -> Measurer<'a> {
-        Measurer { seed, ..self }
     }
 
     /// Returns the measurer of a case whose steps have come to this.
@@ -212,40 +205,26 @@ impl<'a> Measurer<'a> {
         accesses: &[Access],
         steps: &[StepResult],
     ) -> Result<SweepResult, Failure> {
-        let seed = self.seed.wrapping_add(number as u64);
+        let seed = self.means.seed.wrapping_add(number as u64);
         let plan = Plan::of(self.case, map, steps, self.program.page, seed);
-        self.notes.extend(plan.note(number).filter(|_| !self.exhaustive));
+        self.notes.extend(plan.note(number).filter(|_| !self.means.exhaustive));
         let predictions = self.predictions(steps);
         let mut rows = Vec::new();
-        let mut abandoned = false;
-        for access in accesses {
-            let access = *access;
+        for access in accesses.iter().copied() {
             let expected = boundaries(&predictions, number, access);
-            let row = plan.row(access, &expected, self.exhaustive, |at, pattern| {
-                let probe = Probe { sweep: index, access, at };
-                self.probe(&probe, pattern).map_err(|failure| match failure {
-                    Failure::Harness(error) => error,
-                    Failure::Abandoned => {
-                        abandoned = true;
-                        HarnessError::ExitedEarly
-                    }
-                })
+            let row = plan.row(access, &expected, self.means.exhaustive, |at, pattern| {
+                self.probe(&Probe { sweep: index, access, at }, pattern)
             });
             match row {
                 Ok(found) => {
                     rows.push(found.row);
-                    let notes = found.surprises.into_iter();
-                    self.notes.extend(notes.map(|at| Note::BisectedFurther {
-                        sweep: number,
-                        access,
-                        at,
-                    }));
+                    let further = |at| Note::BisectedFurther { sweep: number, access, at };
+                    self.notes.extend(found.surprises.into_iter().map(further));
                 }
-                Err(_) if abandoned => return Err(Failure::Abandoned),
-                Err(unanswered) => {
-                    let (at, error) = (unanswered.at, unanswered.error);
+                Err(Unanswered { at, error: Failure::Harness(error) }) => {
                     return Ok(SweepResult::Failed { access, at, error });
                 }
+                Err(Unanswered { error, .. }) => return Err(error),
             }
         }
         Ok(SweepResult::Map(FaultMap { rows }))

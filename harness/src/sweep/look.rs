@@ -26,7 +26,11 @@ pub(super) struct Look<'a, A> {
     ask: A,
 }
 
-impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
+impl<'a, E, A> Look<'a, A>
+where
+    E: From<HarnessError>,
+    A: FnMut(i64, Pattern) -> Result<Outcome, E>,
+{
     /// Returns a row of which nothing is known yet.
     pub(super) fn new(plan: &'a Plan, access: Access, exhaustive: bool, ask: A) -> Look<'a, A> {
         let both = plan.both && access != Access::Exec;
@@ -37,7 +41,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Row::from_starts(self.access, self.known.iter().map(|(at, outcome)| (*at, *outcome)))
     }
 
-    fn at(&mut self, at: i64) -> Result<Outcome, Unanswered> {
+    fn at(&mut self, at: i64) -> Result<Outcome, Unanswered<E>> {
         if let Some(known) = self.known.get(&at) {
             return Ok(*known);
         }
@@ -47,7 +51,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     }
 
     /// Asks for the outcome of a byte anew.
-    fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered> {
+    fn afresh(&mut self, at: i64) -> Result<Outcome, Unanswered<E>> {
         if !self.both {
             return self.with(Pattern::First, at);
         }
@@ -55,18 +59,18 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         outcome.map_err(|error| Unanswered { at, error })
     }
 
-    fn with(&mut self, pattern: Pattern, at: i64) -> Result<Outcome, Unanswered> {
+    fn with(&mut self, pattern: Pattern, at: i64) -> Result<Outcome, Unanswered<E>> {
         (self.ask)(at, pattern).map_err(|error| Unanswered { at, error })
     }
 
-    pub(super) fn at_every_byte(&mut self) -> Result<(), Unanswered> {
+    pub(super) fn at_every_byte(&mut self) -> Result<(), Unanswered<E>> {
         self.each_of(self.plan.from..self.plan.to, |look, at| look.with(Pattern::First, at))?;
         if self.both { self.data_with_both() } else { Ok(()) }
     }
 
     /// Looks with the second pattern at every byte that was called data. This is a pass of its own:
     /// neighbours of equal outcome are then asked about one after the other, and share a line of the journal.
-    fn data_with_both(&mut self) -> Result<(), Unanswered> {
+    fn data_with_both(&mut self) -> Result<(), Unanswered<E>> {
         let data = Outcome::Clean(Clean::Data);
         for region in self.row().regions.iter().filter(|region| region.outcome == data) {
             let from = region.from.unwrap_or(self.plan.from);
@@ -84,8 +88,8 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     fn each_of(
         &mut self,
         bytes: Range<i64>,
-        mut ask: impl FnMut(&mut Self, i64) -> Result<Outcome, Unanswered>,
-    ) -> Result<(), Unanswered> {
+        mut ask: impl FnMut(&mut Self, i64) -> Result<Outcome, Unanswered<E>>,
+    ) -> Result<(), Unanswered<E>> {
         let mut last = None;
         for at in bytes {
             let outcome = ask(self, at)?;
@@ -96,7 +100,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         Ok(())
     }
 
-    pub(super) fn at_samples(&mut self) -> Result<(), Unanswered> {
+    pub(super) fn at_samples(&mut self) -> Result<(), Unanswered<E>> {
         let plan = self.plan;
         for start in &plan.pages {
             let closely = plan.closely.as_ref().is_none_or(|pages| pages.contains(start));
@@ -110,7 +114,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     pub(super) fn at_bytes(
         &mut self,
         bytes: impl IntoIterator<Item = i64>,
-    ) -> Result<(), Unanswered> {
+    ) -> Result<(), Unanswered<E>> {
         for at in bytes {
             let start = self.plan.start_of_page(at);
             let is_inside = (self.plan.from..self.plan.to).contains(&at);
@@ -123,7 +127,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
 
     /// Looks at a page: at its first byte and, where that goes through, at its last one, and `closely`
     /// at what is named. Whether an access faults depends on the page alone.
-    fn page(&mut self, start: i64, closely: bool) -> Result<(), Unanswered> {
+    fn page(&mut self, start: i64, closely: bool) -> Result<(), Unanswered<E>> {
         let plan = self.plan;
         if !matches!(self.at(start)?, Outcome::Clean(_)) {
             return Ok(());
@@ -138,7 +142,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     }
 
     /// Finds where the outcome changes between any two bytes that are known.
-    pub(super) fn bisect_all(&mut self) -> Result<(), Unanswered> {
+    pub(super) fn bisect_all(&mut self) -> Result<(), Unanswered<E>> {
         let known: Vec<i64> = self.known.keys().copied().collect();
         for pair in known.windows(2) {
             self.bisect(pair[0], pair[1])?;
@@ -148,7 +152,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
 
     /// Finds where the outcome changes between two bytes that are known. Also finds the two boundaries of a
     /// third outcome that it meets on the way.
-    fn bisect(&mut self, left: i64, right: i64) -> Result<(), Unanswered> {
+    fn bisect(&mut self, left: i64, right: i64) -> Result<(), Unanswered<E>> {
         if left + 1 >= right || self.at(left)? == self.at(right)? {
             return Ok(());
         }
@@ -172,7 +176,10 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
 
     /// Looks closely at the pages in which outcomes change, or are expected to, of a map too large to look at
     /// all pages closely.
-    pub(super) fn around_boundaries(&mut self, expected: &BTreeSet<i64>) -> Result<(), Unanswered> {
+    pub(super) fn around_boundaries(
+        &mut self,
+        expected: &BTreeSet<i64>,
+    ) -> Result<(), Unanswered<E>> {
         let Some(closely) = &self.plan.closely else { return Ok(()) };
         let mut done = closely.clone();
         // A page takes so many probes; together they take no more than the row may begin with.
@@ -197,7 +204,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     }
 
     /// Looks at a random byte of each region, until all are as drawn. Returns those that were not.
-    pub(super) fn once_more(&mut self) -> Result<Vec<i64>, Unanswered> {
+    pub(super) fn once_more(&mut self) -> Result<Vec<i64>, Unanswered<E>> {
         let Plan { from, to, seed, .. } = *self.plan;
         let mut random = fastrand::Rng::with_seed(seed ^ self.access as u64);
         let mut surprises = Vec::new();
@@ -222,7 +229,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
 
     /// Looks at a byte once more, and further around it where it is not what was drawn. True if it is as
     /// drawn.
-    fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered> {
+    fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered<E>> {
         let known = self.known.contains_key(&at);
         if self.access == Access::Exec || known && !self.depends_on_the_pattern(drawn) {
             let is_as_drawn = self.at(at)? == drawn;
@@ -260,7 +267,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
         self.access != Access::Exec && outcome == Outcome::Clean(Clean::Data)
     }
 
-    fn bisect_around(&mut self, at: i64) -> Result<(), Unanswered> {
+    fn bisect_around(&mut self, at: i64) -> Result<(), Unanswered<E>> {
         let left = self.known.range(..at).next_back().map(|(at, _)| *at);
         let right = self.known.range(at + 1..).next().map(|(at, _)| *at);
         self.bisect(left.unwrap_or(at), at)?;
@@ -268,7 +275,7 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     }
 
     /// Looks with the second pattern at all that was called data.
-    fn look_with_both(&mut self) -> Result<(), Unanswered> {
+    fn look_with_both(&mut self) -> Result<(), Unanswered<E>> {
         self.both = true;
         let data = Outcome::Clean(Clean::Data);
         let called: Vec<i64> =
@@ -281,6 +288,10 @@ impl<'a, A: FnMut(i64, Pattern) -> Result<Outcome, HarnessError>> Look<'a, A> {
     }
 }
 
-fn agreed(at: i64, first: Outcome, second: Outcome) -> Result<Outcome, Unanswered> {
-    first.agreed(second).map_err(|error| Unanswered { at, error })
+fn agreed<E: From<HarnessError>>(
+    at: i64,
+    first: Outcome,
+    second: Outcome,
+) -> Result<Outcome, Unanswered<E>> {
+    first.agreed(second).map_err(|error| Unanswered { at, error: error.into() })
 }

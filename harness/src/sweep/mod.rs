@@ -32,24 +32,24 @@ pub struct Found {
 
 /// One probe of a row that could not be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unanswered {
+pub struct Unanswered<E> {
     /// The byte, relative to the map.
     pub at: i64,
     /// Why.
-    pub error: HarnessError,
+    pub error: E,
 }
 
 impl Plan {
     /// Finds the row of an access, asking `probe` for the outcome at one byte with a pattern in the files.
     /// Outcomes are `expected` to change at these bytes. The row is exact where outcomes change at most once
     /// between two neighbours that were looked at.
-    pub fn row(
+    pub fn row<E: From<HarnessError>>(
         &self,
         access: Access,
         expected: &BTreeSet<i64>,
         exhaustive: bool,
-        probe: impl FnMut(i64, Pattern) -> Result<Outcome, HarnessError>,
-    ) -> Result<Found, Unanswered> {
+        probe: impl FnMut(i64, Pattern) -> Result<Outcome, E>,
+    ) -> Result<Found, Unanswered<E>> {
         let mut look = Look::new(self, access, exhaustive, probe);
         if exhaustive {
             look.at_every_byte()?;
@@ -96,7 +96,9 @@ mod tests {
         let mut probes = 0;
         let found = plan.row(Access::Read, &BTreeSet::new(), false, |at, _| {
             probes += 1;
-            Ok(truth.iter().rev().find(|(from, _)| *from <= at).map_or(truth[0].1, |(_, o)| *o))
+            Ok::<_, HarnessError>(
+                truth.iter().rev().find(|(from, _)| *from <= at).map_or(truth[0].1, |(_, o)| *o),
+            )
         });
         let found = found.unwrap();
         (found.row.boundaries().collect(), found.surprises, probes)
@@ -219,7 +221,7 @@ mod tests {
         let other = Outcome::Clean(Clean::OtherData);
         for exhaustive in [false, true] {
             let found = plan.row(Access::Read, &BTreeSet::new(), exhaustive, |at, pattern| {
-                Ok(match (at, pattern) {
+                Ok::<_, HarnessError>(match (at, pattern) {
                     (300..4000, Pattern::Second) => other,
                     (0..4096, _) => DATA,
                     _ => FAULT,
@@ -246,7 +248,8 @@ mod tests {
         let drawn = |seed: u64, expected: &[i64], truth: &dyn Fn(i64) -> Outcome| {
             let plan = Plan { seed, ..plan.clone() };
             let expected = expected.iter().copied().collect();
-            let found = plan.row(Access::Read, &expected, false, |at, _| Ok(truth(at))).unwrap();
+            let probe = |at, _| Ok::<_, HarnessError>(truth(at));
+            let found = plan.row(Access::Read, &expected, false, probe).unwrap();
             (found.row.boundaries().collect::<Vec<i64>>(), found.surprises)
         };
         let one = |at: i64| if at == start + 400 { byte } else { ZERO };
@@ -280,7 +283,7 @@ mod tests {
             let probe = Probe { sweep: 0, access: Access::Read, at };
             let outcome = if (0..4096).contains(&at) { DATA } else { FAULT };
             journal.keep_outcome(&probe, Fill::Pattern(pattern), outcome);
-            Ok(outcome)
+            Ok::<_, HarnessError>(outcome)
         });
         assert_eq!(row.unwrap().row.boundaries().collect::<Vec<_>>(), [0, 4096]);
         let answers = Journal::resume(&file).unwrap().answers();
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn a_single_byte_is_found_where_the_model_expects_it() {
         let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
-        let byte = |at, _| Ok(if at == 1717 { DATA } else { ZERO });
+        let byte = |at, _| Ok::<_, HarnessError>(if at == 1717 { DATA } else { ZERO });
         for expected in [BTreeSet::new(), BTreeSet::from([1717])] {
             let found = plan.row(Access::Read, &expected, false, byte).unwrap();
             let boundaries: Vec<i64> = found.row.boundaries().collect();

@@ -13,7 +13,7 @@ use crate::case::{Case, HarnessError, Outcome, StepResult};
 use crate::confine::Held;
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal;
-use crate::measure::{Baselines, Failure, Measurer};
+use crate::measure::{Baselines, Failure, Means, Measurer};
 use crate::supervise::Supervisor;
 use crate::sys::{Arena, SharedRecord, keep_only};
 use crate::victim::Probe;
@@ -109,12 +109,12 @@ impl Kernel<'_> {
         case: &Case,
         question: impl FnOnce(&mut Measurer<'_>) -> Result<T, Failure>,
     ) -> Result<T, HarnessError> {
-        let page = rustix::param::page_size() as u64;
         self.memory.clear();
-        let (supervisor, memory) = (self.supervisor, &self.memory);
-        let mut measurer =
-            Measurer::new(supervisor, memory, self.backing, case, page, DEADLINE, false)
-                .with_baselines(std::mem::take(&mut self.baselines));
+        let (supervisor, memory, backing) = (self.supervisor, &self.memory, self.backing);
+        let (deadline, exhaustive, seed) = (DEADLINE, false, 0);
+        let means = Means { supervisor, memory, backing, deadline, exhaustive, seed };
+        let baselines = std::mem::take(&mut self.baselines);
+        let mut measurer = Measurer::new(means, case).with_baselines(baselines);
         let held = measurer.hold(self.held, None);
         let answer = held.and_then(|()| question(&mut measurer));
         self.baselines = measurer.into_baselines();
