@@ -137,7 +137,9 @@ impl Victim<'_> {
             Price::Nothing => {}
             Price::Mapped { address, length, locks } => {
                 self.charge_mapped(bill, arg(address), arg(length));
-                self.bound_by_locks(bill, locks);
+                if locks {
+                    self.bound_by_locks(bill);
+                }
             }
             Price::NewMap { locks } => {
                 let is_anonymous = args[3] & libc::MAP_ANONYMOUS as usize != 0;
@@ -148,21 +150,25 @@ impl Victim<'_> {
                     let shown = shown.filter(|_| !is_anonymous);
                     let shown = shown.map(|file| (file, args[5] as u64));
                     self.charge_part(bill, args[1] as u64, shown);
-                    self.bound_by_locks(bill, locks);
+                    if locks {
+                        self.bound_by_locks(bill);
+                    }
                 }
             }
             Price::Growth => {
                 let grows_by = (args[2] as u64).saturating_sub(args[1] as u64);
                 let end = args[0].wrapping_add(args[1]).wrapping_sub(1);
                 self.charge_part(bill, grows_by, self.program.maps.file_at(end));
-                self.bound_by_locks(bill, true);
+                self.bound_by_locks(bill);
             }
             Price::Memory { length } => self.charge_part(bill, arg(length) as u64, None),
             Price::File { offset, length, beyond } => {
                 let (offset, length) = (arg(offset) as u64, arg(length) as u64);
                 if let Some(file) = file.filter(|_| is_possible(length)) {
                     bill.add_disk(file, length, offset.saturating_add(length));
-                    self.keep_beyond(beyond, length);
+                    if beyond {
+                        self.keep_beyond(length);
+                    }
                 }
             }
             Price::Write => {
@@ -217,21 +223,17 @@ impl Victim<'_> {
     /// Lowers a bill for locked memory to what may be locked: the kernel refuses more (mlock(2)), and brings
     /// nothing in.
     #[inline(always)]
-    fn bound_by_locks(&self, bill: &mut Bill, locks: bool) {
+    fn bound_by_locks(&self, bill: &mut Bill) {
         let most = self.record.budget.lockable.load(Relaxed);
-        if locks {
-            bill.memory = bill.memory.min(most);
-            bill.disk.iter_mut().for_each(|disk| *disk = (*disk).min(most));
-        }
+        bill.memory = bill.memory.min(most);
+        bill.disk.iter_mut().for_each(|disk| *disk = (*disk).min(most));
     }
 
     /// Counts blocks of which the size of a file does not tell.
     #[inline(always)]
-    fn keep_beyond(&self, beyond: bool, length: u64) {
+    fn keep_beyond(&self, length: u64) {
         let kept = &self.record.budget.beyond;
-        if beyond {
-            kept.store(kept.load(Relaxed).saturating_add(length), Relaxed);
-        }
+        kept.store(kept.load(Relaxed).saturating_add(length), Relaxed);
     }
 
     /// Returns the size of a file and its blocks, in bytes; zeros where it was not made.

@@ -152,8 +152,8 @@ impl<'m> Compiler<'m> {
                 Op::Unlink { file }
             }
             Action::Sigaction => {
-                let ignore = self.flags(args.get(1)) == libc::SIG_IGN as i64;
-                Op::Sigaction { signal: self.flags(args.first()) as i32, ignore }
+                let handler = self.flags(args.get(1)) as usize;
+                Op::Sigaction { signal: self.flags(args.first()) as i32, handler }
             }
             Action::Sigprocmask => {
                 let how = self.flags(args.first()) as i32;

@@ -13,20 +13,22 @@ use crate::sys::{Child, instruction_bytes, returns_at, scratch, set_dumpable};
 /// The number of bytes that are read from /proc at once.
 const CHUNK: usize = 8 * 1024;
 
-/// True if it is safe to jump to `address`; `past_eof` is true if its page lies wholly past the end of a
-/// file. `ahead` holds the files to look into, where they are open. Fails where /proc does not tell.
+/// The place of a jump.
+pub(super) struct Target {
+    pub address: usize,
+    /// True if the page of the address lies wholly past the end of a file.
+    pub past_eof: bool,
+}
+
+/// True if it is safe to jump there. `ahead` holds the files to look into, where they are open. Fails where
+/// /proc does not tell.
 #[inline(always)]
-pub(super) fn runs(
-    child: &Child,
-    ahead: Option<Memory>,
-    address: usize,
-    past_eof: bool,
-) -> Result<bool, i32> {
+pub(super) fn runs(child: &Child, ahead: Option<Memory>, target: Target) -> Result<bool, i32> {
     let maps = match ahead {
         Some(ahead) => ahead.maps,
         None => open_late(child, c"/proc/self/maps")?,
     };
-    let (fetch, load) = allowed(child, maps, address)?;
+    let (fetch, load) = allowed(child, maps, target.address)?;
     if !fetch {
         return Ok(true); // the fetch faults
     }
@@ -40,13 +42,13 @@ pub(super) fn runs(
     let mut returns = true;
     for index in 0..instruction_bytes() {
         let expected = returns_at(index as u64);
-        let at = address.wrapping_add(index);
+        let at = target.address.wrapping_add(index);
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
         match child.call(libc::SYS_pread64, args) {
             Ok(1) => returns &= scratch(0) == expected,
             // The protection allows a load that fails all the same, or the page lies past the end of the
             // file: the fetch faults, too.
-            _ if load || past_eof => return Ok(true),
+            _ if load || target.past_eof => return Ok(true),
             // There is nothing to load and nothing to fetch: a guard page (MADV_GUARD_INSTALL).
             _ if shows_what_cannot_be_loaded(child, memory) => return Ok(true),
             // A kernel that looks at the protection here as well (proc_mem.force_override, Linux 6.12)

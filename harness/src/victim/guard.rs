@@ -90,7 +90,8 @@ impl Guard {
             }
             Span::Range { address, length, bounded } => {
                 let argument = |index: usize| args.get(index).copied().unwrap_or(0);
-                self.range(argument(address), argument(length), bounded)
+                let most = if bounded { self.beyond } else { usize::MAX };
+                self.range(argument(address), argument(length), most)
             }
             Span::Place { address, down, length, unit } => {
                 let at = args.get(address).copied().unwrap_or(0);
@@ -100,7 +101,7 @@ impl Guard {
                     Length::Bytes(bytes) => bytes,
                 };
                 match rounded_up(length, unit) {
-                    Some(length) => self.range(at, length, true),
+                    Some(length) => self.range(at, length, self.beyond),
                     None => Verdict::Harmless,
                 }
             }
@@ -132,16 +133,17 @@ impl Guard {
         end.is_some_and(|end| matches!(self.place(address, end), Verdict::Kept | Verdict::Low))
     }
 
-    /// Judges a range of whole pages. All calls that take a range refuse one that wraps around.
+    /// Judges a range of whole pages. All calls that take a range refuse one that wraps around, and some refuse
+    /// one that ends beyond the address `most`.
     #[inline(always)]
-    fn range(&self, start: usize, length: usize, bounded: bool) -> Verdict {
+    fn range(&self, start: usize, length: usize, most: usize) -> Verdict {
         if length == 0 || self.in_page(start) {
             return Verdict::Harmless;
         }
         let end = rounded_up(length, self.page);
         match end.and_then(|length| untagged(start).checked_add(length)) {
             None => Verdict::Harmless,
-            Some(end) if bounded && end > self.beyond => Verdict::Harmless,
+            Some(end) if end > most => Verdict::Harmless,
             Some(end) => self.place(untagged(start), end),
         }
     }
@@ -167,7 +169,7 @@ impl Guard {
         if was == Verdict::Refused || flags & libc::MREMAP_FIXED as usize == 0 {
             return was;
         }
-        match self.range(to, new, true) {
+        match self.range(to, new, self.beyond) {
             Verdict::Refused => Verdict::Refused,
             _ => was,
         }

@@ -99,34 +99,37 @@ impl<'m> Maps<'m> {
 
     /// Notes that a map was moved, or given another length in its place. The new place shows what the old one
     /// showed, and the bytes that were added go on from its end. With an old length of 0 the map is shown
-    /// once more, from the same address on. The old place `stays` mapped with MREMAP_DONTUNMAP alone. The
-    /// gaps between several maps that were moved at once are left as they are (Linux 6.17: mremap_at).
+    /// once more, from the same address on.
     #[inline(always)]
-    pub fn remap(&self, (from, old): (usize, usize), to: usize, new: usize, stays: bool) {
+    pub fn remap(&self, (from, old): (usize, usize), to: usize, new: usize) {
         if old == 0 {
             return self.note(to, new, self.file_at(from));
         }
         let last = self.shown_at(from.wrapping_add(old - 1), self.count.get()).0;
-        let moved = old.min(new);
         if from != to {
-            let before = self.count.get();
-            let (mut at, end) = (from, from.saturating_add(moved));
-            while at < end {
-                let (shows, until) = self.shown_at(at, before);
-                let until = until.min(end);
-                if shows != Shows::Nothing {
-                    self.add(to.wrapping_add(at - from), until - at, shows);
-                }
-                at = until;
-            }
-            if !stays {
-                self.unmap(from, old);
-            }
+            self.show_again((from, old.min(new)), to);
+            self.unmap(from, old);
         } else if new < old {
             self.unmap(from.wrapping_add(new), old - new);
         }
         if new > old {
             self.add(to.wrapping_add(old), new - old, last.after(1));
+        }
+    }
+
+    /// Notes that one place shows what another shows, which stays mapped (MREMAP_DONTUNMAP). The gaps between
+    /// several maps are left as they are (Linux 6.17: mremap_at).
+    #[inline(always)]
+    pub fn show_again(&self, (from, length): (usize, usize), to: usize) {
+        let before = self.count.get();
+        let (mut at, end) = (from, from.saturating_add(length));
+        while at < end {
+            let (shows, until) = self.shown_at(at, before);
+            let until = until.min(end);
+            if shows != Shows::Nothing {
+                self.add(to.wrapping_add(at - from), until - at, shows);
+            }
+            at = until;
         }
     }
 
@@ -303,9 +306,9 @@ mod tests {
         let maps = Maps::none(10, &memory);
         maps.note(0x10000, 0x8000, Some((0, 0)));
         // Pages 2 and 3 go elsewhere; then pages 0 to 3, of which two are left.
-        maps.remap((0x12000, 0x2000), 0x50000, 0x2000, false);
+        maps.remap((0x12000, 0x2000), 0x50000, 0x2000);
         maps.note(0x30000, 0x8000, Some((1, 0)));
-        maps.remap((0x10000, 0x4000), 0x30000, 0x4000, false);
+        maps.remap((0x10000, 0x4000), 0x30000, 0x4000);
         for (address, shows) in [
             (0x50001, Some((0, 0x2001))),
             (0x30001, Some((0, 1))),
@@ -323,13 +326,13 @@ mod tests {
         let memory = Arena::new().unwrap();
         let maps = Maps::none(10, &memory);
         maps.note(0x10000, 0x4000, Some((0, 0)));
-        maps.remap((0x11000, 0x1000), 0x50000, 0x1000, true);
+        maps.show_again((0x11000, 0x1000), 0x50000);
         maps.unmap(0x12000, 0x1000);
         let shown = [0x11000, 0x50000, 0x12000, 0x13000].map(|address| maps.file_at(address));
         let page = |number: u64| Some((0, number << 12));
         assert_eq!(shown, [page(1), page(1), None, page(3)]);
         // Grown in its place, it goes on with the file.
-        maps.remap((0x13000, 0x1000), 0x13000, 0x2000, false);
+        maps.remap((0x13000, 0x1000), 0x13000, 0x2000);
         assert_eq!(maps.file_at(0x14000), page(4));
         assert!(maps.any_in((0x10000, 0x11000)) && !maps.any_in((0x60000, 0x61000)));
     }

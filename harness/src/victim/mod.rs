@@ -27,6 +27,7 @@ mod request;
 mod runs;
 mod signal;
 mod system;
+mod system_call;
 
 pub use calls::{Allowed, Opened, calls, opened};
 pub use failure::SetupFailure;

@@ -3,16 +3,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use nix::libc;
-
 use super::ahead::{MEMORY, prepare};
 use super::failure::SetupFailure;
 use super::fill::Fill;
 use super::guard::{Guard, Verdict};
 use super::maps::Shown;
 use super::probe::{self, Probe, Surroundings};
-use super::program::{Op, Operand, Program, System, Then};
-use super::reach::Span;
+use super::program::{Op, Program};
 use super::request;
 use super::runs;
 use crate::case::Access;
@@ -22,7 +19,7 @@ use crate::sys::{AddressRange, Body, Child, Record, Slot, SlotState, instruction
 /// The exit status of a victim that could not do what it was asked to.
 const SETUP_FAILED: i32 = 3;
 /// The value of a variable after a call that failed: MAP_FAILED, and -1 for a descriptor.
-const FAILED: u64 = u64::MAX;
+pub(super) const FAILED: u64 = u64::MAX;
 
 /// A process that performs steps, and the things that it must know for that.
 pub(super) struct Victim<'a> {
@@ -124,7 +121,7 @@ impl Victim<'_> {
     fn step(&mut self, index: usize, op: &Op, slot: &Slot) -> usize {
         let mut next = index + 1;
         let result = match op {
-            Op::System(system) => self.system(system, slot),
+            Op::System(system) => self.system_call(system, slot),
             Op::OpenFile { file, reopen } => {
                 let opened = self.open_file(*file, *reopen);
                 opened.inspect(|opened| self.program.descriptors.note(*opened, Shown::File(*file)))
@@ -146,16 +143,17 @@ impl Victim<'_> {
                 self.touch(slot, address, *width, *store);
                 Ok(0)
             }
-            Op::Sigaction { signal, ignore } => self.sigaction(*signal, *ignore),
+            Op::Sigaction { signal, handler } => self.sigaction(*signal, *handler),
             Op::Sigprocmask { how, signal } => self.sigprocmask(*how, *signal),
             Op::Setrlimit { resource, limit } => self.setrlimit(*resource, *limit),
             Op::Raise { signal } => self.raise(*signal),
             Op::Exit { code } => self.child.exit(*code),
             Op::Block { kind, end, process } => {
                 next = *end;
-                if self.block(index, *kind, *end, *process, slot) {
+                let Some(pid) = self.start(*kind, *end, *process) else {
                     return index + 1; // this is the block's process
-                }
+                };
+                self.await_end(pid, index..next, slot);
                 Ok(0)
             }
             Op::Sweep { map } => {
@@ -204,105 +202,9 @@ impl Victim<'_> {
         }
     }
 
-    /// Ends the process if this descriptor shows a file that differs from run to run. The name of a variable
-    /// does not tell: the kernel gives the number of a descriptor that was closed to the next (open(2)).
     #[inline(always)]
-    pub(super) fn admit_reading(&self, descriptor: usize) {
-        if matches!(self.program.descriptors.shown_by(descriptor), Shown::Varying) {
-            self.give_up(SetupFailure::Varying, 0);
-        }
-    }
-
-    #[inline(always)]
-    fn value(&self, variable: usize) -> u64 {
+    pub(super) fn value(&self, variable: usize) -> u64 {
         self.record.values.get(variable).map_or(FAILED, |value| value.load(Relaxed))
-    }
-
-    #[inline(always)]
-    pub(super) fn argument(&self, operand: &Operand) -> usize {
-        match operand {
-            Operand::Number(number) => *number,
-            // MAP_FAILED is no address: it stays what it is, whatever is added to it.
-            Operand::Variable(variable, offset) => match self.value(*variable) {
-                FAILED if self.guarded => FAILED as usize,
-                value => (value as usize).wrapping_add_signed(*offset),
-            },
-            Operand::Bytes(bytes) => bytes.as_ptr() as usize,
-            Operand::Place => self.addresses.place(),
-            Operand::Buffer => self.child.scratch_address(),
-        }
-    }
-
-    /// Makes a system call, and notes its effect on maps and descriptors.
-    #[inline(always)]
-    fn system(&mut self, system: &System, slot: &Slot) -> Result<usize, i32> {
-        let System { number, args: operands, span, price, then, .. } = system;
-        self.pass_taken_places();
-        let mut args = [0; 6];
-        for (arg, operand) in args.iter_mut().zip(operands) {
-            *arg = self.argument(operand);
-        }
-        let verdict = match span {
-            Span::Nothing => Verdict::Harmless,
-            span => {
-                let verdict = self.guard.call(*span, &args);
-                self.admit(verdict);
-                verdict
-            }
-        };
-        self.admit_buffer(system.buffer, &args, verdict);
-        self.pay_for_call(*price, &args);
-        if system.reads {
-            self.admit_reading(args[0]);
-        }
-        if matches!(then, Then::Closed) {
-            // Also where close(2) fails, Linux has closed it.
-            self.program.descriptors.note(args[0], Shown::Nothing);
-        }
-        let mut result = match then {
-            Then::Segment => self.child.new_segment(args)?,
-            then => match (self.child.call(*number, args), then) {
-                (Ok(result), _) => result,
-                (Err(errno), Then::Remapped { old, length }) => {
-                    self.note_moved_parts(&args, (*old, *length), errno);
-                    return Err(errno);
-                }
-                (Err(errno), _) => return Err(errno),
-            },
-        };
-        let page = self.program.page as usize;
-        let hinted = operands.iter().any(|operand| matches!(operand, Operand::Place));
-        match *then {
-            Then::Nothing | Then::Closed | Then::Segment => {}
-            Then::Mapped { address, grows, offset, length } => {
-                if hinted && result != self.addresses.place() {
-                    self.give_up(SetupFailure::Placement, 0);
-                }
-                let asked = args.get(address).copied().unwrap_or(0) & !(page - 1);
-                result = self.settle(result, length, asked);
-                let file = offset
-                    .and_then(|offset| Some((self.program.descriptors.file_of(args[4])?, offset)));
-                self.program.maps.note(result, length, file);
-                if grows {
-                    self.program.maps.grows_down();
-                }
-            }
-            Then::Shows { offset, length } => {
-                self.program.maps.show_from(args[0] & !(page - 1), length, offset);
-            }
-            Then::Remapped { old, length } => {
-                result = self.settle(result, length, args[0]);
-                let stays = args[3] & libc::MREMAP_DONTUNMAP as usize != 0;
-                self.program.maps.remap((args[0], old), result, length, stays);
-            }
-            Then::Unmapped => {
-                let length = args[1].wrapping_add(page - 1) & !(page - 1);
-                self.program.maps.unmap(args[0], length);
-            }
-        }
-        self.keep_track();
-        self.see_buffer(system.buffer, &args, result, slot);
-        Ok(result)
     }
 
     #[inline(always)]

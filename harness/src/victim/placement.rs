@@ -61,12 +61,12 @@ impl Victim<'_> {
         (old, length): (usize, usize),
         errno: i32,
     ) {
-        let fixed = args[3] & libc::MREMAP_FIXED as usize != 0;
+        let [from, _, _, flags, to, _] = *args;
+        let fixed = flags & libc::MREMAP_FIXED as usize != 0;
         let page = self.program.page as usize;
-        if !fixed || old != length || args[0] & (page - 1) != 0 {
+        if !fixed || old != length || from & (page - 1) != 0 {
             return;
         }
-        let (from, to) = (args[0], args[4]);
         let end = from.saturating_add(old);
         let mut at = from;
         while let Some((start, until)) = self.program.maps.first_in(at, end) {
@@ -80,7 +80,7 @@ impl Victim<'_> {
                 }
                 if gone {
                     let (place, length) = (to.wrapping_add(piece - from), next - piece);
-                    self.program.maps.remap((piece, length), place, length, false);
+                    self.program.maps.remap((piece, length), place, length);
                     self.keep_track();
                 }
                 piece = next;
@@ -90,7 +90,7 @@ impl Victim<'_> {
         // gap, or flags that do not fit, before it moves anything.
         let whole = self.program.maps.first_in(from, end);
         let several = whole.is_some_and(|(start, until)| start == from && until != end);
-        let stays = args[3] & libc::MREMAP_DONTUNMAP as usize != 0;
+        let stays = flags & libc::MREMAP_DONTUNMAP as usize != 0;
         if stays && several && errno != libc::EINVAL {
             self.give_up(SetupFailure::Notes, 0);
         }

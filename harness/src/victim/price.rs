@@ -1,6 +1,7 @@
 //! The disk space and the memory that a call may take, as its value in the vocabulary and its arguments tell.
 //! The main type is [`Price`]; [`super::budget`] makes bytes of it.
 
+use super::reach::Made;
 use crate::case::{Arg, says};
 use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 
@@ -26,19 +27,19 @@ pub enum Price {
 }
 
 impl Price {
-    /// Returns the price of a call, in a case that locks memory (`locks`) or uses huge pages (`huge`), or not.
-    pub fn of(call: &Syscall, args: &[Arg], locks: bool, huge: bool) -> Price {
+    /// Returns the price of a call.
+    pub fn of(call: &Syscall, args: &[Arg], made: Made) -> Price {
         let has = |index: usize, facet: Facet| says(args, index, facet);
         match call.effect {
             Effect::Maps { flags, .. } => {
                 // Huge pages are set aside when the map is made.
-                let filled = huge || has(flags, Facet::Fills) || has(flags, Facet::Huge);
+                let filled = made.huge || has(flags, Facet::Fills) || has(flags, Facet::Huge);
                 match has(flags, Facet::Locks) {
                     locks if locks || filled => Price::NewMap { locks },
                     _ => Price::Nothing,
                 }
             }
-            Effect::Remaps { .. } if locks => Price::Growth,
+            Effect::Remaps { .. } if made.locks => Price::Growth,
             Effect::Remaps { .. } => Price::Nothing,
             Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
             Effect::Rearranges { address, length, .. } => {
@@ -63,15 +64,15 @@ impl Price {
                 Price::Memory { length }
             }
             Effect::MakesSegment { .. } | Effect::Attaches { .. } => Price::Nothing,
-            _ => Price::of_parameters(call, locks, &has),
+            _ => Price::of_parameters(call, made, &has),
         }
     }
 
-    fn of_parameters(call: &Syscall, locks: bool, has: &impl Fn(usize, Facet) -> bool) -> Price {
+    fn of_parameters(call: &Syscall, made: Made, has: &impl Fn(usize, Facet) -> bool) -> Price {
         let pays = match call.cost {
             Cost::Derived => true,
             Cost::Nothing => false,
-            Cost::RangeWhereLocked => locks,
+            Cost::RangeWhereLocked => made.locks,
             Cost::RangeWhereFilled(word) => has(word, Facet::Fills),
         };
         let at = |parameter: Parameter| call.position(|own| own == parameter);

@@ -57,7 +57,10 @@ pub(super) fn make(
         child.call(libc::SYS_write, [PIPE.write, child.address_of(&mark), 1, 0, 0, 0])?;
     }
     let runs = match access {
-        Access::Exec => exec::runs(child, around.memory, address, past_eof(around, address)?)?,
+        Access::Exec => {
+            let target = exec::Target { address, past_eof: past_eof(around, address)? };
+            exec::runs(child, around.memory, target)?
+        }
         _ => true,
     };
 

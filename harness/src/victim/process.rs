@@ -1,6 +1,7 @@
 //! A case may have several processes: the victim itself, those of its `fork` blocks, and the unrelated ones
 //! of its `process` blocks.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use nix::libc;
@@ -69,51 +70,42 @@ impl Victim<'_> {
         }
     }
 
-    /// Starts the process of a block and waits for it; returns true in that process itself, if it was forked
-    /// here. A block that holds the probe ends the program.
+    /// Starts the process of a block, and returns its pid; `None` in that process itself, if it was forked
+    /// here.
     #[inline(always)]
-    pub(super) fn block(
-        &mut self,
-        index: usize,
-        kind: BlockKind,
-        end: usize,
-        process: usize,
-        slot: &Slot,
-    ) -> bool {
-        let pid = match kind {
-            BlockKind::Fork => {
-                let parent = self.own_pid();
-                match self.child.fork() {
-                    Err(errno) => self.give_up(SetupFailure::Fork, errno),
-                    Ok(0) => {
-                        (self.end, self.in_block) = (end, true);
-                        self.die_with(parent);
-                        return true;
-                    }
-                    Ok(pid) => pid,
+    pub(super) fn start(&mut self, kind: BlockKind, end: usize, process: usize) -> Option<usize> {
+        if matches!(kind, BlockKind::Fork) {
+            let parent = self.own_pid();
+            return match self.child.fork() {
+                Err(errno) => self.give_up(SetupFailure::Fork, errno),
+                Ok(0) => {
+                    (self.end, self.in_block) = (end, true);
+                    self.die_with(parent);
+                    None
                 }
-            }
-            BlockKind::Process => {
-                let Some(word) = self.record.go.get(process) else {
-                    return false;
-                };
-                word.store(1, Release);
-                let wake = libc::FUTEX_WAKE as usize;
-                let _ =
-                    self.child.call(libc::SYS_futex, [word.as_ptr() as usize, wake, 1, 0, 0, 0]);
-                self.strangers.get(process).copied().unwrap_or(0)
-            }
-        };
+                Ok(pid) => Some(pid),
+            };
+        }
+        if let Some(word) = self.record.go.get(process) {
+            word.store(1, Release);
+            let wake = libc::FUTEX_WAKE as usize;
+            let _ = self.child.call(libc::SYS_futex, [word.as_ptr() as usize, wake, 1, 0, 0, 0]);
+        }
+        Some(self.strangers.get(process).copied().unwrap_or(0))
+    }
+
+    /// Waits for the process of a block. A block that holds the probe ends the program.
+    #[inline(always)]
+    pub(super) fn await_end(&self, pid: usize, block: Range<usize>, slot: &Slot) {
         let status = std::cell::Cell::new(0i32);
         let waited = self.child.call(libc::SYS_wait4, [pid, status.as_ptr() as usize, 0, 0, 0, 0]);
         if let Err(errno) = waited {
             self.give_up(SetupFailure::Wait, errno);
         }
         slot.wait_status.store(status.get() as u32, Relaxed);
-        if self.probe.is_some_and(|probe| (index..end).contains(&probe.sweep)) {
+        if self.probe.is_some_and(|probe| block.contains(&probe.sweep)) {
             self.record.finished.store(1, Relaxed);
             self.child.exit(0);
         }
-        false
     }
 }

@@ -77,8 +77,8 @@ pub enum Op<'m> {
     Unlink { file: usize },
     /// A load, or a `store` of that byte, `width` bytes wide, `at` bytes from the start of `map`.
     Touch { map: usize, at: i64, width: usize, store: Option<u8> },
-    /// A signal's disposition becomes SIG_IGN or SIG_DFL.
-    Sigaction { signal: i32, ignore: bool },
+    /// A signal's disposition becomes SIG_IGN or SIG_DFL, the `handler`.
+    Sigaction { signal: i32, handler: usize },
     /// The mask is changed by one signal.
     Sigprocmask { how: i32, signal: i32 },
     /// A resource's soft and hard limit.

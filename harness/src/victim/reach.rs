@@ -37,13 +37,15 @@ pub enum Length {
     Bytes(usize),
 }
 
-/// The things that earlier steps have made, and the page size: they decide on the reach of later calls.
+/// The page size, and the things that other steps make: they decide on the reach and the price of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
     /// The number of bytes of a page.
     pub page: usize,
     /// True if there is memory of huge pages.
     pub huge: bool,
+    /// True if some step locks memory.
+    pub locks: bool,
     /// The length in bytes of the segment that the call attaches.
     pub segment: usize,
 }

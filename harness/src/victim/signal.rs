@@ -9,8 +9,7 @@ impl Victim<'_> {
     /// Sets a disposition. The kernel's own structure has handler, flags, restorer and mask. Without a
     /// handler there is nothing to restore, and zeros serve every architecture.
     #[inline(always)]
-    pub(super) fn sigaction(&self, signal: i32, ignore: bool) -> Result<usize, i32> {
-        let handler = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
+    pub(super) fn sigaction(&self, signal: i32, handler: usize) -> Result<usize, i32> {
         let action = [handler as u64, 0, 0, 0];
         let address = self.child.address_of(&action);
         self.child.call(libc::SYS_rt_sigaction, [signal as usize, address, 0, 8, 0, 0])

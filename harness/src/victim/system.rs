@@ -34,7 +34,7 @@ impl<'m> Compiler<'m> {
             Then::Mapped { length, .. } => length,
             _ => 0,
         };
-        let made = Made { page: self.page as usize, huge: self.huge, segment };
+        let made = Made { page: self.page as usize, huge: self.huge, locks: self.locks, segment };
         let buffer = match call.returns {
             Returns::Bytes => Buffer::Bytes(call.position(|own| own == Parameter::FileOffset)),
             Returns::BytePerPage(length) => Buffer::BytePerPage(length),
@@ -45,7 +45,7 @@ impl<'m> Compiler<'m> {
             args: operands,
             fixed,
             span: Span::of(call, args, made),
-            price: Price::of(call, args, self.locks, self.huge),
+            price: Price::of(call, args, made),
             then,
             buffer,
             reads: call.position(|own| own == Parameter::ReadDescriptor).is_some(),
