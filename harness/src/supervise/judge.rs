@@ -65,13 +65,13 @@ impl Judge<'_> {
         results: &[StepResult],
     ) -> Option<Ending> {
         let own = decode_wait_status(slot.wait_status);
-        let inside = block.start + 1..block.end;
-        let mut steps = self.program.ops.get(inside.clone())?.iter().zip(results.get(inside)?);
-        let explained = steps.any(|(op, result)| match (op, result) {
-            (_, StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal)) => {
+        // A step of a block inside of this one is another process's.
+        let mut steps = block.clone().filter(|step| self.block_around(*step) == Some(block.start));
+        let explained = steps.any(|step| match (&self.program.ops[step], results.get(step)) {
+            (_, Some(StepResult::Fault(Fault { signal, .. }) | StepResult::Killed(signal))) => {
                 own == Ending::Killed(signal.0)
             }
-            (Op::Exit { code }, StepResult::Done) => own == Ending::Exited(*code),
+            (Op::Exit { code }, Some(StepResult::Done)) => own == Ending::Exited(*code),
             _ => false,
         });
         (!explained && own != Ending::Exited(0)).then_some(own)
