@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Unmodelled;
 use super::address_space::{EXEC, READ, Vma, WRITE};
 use super::bytes::Content;
+use super::prediction::Unmodelled;
 use super::rule::Rule;
 use super::state::{Process, State, fault};
 use crate::case::{Access, Clean, Errno, Fault, Outcome};
@@ -155,7 +155,7 @@ impl State<'_> {
             Err(_) if by_kernel && self.holds(Rule::KernelAccessIsEfault) => {
                 Outcome::Errno(Errno(libc::EFAULT))
             }
-            Err(fault) => Outcome::Fault(process.signals.told(fault, self)),
+            Err(fault) => Outcome::Fault(self.told(process, fault)),
         })
     }
 

@@ -6,10 +6,9 @@
 
 use nix::libc;
 
-use super::Environment;
-use super::judge::Place;
-use super::script::Script;
-use crate::case::{Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
+use super::environment::Environment;
+use super::prediction::Place;
+use crate::case::{Case, Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
 use crate::vocabulary::{Effect, Lack, Syscall};
 
 const FULL: &str = "the disk is full";
@@ -18,44 +17,46 @@ const FAILS: &str = "the disk fails";
 const LARGE: &str = "a page may be a large one, and reach past the end of the file";
 const MEMORY: &str = "memory is limited here";
 
-/// Returns why the measurement may differ from the prediction at `place`, if the environment can be the
-/// reason.
-pub fn explained(
-    script: &Script<'_>,
-    environment: &Environment,
-    predicted: &Measurement,
-    measured: &Measurement,
-    place: Place,
-) -> Option<String> {
-    let why = Why { environment, fails: fails(measured) };
-    let reason = match place {
-        Place::Step(step) => {
-            let (_, _, made) = script.case.walk().nth(step)?;
-            why.of_step(made, predicted.steps.get(step)?, measured.steps.get(step)?)
-        }
-        Place::Row { sweep, .. } => {
-            let (SweepResult::Map(model), SweepResult::Map(kernel)) =
-                (predicted.sweeps.get(sweep)?, measured.sweeps.get(sweep)?)
-            else {
-                return None;
-            };
-            why.of_rows(&model.rows, &kernel.rows)
-        }
-    };
-    reason.map(str::to_owned)
-}
-
-/// True if a step of the case failed with EIO. A disk that fails at one place may fail at any other.
-fn fails(measured: &Measurement) -> bool {
-    measured.steps.contains(&StepResult::Errno(Errno(libc::EIO)))
-}
-
-struct Why<'a> {
+/// A measurement that may differ from a prediction, and what can be the reason.
+pub struct Explain<'a> {
+    case: &'a Case,
     environment: &'a Environment,
+    measured: &'a Measurement,
+    /// True if a step of the case failed with EIO. A disk that fails at one place may fail at any other.
     fails: bool,
 }
 
-impl Why<'_> {
+impl<'a> Explain<'a> {
+    /// Prepares to explain this measurement of a case.
+    pub fn new(
+        case: &'a Case,
+        environment: &'a Environment,
+        measured: &'a Measurement,
+    ) -> Explain<'a> {
+        let fails = measured.steps.contains(&StepResult::Errno(Errno(libc::EIO)));
+        Explain { case, environment, measured, fails }
+    }
+
+    /// Returns why the measurement may differ from the prediction at `place`, if the environment can be the
+    /// reason.
+    pub fn difference(&self, predicted: &Measurement, place: Place) -> Option<&'static str> {
+        let measured = self.measured;
+        match place {
+            Place::Step(step) => {
+                let (_, _, made) = self.case.walk().nth(step)?;
+                self.of_step(made, predicted.steps.get(step)?, measured.steps.get(step)?)
+            }
+            Place::Row { sweep, .. } => {
+                let (SweepResult::Map(model), SweepResult::Map(kernel)) =
+                    (predicted.sweeps.get(sweep)?, measured.sweeps.get(sweep)?)
+                else {
+                    return None;
+                };
+                self.of_rows(&model.rows, &kernel.rows)
+            }
+        }
+    }
+
     fn of_step(
         &self,
         step: &Step,

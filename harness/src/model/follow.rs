@@ -7,11 +7,11 @@
 
 use std::collections::VecDeque;
 
-use super::explain::explained;
+use super::environment::Environment;
+use super::explain::Explain;
 use super::interpreter::Interpreter;
-use super::judge::{OpenRule, Place, differs_at};
+use super::prediction::{OpenRule, Place, Prediction, Unmodelled, differs_at};
 use super::script::Script;
-use super::{Environment, Unmodelled};
 use crate::case::{Case, Measurement};
 
 /// The largest number of ways that are followed side by side; of a case with more, the model says nothing. A
@@ -28,26 +28,14 @@ struct Way<'a> {
     compared: usize,
 }
 
-/// A way that has ended.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// The decisions about open rules in it.
-    pub decided: Vec<OpenRule>,
-    /// The measurement that it predicts; shorter than the case where the model says nothing from some step
-    /// on.
-    pub measurement: Measurement,
-    /// The step from which the model says nothing, and why.
-    pub unmodelled: Option<Unmodelled>,
-}
-
 /// All ways of a case, after they have ended.
 #[derive(Debug)]
 pub struct Ways {
     /// The ways that agree with the measurement, in the order in which they ended.
-    pub possible: Vec<Ended>,
+    pub possible: Vec<Prediction>,
     /// If no way agrees with the measurement: the way that agreed with it furthest, and the place at which it
     /// differs.
-    pub parted: Option<(Ended, Place)>,
+    pub parted: Option<(Prediction, Place)>,
 }
 
 impl Ways {
@@ -55,7 +43,7 @@ impl Ways {
     /// out the other choice.
     pub fn certain(&self) -> Vec<OpenRule> {
         let all = self.possible.iter().chain(self.parted.iter().map(|(way, _)| way));
-        let mut all = all.map(|way| &way.decided);
+        let mut all = all.map(|way| &way.open);
         let mut certain = all.next().cloned().unwrap_or_default();
         for other in all {
             certain.retain(|own| other.contains(own));
@@ -67,6 +55,7 @@ impl Ways {
 /// Follows a case along all its ways. The measurement, as far as it goes, rules ways out.
 pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) -> Ways {
     let script = Script::of(case);
+    let explain = Explain::new(case, environment, measured);
     let interpreter = Interpreter::new(&script, environment);
     let mut live = vec![Way { interpreter, decided: Vec::new(), compared: 0 }];
     let mut ways = Ways { possible: Vec::new(), parted: None };
@@ -74,11 +63,10 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
         let mut next: Vec<Way<'_>> = Vec::new();
         let mut parted: Option<(Way<'_>, Place)> = None;
         for (mut way, unmodelled) in live.iter().flat_map(Way::choices) {
-            if let Some(place) = way.parts(&script, measured, unmodelled.is_none()) {
-                let predicted = &way.interpreter.measurement;
-                match explained(&script, environment, predicted, measured, place) {
+            if let Some(place) = way.parts(&script, measured, unmodelled.as_ref()) {
+                match explain.difference(&way.interpreter.measurement, place) {
                     Some(what) => {
-                        let unmodelled = Unmodelled { step: place.step(), what };
+                        let unmodelled = Unmodelled { step: place.step(), what: what.to_owned() };
                         ways.possible.push(way.end(&script, Some(unmodelled)));
                     }
                     None => match &mut parted {
@@ -151,13 +139,13 @@ impl<'a> Way<'a> {
         &mut self,
         script: &Script<'_>,
         measured: &Measurement,
-        modelled: bool,
+        unmodelled: Option<&Unmodelled>,
     ) -> Option<Place> {
         let interpreter = &self.interpreter;
-        let end = match (modelled, interpreter.is_over()) {
-            (false, _) => interpreter.index(),
-            (true, false) => interpreter.index() + 1,
-            (true, true) => interpreter.measurement.steps.len(),
+        let end = match unmodelled {
+            Some(_) => interpreter.index(),
+            None if interpreter.is_over() => interpreter.measurement.steps.len(),
+            None => interpreter.index() + 1,
         };
         let steps = self.compared..end;
         self.compared = end;
@@ -168,7 +156,7 @@ impl<'a> Way<'a> {
     }
 
     /// Performs the remaining steps with all open rules in force.
-    fn ended(mut self, script: &Script<'_>) -> Ended {
+    fn ended(mut self, script: &Script<'_>) -> Prediction {
         while !self.interpreter.is_over() {
             if let Err(unmodelled) = self.interpreter.advance() {
                 return self.end(script, Some(unmodelled));
@@ -178,13 +166,13 @@ impl<'a> Way<'a> {
     }
 
     /// Ends the way: its measurement stops where the model says nothing.
-    fn end(self, script: &Script<'_>, unmodelled: Option<Unmodelled>) -> Ended {
+    fn end(self, script: &Script<'_>, unmodelled: Option<Unmodelled>) -> Prediction {
         let mut measurement = self.interpreter.measurement;
         if let Some(unmodelled) = &unmodelled {
             measurement.steps.truncate(unmodelled.step);
             let sweeps = (0..unmodelled.step).filter_map(|step| script.sweep_number(step)).count();
             measurement.sweeps.truncate(sweeps);
         }
-        Ended { decided: self.decided, measurement, unmodelled }
+        Prediction { open: self.decided, measurement, unmodelled }
     }
 }

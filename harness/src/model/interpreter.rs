@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use super::address_space::{ALL, AddressSpace};
+use super::environment::Environment;
+use super::prediction::Unmodelled;
+use super::rule::Rule;
 use super::script::{Script, Turn};
 use super::state::{FileKind, Process, State};
-use super::{Environment, Rule, Unmodelled};
 use crate::case::{
-    BlockKind, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult, SweepResult,
-    limits,
+    Arg, BlockKind, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult,
+    SweepResult, limits,
 };
 
 /// The value of a variable.
@@ -46,6 +48,9 @@ pub enum Returned {
     /// The call never returns.
     Hangs,
 }
+
+/// Performs a call in the model.
+pub type Predict = fn(&mut Interpreter<'_>, &[Arg]) -> Result<Returned, Unmodelled>;
 
 /// A case that is being performed.
 #[derive(Clone)]

@@ -1,9 +1,11 @@
 //! A case may have several predictions and has one measurement: [`judge()`] tells how the open rules were
 //! decided, or where the measurement differs from all predictions.
 
-use super::follow::{Ended, follow};
-use super::{Environment, Rule, Unmodelled};
-use crate::case::{Access, Case, Measurement, Row, SweepResult};
+use super::environment::Environment;
+use super::follow::follow;
+use super::prediction::{OpenRule, Place, Prediction, Unmodelled};
+use super::rule::Rule;
+use crate::case::{Case, Measurement, SweepResult};
 
 /// The model's verdict on a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,44 +30,6 @@ pub struct Split {
     pub rule: Option<Rule>,
 }
 
-/// A place in a measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The result of a step, as [`Case::walk`] counts them.
-    Step(usize),
-    /// A byte of a row.
-    Row {
-        /// The step that is the sweep.
-        step: usize,
-        /// The number of the sweep in the case, counted from 0.
-        sweep: usize,
-        /// The access of the row.
-        access: Access,
-        /// The byte, relative to the map.
-        at: i64,
-    },
-}
-
-/// An open rule, and how it was decided at one step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OpenRule {
-    /// The step at which it was decided, as [`Case::walk`] counts them.
-    pub step: usize,
-    /// The rule.
-    pub rule: Rule,
-    /// True if it held there.
-    pub held: bool,
-}
-
-impl Place {
-    /// Returns the step at which it is.
-    pub fn step(self) -> usize {
-        match self {
-            Place::Step(step) | Place::Row { step, .. } => step,
-        }
-    }
-}
-
 /// Compares a measurement with all outcomes that the model allows.
 pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> Judgement {
     let ways = follow(case, environment, measured);
@@ -88,10 +52,10 @@ fn only_rule(
     case: &Case,
     environment: &Environment,
     measured: &Measurement,
-    parted: &Ended,
+    parted: &Prediction,
 ) -> Option<Rule> {
     // A model that says nothing from an earlier step on than the model with all its rules explains nothing.
-    let end = |way: &Ended| way.unmodelled.as_ref().map_or(usize::MAX, |own| own.step);
+    let end = |way: &Prediction| way.unmodelled.as_ref().map_or(usize::MAX, |own| own.step);
     let explains = |rule: &&Rule| {
         let ways = follow(case, &environment.without(&[**rule]), measured);
         ways.possible.iter().any(|way| end(way) >= end(parted))
@@ -101,37 +65,6 @@ fn only_rule(
         (Some(rule), None) => Some(*rule),
         _ => None,
     }
-}
-
-/// Returns the place at which two measurements differ at a step, as far as both go; `sweep` is the number of
-/// the sweep that the step is. A missing result differs from nothing.
-pub fn differs_at(
-    step: usize,
-    sweep: Option<usize>,
-    a: &Measurement,
-    b: &Measurement,
-) -> Option<Place> {
-    if a.steps.get(step)? != b.steps.get(step)? {
-        return Some(Place::Step(step));
-    }
-    let sweep = sweep?;
-    let (SweepResult::Map(a), SweepResult::Map(b)) = (a.sweeps.get(sweep)?, b.sweeps.get(sweep)?)
-    else {
-        return None;
-    };
-    a.rows.iter().zip(&b.rows).find_map(|(row, other)| {
-        let at = first_byte(row, other)?;
-        Some(Place::Row { step, sweep, access: row.access, at })
-    })
-}
-
-/// Returns the first byte at which two rows differ: a boundary of either row, or 0, or else -1.
-fn first_byte(row: &Row, other: &Row) -> Option<i64> {
-    let mut all: Vec<i64> = row.boundaries().chain(other.boundaries()).collect();
-    all.push(0);
-    all.sort_unstable();
-    all.push(-1);
-    all.into_iter().find(|at| row.at(*at) != other.at(*at))
 }
 
 /// Describes a split in words: the place, the prediction, and the measurement.

@@ -8,9 +8,9 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Unmodelled;
 use super::address_space::AddressSpace;
 use super::interpreter::Interpreter;
+use super::prediction::Unmodelled;
 use super::rule::Rule;
 
 impl Interpreter<'_> {

@@ -5,19 +5,15 @@
 //! the process and runs no handler; where the case sets the default disposition, there is no handler. Both
 //! are seen as `no siginfo`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::libc;
-
-use super::rule::Rule;
-use super::state::State;
-use crate::case::{Fault, FaultAddress};
 
 /// The dispositions and the mask of a process, by the number of the signal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signals {
     /// The signals whose disposition the case has set; true if to SIG_IGN.
-    pub(super) set: std::collections::BTreeMap<i32, bool>,
+    pub(super) set: BTreeMap<i32, bool>,
     pub(super) blocked: BTreeSet<i32>,
     /// The signals that were raised while they were blocked.
     pub(super) pending: BTreeSet<i32>,
@@ -35,14 +31,9 @@ pub enum Sent {
 }
 
 impl Signals {
-    /// Returns a fault as it is seen from outside.
-    pub fn told(&self, fault: Fault, state: &State<'_>) -> Fault {
-        let signal = fault.signal.0;
-        let unrecorded = self.set.contains_key(&signal) || self.blocked.contains(&signal);
-        match unrecorded && state.holds(Rule::BlockedFaultsKill) {
-            true => Fault { code: None, address: FaultAddress::Unknown, ..fault },
-            false => fault,
-        }
+    /// True if no handler of the victim records a fault with this signal.
+    pub fn hide(&self, signal: i32) -> bool {
+        self.set.contains_key(&signal) || self.blocked.contains(&signal)
     }
 
     /// Sends a signal, from the process itself or from the kernel, and returns its effect.

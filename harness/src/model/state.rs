@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::Environment;
 use super::address_space::AddressSpace;
 use super::bytes::{Bytes, Content};
+use super::environment::Environment;
 use super::rule::Rule;
 use super::signals::Signals;
 use crate::case::{Fault, FaultAddress, Signal};
@@ -192,6 +192,14 @@ impl<'a> State<'a> {
     /// no memfd: tmpfs keeps none of these rules.
     pub fn holds_for(&self, rule: Rule, object: usize) -> bool {
         matches!(self.objects[object].kind, Kind::File(_)) && self.holds(rule)
+    }
+
+    /// Returns a fault of a process as it is seen from outside.
+    pub fn told(&self, process: &Process, fault: Fault) -> Fault {
+        match process.signals.hide(fault.signal.0) && self.holds(Rule::BlockedFaultsKill) {
+            true => Fault { code: None, address: FaultAddress::Unknown, ..fault },
+            false => fault,
+        }
     }
 
     /// Returns the page size in bytes.

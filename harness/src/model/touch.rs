@@ -1,8 +1,8 @@
 //! A case makes loads, stores and sweeps itself, besides its calls, and the model must predict them, too.
 
-use super::Unmodelled;
 use super::bytes::Content;
 use super::interpreter::{Interpreter, Value};
+use super::prediction::Unmodelled;
 use crate::case::{
     Access, Fault, FaultAddress, FaultMap, Row, Seen, StepResult, SweepResult, window,
 };
@@ -36,8 +36,7 @@ impl Interpreter<'_> {
                 true => FaultAddress::Accessed,
                 false => FaultAddress::At(address.wrapping_sub(base) as i64),
             };
-            let told = process.signals.told(Fault { address: place, ..fault }, state);
-            return StepResult::Fault(told);
+            return StepResult::Fault(state.told(process, Fault { address: place, ..fault }));
         }
         drop(faults);
         if let Some(byte) = store {

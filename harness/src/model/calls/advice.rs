@@ -5,12 +5,11 @@ use std::ops::Range;
 use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::address_space::{READ, Vma, WRITE};
 use crate::model::bytes::Content;
-use crate::model::interpreter::{Interpreter, Returned};
+use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;

@@ -4,11 +4,10 @@
 use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::bytes::{Content, Runs, phase_of};
-use crate::model::interpreter::{Interpreter, Returned, Value};
+use crate::model::interpreter::{Interpreter, Predict, Returned, Value};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
 

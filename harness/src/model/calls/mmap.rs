@@ -5,12 +5,11 @@ use std::ops::Range;
 use linux_raw_sys::general as linux;
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::bytes::{Content, Runs};
-use crate::model::interpreter::{APART, Interpreter, Returned, Value};
+use crate::model::interpreter::{APART, Interpreter, Predict, Returned, Value};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
 

@@ -2,10 +2,9 @@
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
-use crate::model::interpreter::{Interpreter, Returned};
+use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 /// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)

@@ -5,12 +5,11 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
-use crate::model::interpreter::{APART, Interpreter, Returned};
+use crate::model::interpreter::{APART, Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[

@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::address_space::{ALL, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
-use crate::model::interpreter::{Interpreter, Returned, Value};
+use crate::model::interpreter::{Interpreter, Predict, Returned, Value};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::Process;
 

@@ -3,11 +3,10 @@
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
 use crate::model::address_space::Vma;
-use crate::model::interpreter::{Interpreter, Returned};
+use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] =

@@ -2,11 +2,10 @@
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::{Arg, limits};
-use crate::model::Unmodelled;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
-use crate::model::interpreter::{APART, Interpreter, Returned, Value};
+use crate::model::interpreter::{APART, Interpreter, Predict, Returned, Value};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::Segment;
 

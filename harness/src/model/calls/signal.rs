@@ -2,10 +2,9 @@
 
 use nix::libc;
 
-use super::Predict;
 use crate::case::Arg;
-use crate::model::Unmodelled;
-use crate::model::interpreter::{Interpreter, Returned};
+use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::signals::Sent;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[

@@ -8,12 +8,11 @@ use std::ops::Range;
 
 use nix::libc;
 
-use super::Predict;
 use super::resize::FILE_END;
-use crate::model::Unmodelled;
 use crate::model::access::Loaded;
 use crate::model::bytes::Content;
-use crate::model::interpreter::{Interpreter, Returned};
+use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind};
 

@@ -1,0 +1,80 @@
+//! The model makes no system call, so it has to be told what depends on the machine and its user: that is an
+//! [`Environment`].
+
+use std::collections::BTreeMap;
+
+use super::rule::Rule;
+
+/// The facts that the model is told of the machine and of the place where files live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// The page size in bytes.
+    pub page: u64,
+    /// The length of an instruction where all have the same, 1 elsewhere.
+    pub instruction_bytes: u64,
+    /// The limits of the user.
+    pub limits: Limits,
+    /// The things that may not be executed.
+    pub noexec: Noexec,
+    /// True if the disk may be full before a case has what it asks for.
+    pub little_disk: bool,
+    /// True if files may have more memory than their size says: tmpfs with huge pages.
+    pub large_pages: bool,
+    /// The rules that do not hold: open ones, or one that a test has broken to show that it is needed.
+    pub without: Vec<Rule>,
+}
+
+impl Environment {
+    /// Returns an x86-64 machine with pages of `page` bytes, on which every rule holds and root lacks
+    /// nothing.
+    pub fn with_pages_of(page: u64) -> Environment {
+        let limits = Limits {
+            raises: true,
+            locks: true,
+            hard: BTreeMap::new(),
+            lockable: u64::MAX,
+            little_memory: false,
+        };
+        Environment {
+            page,
+            instruction_bytes: 1,
+            limits,
+            noexec: Noexec::default(),
+            little_disk: false,
+            large_pages: false,
+            without: Vec::new(),
+        }
+    }
+
+    /// Returns the same environment, without these rules as well.
+    pub fn without(&self, rules: &[Rule]) -> Environment {
+        let without = self.without.iter().chain(rules).copied().collect();
+        Environment { without, ..self.clone() }
+    }
+}
+
+/// The limits of a process, see setrlimit(2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// True if the user may raise hard limits: CAP_SYS_RESOURCE.
+    pub raises: bool,
+    /// True if the user may lock more than RLIMIT_MEMLOCK: CAP_IPC_LOCK.
+    pub locks: bool,
+    /// The hard limits by resource; a resource without an entry has none.
+    pub hard: BTreeMap<i64, u64>,
+    /// The number of bytes that the user may lock.
+    pub lockable: u64,
+    /// True if memory may be refused at any time.
+    pub little_memory: bool,
+}
+
+/// The things that lie on a mount where nothing may be executed. (mount(8): noexec)
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noexec {
+    /// True if the files of cases do.
+    pub files: bool,
+    /// True if devices do.
+    pub devices: bool,
+    /// True if the directory that `dir()` opens does.
+    pub root: bool,
+}
