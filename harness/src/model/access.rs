@@ -8,7 +8,6 @@ use nix::libc;
 
 use super::address_space::{EXEC, READ, Vma, WRITE};
 use super::bytes::Content;
-use super::prediction::Unmodelled;
 use super::rule::Rule;
 use super::state::{Process, State, fault};
 use crate::case::{Access, Clean, Errno, Fault, Outcome};
@@ -133,13 +132,13 @@ impl State<'_> {
         self.objects[process.space.at(address)?.object?].phase()
     }
 
-    /// Returns the outcome of a probe of one byte.
+    /// Returns the outcome of a probe of one byte. Fails with the reason, where the model says nothing of it.
     pub fn outcome(
         &self,
         process: &Process,
         access: Access,
         address: u64,
-    ) -> Result<Outcome, Unmodelled> {
+    ) -> Result<Outcome, &'static str> {
         let by_kernel = matches!(access, Access::CopyFromUser | Access::CopyToUser);
         let found = match access {
             Access::Read | Access::CopyFromUser => self
@@ -173,9 +172,9 @@ impl State<'_> {
     }
 
     /// Returns the outcome of a fetch. The file then holds return instructions where it holds its pattern.
-    fn fetch(&self, process: &Process, address: u64) -> Result<Result<Clean, Fault>, Unmodelled> {
+    fn fetch(&self, process: &Process, address: u64) -> Result<Result<Clean, Fault>, &'static str> {
         if self.environment.instruction_bytes != 1 {
-            return Err(Unmodelled::new("fetches where an instruction has several bytes"));
+            return Err("fetches where an instruction has several bytes");
         }
         let vma = match self.mapped(process, address) {
             Ok(vma) => vma,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{Bytes, Content, Runs};
+use super::bytes::{Bytes, Runs};
 
 /// The bit of PROT_READ in a protection.
 pub const READ: i64 = nix::libc::PROT_READ as i64;
@@ -11,8 +11,8 @@ pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
 /// The bit of PROT_EXEC in a protection.
 pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
 
-/// A VMA: whole pages of equal properties.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A VMA: whole pages of equal properties. Of the default, nothing has been touched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Vma {
     /// Its addresses.
     pub range: Range<u64>,
@@ -52,29 +52,6 @@ pub struct Vma {
 }
 
 impl Vma {
-    /// Returns a new map, of which nothing has been touched.
-    pub fn new(range: Range<u64>, prot: i64, may: i64, shared: bool, object: Option<usize>) -> Vma {
-        Vma {
-            range,
-            prot,
-            may,
-            shared,
-            writer: shared,
-            object,
-            open_file: None,
-            offset: 0,
-            copied: Runs::all(false),
-            copies: Runs::all(Content::Zero),
-            guarded: Runs::all(false),
-            locked: false,
-            dont_fork: false,
-            wiped: false,
-            sealed: false,
-            advised: Advised::default(),
-            freed: Runs::all(false),
-        }
-    }
-
     /// True if it is private memory without a file.
     pub fn is_anonymous(&self) -> bool {
         self.object.is_none()

@@ -7,13 +7,14 @@ use std::ops::Range;
 use crate::case::{Clean, Pattern};
 
 /// The content of one byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Content {
     /// The pattern that fills files: the byte at offset `n` is byte `n + phase` of a text without end, in
     /// which no two bytes are alike. Each file has its own phase; bytes that were copied from elsewhere have
     /// another.
     Pattern(u64),
     /// Zero.
+    #[default]
     Zero,
     /// A byte that a step stored.
     Byte(u8),
@@ -74,12 +75,13 @@ pub struct Runs<T> {
 /// The content of every offset.
 pub type Bytes = Runs<Content>;
 
-impl<T: Copy + PartialEq> Runs<T> {
-    /// Returns runs with the same value at every offset.
-    pub fn all(value: T) -> Runs<T> {
-        Runs { runs: BTreeMap::from([(0, value)]) }
+impl<T: Default> Default for Runs<T> {
+    fn default() -> Runs<T> {
+        Runs { runs: BTreeMap::from([(0, T::default())]) }
     }
+}
 
+impl<T: Copy + PartialEq> Runs<T> {
     /// Returns the value at an offset.
     pub fn at(&self, offset: u64) -> T {
         // The first run begins at 0.
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn filling_a_range_changes_that_range_alone() {
-        let mut bytes: Bytes = Runs::all(Content::Zero);
+        let mut bytes = Bytes::default();
         bytes.fill(0..100, Content::Pattern(0));
         bytes.fill(10..20, Content::Byte(1));
         bytes.fill(15..30, Content::Byte(2));

@@ -29,7 +29,8 @@ pub enum Value {
     Segment(usize),
 }
 
-/// The outcome of a call: a value, a number of bytes, the bytes seen, an errno, or the end of the process.
+/// The outcome of a call that does not fail: a value, a number of bytes, the bytes seen, or the end of the
+/// process.
 pub enum Returned {
     /// Success without a result to show.
     Nothing,
@@ -39,8 +40,6 @@ pub enum Returned {
     Count(u64),
     /// The runs of bytes that were read.
     Saw(Vec<(u64, Clean)>),
-    /// Failure.
-    Errno(i32),
     /// The kernel kills the process with this signal.
     Killed(i32),
     /// The process exits.
@@ -49,8 +48,22 @@ pub enum Returned {
     Hangs,
 }
 
+/// The reason why a call does not succeed.
+pub enum Failure {
+    /// The kernel refuses it with this errno.
+    Errno(i32),
+    /// The model says nothing of it, for this reason.
+    Unmodelled(&'static str),
+}
+
+impl From<i32> for Failure {
+    fn from(errno: i32) -> Failure {
+        Failure::Errno(errno)
+    }
+}
+
 /// Performs a call in the model.
-pub type Predict = fn(&mut Interpreter<'_>, &[Arg]) -> Result<Returned, Unmodelled>;
+pub type Predict = fn(&mut Interpreter<'_>, &[Arg]) -> Result<Returned, Failure>;
 
 /// A case that is being performed.
 #[derive(Clone)]
@@ -133,7 +146,8 @@ impl<'a> Interpreter<'a> {
             Turn::Leave(kind) => self.leave(kind),
             Turn::Step(index, step) => {
                 self.index = index;
-                match self.step(step).map_err(|what| Unmodelled { step: index, ..what })? {
+                let unmodelled = |what: &str| Unmodelled { step: index, what: what.to_owned() };
+                match self.step(step).map_err(unmodelled)? {
                     Flow::GoesOn => {}
                     Flow::Ended => self.skip(),
                     Flow::Hangs => self.turn = self.script.turns.len(),
@@ -214,17 +228,27 @@ impl Interpreter<'_> {
         self.script.case
     }
 
-    fn step(&mut self, step: &Step) -> Result<Flow, Unmodelled> {
+    /// Performs a step. Fails with the reason, where the model says nothing of it.
+    fn step(&mut self, step: &Step) -> Result<Flow, &'static str> {
         let index = self.index;
         let mut flow = Flow::GoesOn;
         let result = match step {
             Step::Call { assign, call, args } => {
-                let returned = self.call(call, args)?;
+                let returned = match self.call(call, args) {
+                    Err(Failure::Unmodelled(what)) => return Err(what),
+                    Err(Failure::Errno(errno)) => Err(errno),
+                    Ok(returned) => Ok(returned),
+                };
                 if let Some(name) = assign {
-                    self.assign(name, &returned);
+                    self.assign(name, returned.as_ref().ok());
                 }
-                flow = self.flow_after(&returned)?;
-                told(returned)
+                match returned {
+                    Ok(returned) => {
+                        flow = self.flow_after(&returned)?;
+                        told(returned)
+                    }
+                    Err(errno) => StepResult::Errno(Errno(errno)),
+                }
             }
             Step::Touch { map, at, to, store } => {
                 let at = self.bytes(at) as i64;
@@ -254,23 +278,21 @@ impl Interpreter<'_> {
 
     /// Returns the state of the process after a call. Fails where the case has no answer: the victim itself
     /// exits, or a step never returns and the case has no `timeout(...)`.
-    fn flow_after(&self, returned: &Returned) -> Result<Flow, Unmodelled> {
+    fn flow_after(&self, returned: &Returned) -> Result<Flow, &'static str> {
         match returned {
             Returned::Killed(_) => Ok(Flow::Ended),
             Returned::Exits if self.processes.len() > 1 => Ok(Flow::Ended),
-            Returned::Exits => Err(Unmodelled::new("a victim that exits: it has no answer")),
+            Returned::Exits => Err("a victim that exits: it has no answer"),
             Returned::Hangs if self.script.case.timeout.is_some() => Ok(Flow::Hangs),
-            Returned::Hangs => {
-                Err(Unmodelled::new("a step that never returns, without `timeout(...)`"))
-            }
+            Returned::Hangs => Err("a step that never returns, without `timeout(...)`"),
             _ => Ok(Flow::GoesOn),
         }
     }
 
     /// Assigns the result of a call to a variable.
-    fn assign(&mut self, name: &str, returned: &Returned) {
+    fn assign(&mut self, name: &str, returned: Option<&Returned>) {
         let value = match returned {
-            Returned::Value(value) => *value,
+            Some(Returned::Value(value)) => *value,
             _ => Value::Failed,
         };
         let shown = match value {
@@ -335,7 +357,6 @@ fn told(returned: Returned) -> StepResult {
         Returned::Nothing | Returned::Value(_) | Returned::Exits => StepResult::Done,
         Returned::Count(count) => StepResult::Count(count),
         Returned::Saw(runs) => StepResult::Saw(Seen::of(runs)),
-        Returned::Errno(errno) => StepResult::Errno(Errno(errno)),
         Returned::Killed(signal) => StepResult::Killed(Signal(signal)),
         Returned::Hangs => StepResult::TimedOut,
     }

@@ -9,8 +9,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::address_space::AddressSpace;
-use super::interpreter::Interpreter;
-use super::prediction::Unmodelled;
+use super::interpreter::{Failure, Interpreter};
 use super::rule::Rule;
 
 impl Interpreter<'_> {
@@ -19,21 +18,22 @@ impl Interpreter<'_> {
         self.processes.last()?.limits.get(&resource).copied()
     }
 
-    /// True if so many more bytes of memory exceed a limit that the case has set; `data` is true for private
-    /// memory that can be stored to. Fails where the model cannot tell. (setrlimit(2): RLIMIT_AS,
-    /// RLIMIT_DATA)
-    pub(super) fn exceeds(&self, bytes: u64, data: bool) -> Result<bool, Unmodelled> {
-        let resources = [(libc::RLIMIT_AS as i64, true), (libc::RLIMIT_DATA as i64, data)];
-        for (resource, counts) in resources {
-            match self.limit(resource).filter(|_| counts && bytes > 0) {
+    /// Checks that the process may have so many more bytes of memory, of which `data` are private and can be
+    /// stored to. Fails with ENOMEM, or where the model cannot tell. (setrlimit(2): RLIMIT_AS, RLIMIT_DATA)
+    pub(super) fn may_have(&self, bytes: u64, data: u64) -> Result<(), Failure> {
+        for (resource, bytes) in [(libc::RLIMIT_AS, bytes), (libc::RLIMIT_DATA, data)] {
+            match self.limit(resource as i64).filter(|_| bytes > 0) {
                 None => {}
-                Some(limit) if bytes >= limit => {
-                    return Ok(self.state.holds(Rule::BeyondLimitIsEnomem));
+                Some(limit) if bytes < limit => {
+                    return Err(Failure::Unmodelled("what a process has below its limit"));
                 }
-                Some(_) => return Err(Unmodelled::new("what a process has below its limit")),
+                Some(_) if self.state.holds(Rule::BeyondLimitIsEnomem) => {
+                    return Err(Failure::Errno(libc::ENOMEM));
+                }
+                Some(_) => return Ok(()),
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Checks that the process may lock so many more bytes. Fails with EPERM where it may lock none, and with
@@ -60,7 +60,7 @@ impl Interpreter<'_> {
     }
 
     /// Returns the number of bytes that the process may lock; `None` where it may lock all.
-    pub(super) fn lockable(&self) -> Option<u64> {
+    fn lockable(&self) -> Option<u64> {
         if self.state.environment.limits.locks || !self.state.holds(Rule::LocksAreLimited) {
             return None;
         }

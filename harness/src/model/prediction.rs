@@ -30,13 +30,6 @@ pub struct Unmodelled {
     pub what: String,
 }
 
-impl Unmodelled {
-    /// Returns an [`Unmodelled`] for the step at work: the interpreter fills in the number of the step.
-    pub(super) fn new(what: impl Into<String>) -> Unmodelled {
-        Unmodelled { step: 0, what: what.into() }
-    }
-}
-
 /// A place in a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

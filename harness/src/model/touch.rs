@@ -2,7 +2,6 @@
 
 use super::bytes::Content;
 use super::interpreter::{Interpreter, Value};
-use super::prediction::Unmodelled;
 use crate::case::{
     Access, Fault, FaultAddress, FaultMap, Row, Seen, StepResult, SweepResult, window,
 };
@@ -57,7 +56,7 @@ impl Interpreter<'_> {
         &mut self,
         map: &str,
         accesses: &[Access],
-    ) -> Result<SweepResult, Unmodelled> {
+    ) -> Result<SweepResult, &'static str> {
         let Value::Map(base) = self.value(map) else { return Ok(SweepResult::NoMap) };
         let window = window(self.case(), map, self.state.page());
         let process = &self.processes[self.processes.len() - 1];

@@ -8,8 +8,8 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::address_space::{READ, Vma, WRITE};
 use crate::model::bytes::Content;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;
@@ -31,29 +31,28 @@ const DISCARDS: [i32; 7] = [
 pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(args))];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let advice = Self::flags(args, 2) as i32;
-        let range = match self.pages(args, libc::EINVAL, libc::EINVAL)? {
-            Err(errno) => return Ok(Returned::Errno(errno)),
-            Ok(range) if range.is_empty() => return Ok(Returned::Nothing),
-            Ok(range) => range,
-        };
+        let range = self.pages(args, libc::EINVAL, libc::EINVAL)?;
+        if range.is_empty() {
+            return Ok(Returned::Nothing);
+        }
         match advice {
             MADV_COLLAPSE => {
-                return Err(Unmodelled::new("MADV_COLLAPSE, which depends on free memory"));
+                return Err(Unmodelled("MADV_COLLAPSE, which depends on free memory"));
             }
             libc::MADV_POPULATE_READ | libc::MADV_POPULATE_WRITE => {
-                return Ok(self.populate_advice(&range, advice == libc::MADV_POPULATE_WRITE));
+                return self.populate_advice(&range, advice);
             }
             libc::MADV_MERGEABLE | libc::MADV_UNMERGEABLE
                 if !self.state.holds(Rule::PagesCanBeMerged) =>
             {
-                return Ok(Returned::Errno(libc::EINVAL));
+                return Err(Errno(libc::EINVAL));
             }
             libc::MADV_HUGEPAGE | libc::MADV_NOHUGEPAGE
                 if !self.state.holds(Rule::PagesCanBeHuge) =>
             {
-                return Ok(Returned::Errno(libc::EINVAL));
+                return Err(Errno(libc::EINVAL));
             }
             _ => {}
         }
@@ -65,23 +64,18 @@ impl Interpreter<'_> {
         let pages_out = advice == libc::MADV_PAGEOUT || advice == libc::MADV_COLD;
         let freed = |own: &Vma| own.freed.any_but(false, own.shown(&range));
         if pages_out && self.process().space.touching(&range).any(freed) {
-            return Err(Unmodelled::new("memory that was freed and is paged out"));
+            return Err(Unmodelled("memory that was freed and is paged out"));
         }
         for part in self.process().space.parts(&(range.start..end)) {
             let own = self.process().space.at(part.start).cloned();
             let refused = own.and_then(|own| self.refuses_advice(&own, advice));
             if let Some(errno) = refused {
-                return Ok(Returned::Errno(errno));
+                return Err(Errno(errno));
             }
-            if let Err(errno) = self.advise(&part, advice) {
-                return Ok(Returned::Errno(errno));
-            }
+            self.advise(&part, advice)?;
         }
-        let hole = self.process().space.hole_in(&range).is_some();
-        Ok(match hole && self.state.holds(Rule::HoleIsEnomem) {
-            true => Returned::Errno(libc::ENOMEM),
-            false => Returned::Nothing,
-        })
+        let hole = self.process().space.hole_in(&range);
+        self.done_but_for(hole)
     }
 
     /// Returns the errno with which a map refuses an advice.
@@ -205,14 +199,15 @@ impl Interpreter<'_> {
     }
 
     /// Performs MADV_POPULATE_READ or MADV_POPULATE_WRITE page by page, up to the first page that fails.
-    fn populate_advice(&mut self, range: &Range<u64>, stores: bool) -> Returned {
+    fn populate_advice(&mut self, range: &Range<u64>, advice: i32) -> Result<Returned, Failure> {
         let hole = self.process().space.hole_in(range);
-        let Some(process) = self.processes.last_mut() else { return Returned::Nothing };
+        let stores = advice == libc::MADV_POPULATE_WRITE;
+        let Some(process) = self.processes.last_mut() else { return Ok(Returned::Nothing) };
         for part in process.space.parts(&(range.start..hole.unwrap_or(range.end))) {
             let Some(vma) = process.space.at(part.start) else { break };
             let needed = if stores { WRITE } else { READ };
             if vma.prot & needed == 0 && self.state.holds(Rule::PopulateNeedsProtection) {
-                return Returned::Errno(libc::EINVAL);
+                return Err(Errno(libc::EINVAL));
             }
             let missing = |at: &u64| self.state.content(vma, vma.offset_of(*at)).is_err();
             let bad = self.state.seams(process, &part).into_iter().find(missing);
@@ -221,12 +216,9 @@ impl Interpreter<'_> {
                 self.state.copy_pages(process, part.start..bad.unwrap_or(part.end));
             }
             if bad.is_some() && self.state.holds(Rule::PopulatePastEofIsEfault) {
-                return Returned::Errno(libc::EFAULT);
+                return Err(Errno(libc::EFAULT));
             }
         }
-        match hole.is_some() && self.state.holds(Rule::HoleIsEnomem) {
-            true => Returned::Errno(libc::ENOMEM),
-            false => Returned::Nothing,
-        }
+        self.done_but_for(hole)
     }
 }

@@ -5,9 +5,9 @@ use linux_raw_sys::general as linux;
 use nix::libc;
 
 use crate::case::Arg;
-use crate::model::bytes::{Content, Runs, phase_of};
+use crate::model::bytes::{Bytes, Content, phase_of};
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned, Value};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
 
@@ -20,10 +20,10 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("devzero", |p, args| p.open_as(FileKind::DevZero, p.open_flags(args, 0))),
     ("pipe", |p, _| p.pipe()),
     ("open", |p, args| p.open(args)),
-    ("close", |p, args| Ok(p.close(args))),
-    ("unlink", |p, args| Ok(p.unlink(args))),
-    ("fcntl", |p, args| Ok(p.add_seals(args))),
-    ("fsync", |p, args| Ok(p.fsync(args))),
+    ("close", |p, args| p.close(args)),
+    ("unlink", |p, args| p.unlink(args)),
+    ("fcntl", |p, args| p.add_seals(args)),
+    ("fsync", |p, args| p.fsync(args)),
 ];
 
 impl Interpreter<'_> {
@@ -59,47 +59,43 @@ impl Interpreter<'_> {
     }
 
     /// Opens a descriptor with these flags, or returns the errno.
-    fn open_as(&mut self, shows: FileKind, flags: i32) -> Result<Returned, Unmodelled> {
+    fn open_as(&mut self, shows: FileKind, flags: i32) -> Result<Returned, Failure> {
         if flags & libc::O_DIRECT != 0 {
-            return Err(Unmodelled::new("O_DIRECT, whose alignment is the file system's"));
+            return Err(Unmodelled("O_DIRECT, whose alignment is the file system's"));
         }
-        if let Some(errno) = self.descriptors_run_out()? {
-            return Ok(Returned::Errno(errno));
-        }
+        self.can_have_another()?;
         let truncates = flags & libc::O_TRUNC != 0 && flags & libc::O_PATH == 0;
         if let (FileKind::Object(object), true) = (shows, truncates) {
             if self.state.objects[object].size > 0 && self.sealed(object, libc::F_SEAL_SHRINK) {
-                return Ok(Returned::Errno(libc::EPERM));
+                return Err(Errno(libc::EPERM));
             }
             self.resize(object, 0);
         }
         Ok(self.opened(shows, flags))
     }
 
-    /// Returns the errno where the process can have no further descriptor. (open(2), pipe(2), dup(2): EMFILE)
-    fn descriptors_run_out(&self) -> Result<Option<i32>, Unmodelled> {
+    /// Checks that the process can have another descriptor. (open(2), pipe(2), dup(2): EMFILE)
+    fn can_have_another(&self) -> Result<(), Failure> {
         match self.limit(libc::RLIMIT_NOFILE as i64) {
-            None => Ok(None),
-            Some(0) => Ok(Some(libc::EMFILE)),
-            Some(_) => {
-                Err(Unmodelled::new("how many descriptors a process has below RLIMIT_NOFILE"))
-            }
+            None => Ok(()),
+            Some(0) => Err(Errno(libc::EMFILE)),
+            Some(_) => Err(Unmodelled("how many descriptors a process has below RLIMIT_NOFILE")),
         }
     }
 
-    fn file(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn file(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let object = self.filled(args, Kind::File, libc::F_SEAL_SEAL);
         self.open_as(object, self.open_flags(args, 1))
     }
 
-    fn memfd(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn memfd(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let flags = Self::flags(args, 1) as i32;
         let has = |flag: u32| flags & flag as i32 != 0;
         if has(libc::MFD_HUGETLB) {
-            return Err(Unmodelled::new("huge pages"));
+            return Err(Unmodelled("huge pages"));
         }
         if has(linux::MFD_EXEC) && has(linux::MFD_NOEXEC_SEAL) {
-            return Err(Unmodelled::new("a memfd that cannot be made"));
+            return Err(Unmodelled("a memfd that cannot be made"));
         }
         let seals = match has(linux::MFD_NOEXEC_SEAL) {
             true => F_SEAL_EXEC,
@@ -114,7 +110,7 @@ impl Interpreter<'_> {
     fn filled(&mut self, args: &[Arg], kind: fn(u64) -> Kind, seals: i32) -> FileKind {
         let phase = phase_of(self.file_number());
         let size = self.number(args, 0) as u64;
-        let mut bytes = Runs::all(Content::Zero);
+        let mut bytes = Bytes::default();
         bytes.fill(0..size, Content::Pattern(phase));
         let kind = kind(phase);
         let named = matches!(kind, Kind::File(_));
@@ -122,7 +118,7 @@ impl Interpreter<'_> {
         FileKind::Object(self.state.objects.len() - 1)
     }
 
-    fn open(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn open(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         if let Arg::Text(path) = &args[0] {
             let flags = Self::flags(args, 1) as i32;
             let shows = match path.as_slice() {
@@ -135,67 +131,65 @@ impl Interpreter<'_> {
             let proc = matches!(shows, FileKind::ProcMaps | FileKind::Proc);
             let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
             return match proc && writes {
-                true => Err(Unmodelled::new("whether a file of /proc can be opened for writing")),
+                true => Err(Unmodelled("whether a file of /proc can be opened for writing")),
                 false => self.open_as(shows, flags),
             };
         }
         // The path is known, whether or not its descriptor is still open: the file is the one that the
         // variable was made for.
-        let Arg::Descriptor(name) = &args[0] else { return Ok(Returned::Errno(libc::EBADF)) };
+        let Arg::Descriptor(name) = &args[0] else { return Err(Errno(libc::EBADF)) };
         let Some(object) = self.made_for(name) else {
-            return Err(Unmodelled::new("a file whose descriptor failed to open"));
+            return Err(Unmodelled("a file whose descriptor failed to open"));
         };
         self.open_as(FileKind::Object(object), self.open_flags(args, 1))
     }
 
     /// Opens both ends of a pipe; the case knows the one for reading.
-    fn pipe(&mut self) -> Result<Returned, Unmodelled> {
-        if let Some(errno) = self.descriptors_run_out()? {
-            return Ok(Returned::Errno(errno));
-        }
+    fn pipe(&mut self) -> Result<Returned, Failure> {
+        self.can_have_another()?;
         let first = self.opened(FileKind::Pipe, libc::O_RDONLY);
         let _ = self.opened(FileKind::Pipe, libc::O_WRONLY);
         Ok(first)
     }
 
-    fn close(&mut self, args: &[Arg]) -> Returned {
+    fn close(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let closes = self.state.holds(Rule::ClosedIsEbadf);
-        let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::EBADF) };
+        let Arg::Descriptor(name) = &args[0] else { return Err(Errno(libc::EBADF)) };
         let Value::Descriptor(number) = self.value(name) else {
-            return Returned::Errno(libc::EBADF);
+            return Err(Errno(libc::EBADF));
         };
         match self.process().descriptors.get_mut(number) {
             Some(place @ Some(_)) => {
                 if closes {
                     *place = None;
                 }
-                Returned::Nothing
+                Ok(Returned::Nothing)
             }
-            _ => Returned::Errno(libc::EBADF),
+            _ => Err(Errno(libc::EBADF)),
         }
     }
 
-    pub(in crate::model) fn fsync(&mut self, args: &[Arg]) -> Returned {
+    fn fsync(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         match self.descriptor(&args[0]).map(|own| own.shows) {
-            None => Returned::Errno(libc::EBADF),
+            None => Err(Errno(libc::EBADF)),
             Some(FileKind::Object(object)) => {
                 self.state.write_back(object, 0..u64::MAX);
-                Returned::Nothing
+                Ok(Returned::Nothing)
             }
-            Some(FileKind::Dir) => Returned::Nothing,
-            Some(_) => Returned::Errno(libc::EINVAL),
+            Some(FileKind::Dir) => Ok(Returned::Nothing),
+            Some(_) => Err(Errno(libc::EINVAL)),
         }
     }
 
-    fn unlink(&mut self, args: &[Arg]) -> Returned {
-        let Arg::Descriptor(name) = &args[0] else { return Returned::Errno(libc::ENOENT) };
+    fn unlink(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let Arg::Descriptor(name) = &args[0] else { return Err(Errno(libc::ENOENT)) };
         let object = self.made_for(name).map(|object| &mut self.state.objects[object]);
         match object {
             Some(object) if object.named => {
                 object.named = false;
-                Returned::Nothing
+                Ok(Returned::Nothing)
             }
-            _ => Returned::Errno(libc::ENOENT),
+            _ => Err(Errno(libc::ENOENT)),
         }
     }
 
@@ -207,23 +201,21 @@ impl Interpreter<'_> {
             && self.state.holds(Rule::SealedIsEperm)
     }
 
-    fn add_seals(&mut self, args: &[Arg]) -> Returned {
+    fn add_seals(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let mut added = Self::flags(args, 2) as i32;
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Returned::Errno(libc::EBADF);
-        };
+        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
         if !descriptor.writable {
-            return Returned::Errno(libc::EPERM);
+            return Err(Errno(libc::EPERM));
         }
         let FileKind::Object(object) = descriptor.shows else {
-            return Returned::Errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         };
         if self.state.holds_for(Rule::FilesHaveNoSeals, object) {
-            return Returned::Errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         }
         let own = self.state.objects[object].seals;
         if own & libc::F_SEAL_SEAL != 0 {
-            return Returned::Errno(libc::EPERM);
+            return Err(Errno(libc::EPERM));
         }
         // A file that may be executed is sealed against writing along with its mode. (Linux 6.3:
         // memfd_add_seals)
@@ -241,9 +233,9 @@ impl Interpreter<'_> {
         let says = before & libc::F_SEAL_WRITE != 0;
         let busy = writes && mapped && (says || self.state.holds(Rule::SealExecIsSealWrite));
         if busy && self.state.holds(Rule::SealWriteOfMappedIsEbusy) {
-            return Returned::Errno(libc::EBUSY);
+            return Err(Errno(libc::EBUSY));
         }
         self.state.objects[object].seals |= added;
-        Returned::Nothing
+        Ok(Returned::Nothing)
     }
 }

@@ -7,9 +7,9 @@ use nix::libc;
 
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
-use crate::model::bytes::{Content, Runs};
+use crate::model::bytes::Bytes;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{APART, Interpreter, Predict, Returned, Value};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
 
@@ -32,64 +32,50 @@ impl Interpreter<'_> {
         address % self.state.page() != 0
     }
 
-    pub(in crate::model) fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn mmap(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         // PROT_GROWSDOWN and PROT_GROWSUP say nothing here. (Linux: calc_vm_prot_bits)
         let (length, prot) = (self.length(args, 1), Self::flags(args, 2) & (READ | WRITE | EXEC));
         let (flags, offset) = (Self::flags(args, 3) as i32, self.number(args, 5) as u64);
-        let errno = |errno| Ok(Returned::Errno(errno));
         let has = |flag| flags & flag != 0;
-        if has(libc::MAP_HUGETLB) || has(libc::MAP_SYNC) {
-            return Err(Unmodelled::new("MAP_HUGETLB and MAP_SYNC, which only some files have"));
+        if has(libc::MAP_HUGETLB | libc::MAP_SYNC) {
+            return Err(Unmodelled("MAP_HUGETLB and MAP_SYNC, which only some files have"));
         }
         if offset % self.state.page() != 0 && self.state.holds(Rule::OffsetInPageIsEinval) {
-            return errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         }
         let anonymous = has(libc::MAP_ANONYMOUS);
         let descriptor = if anonymous { None } else { self.descriptor(&args[4]) };
         if !anonymous && descriptor.is_none() && self.state.holds(Rule::NoDescriptorIsEbadf) {
-            return errno(libc::EBADF);
+            return Err(Errno(libc::EBADF));
         }
-        let pages = match self.whole_pages(length) {
-            Ok(pages) => pages,
-            Err(code) => return errno(code),
-        };
+        let pages = self.whole_pages(length)?;
         let noreplace = has(libc::MAP_FIXED_NOREPLACE);
-        let fixed = has(libc::MAP_FIXED) || noreplace;
+        let fixed = noreplace || has(libc::MAP_FIXED);
         let asked = self.address(&args[0]);
-        let start = match self.placed(asked, pages, fixed)? {
-            Ok(start) => start,
-            Err(code) => return errno(code),
-        };
+        let start =
+            if fixed { self.placed_at(asked, pages)? } else { self.placed_near(asked, pages)? };
         let range = start..start.saturating_add(pages);
         let taken = self.process().space.any_in(&range);
         if noreplace && taken && self.state.holds(Rule::NoreplaceIsEexist) {
-            return errno(libc::EEXIST);
+            return Err(Errno(libc::EEXIST));
         }
         if has(libc::MAP_LOCKED) {
-            if let Err(code) = self.may_lock(pages, libc::EAGAIN) {
-                return errno(code);
-            }
+            self.may_lock(pages, libc::EAGAIN)?;
         }
-        let far =
-            descriptor.is_some_and(|own| offset > own.shows.end() - pages.min(own.shows.end()));
+        let far = descriptor.is_some_and(|own| offset > own.shows.end().saturating_sub(pages));
         if far && self.state.holds(Rule::TooFarIsEoverflow) {
-            return errno(libc::EOVERFLOW);
+            return Err(Errno(libc::EOVERFLOW));
         }
-        let origin = match self.origin(descriptor, flags, prot)? {
-            Ok(origin) => origin,
-            Err(code) => return errno(code),
-        };
+        let origin = self.origin(descriptor, flags, prot)?;
         let sealed = self.process().space.touching(&range).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return errno(libc::EPERM);
+            return Err(Errno(libc::EPERM));
         }
         let shared = flags & libc::MAP_TYPE != libc::MAP_PRIVATE;
         if taken && !self.process().limits.is_empty() {
-            return Err(Unmodelled::new("a limit, and a map that replaces another"));
+            return Err(Unmodelled("a limit, and a map that replaces another"));
         }
-        if self.exceeds(pages, !shared && prot & WRITE != 0)? {
-            return errno(libc::ENOMEM);
-        }
+        self.may_have(pages, if !shared && prot & WRITE != 0 { pages } else { 0 })?;
         if fixed && !self.state.holds(Rule::FixedReplaces) {
             return Ok(Returned::Value(Value::Map(start)));
         }
@@ -102,12 +88,19 @@ impl Interpreter<'_> {
             _ if shared => (Some(self.new_memory(pages)), 0),
             _ => (None, 0),
         };
-        let new = Vma::new(range, prot, origin.may, shared, object);
-        let open_file = descriptor.map(|own| own.open_file);
-        let writer = shared && descriptor.is_none_or(|own| own.writable);
-        let locked = has(libc::MAP_LOCKED);
-        let populates = has(libc::MAP_POPULATE) && !has(libc::MAP_NONBLOCK);
-        Ok(self.insert(Vma { offset, locked, writer, open_file, ..new }, populates))
+        let new = Vma {
+            range,
+            prot,
+            may: origin.may,
+            shared,
+            writer: shared && descriptor.is_none_or(|own| own.writable),
+            object,
+            open_file: descriptor.map(|own| own.open_file),
+            offset,
+            locked: has(libc::MAP_LOCKED),
+            ..Vma::default()
+        };
+        self.insert(new, flags)
     }
 
     /// The length of a new map, in bytes; the errno where there can be no map of this length.
@@ -125,56 +118,55 @@ impl Interpreter<'_> {
         })
     }
 
-    /// Puts a new map into the address space, over whatever is there.
-    fn insert(&mut self, new: Vma, populates: bool) -> Returned {
+    /// Puts a new map of these flags into the address space, over whatever is there.
+    fn insert(&mut self, new: Vma, flags: i32) -> Result<Returned, Failure> {
         let (range, shared, locked) = (new.range.clone(), new.shared, new.locked);
         self.process().space.insert(new);
         if !shared && !self.state.holds(Rule::UncopiedPagesFollowTheFile) {
-            self.copy_all(range.clone());
+            let Some(process) = self.processes.last_mut() else { return Ok(Returned::Nothing) };
+            self.state.copy_pages(process, range.clone());
         }
         let start = range.start;
+        let populates = flags & (libc::MAP_POPULATE | libc::MAP_NONBLOCK) == libc::MAP_POPULATE;
         let failed = (locked || populates) && self.populate(range).is_err();
         match failed && !self.state.holds(Rule::PopulatingCannotFail) {
-            true => Returned::Errno(libc::ENOMEM),
-            false => Returned::Value(Value::Map(start)),
+            true => Err(Errno(libc::ENOMEM)),
+            false => Ok(Returned::Value(Value::Map(start))),
         }
     }
 
-    /// Returns the address of a map: the one that it must have, the one that it asks for if nothing is there,
-    /// or one where it stands alone.
-    fn placed(
-        &mut self,
-        asked: u64,
-        pages: u64,
-        fixed: bool,
-    ) -> Result<Result<u64, i32>, Unmodelled> {
-        if fixed {
-            // The kernel takes the last addresses for error numbers: MAP_FAILED is EPERM. (Linux:
-            // IS_ERR_VALUE in __get_unmapped_area)
-            const MAX_ERRNO: u64 = 4095;
-            if asked >= MAX_ERRNO.wrapping_neg() && self.state.holds(Rule::LastAddressesAreErrnos) {
-                return Ok(Err(asked.wrapping_neg() as i32));
-            }
-            if asked.saturating_add(pages) > ADDRESSES {
-                return Ok(Err(libc::ENOMEM));
-            }
-            if self.in_page(asked) && self.state.holds(Rule::AddressInPageIsEinval) {
-                return Ok(Err(libc::EINVAL));
-            }
-            return match asked < APART / 2 {
-                true => Err(Unmodelled::new("MAP_FIXED at an address that is no map's")),
-                false => Ok(Ok(asked)),
-            };
+    /// Returns the address that a map must have.
+    fn placed_at(&self, asked: u64, pages: u64) -> Result<u64, Failure> {
+        // The kernel takes the last addresses for error numbers: MAP_FAILED is EPERM. (Linux: IS_ERR_VALUE in
+        // __get_unmapped_area)
+        const MAX_ERRNO: u64 = 4095;
+        if asked >= MAX_ERRNO.wrapping_neg() && self.state.holds(Rule::LastAddressesAreErrnos) {
+            return Err(Errno(asked.wrapping_neg() as i32));
         }
+        if asked.saturating_add(pages) > ADDRESSES {
+            return Err(Errno(libc::ENOMEM));
+        }
+        if self.in_page(asked) && self.state.holds(Rule::AddressInPageIsEinval) {
+            return Err(Errno(libc::EINVAL));
+        }
+        match asked < APART / 2 {
+            true => Err(Unmodelled("MAP_FIXED at an address that is no map's")),
+            false => Ok(asked),
+        }
+    }
+
+    /// Returns the address of a map: the one that it asks for if nothing is there, or one where it stands
+    /// alone.
+    fn placed_near(&mut self, asked: u64, pages: u64) -> Result<u64, Failure> {
         if asked == 0 {
-            return Ok(Ok(self.place()));
+            return Ok(self.place());
         }
         let start = asked / self.state.page() * self.state.page();
         let free = !self.process().space.any_in(&(start..start.saturating_add(pages)));
         match free && start >= APART / 2 && start.saturating_add(pages) < ADDRESSES {
-            true if self.state.holds(Rule::FreeHintIsTaken) => Ok(Ok(start)),
-            true => Ok(Ok(self.place())),
-            false => Err(Unmodelled::new("where the kernel puts a map whose hint it cannot take")),
+            true if self.state.holds(Rule::FreeHintIsTaken) => Ok(start),
+            true => Ok(self.place()),
+            false => Err(Unmodelled("where the kernel puts a map whose hint it cannot take")),
         }
     }
 
@@ -184,7 +176,7 @@ impl Interpreter<'_> {
         descriptor: Option<Descriptor>,
         flags: i32,
         prot: i64,
-    ) -> Result<Result<Origin, i32>, Unmodelled> {
+    ) -> Result<Origin, Failure> {
         let kind = flags & libc::MAP_TYPE;
         let validates = kind == libc::MAP_SHARED_VALIDATE && descriptor.is_some();
         let shared = kind == libc::MAP_SHARED || validates;
@@ -192,62 +184,59 @@ impl Interpreter<'_> {
         // LEGACY_MAP_MASK)
         let unknown = flags & libc::MAP_FIXED_NOREPLACE != 0;
         if validates && unknown && self.state.holds(Rule::ValidateKnowsItsFlags) {
-            return Ok(Err(libc::EOPNOTSUPP));
+            return Err(Errno(libc::EOPNOTSUPP));
         }
         let typed = shared || kind == libc::MAP_PRIVATE;
         if descriptor.is_none() && kind == MAP_DROPPABLE {
-            return Err(Unmodelled::new("memory that the kernel may drop"));
+            return Err(Unmodelled("memory that the kernel may drop"));
         }
         if !typed && self.state.holds(Rule::NoTypeIsEinval) {
-            return Ok(Err(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let grows = flags & libc::MAP_GROWSDOWN != 0;
         let mut may = READ | WRITE | EXEC;
         let Some(descriptor) = descriptor else {
             return match (grows, shared) {
-                (true, true) => Ok(Err(libc::EINVAL)),
-                (true, false) => Err(Unmodelled::new("a map that grows down")),
-                _ => Ok(Ok(Origin { shows: None, may })),
+                (true, true) => Err(Errno(libc::EINVAL)),
+                (true, false) => Err(Unmodelled("a map that grows down")),
+                _ => Ok(Origin { shows: None, may }),
             };
         };
         if shared && !descriptor.writable {
             if prot & WRITE != 0 && self.state.holds(Rule::UnwritableSharedIsEacces) {
-                return Ok(Err(libc::EACCES));
+                return Err(Errno(libc::EACCES));
             }
             if self.state.holds(Rule::MprotectKeepsTheMode) {
                 may &= !WRITE;
             }
         }
         if !descriptor.readable && self.state.holds(Rule::UnreadableIsEacces) {
-            return Ok(Err(libc::EACCES));
+            return Err(Errno(libc::EACCES));
         }
         let unmappable =
             matches!(descriptor.shows, FileKind::Dir | FileKind::Pipe | FileKind::DevNull)
                 || matches!(descriptor.shows, FileKind::DevFull | FileKind::ProcMaps);
         if self.is_noexec(descriptor.shows) {
             if prot & EXEC != 0 && self.state.holds(Rule::NoexecIsEperm) {
-                return Ok(Err(libc::EPERM));
+                return Err(Errno(libc::EPERM));
             }
             may &= !EXEC;
         }
         if unmappable && self.state.holds(Rule::NoFileIsEnodev) {
-            return Ok(Err(libc::ENODEV));
+            return Err(Errno(libc::ENODEV));
         }
         if grows {
-            return Ok(Err(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         match descriptor.shows {
             FileKind::Object(object) if shared && may & WRITE != 0 => {
-                match self.may_under_seals(object, prot, may) {
-                    Ok(own) => may = own,
-                    Err(errno) => return Ok(Err(errno)),
-                }
+                may = self.may_under_seals(object, prot, may)?;
             }
             // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
-            FileKind::Proc => return Ok(Err(libc::EIO)),
+            FileKind::Proc => return Err(Errno(libc::EIO)),
             _ => {}
         }
-        Ok(Ok(Origin { shows: Some(descriptor.shows), may }))
+        Ok(Origin { shows: Some(descriptor.shows), may })
     }
 
     /// Returns the protection that a shared map of a memfd may ever have under its seals, or the errno where
@@ -282,7 +271,7 @@ impl Interpreter<'_> {
 
     /// Makes shared memory that is no file, and returns the number of the object.
     pub(in crate::model) fn new_memory(&mut self, size: u64) -> usize {
-        let (bytes, kind) = (Runs::all(Content::Zero), Kind::Memory);
+        let (bytes, kind) = (Bytes::default(), Kind::Memory);
         self.state.objects.push(Object { size, bytes, kind, named: false, seals: 0 });
         self.state.objects.len() - 1
     }
@@ -304,12 +293,5 @@ impl Interpreter<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Makes copies of a whole private map at once, for a model in which uncopied pages do not follow the
-    /// file.
-    fn copy_all(&mut self, range: Range<u64>) {
-        let Some(process) = self.processes.last_mut() else { return };
-        self.state.copy_pages(process, range);
     }
 }

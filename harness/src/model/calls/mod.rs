@@ -16,8 +16,7 @@ mod shm;
 mod signal;
 mod transfer;
 
-use super::interpreter::{Interpreter, Predict, Returned};
-use super::prediction::Unmodelled;
+use super::interpreter::{Failure, Interpreter, Predict, Returned};
 use crate::case::Arg;
 use crate::vocabulary::Syscall;
 
@@ -42,13 +41,13 @@ fn prediction(name: &str) -> Option<Predict> {
 
 impl Interpreter<'_> {
     /// Performs a call.
-    pub(super) fn call(&mut self, call: &Syscall, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    pub(super) fn call(&mut self, call: &Syscall, args: &[Arg]) -> Result<Returned, Failure> {
         if args.iter().any(|arg| self.may_be_open(arg)) {
-            return Err(Unmodelled::new("a number that a descriptor of the case may have"));
+            return Err(Failure::Unmodelled("a number that a descriptor of the case may have"));
         }
         match prediction(call.name) {
             Some(predict) => predict(self, args),
-            None => Err(Unmodelled::new(call.name)),
+            None => Err(Failure::Unmodelled(call.name)),
         }
     }
 }

@@ -3,8 +3,8 @@
 use nix::libc;
 
 use crate::case::Arg;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 /// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)
@@ -14,18 +14,18 @@ pub(super) const CALLS: &[(&str, Predict)] =
     &[("setrlimit", |p, args| p.setrlimit(args)), ("_exit", |_, _| Ok(Returned::Exits))];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn setrlimit(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn setrlimit(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (resource, limit) = (Self::flags(args, 0), self.number(args, 1) as u64);
         let hard = self.state.environment.limits.hard.get(&resource).copied();
         let raises = self.limit(resource).or(hard).is_some_and(|before| limit > before);
         if resource == libc::RLIMIT_NOFILE as i64 && limit > DESCRIPTORS {
-            return Err(Unmodelled::new("more descriptors than this kernel may allow any process"));
+            return Err(Unmodelled("more descriptors than this kernel may allow any process"));
         }
         if raises
             && !self.state.environment.limits.raises
             && self.state.holds(Rule::RaisingALimitIsEperm)
         {
-            return Ok(Returned::Errno(libc::EPERM));
+            return Err(Errno(libc::EPERM));
         }
         self.process().limits.insert(resource, limit);
         Ok(Returned::Nothing)

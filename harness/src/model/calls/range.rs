@@ -8,16 +8,16 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{APART, Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("munmap", |p, args| p.munmap(args)),
     ("mprotect", |p, args| p.mprotect(args)),
     ("msync", |p, args| p.msync(args)),
-    ("mlock", |p, args| p.mlock(true, args)),
-    ("munlock", |p, args| p.mlock(false, args)),
+    ("mlock", |p, args| p.mlock(args)),
+    ("munlock", |p, args| p.munlock(args)),
     ("mseal", |p, args| p.mseal(args)),
 ];
 
@@ -29,58 +29,53 @@ impl Interpreter<'_> {
         args: &[Arg],
         wraps: i32,
         beyond: i32,
-    ) -> Result<Result<Range<u64>, i32>, Unmodelled> {
+    ) -> Result<Range<u64>, Failure> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
-            return Ok(Err(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let page = self.state.page();
         let start = start / page * page;
         let Some(length) = length.checked_next_multiple_of(page) else {
             // 0 is no errno: the call takes such a length for an empty range.
-            return Ok(if wraps == 0 { Ok(start..start) } else { Err(wraps) });
+            return if wraps == 0 { Ok(start..start) } else { Err(Errno(wraps)) };
         };
-        match start.checked_add(length) {
-            None => Ok(Err(beyond)),
-            Some(end) if length > APART / 2 && end < ADDRESSES => {
-                Err(Unmodelled::new("a range that may reach what is no map of the case"))
-            }
-            Some(end) => Ok(Ok(start..end)),
-        }
+        range_of(start, length, beyond)
     }
 
-    /// Returns the part of a range before the first hole, and true if there is a hole.
-    fn before_hole(&mut self, range: &Range<u64>) -> (Range<u64>, bool) {
+    /// Changes the VMAs of a range up to the first hole; a hole is ENOMEM.
+    fn change(
+        &mut self,
+        range: &Range<u64>,
+        change: impl FnMut(&mut Vma),
+    ) -> Result<Returned, Failure> {
         let hole = self.process().space.hole_in(range);
         let end = match hole {
             Some(_) if !self.state.holds(Rule::ChangedBeforeTheHole) => range.start,
             Some(hole) => hole,
             None => range.end,
         };
-        (range.start..end, hole.is_some())
+        self.process().space.change(&(range.start..end), change);
+        self.done_but_for(hole)
     }
 
-    /// Changes the VMAs of a range up to the first hole; a hole is ENOMEM.
-    fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) -> Returned {
-        let (before, hole) = self.before_hole(range);
-        if !before.is_empty() {
-            self.process().space.change(&before, &mut change);
-        }
-        match hole && self.state.holds(Rule::HoleIsEnomem) {
-            true => Returned::Errno(libc::ENOMEM),
-            false => Returned::Nothing,
+    /// Returns the result of a call that has done its work up to a hole in its range, if there is one.
+    pub(super) fn done_but_for(&self, hole: Option<u64>) -> Result<Returned, Failure> {
+        match hole.is_some() && self.state.holds(Rule::HoleIsEnomem) {
+            true => Err(Errno(libc::ENOMEM)),
+            false => Ok(Returned::Nothing),
         }
     }
 
-    pub(in crate::model) fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn munmap(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let length = self.length(args, 1);
         let start = self.address(&args[0]);
         if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let beyond = length > ADDRESSES || start > ADDRESSES - length;
         if beyond || (length == 0 && self.state.holds(Rule::LengthZeroIsEinval)) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let page = self.state.page();
         let start = start / page * page;
@@ -93,23 +88,22 @@ impl Interpreter<'_> {
         }
         let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Ok(Returned::Errno(libc::EPERM));
+            return Err(Errno(libc::EPERM));
         }
         self.process().space.remove(&(start..end));
         Ok(Returned::Nothing)
     }
 
-    pub(in crate::model) fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let prot = Self::flags(args, 2);
         let (down, up) = (i64::from(libc::PROT_GROWSDOWN), i64::from(libc::PROT_GROWSUP));
         if prot & down != 0 && prot & up != 0 {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
-        let range = match self.pages(args, libc::ENOMEM, libc::ENOMEM)? {
-            Err(errno) => return Ok(Returned::Errno(errno)),
-            Ok(range) if range.is_empty() => return Ok(Returned::Nothing),
-            Ok(range) => range,
-        };
+        let range = self.pages(args, libc::ENOMEM, libc::ENOMEM)?;
+        if range.is_empty() {
+            return Ok(Returned::Nothing);
+        }
         if prot & (down | up) != 0 {
             // No map of a case grows. PROT_GROWSDOWN takes the first map of the range for its own.
             let space = &self.process().space;
@@ -117,7 +111,7 @@ impl Interpreter<'_> {
                 true => !space.any_in(&range),
                 false => space.at(range.start).is_none(),
             };
-            return Ok(Returned::Errno(if hole { libc::ENOMEM } else { libc::EINVAL }));
+            return Err(Errno(if hole { libc::ENOMEM } else { libc::EINVAL }));
         }
         let page = self.state.page();
         let range = match self.state.holds(Rule::MprotectChangesPages) {
@@ -139,18 +133,18 @@ impl Interpreter<'_> {
         let more = prot & WRITE != 0
             && space.touching(&(range.start..end)).any(|own| !own.shared && own.prot & WRITE == 0);
         if more && self.limit(libc::RLIMIT_DATA as i64).is_some() {
-            return Err(Unmodelled::new("what a process has below RLIMIT_DATA"));
+            return Err(Unmodelled("what a process has below RLIMIT_DATA"));
         }
         if let Some((at, errno)) = refused {
             if range.start < at {
                 let _ = self.protect(&(range.start..at), prot);
             }
-            return Ok(Returned::Errno(errno));
+            return Err(Errno(errno));
         }
-        Ok(self.protect(&range, prot))
+        self.protect(&range, prot)
     }
 
-    fn protect(&mut self, range: &Range<u64>, prot: i64) -> Returned {
+    fn protect(&mut self, range: &Range<u64>, prot: i64) -> Result<Returned, Failure> {
         let prot = prot & (READ | WRITE | EXEC);
         let mut copied = Vec::new();
         let changed = self.change(range, |own| {
@@ -166,16 +160,13 @@ impl Interpreter<'_> {
         changed
     }
 
-    pub(in crate::model) fn msync(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn msync(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let flags = Self::flags(args, 2) as i32;
         let both = flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0;
         if both && self.state.holds(Rule::AsyncAndSyncIsEinval) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
-        let range = match self.pages(args, 0, libc::ENOMEM)? {
-            Err(errno) => return Ok(Returned::Errno(errno)),
-            Ok(range) => range,
-        };
+        let range = self.pages(args, 0, libc::ENOMEM)?;
         let invalidates = flags & libc::MS_INVALIDATE != 0;
         let locked = self.process().space.touching(&range).find(|own| own.locked);
         let locked = locked.map(|own| own.range.start.max(range.start));
@@ -185,13 +176,13 @@ impl Interpreter<'_> {
             if flags & libc::MS_SYNC != 0 {
                 self.write_back(&(range.start..at));
             }
-            return Ok(Returned::Errno(libc::EBUSY));
+            return Err(Errno(libc::EBUSY));
         }
         let synced = self.change(&range, |_| {});
         if flags & libc::MS_SYNC != 0 {
             self.write_back(&range);
         }
-        Ok(synced)
+        synced
     }
 
     /// Writes out what shared maps show within the range.
@@ -209,57 +200,56 @@ impl Interpreter<'_> {
         shown.into_iter().for_each(|(object, range)| self.state.write_back(object, range));
     }
 
-    pub(in crate::model) fn mlock(
-        &mut self,
-        locks: bool,
-        args: &[Arg],
-    ) -> Result<Returned, Unmodelled> {
+    fn mlock(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let (start, length) = self.rounded(args)?;
+        // The limit is checked first.
+        self.may_mlock(&(start..start.saturating_add(length)), length)?;
+        let range = range_of(start, length, libc::EINVAL)?;
+        self.change(&range, |vma| vma.locked = true)?;
+        match self.populate(range).is_err() && self.state.holds(Rule::LockPastEofIsEnomem) {
+            true => Err(Errno(libc::ENOMEM)),
+            false => Ok(Returned::Nothing),
+        }
+    }
+
+    fn munlock(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let (start, length) = self.rounded(args)?;
+        let range = range_of(start, length, libc::EINVAL)?;
+        self.change(&range, |vma| vma.locked = false)
+    }
+
+    /// Returns the address and the length of an mlock or munlock in whole pages. A length that wraps around
+    /// becomes a short length, or 0. (Linux: do_mlock)
+    fn rounded(&self, args: &[Arg]) -> Result<(u64, u64), Failure> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let page = self.state.page();
         if self.in_page(start) && !self.state.holds(Rule::LocksRoundTheAddress) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let rounded = start / page * page;
-        if locks && self.lockable() == Some(0) {
-            return Ok(Returned::Errno(libc::EPERM));
-        }
-        // A length that wraps around becomes a short length, or 0. (Linux: do_mlock)
-        let length = length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page;
-        let range = rounded..rounded.saturating_add(length);
-        // The limit is checked first.
-        let refused = if locks { self.may_mlock(&range, length).err() } else { None };
-        if let Some(errno) = refused {
-            return Ok(Returned::Errno(errno));
-        }
-        if rounded.checked_add(length).is_none() {
-            return Ok(Returned::Errno(libc::EINVAL));
-        }
-        if length > APART / 2 && range.end < ADDRESSES {
-            return Err(Unmodelled::new("a range that may reach what is no map of the case"));
-        }
-        if range.is_empty() {
-            return Ok(Returned::Nothing);
-        }
-        let changed = self.change(&range, |vma| vma.locked = locks);
-        if !locks || matches!(changed, Returned::Errno(_)) {
-            return Ok(changed);
-        }
-        let failed = self.populate(range).is_err() && self.state.holds(Rule::LockPastEofIsEnomem);
-        Ok(if failed { Returned::Errno(libc::ENOMEM) } else { changed })
+        Ok((rounded, length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page))
     }
 
-    pub(in crate::model) fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         if self.number(args, 2) != 0 {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
-        let range = match self.pages(args, libc::EINVAL, libc::EINVAL)? {
-            Err(errno) => return Ok(Returned::Errno(errno)),
-            Ok(range) => range,
-        };
+        let range = self.pages(args, libc::EINVAL, libc::EINVAL)?;
         let hole = !range.is_empty() && self.process().space.hole_in(&range).is_some();
         if hole && self.state.holds(Rule::MsealNeedsNoHole) {
-            return Ok(Returned::Errno(libc::ENOMEM));
+            return Err(Errno(libc::ENOMEM));
         }
-        Ok(self.change(&range, |vma| vma.sealed = true))
+        self.change(&range, |vma| vma.sealed = true)
+    }
+}
+
+/// Returns a range of addresses. Fails with `beyond` where its end lies before its start.
+fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, Failure> {
+    match start.checked_add(length) {
+        None => Err(Errno(beyond)),
+        Some(end) if length > APART / 2 && end < ADDRESSES => {
+            Err(Unmodelled("a range that may reach what is no map of the case"))
+        }
+        Some(end) => Ok(start..end),
     }
 }

@@ -7,8 +7,8 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::address_space::{ALL, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned, Value};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::Process;
 
@@ -36,11 +36,8 @@ impl Remap {
 pub(super) const CALLS: &[(&str, Predict)] = &[("mremap", |p, args| p.mremap(args))];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
-        let remap = match self.checked(args)? {
-            Ok(remap) => remap,
-            Err(errno) => return Ok(Returned::Errno(errno)),
-        };
+    fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let remap = self.checked(args)?;
         let space = &self.process().space;
         let sealed = space.at(remap.was.start).is_some_and(|own| own.sealed);
         if remap.has(libc::MREMAP_FIXED) && remap.old_length() == remap.length {
@@ -48,19 +45,19 @@ impl Interpreter<'_> {
         }
         let Some(whole) = space.at(remap.was.start).map(|own| own.range.clone()) else {
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
-            return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+            return Err(Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         };
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Ok(Returned::Errno(libc::EPERM));
+            return Err(Errno(libc::EPERM));
         }
         let moves = remap.has(libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP);
         let will = remap.was.start + remap.length;
         if will <= remap.was.end && !moves {
-            return Ok(self.shrink(&(will..remap.was.end), remap.was.start));
+            return self.shrink(&(will..remap.was.end), remap.was.start);
         }
         // From here on the call moves, grows or doubles a map.
         if remap.was.is_empty() && !self.is_shared(remap.was.start) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         // The part by which it shrinks goes first. (Linux 6.17: mremap_to)
         let end = remap.was.end.min(will);
@@ -71,13 +68,11 @@ impl Interpreter<'_> {
         let locked = self.process().space.at(remap.was.start).is_some_and(|own| own.locked);
         if let (true, Err(errno)) = (locked && more > 0, self.may_lock(more, libc::EAGAIN)) {
             // Where nothing may be locked, the errno is the same here.
-            return Ok(Returned::Errno(if errno == libc::EPERM { libc::EAGAIN } else { errno }));
+            return Err(Errno(if errno == libc::EPERM { libc::EAGAIN } else { errno }));
         }
         let data = !self.is_shared(remap.was.start) && self.may_store(remap.was.start);
         let added = if remap.has(libc::MREMAP_DONTUNMAP) { remap.length } else { more };
-        if self.exceeds(added, data)? {
-            return Ok(Returned::Errno(libc::ENOMEM));
-        }
+        self.may_have(added, if data { added } else { 0 })?;
         let beyond = remap.was.end..will;
         let in_place = !moves && !remap.was.is_empty() && remap.was.end == whole.end;
         if in_place && !self.process().space.any_in(&beyond) {
@@ -88,13 +83,13 @@ impl Interpreter<'_> {
             return Ok(Returned::Value(Value::Map(remap.was.start)));
         }
         if !remap.has(libc::MREMAP_MAYMOVE) && self.state.holds(Rule::RemapWithoutRoomIsEnomem) {
-            return Ok(Returned::Errno(libc::ENOMEM));
+            return Err(Errno(libc::ENOMEM));
         }
         self.move_one(remap)
     }
 
     /// Checks the arguments as the kernel does before it looks at any map. (Linux: check_mremap_params)
-    fn checked(&mut self, args: &[Arg]) -> Result<Result<Remap, i32>, Unmodelled> {
+    fn checked(&mut self, args: &[Arg]) -> Result<Remap, Failure> {
         let flags = Self::flags(args, 3) as i32;
         let start = self.address(&args[0]);
         let (old, new) = (self.length(args, 1), self.length(args, 2));
@@ -102,21 +97,21 @@ impl Interpreter<'_> {
         let in_page = self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval);
         let silly = new > ADDRESSES || (new == 0 && self.state.holds(Rule::LengthZeroIsEinval));
         if in_page || silly {
-            return Ok(Err(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         let fixed = flags & libc::MREMAP_FIXED != 0;
         let leaves = flags & libc::MREMAP_DONTUNMAP != 0;
         if start.checked_add(old).is_none_or(|end| end > ADDRESSES) {
             let there = self.process().space.at(start).is_some();
             return match fixed || leaves || (there && old > u64::MAX - self.state.page()) {
-                true => Err(Unmodelled::new("mremap of a length beyond all addresses")),
-                false => Ok(Err(if there { libc::EINVAL } else { libc::EFAULT })),
+                true => Err(Unmodelled("mremap of a length beyond all addresses")),
+                false => Err(Errno(if there { libc::EINVAL } else { libc::EFAULT })),
             };
         }
         let to = args.get(4).filter(|_| fixed || leaves).map(|to| self.address(to));
         let remap = Remap { was: start..start + up(old), length: up(new), to, flags };
         if !fixed && !leaves {
-            return Ok(Ok(remap));
+            return Ok(remap);
         }
         let to = remap.to.unwrap_or(start + (ADDRESSES >> 1));
         let overlaps = remap.was.end > to && to + remap.length > start;
@@ -125,12 +120,12 @@ impl Interpreter<'_> {
             .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps);
         let resizes = leaves && remap.old_length() != remap.length;
         if bad_place || flags & libc::MREMAP_MAYMOVE == 0 || resizes {
-            return Ok(Err(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         if fixed && remap.to.is_none_or(|to| to < crate::model::interpreter::APART / 2) {
-            return Err(Unmodelled::new("MREMAP_FIXED at an address that is no map's"));
+            return Err(Unmodelled("MREMAP_FIXED at an address that is no map's"));
         }
-        Ok(Ok(remap))
+        Ok(remap)
     }
 
     fn is_shared(&mut self, address: u64) -> bool {
@@ -143,18 +138,18 @@ impl Interpreter<'_> {
 
     /// Returns EFAULT for a range that goes on behind the end of its map. Fails where the kernel may have
     /// merged that map and the next.
-    fn spans(&mut self, was: &Range<u64>, end: u64) -> Result<Returned, Unmodelled> {
+    fn spans(&mut self, was: &Range<u64>, end: u64) -> Result<Returned, Failure> {
         let space = &self.process().space;
         let next = space.at(end);
         let one = space.at(was.start).zip(next).is_some_and(|(a, b)| a.may_be_one_with(b));
         match one {
-            true => Err(Unmodelled::new("two maps that the kernel may have made one")),
-            false => Ok(Returned::Errno(libc::EFAULT)),
+            true => Err(Unmodelled("two maps that the kernel may have made one")),
+            false => Err(Errno(libc::EFAULT)),
         }
     }
 
     /// Fails where the kernel may have merged a locked map and one beside it.
-    fn alone(&mut self, range: &Range<u64>) -> Result<(), Unmodelled> {
+    fn alone(&mut self, range: &Range<u64>) -> Result<(), Failure> {
         let space = &self.process().space;
         let Some(own) = space.at(range.start).filter(|own| own.locked) else { return Ok(()) };
         let before = own.range.start.checked_sub(1).and_then(|address| space.at(address));
@@ -162,20 +157,20 @@ impl Interpreter<'_> {
         let joined = before.is_some_and(|before| before.may_be_one_with(own))
             || after.is_some_and(|after| own.may_be_one_with(after));
         match joined {
-            true => Err(Unmodelled::new("two maps that the kernel may have made one")),
+            true => Err(Unmodelled("two maps that the kernel may have made one")),
             false => Ok(()),
         }
     }
 
-    fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Returned {
+    fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Result<Returned, Failure> {
         let sealed = self.process().space.touching(tail).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Returned::Errno(libc::EPERM);
+            return Err(Errno(libc::EPERM));
         }
         if !tail.is_empty() && self.state.holds(Rule::RemapShrinks) {
             self.process().space.remove(tail);
         }
-        Returned::Value(Value::Map(start))
+        Ok(Returned::Value(Value::Map(start)))
     }
 
     /// Unmaps the range to which a map is moved. Fails with the errno where that is refused.
@@ -192,19 +187,17 @@ impl Interpreter<'_> {
     }
 
     /// Moves one map, or a part of it, to another place, and gives it another length.
-    fn move_one(&mut self, remap: Remap) -> Result<Returned, Unmodelled> {
+    fn move_one(&mut self, remap: Remap) -> Result<Returned, Failure> {
         let to = match remap.to {
             Some(to) if remap.has(libc::MREMAP_FIXED) => to,
             Some(to) if !self.process().space.any_in(&(to..to + remap.length)) => to,
             _ => self.place(),
         };
         let target = to..to + remap.length;
-        if let Err(errno) = self.clear(&target) {
-            return Ok(Returned::Errno(errno));
-        }
+        self.clear(&target)?;
         let Some(own) = self.process().space.at(remap.was.start).map(|own| own.range.clone())
         else {
-            return Ok(Returned::Errno(libc::EFAULT)); // it has replaced itself
+            return Err(Errno(libc::EFAULT)); // it has replaced itself
         };
         if remap.has(libc::MREMAP_DONTUNMAP) {
             self.alone(&own)?;
@@ -221,8 +214,8 @@ impl Interpreter<'_> {
 
     /// Moves any number of maps, and the holes between them, to one place with the same lengths. (Linux 6.17:
     /// remap_move)
-    fn move_all(&mut self, remap: &Remap) -> Result<Returned, Unmodelled> {
-        let Some(to) = remap.to else { return Ok(Returned::Errno(libc::EFAULT)) };
+    fn move_all(&mut self, remap: &Remap) -> Result<Returned, Failure> {
+        let to = remap.to.ok_or(libc::EFAULT)?;
         let space = &self.process().space;
         let parts = space.parts(&remap.was);
         let covered = parts.len() == 1 && parts[0].end == remap.was.end;
@@ -232,7 +225,7 @@ impl Interpreter<'_> {
         });
         if parts.first().is_none_or(|first| first.start != remap.was.start) {
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
-            return Ok(Returned::Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+            return Err(Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
         }
         // A segment, or private memory of /dev/zero, is moved alone, and not along with what comes before it.
         // (Linux: vma_multi_allowed)
@@ -244,26 +237,24 @@ impl Interpreter<'_> {
             })
         };
         if !covered && moves_alone(self.process(), remap.was.start) {
-            return Ok(Returned::Errno(libc::EFAULT));
+            return Err(Errno(libc::EFAULT));
         }
         // A gap counts as several maps, too.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
         if !covered && (several || gap) && !self.state.holds(Rule::RemapMovesSeveral) {
-            return Ok(Returned::Errno(libc::EFAULT));
+            return Err(Errno(libc::EFAULT));
         }
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
             if part.start > remap.was.start && moves_alone(self.process(), part.start) {
-                return Ok(Returned::Errno(libc::EFAULT));
+                return Err(Errno(libc::EFAULT));
             }
             let place = to + (part.start - remap.was.start);
             let target = place..place + (part.end - part.start);
             if sealed && self.state.holds(Rule::MsealIsEperm) {
-                return Ok(Returned::Errno(libc::EPERM));
+                return Err(Errno(libc::EPERM));
             }
-            if let Err(errno) = self.clear(&target) {
-                return Ok(Returned::Errno(errno));
-            }
+            self.clear(&target)?;
             if remap.has(libc::MREMAP_DONTUNMAP) {
                 self.alone(&part)?;
             }

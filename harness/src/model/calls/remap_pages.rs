@@ -5,8 +5,8 @@ use nix::libc;
 
 use crate::case::Arg;
 use crate::model::address_space::Vma;
+use crate::model::interpreter::Failure::{self, Errno};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] =
@@ -14,15 +14,12 @@ pub(super) const CALLS: &[(&str, Predict)] =
 
 impl Interpreter<'_> {
     /// Maps the pages anew, as Linux has emulated the call since 4.0. (remap_file_pages(2))
-    pub(in crate::model) fn remap_file_pages(
-        &mut self,
-        args: &[Arg],
-    ) -> Result<Returned, Unmodelled> {
+    fn remap_file_pages(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let page = self.state.page();
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);
         let (start, length) = (start / page * page, length / page * page);
-        let einval = Ok(Returned::Errno(libc::EINVAL));
+        let einval = Err(Errno(libc::EINVAL));
         let wraps = first.checked_add(length / page).is_none();
         if prot != 0 || length == 0 || start.checked_add(length).is_none() || wraps {
             return einval;
@@ -36,21 +33,17 @@ impl Interpreter<'_> {
         if !own.writer || !alike || hole {
             return einval;
         }
-        let lock = if own.locked { self.may_lock(length, libc::EAGAIN) } else { Ok(()) };
-        if let Err(errno) = lock {
-            return Ok(Returned::Errno(errno));
+        if own.locked {
+            self.may_lock(length, libc::EAGAIN)?;
         }
         let offset = first.checked_mul(page).filter(|at| *at <= i64::MAX as u64 - length);
-        let Some(offset) = offset else { return Ok(Returned::Errno(libc::EOVERFLOW)) };
-        let may = own
-            .object
-            .map_or(Ok(own.may), |object| self.may_under_seals(object, own.prot, own.may));
-        let may = match may {
-            Ok(may) => may,
-            Err(errno) => return Ok(Returned::Errno(errno)),
+        let offset = offset.ok_or(libc::EOVERFLOW)?;
+        let may = match own.object {
+            Some(object) => self.may_under_seals(object, own.prot, own.may)?,
+            None => own.may,
         };
         if own.sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Ok(Returned::Errno(libc::EPERM));
+            return Err(Errno(libc::EPERM));
         }
         // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
         // shm_mmap)
@@ -62,9 +55,21 @@ impl Interpreter<'_> {
             }
         }
         if self.state.holds(Rule::RemapFilePagesShowsOthers) {
-            let new = Vma::new(range.clone(), own.prot, may, true, own.object);
-            let (locked, open_file) = (own.locked, own.open_file);
-            self.process().space.insert(Vma { offset, locked, open_file, ..new });
+            let Vma { prot, object, open_file, locked, .. } = own;
+            let (shared, writer) = (true, true);
+            let new = Vma {
+                range,
+                prot,
+                may,
+                shared,
+                writer,
+                object,
+                open_file,
+                offset,
+                locked,
+                ..Vma::default()
+            };
+            self.process().space.insert(new);
         }
         Ok(Returned::Nothing)
     }

@@ -1,12 +1,14 @@
 //! The model must predict how ftruncate and fallocate change the size and the content of a file, and the
 //! errno where they fail.
 
+use std::ops::Range;
+
 use nix::libc;
 
 use crate::case::Arg;
 use crate::model::bytes::Content;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::signals::Sent;
 use crate::model::state::{FileKind, Kind};
@@ -15,21 +17,19 @@ use crate::model::state::{FileKind, Kind};
 pub(super) const FILE_END: i128 = i64::MAX as i128;
 
 pub(super) const CALLS: &[(&str, Predict)] =
-    &[("ftruncate", |p, args| Ok(p.ftruncate(args))), ("fallocate", |p, args| p.fallocate(args))];
+    &[("ftruncate", |p, args| p.ftruncate(args)), ("fallocate", |p, args| p.fallocate(args))];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn ftruncate(&mut self, args: &[Arg]) -> Returned {
+    fn ftruncate(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let size = self.number(args, 1);
         let fails = self.state.holds(Rule::FtruncateIsEinval);
         if !(0..=FILE_END).contains(&size) {
-            return Returned::Errno(if fails { libc::EINVAL } else { libc::EFBIG });
+            return Err(Errno(if fails { libc::EINVAL } else { libc::EFBIG }));
         }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Returned::Errno(libc::EBADF);
-        };
+        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
         let (FileKind::Object(object), true) = (descriptor.shows, descriptor.writable || !fails)
         else {
-            return Returned::Errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         };
         let (size, old) = (size as u64, self.state.objects[object].size);
         let sealed = (size < old && self.sealed(object, libc::F_SEAL_SHRINK))
@@ -38,47 +38,45 @@ impl Interpreter<'_> {
             return self.too_big();
         }
         if sealed {
-            return Returned::Errno(libc::EPERM);
+            return Err(Errno(libc::EPERM));
         }
         self.resize(object, size);
-        Returned::Nothing
+        Ok(Returned::Nothing)
     }
 
     /// Returns the outcome of a call that would make a file larger than RLIMIT_FSIZE: EFBIG, and a signal
     /// that kills by default. (setrlimit(2))
-    pub(super) fn too_big(&mut self) -> Returned {
+    pub(super) fn too_big(&mut self) -> Result<Returned, Failure> {
         match self.process().signals.send(libc::SIGXFSZ) {
             Sent::Ends if !self.state.holds(Rule::BeyondFileSizeIsSigxfsz) => {
-                Returned::Errno(libc::EFBIG)
+                Err(Errno(libc::EFBIG))
             }
-            Sent::Ends => Returned::Killed(libc::SIGXFSZ),
-            Sent::Ignored | Sent::Blocked => Returned::Errno(libc::EFBIG),
+            Sent::Ends => Ok(Returned::Killed(libc::SIGXFSZ)),
+            Sent::Ignored | Sent::Blocked => Err(Errno(libc::EFBIG)),
         }
     }
 
-    pub(in crate::model) fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let mode = Self::flags(args, 1) as i32;
         let (offset, length) = (self.number(args, 2), self.number(args, 3));
-        let errno = |errno| Ok(Returned::Errno(errno));
         let keeps = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
         let does = mode & !libc::FALLOC_FL_KEEP_SIZE;
-        let object = match self.to_be_allocated(&args[0], (does, keeps), (offset, length)) {
-            Ok(object) => object,
-            Err(code) => return errno(code),
-        };
+        let object = self.to_be_allocated(&args[0], (does, keeps), (offset, length))?;
         let range = offset as u64..(offset + length) as u64;
         let grows = range.end > self.state.objects[object].size;
         let beyond = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
         if does == 0 && grows && beyond {
             return match keeps {
-                true => Err(Unmodelled::new("room beyond RLIMIT_FSIZE that adds no size")),
-                false => Ok(self.too_big()),
+                true => Err(Unmodelled("room beyond RLIMIT_FSIZE that adds no size")),
+                false => self.too_big(),
             };
         }
         let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
         let size = self.state.objects[object].size;
         match does {
-            0 if range.end > size && self.sealed(object, libc::F_SEAL_GROW) => errno(libc::EPERM),
+            0 if range.end > size && self.sealed(object, libc::F_SEAL_GROW) => {
+                Err(Errno(libc::EPERM))
+            }
             0 => {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
@@ -87,17 +85,19 @@ impl Interpreter<'_> {
                 }
                 Ok(Returned::Nothing)
             }
-            libc::FALLOC_FL_PUNCH_HOLE if self.sealed(object, writes) => errno(libc::EPERM),
+            libc::FALLOC_FL_PUNCH_HOLE if self.sealed(object, writes) => Err(Errno(libc::EPERM)),
             libc::FALLOC_FL_PUNCH_HOLE => {
                 self.punch(object, range);
                 Ok(Returned::Nothing)
             }
-            _ if !self.state.holds_for(Rule::RangesCanBeChanged, object) => errno(libc::EOPNOTSUPP),
+            _ if !self.state.holds_for(Rule::RangesCanBeChanged, object) => {
+                Err(Errno(libc::EOPNOTSUPP))
+            }
             libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => {
-                self.shift(object, range, does == libc::FALLOC_FL_COLLAPSE_RANGE)
+                self.shift(object, range, does)
             }
             // Neither KEEP_SIZE nor INSERT_RANGE is held to the limit. (Linux: ext4_zero_range)
-            libc::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => Ok(self.too_big()),
+            libc::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => self.too_big(),
             libc::FALLOC_FL_ZERO_RANGE => {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
@@ -106,9 +106,7 @@ impl Interpreter<'_> {
                 self.clear_page(object, &range, range.clone());
                 Ok(Returned::Nothing)
             }
-            _ => {
-                Err(Unmodelled::new("FALLOC_FL_UNSHARE_RANGE, for file systems that share blocks"))
-            }
+            _ => Err(Unmodelled("FALLOC_FL_UNSHARE_RANGE, for file systems that share blocks")),
         }
     }
 
@@ -144,7 +142,7 @@ impl Interpreter<'_> {
     }
 
     /// Punches a hole: every map that has no copy shows zeros there.
-    pub(in crate::model) fn punch(&mut self, object: usize, range: std::ops::Range<u64>) {
+    pub(in crate::model) fn punch(&mut self, object: usize, range: Range<u64>) {
         let size = self.state.objects[object].size;
         let past = range.start.max(size)..range.end;
         let bytes = &self.state.objects[object].bytes;
@@ -166,12 +164,7 @@ impl Interpreter<'_> {
 
     /// Zeroes the bytes that were stored past the end, where fallocate of a range reaches the last page;
     /// leaves out the bytes that the call has `done` already.
-    fn clear_page(
-        &mut self,
-        object: usize,
-        range: &std::ops::Range<u64>,
-        done: std::ops::Range<u64>,
-    ) {
+    fn clear_page(&mut self, object: usize, range: &Range<u64>, done: Range<u64>) {
         let size = self.state.objects[object].size;
         let tail = size..self.state.round_up(size);
         let last = size / self.state.page() * self.state.page();
@@ -187,18 +180,14 @@ impl Interpreter<'_> {
     }
 
     /// Takes a range out of a file, or inserts one of zeros, and moves the bytes behind it.
-    fn shift(
-        &mut self,
-        object: usize,
-        range: std::ops::Range<u64>,
-        takes: bool,
-    ) -> Result<Returned, Unmodelled> {
+    fn shift(&mut self, object: usize, range: Range<u64>, does: i32) -> Result<Returned, Failure> {
+        let takes = does == libc::FALLOC_FL_COLLAPSE_RANGE;
         let (size, length) = (self.state.objects[object].size, range.end - range.start);
         if range.start % self.state.page() != 0 || length % self.state.page() != 0 {
-            return Err(Unmodelled::new("ranges that are no whole pages: a block may be smaller"));
+            return Err(Unmodelled("ranges that are no whole pages: a block may be smaller"));
         }
         if (takes && range.end >= size) || range.start >= size {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         // All pages from there on leave the page cache, and their private copies go, too. (Linux:
         // truncate_pagecache)

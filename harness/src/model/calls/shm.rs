@@ -4,8 +4,8 @@ use nix::libc;
 
 use crate::case::{Arg, limits};
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{APART, Interpreter, Predict, Returned, Value};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::Segment;
 
@@ -13,23 +13,23 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
     ("shmget", |p, args| p.shmget(args)),
     ("shmat", |p, args| p.shmat(args)),
     ("shmdt", |p, args| p.shmdt(args)),
-    ("shmctl", |p, args| Ok(p.remove_segment(args))),
+    ("shmctl", |p, args| p.remove_segment(args)),
 ];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (size, flags) = (self.length(args, 1), Self::flags(args, 2) as i32);
         if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
-            return Err(Unmodelled::new("huge pages, and segments that their owner may not use"));
+            return Err(Unmodelled("huge pages, and segments that their owner may not use"));
         }
         // No file is longer. (Linux: __shmem_file_setup)
         if size == 0 || size > i64::MAX as u64 {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
         if size > limits::MAP_BYTES {
             // EINVAL beyond shmmax, ENOSPC beyond shmall, ENOMEM beyond what may be promised; or it is made, as with
             // SHM_NORESERVE. (Linux: newseg; shmem_acct_size)
-            return Err(Unmodelled::new("how large a segment may be here"));
+            return Err(Unmodelled("how large a segment may be here"));
         }
         let whole = self.state.holds(Rule::SegmentsAreZeroPages);
         let page = self.state.page();
@@ -56,14 +56,14 @@ impl Interpreter<'_> {
         limits.raises && limits.locks
     }
 
-    pub(in crate::model) fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let flags = Self::flags(args, 2) as i32;
         let has = |flag| flags & flag != 0;
-        let einval = Ok(Returned::Errno(libc::EINVAL));
+        let einval = Err(Errno(libc::EINVAL));
         let Some(number) = self.alive(&args[0]) else { return einval };
         // CAP_IPC_OWNER does without. (shmat(2): EACCES)
         if has(libc::SHM_EXEC) && !self.state.segments[number].runs && !self.is_root() {
-            return Err(Unmodelled::new(
+            return Err(Unmodelled(
                 "whether who is not root may execute what is not for execution",
             ));
         }
@@ -78,7 +78,7 @@ impl Interpreter<'_> {
             (asked, false) => asked,
         };
         if start < APART / 2 {
-            return Err(Unmodelled::new("a segment at an address that is no map's"));
+            return Err(Unmodelled("a segment at an address that is no map's"));
         }
         let object = self.state.segments[number].object;
         // The kernel checks the length that was asked for, not that of whole pages. (Linux: do_shmat)
@@ -88,32 +88,36 @@ impl Interpreter<'_> {
         }
         let range = start..start.saturating_add(self.state.objects[object].size);
         if range.end > super::mmap::ADDRESSES {
-            return Ok(Returned::Errno(libc::ENOMEM));
+            return Err(Errno(libc::ENOMEM));
         }
         let taken = self.process().space.any_in(&range);
         if taken && !has(libc::SHM_REMAP) && self.state.holds(Rule::ShmatOverMapIsEinval) {
             return einval;
         }
         if self.process().space.touching(&range).any(|own| own.sealed) {
-            return Err(Unmodelled::new("a segment over sealed memory"));
+            return Err(Unmodelled("a segment over sealed memory"));
         }
-        if self.exceeds(range.end - range.start, false)? {
-            return Ok(Returned::Errno(libc::ENOMEM));
-        }
+        self.may_have(range.end - range.start, 0)?;
         let read_only = has(libc::SHM_RDONLY) && self.state.holds(Rule::ShmRdonly);
         let exec = if has(libc::SHM_EXEC) { EXEC } else { 0 };
         let write = if read_only { 0 } else { WRITE };
-        let may = READ | write | EXEC;
-        let new = Vma::new(range, READ | write | exec, may, true, Some(object));
-        self.process().space.insert(Vma { writer: !read_only, ..new });
+        self.process().space.insert(Vma {
+            range,
+            prot: READ | write | exec,
+            may: READ | write | EXEC,
+            shared: true,
+            writer: !read_only,
+            object: Some(object),
+            ..Vma::default()
+        });
         Ok(Returned::Value(Value::Map(start)))
     }
 
     /// Detaches every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
-    pub(in crate::model) fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let address = self.address(&args[0]);
         let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();
-        let einval = Ok(Returned::Errno(libc::EINVAL));
+        let einval = Err(Errno(libc::EINVAL));
         if self.in_page(address) {
             return einval;
         }
@@ -127,15 +131,15 @@ impl Interpreter<'_> {
             return einval;
         };
         if space.iter().any(|own| own.sealed && own.object == Some(object)) {
-            return Err(Unmodelled::new("a sealed segment"));
+            return Err(Unmodelled("a sealed segment"));
         }
         self.process().space.retain(|own| !(lies_there(own) && own.object == Some(object)));
         Ok(Returned::Nothing)
     }
 
-    pub(in crate::model) fn remove_segment(&mut self, args: &[Arg]) -> Returned {
-        let Some(number) = self.alive(&args[0]) else { return Returned::Errno(libc::EINVAL) };
+    fn remove_segment(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let number = self.alive(&args[0]).ok_or(libc::EINVAL)?;
         self.state.segments[number].removed = true;
-        Returned::Nothing
+        Ok(Returned::Nothing)
     }
 }

@@ -3,22 +3,22 @@
 use nix::libc;
 
 use crate::case::Arg;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::signals::Sent;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
-    ("sigaction", |p, args| Ok(p.sigaction(args))),
+    ("sigaction", |p, args| p.sigaction(args)),
     ("sigprocmask", |p, args| p.sigprocmask(args)),
     ("raise", |p, args| p.raise(args)),
     ("pause", |_, _| Ok(Returned::Hangs)),
 ];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn sigaction(&mut self, args: &[Arg]) -> Returned {
+    fn sigaction(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (signal, action) = (Self::flags(args, 0) as i32, Self::flags(args, 1));
         if signal == libc::SIGKILL || signal == libc::SIGSTOP {
-            return Returned::Errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         }
         let ignores = action == libc::SIG_IGN as i64;
         let signals = &mut self.process().signals;
@@ -26,10 +26,10 @@ impl Interpreter<'_> {
         if ignores || signal == libc::SIGCONT {
             signals.pending.remove(&signal);
         }
-        Returned::Nothing
+        Ok(Returned::Nothing)
     }
 
-    pub(in crate::model) fn sigprocmask(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn sigprocmask(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (how, signal) = (Self::flags(args, 0) as i32, Self::flags(args, 1) as i32);
         let signals = &mut self.process().signals;
         match how {
@@ -48,15 +48,15 @@ impl Interpreter<'_> {
         }
         let pending = std::mem::take(&mut signals.pending);
         if pending.into_iter().any(|signal| signals.send(signal) == Sent::Ends) {
-            return Err(Unmodelled::new("a signal that is sent and ends the process"));
+            return Err(Unmodelled("a signal that is sent and ends the process"));
         }
         Ok(Returned::Nothing)
     }
 
-    pub(in crate::model) fn raise(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn raise(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let signal = Self::flags(args, 0) as i32;
         match self.process().signals.send(signal) {
-            Sent::Ends => Err(Unmodelled::new("a signal that is sent and ends the process")),
+            Sent::Ends => Err(Unmodelled("a signal that is sent and ends the process")),
             Sent::Ignored | Sent::Blocked => Ok(Returned::Nothing),
         }
     }

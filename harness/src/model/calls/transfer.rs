@@ -9,34 +9,31 @@ use std::ops::Range;
 use nix::libc;
 
 use super::resize::FILE_END;
+use crate::case::{Arg, Clean};
 use crate::model::access::Loaded;
 use crate::model::bytes::Content;
+use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::prediction::Unmodelled;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind};
 
-use crate::case::Arg;
-
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("pread", |p, args| p.pread(args)),
-    ("pwrite", |p, args| Ok(p.pwrite(args))),
+    ("pwrite", |p, args| p.pwrite(args)),
     ("read", |p, args| p.read(args)),
     ("write", |p, args| p.write(args)),
 ];
 
 impl Interpreter<'_> {
-    pub(in crate::model) fn pread(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn pread(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
         if !(0..=FILE_END).contains(&offset) {
-            return Ok(Returned::Errno(libc::EINVAL));
+            return Err(Errno(libc::EINVAL));
         }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        Ok(match descriptor.shows {
-            FileKind::Pipe => Returned::Errno(libc::ESPIPE),
-            _ if !descriptor.readable => Returned::Errno(libc::EBADF),
+        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
+        match descriptor.shows {
+            FileKind::Pipe => Err(Errno(libc::ESPIPE)),
+            _ if !descriptor.readable => Err(Errno(libc::EBADF)),
             FileKind::Object(object) => {
                 let object = &self.state.objects[object];
                 let start = offset as u64;
@@ -46,31 +43,27 @@ impl Interpreter<'_> {
                 };
                 let runs = object.bytes.runs(start..end);
                 let phase = object.phase();
-                Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect())
+                Ok(Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect()))
             }
-            FileKind::Dir => Returned::Errno(libc::EISDIR),
-            FileKind::DevZero | FileKind::DevFull => {
-                Returned::Saw(vec![(count, crate::case::Clean::Zero)])
-            }
+            FileKind::Dir => Err(Errno(libc::EISDIR)),
+            FileKind::DevZero | FileKind::DevFull => Ok(Returned::Saw(vec![(count, Clean::Zero)])),
             FileKind::Proc | FileKind::ProcMaps => {
-                return Err(Unmodelled::new("what stands in a file of /proc"));
+                Err(Unmodelled("what stands in a file of /proc"))
             }
-            FileKind::DevNull => Returned::Saw(Vec::new()),
-        })
+            FileKind::DevNull => Ok(Returned::Saw(Vec::new())),
+        }
     }
 
-    pub(in crate::model) fn pwrite(&mut self, args: &[Arg]) -> Returned {
-        let Arg::Text(text) = &args[1] else { return Returned::Nothing };
+    fn pwrite(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        let Arg::Text(text) = &args[1] else { return Ok(Returned::Nothing) };
         let offset = self.number(args, 2);
         if !(0..=FILE_END).contains(&offset) {
-            return Returned::Errno(libc::EINVAL);
+            return Err(Errno(libc::EINVAL));
         }
-        let Some(descriptor) = self.descriptor(&args[0]) else {
-            return Returned::Errno(libc::EBADF);
-        };
+        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
         // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
         if matches!(descriptor.shows, FileKind::Pipe | FileKind::Proc | FileKind::ProcMaps) {
-            return Returned::Errno(libc::ESPIPE);
+            return Err(Errno(libc::ESPIPE));
         }
         let bytes = text.iter().map(|byte| Content::of(*byte));
         let runs: Vec<Loaded> =
@@ -79,26 +72,26 @@ impl Interpreter<'_> {
     }
 
     /// Writes runs to what a descriptor shows, as write(2) and pwrite(2) do.
-    pub(in crate::model) fn put(
+    fn put(
         &mut self,
         descriptor: Descriptor,
         at: u64,
         runs: &[Loaded],
-    ) -> Returned {
+    ) -> Result<Returned, Failure> {
         let mut count: u64 = runs.iter().map(|run| run.length).sum();
         if !descriptor.writable {
-            return Returned::Errno(libc::EBADF);
+            return Err(Errno(libc::EBADF));
         }
         let object = match descriptor.shows {
             FileKind::Object(object) => object,
-            FileKind::DevFull if count > 0 => return Returned::Errno(libc::ENOSPC),
-            _ => return Returned::Count(count),
+            FileKind::DevFull if count > 0 => return Err(Errno(libc::ENOSPC)),
+            _ => return Ok(Returned::Count(count)),
         };
         let size = self.state.objects[object].size;
         let appends = descriptor.appends && self.state.holds(Rule::AppendIgnoresTheOffset);
         let start = if appends { size } else { at };
         if count == 0 {
-            return Returned::Count(0);
+            return Ok(Returned::Count(0));
         }
         if let Some(limit) = self.limit(libc::RLIMIT_FSIZE as i64) {
             if start >= limit {
@@ -110,14 +103,14 @@ impl Interpreter<'_> {
         if kept {
             let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
             if self.sealed(object, writes) {
-                return Returned::Errno(libc::EPERM);
+                return Err(Errno(libc::EPERM));
             }
             if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
                 // Page by page: those that lie within the file are written.
                 let page = self.state.page();
                 let whole = (size / page * page).max(start);
                 if whole == start {
-                    return Returned::Errno(libc::EPERM);
+                    return Err(Errno(libc::EPERM));
                 }
                 count = whole - start;
             }
@@ -135,7 +128,7 @@ impl Interpreter<'_> {
         if descriptor.syncs {
             self.state.write_back(object, start..start + count);
         }
-        Returned::Count(count)
+        Ok(Returned::Count(count))
     }
 
     /// Returns the address, the length and the range of the memory of a transfer; the range is `None` where
@@ -146,12 +139,10 @@ impl Interpreter<'_> {
         (address, count, end.map(|end| address..end))
     }
 
-    pub(in crate::model) fn read(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn read(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (_, count, memory) = self.memory(args);
-        let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.readable) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
+        let descriptor = self.descriptor(&args[0]).filter(|own| own.readable).ok_or(libc::EBADF)?;
+        let memory = memory.ok_or(libc::EFAULT)?;
         let (runs, from) = match descriptor.shows {
             FileKind::Object(object) => {
                 let from = self.state.positions[descriptor.open_file];
@@ -174,28 +165,26 @@ impl Interpreter<'_> {
                 (vec![Loaded { length: count, content: Content::Zero, offset: 0 }], 0)
             }
             FileKind::DevNull => (Vec::new(), 0),
-            FileKind::Dir => return Ok(Returned::Errno(libc::EISDIR)),
+            FileKind::Dir => return Err(Errno(libc::EISDIR)),
             FileKind::Pipe if count == 0 => (Vec::new(), 0),
             FileKind::Pipe => return Ok(Returned::Hangs),
             FileKind::Proc | FileKind::ProcMaps => {
-                return Err(Unmodelled::new("what stands in a file of /proc"));
+                return Err(Unmodelled("what stands in a file of /proc"));
             }
         };
         let total: u64 = runs.iter().map(|run| run.length).sum();
         let moved = self.store_runs(memory.start, &runs);
-        Ok(self.transferred(&descriptor, from, moved, total))
+        self.transferred(&descriptor, from, moved, total)
     }
 
-    pub(in crate::model) fn write(&mut self, args: &[Arg]) -> Result<Returned, Unmodelled> {
+    fn write(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (_, count, memory) = self.memory(args);
-        let Some(descriptor) = self.descriptor(&args[0]).filter(|own| own.writable) else {
-            return Ok(Returned::Errno(libc::EBADF));
-        };
-        let Some(memory) = memory else { return Ok(Returned::Errno(libc::EFAULT)) };
+        let descriptor = self.descriptor(&args[0]).filter(|own| own.writable).ok_or(libc::EBADF)?;
+        let memory = memory.ok_or(libc::EFAULT)?;
         let FileKind::Object(object) = descriptor.shows else {
             // Nobody looks at what is written to /dev/null and the like.
             let bytes = Loaded { length: count, content: Content::Zero, offset: 0 };
-            return Ok(self.put(descriptor, 0, &[bytes]));
+            return self.put(descriptor, 0, &[bytes]);
         };
         let size = self.state.objects[object].size;
         let from = match descriptor.appends && self.state.holds(Rule::AppendIgnoresTheOffset) {
@@ -215,19 +204,18 @@ impl Interpreter<'_> {
             // The kernel checks the limit and the seals before the memory.
             if self.refuses(&descriptor, object, from, count) {
                 let zeros = Loaded { length: count, content: Content::Zero, offset: 0 };
-                return Ok(self.put(descriptor, from, &[zeros]));
+                return self.put(descriptor, from, &[zeros]);
             }
             if from > size && !self.state.holds(Rule::FailedWriteKeepsTheSize) {
                 self.resize(object, from);
             }
-            return Ok(fault());
+            return Err(Errno(libc::EFAULT));
         }
-        let returned = self.put(descriptor, from, &runs);
-        Ok(match returned {
-            Returned::Count(0) => returned, // O_APPEND has moved nothing either
+        match self.put(descriptor, from, &runs)? {
+            Returned::Count(0) => Ok(Returned::Count(0)), // O_APPEND has moved nothing either
             Returned::Count(moved) => self.transferred(&descriptor, from, moved, moved),
-            other => other,
-        })
+            other => Ok(other),
+        }
     }
 
     /// True if a write is refused before any byte is looked at.
@@ -250,14 +238,14 @@ impl Interpreter<'_> {
         from: u64,
         moved: u64,
         total: u64,
-    ) -> Returned {
+    ) -> Result<Returned, Failure> {
         if total > 0 && moved == 0 {
-            return fault();
+            return Err(Errno(libc::EFAULT));
         }
         if self.state.holds(Rule::PositionsAdvance) {
             self.state.positions[descriptor.open_file] = from + moved;
         }
-        Returned::Count(moved)
+        Ok(Returned::Count(moved))
     }
 
     /// Stores runs from an address on, up to the first byte that cannot be stored. Returns the number of
@@ -300,7 +288,7 @@ impl Interpreter<'_> {
         offsets: Range<u64>,
         memory: &Range<u64>,
         unit: u64,
-    ) -> Result<(), Unmodelled> {
+    ) -> Result<(), Failure> {
         let process = &self.processes[self.processes.len() - 1];
         let (first, last) = (offsets.start / unit, offsets.end.div_ceil(unit));
         let onto_itself = process.space.touching(memory).any(|own| {
@@ -311,12 +299,8 @@ impl Interpreter<'_> {
             own.object == Some(object) && shown / unit < last && first < end && !in_place
         });
         match onto_itself {
-            true => Err(Unmodelled::new("bytes of a file that are copied onto themselves")),
+            true => Err(Unmodelled("bytes of a file that are copied onto themselves")),
             false => Ok(()),
         }
     }
-}
-
-fn fault() -> Returned {
-    Returned::Errno(libc::EFAULT)
 }
