@@ -1,7 +1,10 @@
 //! A case file that is no case: one error with its place, the line shown, what to do, exit code 2,
 //! and no case run.
 
+#[path = "../command/mod.rs"]
 mod command;
+mod from_c;
+mod too_much;
 
 use command::{case_file, faultmap, run};
 use rstest::rstest;
@@ -261,108 +264,6 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "unexpected character U+00E9",
     "outside of comments"
 )]
-#[case::c_type(
-    "int fd = file(1);",
-    "1:1",
-    "a case has no declarations",
-    "leave the type out: `fd = ...`"
-)]
-#[case::c_pointer(
-    "char *p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
-    "1:1",
-    "a case has no declarations",
-    "leave the type out: `p = ...`"
-)]
-#[case::c_declaration("struct stat st;", "1:1", "a case has no declarations", "leave it out")]
-#[case::c_main(
-    "int main(void) {\n}",
-    "1:1",
-    "a case has no declarations",
-    "leave it out: the steps"
-)]
-#[case::c_cast("p = (char *)mmap(0);", "1:1", "a case has no casts", "leave the cast out")]
-#[case::c_load("x = m[0];", "1:1", "a load gives nothing to keep", "write the load alone: `m[0];`")]
-#[case::c_number("len = 4096;", "1:1", "a variable holds no number", "write the number where")]
-#[case::c_store(
-    "*p = 'x';",
-    "1:1",
-    "a pointer cannot be followed here",
-    "name the byte: `p[0];` to load it, `p[0] = 'x';` to store"
-)]
-#[case::c_fork("pid = fork();", "1:7", "unknown step `fork`", "write the child's steps in a block")]
-#[case::c_if_fork("if (fork() == 0) {\n}", "1:1", "a case has no `if`", "write the child's steps")]
-#[case::c_wait("wait(0);", "1:1", "unknown step `wait`", "leave it out: the steps behind `fork {")]
-#[case::c_for(
-    "for (i = 0; i < 10; i++) {\n}",
-    "1:1",
-    "a case has no `for`",
-    "every step is performed once"
-)]
-#[case::c_open(
-    "fd = open(\"x\", O_RDWR | O_CREAT);",
-    "1:11",
-    "a case cannot open `x`",
-    "`fd = file(SIZE);` makes a file and opens it"
-)]
-#[case::c_creat(
-    "fd = file(1, O_RDWR | O_CREAT);",
-    "1:23",
-    "unknown flag `O_CREAT`",
-    "write `fd = file(SIZE);`"
-)]
-#[case::c_sizeof("fd = file(sizeof(int));", "1:11", "`sizeof` is no number", "write the number of")]
-#[case::c_page_size(
-    "fd = file(sysconf(_SC_PAGESIZE));",
-    "1:11",
-    "`sysconf` is no number",
-    "write `PAGE`"
-)]
-#[case::c_page_size_kept(
-    "n = sysconf(_SC_PAGESIZE);",
-    "1:5",
-    "unknown step `sysconf`",
-    "write `PAGE`"
-)]
-#[case::c_printf(
-    "printf(\"%d\\n\", fd);",
-    "1:1",
-    "unknown step `printf`",
-    "leave it out: the picture"
-)]
-#[case::c_return(
-    "fd = file(1);\nreturn 0;",
-    "2:1",
-    "a case has no `return`",
-    "leave it out: a case ends"
-)]
-#[case::c_include("#include <stdio.h>", "1:1", "a case has no preprocessor", "leave the line out")]
-#[case::c_pread(
-    "fd = file(1);\npread(fd, buf, 10, 0);",
-    "2:11",
-    "a `pread` has no buffer here",
-    "leave the buffer out, and write the offset before the count: `pread(fd, 0, 10);`"
-)]
-#[case::c_pread_kept("n = pread(fd, buf, 10, 0);", "1:15", "a `pread` has no buffer", "leave the")]
-#[case::c_sum_kept(
-    "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\np = m + 10;",
-    "2:1",
-    "a variable holds what a call gives",
-    "write `m` where it is needed, such as `m + 10`"
-)]
-#[case::c_kill("kill(0, SIGBUS);", "1:1", "unknown step `kill`", "write `raise(SIGBUS);`")]
-#[case::c_sleep("sleep(1);", "1:1", "unknown step `sleep`", "leave it out")]
-#[case::c_memfd(
-    "fd = memfd_create(0);",
-    "1:6",
-    "unknown step `memfd_create`",
-    "write `fd = memfd("
-)]
-#[case::c_address_of(
-    "fd = file(1);\nread(fd, &b, 1);",
-    "2:10",
-    "a case has no addresses",
-    "name a map"
-)]
 fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
     refused(text, place, message, hint);
 }
@@ -375,45 +276,6 @@ fn binary() {
         "this byte is not UTF-8 text",
         "a case file",
     );
-}
-
-#[test]
-fn over_long() {
-    let text = "// and so on\n".repeat(6000);
-    refused(text, "5042:3", "the case file is too long", "a case has at most 65536 bytes");
-}
-
-#[test]
-fn over_long_in_the_middle_of_a_letter() {
-    let text = format!("//{}", "\u{1f600}".repeat(17_000));
-    let (_dir, path) = case_file(&text);
-    let (code, stdout, stderr) = run(faultmap(&["show"]).arg(&path));
-    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
-    assert!(stderr.contains("the case file is too long"), "{stderr}");
-}
-
-#[test]
-fn too_many_maps() {
-    let map = "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
-    refused(map.repeat(49), "49:5", "too many maps", "a case makes at most 48");
-}
-
-#[test]
-fn too_many_steps() {
-    let text = format!("fd = file(1);\n{}", "fsync(fd);\n".repeat(100));
-    refused(text, "101:1", "too many steps", "a case has at most 100");
-}
-
-#[test]
-fn too_many_processes() {
-    let text = format!("fd = file(1);\n{}", "fork { fsync(fd); }\n".repeat(9));
-    refused(text, "10:1", "too many processes", "a case has at most 8 blocks");
-}
-
-#[test]
-fn too_large_together() {
-    let map = "m = mmap(0, 1073741824, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
-    refused(map.repeat(3), "2:5", "the maps are too large together", "at most 1073741824 bytes");
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Steps as a programmer of C writes them by habit: the hint says how a case says it.
+
+use rstest::rstest;
+
+use crate::refused;
+
+#[rstest]
+#[case::a_type(
+    "int fd = file(1);",
+    "1:1",
+    "a case has no declarations",
+    "leave the type out: `fd = ...`"
+)]
+#[case::pointer(
+    "char *p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
+    "1:1",
+    "a case has no declarations",
+    "leave the type out: `p = ...`"
+)]
+#[case::declaration("struct stat st;", "1:1", "a case has no declarations", "leave it out")]
+#[case::main("int main(void) {\n}", "1:1", "a case has no declarations", "leave it out: the steps")]
+#[case::cast("p = (char *)mmap(0);", "1:1", "a case has no casts", "leave the cast out")]
+#[case::load("x = m[0];", "1:1", "a load gives nothing to keep", "write the load alone: `m[0];`")]
+#[case::number("len = 4096;", "1:1", "a variable holds no number", "write the number where")]
+#[case::store(
+    "*p = 'x';",
+    "1:1",
+    "a pointer cannot be followed here",
+    "name the byte: `p[0];` to load it, `p[0] = 'x';` to store"
+)]
+#[case::a_fork("pid = fork();", "1:7", "unknown step `fork`", "write the child's steps in a block")]
+#[case::if_fork("if (fork() == 0) {\n}", "1:1", "a case has no `if`", "write the child's steps")]
+#[case::wait("wait(0);", "1:1", "unknown step `wait`", "leave it out: the steps behind `fork {")]
+#[case::a_for(
+    "for (i = 0; i < 10; i++) {\n}",
+    "1:1",
+    "a case has no `for`",
+    "every step is performed once"
+)]
+#[case::open(
+    "fd = open(\"x\", O_RDWR | O_CREAT);",
+    "1:11",
+    "a case cannot open `x`",
+    "`fd = file(SIZE);` makes a file and opens it"
+)]
+#[case::creat(
+    "fd = file(1, O_RDWR | O_CREAT);",
+    "1:23",
+    "unknown flag `O_CREAT`",
+    "write `fd = file(SIZE);`"
+)]
+#[case::sizeof("fd = file(sizeof(int));", "1:11", "`sizeof` is no number", "write the number of")]
+#[case::page_size(
+    "fd = file(sysconf(_SC_PAGESIZE));",
+    "1:11",
+    "`sysconf` is no number",
+    "write `PAGE`"
+)]
+#[case::page_size_kept(
+    "n = sysconf(_SC_PAGESIZE);",
+    "1:5",
+    "unknown step `sysconf`",
+    "write `PAGE`"
+)]
+#[case::printf(
+    "printf(\"%d\\n\", fd);",
+    "1:1",
+    "unknown step `printf`",
+    "leave it out: the picture"
+)]
+#[case::a_return(
+    "fd = file(1);\nreturn 0;",
+    "2:1",
+    "a case has no `return`",
+    "leave it out: a case ends"
+)]
+#[case::include("#include <stdio.h>", "1:1", "a case has no preprocessor", "leave the line out")]
+#[case::pread(
+    "fd = file(1);\npread(fd, buf, 10, 0);",
+    "2:11",
+    "a `pread` has no buffer here",
+    "leave the buffer out, and write the offset before the count: `pread(fd, 0, 10);`"
+)]
+#[case::pread_kept("n = pread(fd, buf, 10, 0);", "1:15", "a `pread` has no buffer", "leave the")]
+#[case::sum_kept(
+    "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\np = m + 10;",
+    "2:1",
+    "a variable holds what a call gives",
+    "write `m` where it is needed, such as `m + 10`"
+)]
+#[case::kill("kill(0, SIGBUS);", "1:1", "unknown step `kill`", "write `raise(SIGBUS);`")]
+#[case::sleep("sleep(1);", "1:1", "unknown step `sleep`", "leave it out")]
+#[case::memfd("fd = memfd_create(0);", "1:6", "unknown step `memfd_create`", "write `fd = memfd(")]
+#[case::address_of(
+    "fd = file(1);\nread(fd, &b, 1);",
+    "2:10",
+    "a case has no addresses",
+    "name a map"
+)]
+fn a_habit_of_c(
+    #[case] text: &str,
+    #[case] place: &str,
+    #[case] message: &str,
+    #[case] hint: &str,
+) {
+    refused(text, place, message, hint);
+}
