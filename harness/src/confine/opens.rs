@@ -9,8 +9,10 @@
 //! A victim can open directories, but list them only by a call that no case has: the ruleset does not handle
 //! them.
 
-use std::ffi::CStr;
+use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use linux_raw_sys::landlock::*;
 use nix::errno::Errno;
@@ -73,11 +75,7 @@ pub(super) fn ruleset(
     let ruleset = sys::landlock_ruleset(&attributes).map_err(because("make a Landlock ruleset"))?;
     for opened in opened {
         let Some((path, access)) = rule(backing, *opened) else { continue };
-        let beneath = match path {
-            Path::Directory(directory) => open(directory),
-            Path::Given(path) => open(path),
-        };
-        let beneath = match beneath {
+        let beneath = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             Ok(beneath) => beneath,
             // Opening it fails for the case as well, as it would without Landlock.
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => continue,
@@ -91,28 +89,19 @@ pub(super) fn ruleset(
     sys::keep_from_victims(ruleset).map_err(|errno| format!("cannot keep a ruleset: {errno}"))
 }
 
-enum Path<'a> {
-    Directory(&'a std::path::Path),
-    Given(&'a CStr),
-}
-
 /// Returns a path and the accesses that are allowed below it; `None` where no rule is needed.
-fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(Path<'a>, u32)> {
+fn rule<'a>(backing: &'a Backing, opened: Opened<'a>) -> Option<(&'a Path, u32)> {
     let directory = match backing {
-        Backing::Directory(directory) => Some(Path::Directory(directory)),
+        Backing::Directory(directory) => Some(directory.as_path()),
         Backing::Memfd => None,
     };
     match opened {
         Opened::Made => Some((directory?, READ | WRITE | LANDLOCK_ACCESS_FS_TRUNCATE)),
         Opened::Names => Some((directory?, LANDLOCK_ACCESS_FS_REMOVE_FILE)),
         Opened::Path(path) if path == c"/" => None,
-        Opened::Path(path) => Some((Path::Given(path), READ | WRITE)),
+        Opened::Path(path) => Some((Path::new(OsStr::from_bytes(path.to_bytes())), READ | WRITE)),
         // As a whole: the kernel makes its inodes anew when it likes, and a rule is bound to one.
         // O_TRUNC of a file there does nothing, where the user may ask for it.
-        Opened::Proc => Some((Path::Given(c"/proc"), READ | LANDLOCK_ACCESS_FS_TRUNCATE)),
+        Opened::Proc => Some((Path::new("/proc"), READ | LANDLOCK_ACCESS_FS_TRUNCATE)),
     }
-}
-
-fn open(path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {
-    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
 }

@@ -4,7 +4,7 @@ use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Abandoned, Asked, ChildReport, Judge, NoReport};
+use crate::supervise::{Asked, ChildReport, Judge, NoReport};
 use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
@@ -76,21 +76,8 @@ impl Measurer<'_> {
         };
         self.children += u64::from(ran.is_ok());
         ran.map_err(|error| match error {
-            NoReport::Abandoned(Abandoned) => Failure::Abandoned,
-            NoReport::Fork(errno) => {
-                let error = std::io::Error::from(errno);
-                HarnessError::System(format!("cannot fork a child: {error}")).into()
-            }
-            NoReport::Left(count) => {
-                HarnessError::System(format!("{count} processes of a child cannot be killed"))
-                    .into()
-            }
-            NoReport::ForkServerGone => {
-                HarnessError::System("a fork server is gone".to_owned()).into()
-            }
-            NoReport::Wait(errno) => {
-                HarnessError::System(format!("cannot wait for a child: {errno}")).into()
-            }
+            NoReport::Abandoned => Failure::Abandoned,
+            error => HarnessError::System(error.to_string()).into(),
         })
     }
 }

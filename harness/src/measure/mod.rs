@@ -256,14 +256,13 @@ impl<'a> Measurer<'a> {
         if let Some(Err(lost)) = self.journal.outcome(&probe, fill) {
             return Err(lost.into());
         }
-        let mut reports = Vec::new();
+        let mut first = None;
         let outcome = Outcome::by_both(|pattern| {
             let report = self.child(Some(&probe), Fill::of(access, pattern))?;
             let outcome = self.judge(&report).probe_outcome(&probe);
-            reports.push(report);
+            first.get_or_insert(report);
             outcome.map_err(Failure::from)
         });
-        let first = reports.into_iter().next();
         match (outcome, first) {
             (Ok(outcome), Some(first)) => Ok((Ok(outcome), first)),
             (Err(Failure::Harness(error)), Some(first)) => Ok((Err(error), first)),

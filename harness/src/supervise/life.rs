@@ -59,22 +59,23 @@ pub struct Supervisor {
     pub(super) verdicts: Cell<[u64; VERDICTS]>,
 }
 
-/// The controller is gone: everything has been killed, and the worker should end.
-#[derive(Debug)]
-pub struct Abandoned;
-
 /// Why there is no report.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum NoReport {
     /// The child could not be forked.
+    #[error("cannot fork a child: {}", std::io::Error::from(*.0))]
     Fork(nix::errno::Errno),
     /// Somebody has killed or stopped the fork server. It is gone, and so is the child if it had forked it.
+    #[error("a fork server is gone")]
     ForkServerGone,
-    /// See [`Abandoned`].
-    Abandoned(Abandoned),
+    /// The controller is gone: everything has been killed, and the worker should end.
+    #[error("the controller is gone")]
+    Abandoned,
     /// The child could not be waited for.
+    #[error("cannot wait for a child: {0}")]
     Wait(rustix::io::Errno),
     /// So many processes that the child left behind could not be killed.
+    #[error("{0} processes of a child cannot be killed")]
     Left(usize),
 }
 

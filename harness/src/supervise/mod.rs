@@ -22,7 +22,7 @@ mod worker_status;
 pub use cores::Cores;
 pub use ending::Ending;
 pub use judge::Judge;
-pub use life::{Abandoned, ChildReport, NoReport, Supervisor};
+pub use life::{ChildReport, NoReport, Supervisor};
 pub use orphans::{children, sweep_orphans};
 pub use recorded::{Recorded, RecordedSlot};
 pub use spawn::{Asked, Fork, Forked, Spawn};

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::ending::{Ending, has_ended, is_stopped, reap};
-use super::life::{Abandoned, ChildReport, GRACE, NoReport, POLL_INTERVAL, Supervisor};
+use super::life::{ChildReport, GRACE, NoReport, POLL_INTERVAL, Supervisor};
 use super::orphans;
 use super::recorded::Recorded;
 use super::spawn::{Asked, Forked};
@@ -81,11 +81,11 @@ impl Supervisor {
     fn await_end(&self, forked: Forked<'_>, deadline: Instant) -> Result<(Pid, bool), NoReport> {
         loop {
             if self.is_abandoned() {
-                return Err(NoReport::Abandoned(Abandoned));
+                return Err(NoReport::Abandoned);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             sys::sigchld::await_any(left.min(POLL_INTERVAL));
-            match forked.child().map_err(NoReport::of)? {
+            match forked.child()? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, true)),
                 Some(child) if left.is_zero() => return Ok((child, false)),
@@ -108,8 +108,8 @@ impl Supervisor {
     }
 }
 
-impl NoReport {
-    fn of(none: NoVictim) -> NoReport {
+impl From<NoVictim> for NoReport {
+    fn from(none: NoVictim) -> NoReport {
         match none {
             NoVictim::Fork(errno) => NoReport::Fork(errno),
             NoVictim::Gone => NoReport::ForkServerGone,

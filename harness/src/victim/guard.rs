@@ -18,7 +18,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::reach::{Length, Span};
-use crate::sys::AddressRange;
+use crate::sys::{AddressRange, VERDICTS};
 
 /// The guard's judgement of an address and a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +52,6 @@ impl Verdict {
         (Verdict::Refused, "refused"),
     ];
 }
-
-/// The number of verdicts.
-pub const VERDICTS: usize = crate::sys::VERDICTS;
 
 /// The addresses that the case may reach. Plain values, on the victim's own stack.
 #[derive(Debug, Clone, Copy)]
