@@ -15,6 +15,7 @@ use faultmap::confine::Held;
 use faultmap::supervise::{Asked, Ending, Fork, Judge};
 use faultmap::sys::{Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker};
 use faultmap::victim::Program;
+use linux_raw_sys::general::__NR_shmget;
 use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
 use own_process::children::none_left_by;
@@ -112,7 +113,7 @@ fn makes_calls_of_other_cases() {
         ("munmap(0, 0);", libc::SYS_munmap, [0; 6]),
         ("mprotect(0, 0, PROT_READ);", libc::SYS_mprotect, [0; 6]),
         ("ftruncate(-1, 0);", libc::SYS_ftruncate, [usize::MAX; 6]),
-        ("shmget(IPC_PRIVATE, 0, 0);", libc::SYS_shmget, [key, 0, 0, 0, 0, 0]),
+        ("shmget(IPC_PRIVATE, 0, 0);", __NR_shmget as libc::c_long, [key, 0, 0, 0, 0, 0]),
         ("fd = pipe();", libc::SYS_pipe2, [0; 6]),
         ("fd = file(1);", libc::SYS_dup, [usize::MAX; 6]),
         ("fd = file(1); unlink(fd);", libc::SYS_unlinkat, [usize::MAX, 0, 0, 0, 0, 0]),

@@ -10,15 +10,14 @@
 //! made of what [`victim::calls`] tells of that case; the kernel asks both, and the stricter answer counts
 //! (seccomp(2)).
 
-use std::collections::BTreeMap;
-
 use nix::libc;
+#[cfg(target_endian = "little")]
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
 
-use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, PIDFD_SELF_THREAD};
+use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, OWN_CALLS, PIDFD_SELF_THREAD};
 use crate::victim::{self, Allowed};
 use crate::vocabulary::{self, Syscall};
 
@@ -32,8 +31,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_mremap,
     libc::SYS_msync,
     libc::SYS_munmap,
-    libc::SYS_shmctl,
-    libc::SYS_shmget,
     // Files.
     libc::SYS_close,
     libc::SYS_close_range,
@@ -48,22 +45,15 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getdents64,
     libc::SYS_lseek,
     libc::SYS_memfd_create,
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     libc::SYS_newfstatat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
     libc::SYS_openat,
     libc::SYS_pipe2,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_poll,
     libc::SYS_ppoll,
     libc::SYS_pread64,
     libc::SYS_pwrite64,
     libc::SYS_read,
     libc::SYS_statfs,
     libc::SYS_statx,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_unlink,
     libc::SYS_unlinkat,
     libc::SYS_write,
     // The calls that restrict victims: they take rights away, and give none.
@@ -130,7 +120,7 @@ const WITH: &[(libc::c_long, u8, &[i32])] = &[
 /// The filter of a worker. Fails with the reason where there is none.
 pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, String> {
     let vocabulary = vocabulary::all().filter_map(Syscall::number);
-    let any = ALLOWED.iter().copied().chain(vocabulary);
+    let any = ALLOWED.iter().chain(OWN_CALLS).copied().chain(vocabulary);
     let any = any.map(|number| Allowed { number, with: Vec::new() });
     let with = WITH.iter().flat_map(|(number, argument, values)| {
         values
@@ -151,12 +141,11 @@ pub(super) fn of_victims(
 
 /// A filter that kills whoever makes another call, or one as a process of another architecture: 32-bit
 /// calls have other numbers. The x32 calls of x86-64 have numbers of their own, which are in no list.
+#[cfg(target_endian = "little")]
 fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, String> {
-    let here = std::env::consts::ARCH;
-    let unknown = |_| format!("its numbers are not known for {here}");
-    let architecture = here.try_into().map_err(unknown)?;
+    let architecture = std::env::consts::ARCH.try_into().map_err(|_| unknown_here())?;
     // No rules at all stand for any arguments.
-    let mut rules: BTreeMap<i64, Option<Vec<SeccompRule>>> = BTreeMap::new();
+    let mut rules: std::collections::BTreeMap<i64, Option<Vec<SeccompRule>>> = Default::default();
     for Allowed { number, with } in allowed {
         let rules = rules.entry(number).or_insert_with(|| Some(Vec::new()));
         match rules {
@@ -177,6 +166,7 @@ fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_
 }
 
 /// These arguments must have these values in their lower halves.
+#[cfg(target_endian = "little")]
 fn rule(with: &[(u8, u32)]) -> Result<SeccompRule, String> {
     let (half, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
     let condition = |(argument, value): &(u8, u32)| {
@@ -184,4 +174,14 @@ fn rule(with: &[(u8, u32)]) -> Result<SeccompRule, String> {
     };
     let conditions: Result<Vec<_>, _> = with.iter().map(condition).collect();
     conditions.and_then(SeccompRule::new).map_err(|error| error.to_string())
+}
+
+/// Fails: seccompiler has nothing for big-endian architectures.
+#[cfg(target_endian = "big")]
+fn compile(_: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, String> {
+    Err(unknown_here())
+}
+
+fn unknown_here() -> String {
+    format!("its numbers are not known for {}", std::env::consts::ARCH)
 }

@@ -1,18 +1,7 @@
-//! An access must be exactly one load, one store or one jump of the CPU.
-//!
-//! `let _ = *p` performs no access at all, and a debug build checks pointers and aborts before the
-//! CPU is asked. So each access is one instruction of known width, written out for each architecture.
+//! An access must be exactly one load, one store or one jump of the CPU: see [`super::arch`].
 
 use super::Child;
-
-/// The bytes of a return instruction, which fills files that are to be executed.
-const RETURN: &[u8] = if cfg!(target_arch = "x86_64") {
-    &[0xc3] // ret
-} else if cfg!(target_arch = "aarch64") {
-    &[0xc0, 0x03, 0x5f, 0xd6] // ret
-} else {
-    &[0x82, 0x80] // c.jr ra
-};
+use super::arch::{self, RETURN, load1, load2, load4, load8, store1, store2, store4, store8};
 
 /// Returns the byte that a file of return instructions holds at this offset.
 pub fn returns_at(offset: u64) -> u8 {
@@ -36,106 +25,6 @@ pub const fn instruction_at(address: u64) -> u64 {
 const fn start_of(address: u64, length: u64) -> u64 {
     address - address % length
 }
-
-macro_rules! one_instruction {
-    ($load:ident, $store:ident, $type:ty, $x86_load:literal, $x86_store:literal,
-     $arm_load:literal, $arm_store:literal, $riscv_load:literal, $riscv_store:literal) => {
-        /// # Safety
-        /// The process must be expendable: the load may kill it.
-        #[inline(always)]
-        unsafe fn $load(address: usize) -> $type {
-            let value: u64;
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: one load; it reads memory or faults.
-            unsafe {
-                std::arch::asm!($x86_load, in("rdi") address, out("rax") value,
-                    options(nostack, readonly, preserves_flags));
-            }
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: one load; it reads memory or faults.
-            unsafe {
-                std::arch::asm!($arm_load, address = in(reg) address, value = out(reg) value,
-                    options(nostack, readonly, preserves_flags));
-            }
-            #[cfg(target_arch = "riscv64")]
-            // SAFETY: one load; it reads memory or faults.
-            unsafe {
-                std::arch::asm!($riscv_load, address = in(reg) address, value = out(reg) value,
-                    options(nostack, readonly, preserves_flags));
-            }
-            value as $type
-        }
-
-        /// # Safety
-        /// The process must be expendable: the store may kill it, or change any of its memory.
-        #[inline(always)]
-        unsafe fn $store(address: usize, value: $type) {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: one store; it writes memory or faults.
-            unsafe {
-                std::arch::asm!($x86_store, in("rdi") address, in("rax") u64::from(value),
-                    options(nostack, preserves_flags));
-            }
-            #[cfg(target_arch = "aarch64")]
-            // SAFETY: one store; it writes memory or faults.
-            unsafe {
-                std::arch::asm!($arm_store, address = in(reg) address, value = in(reg) u64::from(value),
-                    options(nostack, preserves_flags));
-            }
-            #[cfg(target_arch = "riscv64")]
-            // SAFETY: one store; it writes memory or faults.
-            unsafe {
-                std::arch::asm!($riscv_store, address = in(reg) address, value = in(reg) u64::from(value),
-                    options(nostack, preserves_flags));
-            }
-        }
-    };
-}
-
-one_instruction!(
-    load1,
-    store1,
-    u8,
-    "movzx eax, byte ptr [rdi]",
-    "mov byte ptr [rdi], al",
-    "ldrb {value:w}, [{address}]",
-    "strb {value:w}, [{address}]",
-    "lbu {value}, 0({address})",
-    "sb {value}, 0({address})"
-);
-one_instruction!(
-    load2,
-    store2,
-    u16,
-    "movzx eax, word ptr [rdi]",
-    "mov word ptr [rdi], ax",
-    "ldrh {value:w}, [{address}]",
-    "strh {value:w}, [{address}]",
-    "lhu {value}, 0({address})",
-    "sh {value}, 0({address})"
-);
-one_instruction!(
-    load4,
-    store4,
-    u32,
-    "mov eax, dword ptr [rdi]",
-    "mov dword ptr [rdi], eax",
-    "ldr {value:w}, [{address}]",
-    "str {value:w}, [{address}]",
-    "lwu {value}, 0({address})",
-    "sw {value}, 0({address})"
-);
-one_instruction!(
-    load8,
-    store8,
-    u64,
-    "mov rax, qword ptr [rdi]",
-    "mov qword ptr [rdi], rax",
-    "ldr {value}, [{address}]",
-    "str {value}, [{address}]",
-    "ld {value}, 0({address})",
-    "sd {value}, 0({address})"
-);
 
 impl Child {
     /// Loads `width` bytes (1, 2, 4 or 8) with one instruction, in memory order.
@@ -174,20 +63,7 @@ impl Child {
         // SAFETY: a `Child` is expendable; the caller has seen that the fetch faults or that a return
         // instruction lies there, which comes straight back. No address is too odd to be called, 0
         // included, which a function pointer could not hold.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            std::arch::asm!("call rdi", in("rdi") address, clobber_abi("C"));
-        }
-        #[cfg(target_arch = "aarch64")]
-        // SAFETY: as above.
-        unsafe {
-            std::arch::asm!("blr {0}", in(reg) address, clobber_abi("C"));
-        }
-        #[cfg(target_arch = "riscv64")]
-        // SAFETY: as above.
-        unsafe {
-            std::arch::asm!("jalr {0}", in(reg) address, clobber_abi("C"));
-        }
+        unsafe { arch::execute(address) }
     }
 }
 

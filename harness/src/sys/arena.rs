@@ -16,7 +16,8 @@ use std::ptr::NonNull;
 use nix::libc;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-use super::system_call::{checked, thread_pointer};
+use super::arch;
+use super::system_call::checked;
 use super::victim_memory::{self, ROOM_BYTES as BYTES};
 
 /// Bytes of stack that [`exclude_from_fork`] and what it calls may be using: far more than they do.
@@ -145,8 +146,8 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
             // what it has called, is smaller than what is left out.
             let _ = unsafe { madvise(pointer(area.start), length, Advice::LinuxDontNeed) };
         }
-        // On other architectures the kernel returns from a handler through [vdso].
-        let is_kernels = area.name.starts_with("[v") && !cfg!(target_arch = "x86_64");
+        // A handler may return through [vdso].
+        let is_kernels = area.name.starts_with("[v") && arch::restorer().is_none();
         if is_own || is_kernels || area.shared || needed.iter().any(|at| area.holds(*at)) {
             continue;
         }
@@ -199,14 +200,6 @@ impl Area<'_> {
 /// there is none now.
 fn unregister_rseq() -> bool {
     const UNREGISTER: usize = 1;
-    /// The RSEQ_SIG of glibc on each architecture.
-    const SIGNATURE: usize = if cfg!(target_arch = "aarch64") {
-        0xd428_bc00
-    } else if cfg!(target_arch = "riscv64") {
-        0xf140_1073
-    } else {
-        0x5305_3053
-    };
     // SAFETY: looks a symbol up by name; glibc has it since 2.35.
     let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
     let Some(offset) = NonNull::new(offset.cast::<isize>()) else {
@@ -219,13 +212,15 @@ fn unregister_rseq() -> bool {
         return true;
     }
     // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
-    let at = thread_pointer().wrapping_add_signed(unsafe { offset.read() });
+    let at = arch::thread_pointer().wrapping_add_signed(unsafe { offset.read() });
     // The kernel takes exactly the length that was registered: 32, or what it said itself (AT_RSEQ_FEATURE_SIZE).
     // SAFETY: no more than a lookup.
     let told = unsafe { libc::getauxval(27) } as usize;
     for length in [32, told.next_multiple_of(32), told] {
         // SAFETY: ends a registration, after which the kernel writes there no more.
-        match unsafe { checked(libc::SYS_rseq, [at, length, UNREGISTER, SIGNATURE, 0, 0]) } {
+        match unsafe {
+            checked(libc::SYS_rseq, [at, length, UNREGISTER, arch::RSEQ_SIGNATURE, 0, 0])
+        } {
             Ok(_) => return true,
             Err(libc::ENOSYS) => return true,
             Err(_) => {}

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::libc;
 
+use super::arch::restorer;
 use super::child::end;
 use super::record::{Record, SharedRecord};
 use super::signal_self::signal_self;
@@ -23,38 +24,6 @@ use super::system_call::checked;
 use super::victim_memory;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
-
-/// `struct sigaction` as the kernel has it (rt_sigaction in sigaction(2)). x86-64 needs a restorer; on others
-/// the kernel itself maps what a handler returns to ([vdso]), and riscv64 has no field for it.
-#[repr(C)]
-struct KernelAction {
-    handler: usize,
-    flags: u64,
-    #[cfg(not(target_arch = "riscv64"))]
-    restorer: usize,
-    mask: u64,
-}
-
-// Where a handler returns to: libc's own is in memory that victims do not have. Number 15 is
-// rt_sigreturn.
-//
-// On a page fault the kernel maps the 64 KiB around it too, and unmaps each of these pages when the victim
-// ends. Where the victims' code begins such a block, they are its own few.
-#[cfg(target_arch = "x86_64")]
-std::arch::global_asm!(
-    ".pushsection faultmap_victim,\"ax\",@progbits",
-    ".p2align 16",
-    ".globl faultmap_restorer",
-    ".hidden faultmap_restorer",
-    "faultmap_restorer:",
-    "mov eax, 15",
-    "syscall",
-    ".popsection",
-);
-#[cfg(target_arch = "x86_64")]
-unsafe extern "C" {
-    fn faultmap_restorer();
-}
 
 /// The exit status of a process that ended for a signal which somebody else has sent: this, and the signal.
 pub const SENT_STATUS: i32 = 128;
@@ -80,16 +49,14 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
 /// Installs the handler without the C library: a victim that is process 1 comes here too, see [`on_fault`].
 /// Fails with the errno.
 fn handle(signal: libc::c_int) -> Result<(), i32> {
-    const SA_RESTORER: u64 = 0x0400_0000;
-    let action = KernelAction {
-        handler: on_fault as *const () as usize,
-        flags: u64::from(FLAGS as u32) | if cfg!(target_arch = "x86_64") { SA_RESTORER } else { 0 },
-        #[cfg(target_arch = "x86_64")]
-        restorer: faultmap_restorer as *const () as usize,
-        #[cfg(target_arch = "aarch64")]
-        restorer: 0,
-        mask: 0,
+    const SA_RESTORER: usize = 0x0400_0000;
+    let (restorer, restorer_flag) = match restorer() {
+        Some(address) => (address, SA_RESTORER),
+        None => (0, 0),
     };
+    // `struct sigaction` as the kernel has it: handler, flags, restorer and mask. riscv64 has no field for the
+    // restorer, and takes that 0 as the mask.
+    let action = [on_fault as *const () as usize, FLAGS as usize | restorer_flag, restorer, 0];
     let args = [signal as usize, (&raw const action) as usize, 0, size_of::<u64>(), 0, 0];
     // SAFETY: `action` is what the kernel reads; the handler is async-signal-safe, see below.
     unsafe { checked(libc::SYS_rt_sigaction, args) }.map(drop)

@@ -10,6 +10,7 @@
 
 mod access;
 mod address_range;
+mod arch;
 mod arena;
 mod child;
 mod dumpable;
@@ -33,6 +34,7 @@ mod victim_memory;
 
 pub use access::{instruction_at, instruction_bytes, returns_at};
 pub use address_range::AddressRange;
+pub use arch::{OWN_CALLS, TAG_BITS};
 pub use arena::{Arena, can_exclude_from_fork, exclude_from_fork, include_in_fork};
 pub use child::{Child, SCRATCH_BYTES, scratch};
 pub use dumpable::{make_undumpable, set_dumpable};

@@ -15,6 +15,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabiliti
 
 use super::sole_thread::SoleThread;
 use super::spawn::with_patience;
+use super::system_call::checked;
 
 /// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so that it
 /// is process 1, and the overflow user until it has written its maps (user_namespaces(7)).
@@ -31,17 +32,14 @@ pub fn clone_worker(
         | libc::CLONE_NEWNS
         | libc::CLONE_NEWIPC
         | libc::SIGCHLD;
-    let none = std::ptr::null_mut::<libc::c_void>();
     let clone = || {
         // SAFETY: as in `spawn()`: without CLONE_VM and with a null stack this is a fork(2), of a
         // process with one thread, so that the child's memory is in order. The C library's own fork
         // cannot ask for namespaces. What it does beside the call is for other threads' locks, for handlers
         // that nobody has registered (pthread_atfork(3)), and for the thread's own number and robust
         // futexes, which a worker has no use for.
-        let pid = unsafe {
-            libc::syscall(libc::SYS_clone, libc::c_long::from(flags), none, none, none, none)
-        };
-        nix::errno::Errno::result(pid)
+        let pid = unsafe { checked(libc::SYS_clone, [flags as usize, 0, 0, 0, 0, 0]) };
+        pid.map(|pid| pid as libc::c_long).map_err(Errno::from_raw)
     };
     match with_patience(clone)? {
         0 => {

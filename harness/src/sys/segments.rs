@@ -6,6 +6,7 @@
 //! segments under keys of a range of its own, each new (IPC_CREAT | IPC_EXCL): no process looks at a key
 //! beside that, and the segment is like one made with IPC_PRIVATE (shmget(2)).
 
+use linux_raw_sys::general::__NR_shmget;
 use nix::libc;
 use rustix::process::{Pid, test_kill_process};
 
@@ -30,7 +31,7 @@ impl Child {
         for attempt in 0..=LOWER_HALF {
             // Processes one after the other begin at keys that lie apart.
             let key = KEYS | (own.wrapping_mul(APART).wrapping_add(attempt) & LOWER_HALF);
-            made = self.call(libc::SYS_shmget, [key, size, flags, 0, 0, 0]);
+            made = self.call(__NR_shmget as libc::c_long, [key, size, flags, 0, 0, 0]);
             if made != Err(libc::EEXIST) {
                 break;
             }

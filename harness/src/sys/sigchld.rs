@@ -34,10 +34,8 @@ pub(super) fn release(child: &Child) {
 
 /// Waits until a child may have ended, but not longer than `at_most`.
 pub fn await_any(at_most: Duration) {
-    let time = libc::timespec {
-        tv_sec: at_most.as_secs() as libc::time_t,
-        tv_nsec: at_most.subsec_nanos().into(),
-    };
+    let time =
+        libc::timespec { tv_sec: at_most.as_secs() as i64, tv_nsec: at_most.subsec_nanos().into() };
     let (set, time) = ((&raw const SIGCHLD) as usize, (&raw const time) as usize);
     // SAFETY: the kernel reads the set and the time, and writes nothing.
     let _ = unsafe { checked(libc::SYS_rt_sigtimedwait, [set, 0, time, SET_BYTES, 0, 0]) };

@@ -11,6 +11,7 @@ use nix::libc;
 use rustix::process::Pid;
 
 use super::Child;
+use super::arch::clone_onto;
 use super::child::end;
 use super::limits;
 use super::own_descriptors;
@@ -106,46 +107,6 @@ extern "C" fn start<F: Entry>(body: usize) -> ! {
     // not moved from there, see `super::fork_server`.
     let body = unsafe { &*std::ptr::with_exposed_provenance::<F>(body) };
     end(body.enter(child))
-}
-
-/// Makes a clone(2), whose child calls `start` on a stack that begins below `stack`, with that address.
-///
-/// # Safety
-/// The flags must not let the child share memory, and `stack` must be aligned as a stack is.
-#[inline(always)]
-unsafe fn clone_onto(
-    flags: usize,
-    tid: usize,
-    stack: usize,
-    start: extern "C" fn(usize) -> !,
-) -> isize {
-    // The place for the process id is the third argument on each of these. The kernel changes no registers
-    // but those named here (syscall(2)).
-    let result: isize;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: as the caller promises. The child gets no further than the call.
-    unsafe {
-        std::arch::asm!("syscall", "test rax, rax", "jnz 2f",
-            "xor ebp, ebp", "mov rdi, rsp", "call r9", "2:",
-            inlateout("rax") libc::SYS_clone as isize => result,
-            in("rdi") flags, in("rsi") stack, in("rdx") tid, in("r10") 0, in("r8") 0, in("r9") start,
-            lateout("rcx") _, lateout("r11") _, options(nostack));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: as the caller promises. The child gets no further than the call.
-    unsafe {
-        std::arch::asm!("svc 0", "cbnz x0, 2f", "mov x29, xzr", "mov x0, sp", "blr x9", "2:",
-            in("x8") libc::SYS_clone, inlateout("x0") flags as isize => result,
-            in("x1") stack, in("x2") tid, in("x3") 0, in("x4") 0, in("x9") start, options(nostack));
-    }
-    #[cfg(target_arch = "riscv64")]
-    // SAFETY: as the caller promises. The child gets no further than the call.
-    unsafe {
-        std::arch::asm!("ecall", "bnez a0, 2f", "li s0, 0", "mv a0, sp", "jalr t0", "2:",
-            in("a7") libc::SYS_clone, inlateout("a0") flags as isize => result,
-            in("a1") stack, in("a2") tid, in("a3") 0, in("a4") 0, in("t0") start, options(nostack));
-    }
-    result
 }
 
 /// Forks a worker, which goes on as an ordinary Rust program: `body` and then exit.

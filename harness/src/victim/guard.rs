@@ -18,7 +18,7 @@ use std::ops::Range;
 use nix::libc;
 
 use super::reach::{Length, Span};
-use crate::sys::{AddressRange, VERDICTS};
+use crate::sys::{AddressRange, TAG_BITS, VERDICTS};
 
 /// The guard's judgement of an address and a length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,14 +194,11 @@ impl Guard {
     }
 }
 
-/// Returns the address that the kernel takes this one for: arm64 ignores the upper byte, in which a tag may
-/// stand (Documentation/arch/arm64/tagged-pointers.rst).
+/// Returns the address that the kernel takes this one for: it ignores the uppermost bits on some architectures,
+/// in which a tag may stand, and takes a copy of the highest of the others for them.
 #[inline(always)]
 fn untagged(address: usize) -> usize {
-    match cfg!(target_arch = "aarch64") {
-        true => ((address << 8) as isize >> 8) as usize,
-        false => address,
-    }
+    ((address << TAG_BITS) as isize >> TAG_BITS) as usize
 }
 
 /// Returns the next multiple of `unit`, a power of two; `None` where there is none. A division by it could
