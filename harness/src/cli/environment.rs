@@ -5,9 +5,9 @@ use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use rustix::fs::StatVfsMountFlags;
+use serde::{Deserialize, Serialize};
 
 use super::args::Place;
-use super::place::Surveyed;
 use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
 use crate::model::{Environment, Limits, Noexec};
@@ -25,13 +25,38 @@ const RESOURCES: [Resource; 6] = [
     Resource::RLIMIT_STACK,
 ];
 
+/// The facts about the place of the files, found before anything is run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Surveyed {
+    /// The name of the file system, see [`Backing::file_system`].
+    pub file_system: String,
+    /// Bytes that are free, where there is a bound.
+    pub free_bytes: Option<u64>,
+    /// Nothing may be executed there. (mount(8): noexec)
+    pub no_exec: bool,
+    /// Files may have more memory than their size says.
+    pub large_pages: bool,
+}
+
+impl Surveyed {
+    /// Surveys the place, which may never answer: a process that can be killed has to do it.
+    pub fn of(backing: &Backing) -> Surveyed {
+        Surveyed {
+            file_system: backing.file_system(),
+            free_bytes: backing.free_bytes(),
+            no_exec: backing.no_exec(),
+            large_pages: has_large_pages(backing),
+        }
+    }
+}
+
 /// Returns the environment of cases with their files in this place.
 pub fn of(place: &Place, surveyed: &Surveyed) -> Environment {
     let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: crate::sys::instruction_bytes() as u64,
-        limits: limits(place.strict()),
+        limits: limits(place),
         noexec: Noexec {
             files: surveyed.no_exec,
             devices: is_noexec(Path::new("/dev/zero")),
@@ -49,7 +74,7 @@ fn is_noexec(path: &Path) -> bool {
 
 /// Returns the limits that bind this user. A user who is root only in a user namespace is bound like any
 /// other.
-fn limits(strict: bool) -> Limits {
+fn limits(place: &Place) -> Limits {
     let hard = |resource: &Resource| {
         let (_, hard) = getrlimit(*resource).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
         (*resource as i64, hard)
@@ -59,8 +84,8 @@ fn limits(strict: bool) -> Limits {
     let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
     let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
     Limits {
-        raises: !strict && may(CAP_SYS_RESOURCE),
-        locks: !strict && may(CAP_IPC_LOCK),
+        raises: !place.strict() && may(CAP_SYS_RESOURCE),
+        locks: !place.strict() && may(CAP_IPC_LOCK),
         hard,
         lockable: soft(Resource::RLIMIT_MEMLOCK),
         little_memory: finite.contains(&true) || never_overcommits,
@@ -81,7 +106,7 @@ fn may(capability: u32) -> bool {
 
 /// True where tmpfs may use huge pages: a file can then have more memory than its size says
 /// (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst).
-pub(super) fn has_large_pages(backing: &Backing) -> bool {
+fn has_large_pages(backing: &Backing) -> bool {
     let chosen = |text: &str| !["[never]", "[deny]"].iter().any(|word| text.contains(word));
     let settings = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
     let setting = read(settings);

@@ -27,6 +27,9 @@ impl Exit {
     }
 }
 
+/// The exit code of a failure, and its message for stderr.
+pub type Failed = (Exit, String);
+
 /// The exit codes of `run`, for its `--help`.
 pub const OF_RUN: &str = "\
 Exit codes:

@@ -2,11 +2,11 @@
 //!
 //! A case shows a rule if the prediction of the model without the rule differs.
 
-use super::exit::Exit;
+use super::exit::{Exit, Failed};
 use super::judging::judged;
 use super::output::{self, Output};
 use super::select::Selection;
-use super::{Failed, program};
+use super::shell::program;
 use crate::case::Case;
 use crate::model::{self, Environment, Rule};
 use crate::parse::nearest;

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Command, GuardMode, Options};
-use exit::Exit;
+use exit::{Exit, Failed};
 use interrupt::Interrupt;
 use place::Places;
 use report::Reporter;
@@ -96,10 +96,10 @@ fn run(command: Command) -> Exit {
             explore::run(count, time, seed, &out, &place)
         }
         Command::Run { cases, options } => {
-            Selection::load(&cases).and_then(|all| measure(&all, &options, true))
+            Selection::load(&cases).and_then(|all| measure(&all, &options, Snapshots::Compared))
         }
         Command::Show { case, options } => {
-            Selection::load(&[case]).and_then(|all| measure(&all, &options, false))
+            Selection::load(&[case]).and_then(|all| measure(&all, &options, Snapshots::Ignored))
         }
     };
     result.unwrap_or_else(|(exit, message)| {
@@ -107,9 +107,6 @@ fn run(command: Command) -> Exit {
         exit
     })
 }
-
-/// The exit code of a failure, and its message for stderr.
-type Failed = (Exit, String);
 
 fn list() -> Result<Exit, Failed> {
     let all = Selection::load(&[])?;
@@ -119,14 +116,6 @@ fn list() -> Result<Exit, Failed> {
         out.print(&format!("{:width$}  {}\n", escaped(id), escaped(&case.summary())));
     }
     out.end(Exit::Agree)
-}
-
-/// The words that started this program, for a command that is printed.
-fn program() -> &'static str {
-    match std::env::var_os("CARGO_MANIFEST_DIR") {
-        Some(_) => "cargo run --",
-        None => "faultmap",
-    }
 }
 
 /// The pictures that the model predicts of each case.
@@ -174,7 +163,14 @@ fn predicted(case: &Case, page: u64) -> (bool, String) {
     (says, text)
 }
 
-fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Failed> {
+/// The snapshots of the cases that are measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshots {
+    Compared,
+    Ignored,
+}
+
+fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
         return Err((Exit::Nothing, output::error("there is no case here")));
     }
@@ -190,7 +186,8 @@ fn measure(all: &Selection, options: &Options, compare: bool) -> Result<Exit, Fa
     if let Some(probe) = options.one_probe() {
         return one::run(all, options, (&backing, &held, &machine), probe, interrupt);
     }
-    let judge = Judge { machine, environment, options: options.again(), compares: compare };
+    let compares = snapshots == Snapshots::Compared;
+    let judge = Judge { machine, environment, options: options.again(), compares };
     let mut reporter = Reporter::new(&all.cases, judge, options.format());
     let task = Task::Whole { exhaustive: options.exhaustive };
     let (deadline, strict) = (options.deadline(), options.place.strict());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args::Options;
-use super::exit::Exit;
+use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::report::format::ReportedProbe;
@@ -11,7 +11,7 @@ use super::report::machine::Machine;
 use super::report::verdict::{self, Verdict};
 use super::select::{Loaded, Selection};
 use super::work::{CaseReport, CaseResult, Job, Task};
-use super::{Failed, output, pool};
+use super::{output, pool};
 use crate::backing::Backing;
 use crate::case::{Access, HarnessError, Size};
 use crate::confine::Held;

@@ -4,8 +4,7 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Failed;
-use super::exit::Exit;
+use super::exit::{Exit, Failed};
 use crate::backing::Backing;
 use crate::printable::escaped;
 

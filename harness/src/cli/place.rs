@@ -1,36 +1,21 @@
 //! Accesses the places of files from a process that can be killed, see [`in_own_process`]. (Workers do
-//! access the places, and are killed where they do not end.) The main types are [`Places`], the places
-//! to check, and [`Surveyed`], the facts about them.
+//! access the places, and are killed where they do not end.) The main type is [`Places`], the places to
+//! check.
 
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::environment::has_large_pages;
-use super::exit::Exit;
+use super::environment::Surveyed;
+use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
-use super::{Failed, output};
+use super::output;
 use crate::backing::Backing;
 use crate::confine::{NoAnswer, PATIENCE, in_own_process};
 use crate::sys::forget_stale_segments;
 
 /// The time to remove files of earlier runs.
 const CLEARING: Duration = Duration::from_secs(5);
-
-/// The facts about the place of the files, found before anything is run.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Surveyed {
-    /// The name of the file system, see [`Backing::file_system`].
-    pub file_system: String,
-    /// Bytes that are free, where there is a bound.
-    pub free_bytes: Option<u64>,
-    /// Nothing may be executed there. (mount(8): noexec)
-    pub no_exec: bool,
-    /// Files may have more memory than their size says.
-    pub large_pages: bool,
-}
 
 /// The places to check before anything is run.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +70,7 @@ impl Places<'_> {
         if self.clear {
             self.backing.remove_stale();
         }
-        Ok(Surveyed {
-            file_system: self.backing.file_system(),
-            free_bytes: self.backing.free_bytes(),
-            no_exec: self.backing.no_exec(),
-            large_pages: has_large_pages(self.backing),
-        })
+        Ok(Surveyed::of(self.backing))
     }
 }
 

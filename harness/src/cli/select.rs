@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 
-use super::exit::Exit;
-use super::{Failed, output, program, shell};
+use super::exit::{Exit, Failed};
+use super::{output, shell};
 use crate::case::{Case, limits};
 use crate::parse;
 use crate::snapshot::Snapshots;
@@ -111,7 +111,7 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     if path.extension().is_some_and(|ending| ending == ENDING) {
         return Err(usage(
             &format!("there is no file {argument}"),
-            &format!("`{} list` names the cases", program()),
+            &format!("`{} list` names the cases", shell::program()),
         ));
     }
     let known = root().map(|root| ids_below(&root)).unwrap_or_default();
@@ -140,13 +140,13 @@ fn instead(argument: &str, known: &[String]) -> String {
     let more = near.len().saturating_sub(SHOWN);
     let shown = &near[..near.len() - more];
     match shown {
-        [] => format!("`{} list` names them all", program()),
+        [] => format!("`{} list` names them all", shell::program()),
         [one] => format!("did you mean `{one}`?"),
         _ if more == 0 => format!("did you mean one of these?\n  {}", shown.join("\n  ")),
         _ => format!(
             "did you mean one of these?\n  {}\n  and {more} more, see `{} list`",
             shown.join("\n  "),
-            program()
+            shell::program()
         ),
     }
 }

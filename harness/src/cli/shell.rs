@@ -6,6 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::printable::is_printable;
 
+/// The words that started this program, for a command that is printed.
+pub fn program() -> &'static str {
+    match std::env::var_os("CARGO_MANIFEST_DIR") {
+        Some(_) => "cargo run --",
+        None => "faultmap",
+    }
+}
+
 /// Quotes the text as one word of a shell, in printable characters only.
 pub fn word(text: impl AsRef<OsStr>) -> String {
     let bytes = text.as_ref().as_bytes();

@@ -20,11 +20,11 @@ use totals::Totals;
 use worker::{Bounds, Counts, Message};
 
 use super::args::Place;
-use super::exit::Exit;
+use super::environment;
+use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::place::Places;
-use super::{Failed, environment};
 use crate::confine::{self, Held};
 use crate::explore::Search;
 

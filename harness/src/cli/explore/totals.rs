@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::Failed;
-use super::super::exit::Exit;
+use super::super::exit::{Exit, Failed};
 use super::super::output::{self, Output};
 use super::worker::{Counts, Message};
 use crate::backing::Backing;

@@ -5,7 +5,7 @@
 //! in which it appears.
 
 use crate::case::{Arg, Case, Measurement, Note, Step, StepResult};
-use crate::cli::program;
+use crate::cli::shell::program;
 use crate::model::{Judgement, OpenRule, Split, known};
 use crate::parse::text_of;
 use crate::picture;
