@@ -202,7 +202,7 @@ fn neighbour(first: &Probe, distance: u64) -> Option<Probe> {
 }
 
 fn other(entry: &Entry) -> HarnessError {
-    HarnessError::System(format!("an earlier worker has asked something else: {entry:?}"))
+    HarnessError::Journal(format!("{entry:?}"))
 }
 
 /// A line that is written in one go, where it begins at a multiple of its width.
@@ -311,7 +311,7 @@ mod tests {
             Journal::resume(&file).unwrap().outcome(&probe(0), Fill::Code).map(drop_outcome),
             Journal::resume(&file).unwrap().steps().map(|steps| steps.map(drop)),
         ] {
-            assert!(matches!(answer, Some(Err(HarnessError::System(_)))), "{answer:?}");
+            assert!(matches!(answer, Some(Err(HarnessError::Journal(_)))), "{answer:?}");
         }
     }
 

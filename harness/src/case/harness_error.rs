@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Fault, Signal};
+use super::{Fault, Outcome, Signal};
 
 /// The reason why a probe has no answer. It fails the case, and no snapshot can accept it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
@@ -62,6 +62,44 @@ pub enum HarnessError {
         #[source]
         error: Box<HarnessError>,
     },
+    /// The child has not disappeared after SIGKILL.
+    #[error("the child did not exit after SIGKILL: it is blocked in the kernel")]
+    Stuck,
+    /// The variable of a probe holds MAP_FAILED.
+    #[error("there is no map to probe: the call that makes it failed")]
+    NoMap,
+    /// The case has fewer sweeps than the probe was told of.
+    #[error("the case has no such sweep")]
+    NoSuchSweep,
+    /// The byte has one outcome with one pattern in the files, and one that contradicts it with another.
+    #[error("{first} with one pattern in the files, {second} with another")]
+    Ambiguous {
+        /// The outcome with the first pattern.
+        first: Outcome,
+        /// The outcome with the second pattern.
+        second: Outcome,
+    },
+    /// The case takes more children, or more time, than anybody would wait for.
+    #[error("the case takes more than {children} children, or {seconds} s")]
+    TooCostly {
+        /// The most children that a case may take.
+        children: u64,
+        /// The longest that a case may take.
+        seconds: u64,
+    },
+    /// A file of the case could not be made.
+    #[error("cannot make a file of {} in {place}: {error}", bytes(*.size))]
+    File {
+        /// Its size in bytes.
+        size: u64,
+        /// The place of the files, in words.
+        place: String,
+        /// The error of the system call.
+        error: String,
+    },
+    /// The journal holds the answer to another question than the one that is asked.
+    #[error("an earlier worker has asked something else: {0}")]
+    Journal(String),
     /// The worker that ran the probe died.
     #[error("the worker that ran it is gone: {0}")]
     WorkerDied(String),
@@ -69,6 +107,10 @@ pub enum HarnessError {
     /// failed.
     #[error("{0}")]
     System(String),
+}
+
+fn bytes(size: u64) -> String {
+    if size == 1 { "1 byte".to_owned() } else { format!("{size} bytes") }
 }
 
 fn killed_from_outside(signal: Signal) -> String {

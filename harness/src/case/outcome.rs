@@ -96,10 +96,7 @@ impl Outcome {
             (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
             (one, two) => (one == two).then_some(one),
         };
-        agreed.ok_or_else(|| {
-            let what = format!("{self} with one pattern in the files, {second} with another");
-            HarnessError::System(what)
-        })
+        agreed.ok_or(HarnessError::Ambiguous { first: self, second })
     }
 
     /// Returns the word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.

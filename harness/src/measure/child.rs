@@ -10,9 +10,8 @@ use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 impl Measurer<'_> {
     pub(super) fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
         if !self.means.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
-            let (most, seconds) = (CHILDREN, TIME.as_secs());
-            let error = format!("the case takes more than {most} children, or {seconds} s");
-            return Err(HarnessError::System(error).into());
+            let (children, seconds) = (CHILDREN, TIME.as_secs());
+            return Err(HarnessError::TooCostly { children, seconds }.into());
         }
         let report = self.child(Some(probe), fill)?;
         let judge = self.judge(&report);
@@ -93,12 +92,8 @@ fn make_files(
     let places = files.iter_mut().zip(&mut handles);
     for ((spec, content), (file, handle)) in specs.iter().zip(contents).zip(places) {
         let made = backing.make(spec, content).map_err(|error| {
-            let size = match spec.size {
-                1 => "1 byte".to_owned(),
-                size => format!("{size} bytes"),
-            };
-            let place = backing.describe();
-            HarnessError::System(format!("cannot make a file of {size} in {place}: {error}"))
+            let (place, error) = (backing.describe(), error.to_string());
+            HarnessError::File { size: spec.size, place, error }
         })?;
         *handle = made.handle();
         *file = Some(made);

@@ -248,8 +248,7 @@ impl<'a> Measurer<'a> {
     ) -> Result<(Result<Outcome, HarnessError>, ChildReport), Failure> {
         let sweeps = self.case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
         let Some((sweep, _, _)) = sweeps.into_iter().nth(which) else {
-            let error = HarnessError::System("the case has no such sweep".to_owned());
-            return Err(Failure::Harness(error));
+            return Err(HarnessError::NoSuchSweep.into());
         };
         let probe = Probe { sweep, access, at };
         let fill = Fill::of(access, Pattern::First);
@@ -267,7 +266,7 @@ impl<'a> Measurer<'a> {
             (Ok(outcome), Some(first)) => Ok((Ok(outcome), first)),
             (Err(Failure::Harness(error)), Some(first)) => Ok((Err(error), first)),
             (Err(failure), _) => Err(failure),
-            (Ok(_), None) => Err(HarnessError::System("no child was asked".to_owned()).into()),
+            (Ok(_), None) => Err(HarnessError::NoSuchSweep.into()),
         }
     }
 

@@ -61,9 +61,7 @@ impl Judge<'_> {
             (Ending::TimedOut { stopped }, _) => {
                 HarnessError::TimedOut { stopped, after_ms: self.deadline_ms }
             }
-            (Ending::Stuck, _) => HarnessError::System(
-                "the child did not exit after SIGKILL: it is blocked in the kernel".to_owned(),
-            ),
+            (Ending::Stuck, _) => HarnessError::Stuck,
             (Ending::Exited(code), Some((why, errno))) if code != 0 => {
                 let reason = SetupFailure::describe(why);
                 if SetupFailure::is_refusal(why) {

@@ -22,9 +22,7 @@ impl Judge<'_> {
                 Ok(Outcome::TimedOut)
             }
             (Ending::Exited(0), Some(SlotState::NoMap), None) if finished => {
-                Err(HarnessError::System(
-                    "there is no map to probe: the call that makes it failed".to_owned(),
-                ))
+                Err(HarnessError::NoMap)
             }
             (Ending::Exited(0), Some(SlotState::Done), None) => match finished {
                 true => slot.outcome(probe.access),
