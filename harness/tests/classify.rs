@@ -39,13 +39,16 @@ fn judge_of<'a>(program: &'a Program<'a>, ending: Ending, recorded: &'a Recorded
     Judge { program, ending, recorded, deadline_ms: 100, timeout_is_an_answer: false }
 }
 
-fn judge(
-    access: Access,
-    ending: Ending,
-    last: RecordedSlot,
-    finished: bool,
-) -> Result<Outcome, HarnessError> {
-    let recorded = Recorded { finished, slots: vec![slot(Done), last], ..Recorded::default() };
+/// The record of a child that has not said that it finished, with one step and the sweep.
+fn unfinished(last: RecordedSlot) -> Recorded {
+    Recorded { slots: vec![slot(Done), last], ..Recorded::default() }
+}
+
+fn finished(last: RecordedSlot) -> Recorded {
+    Recorded { finished: true, ..unfinished(last) }
+}
+
+fn judge(access: Access, ending: Ending, recorded: Recorded) -> Result<Outcome, HarnessError> {
     let probe = Probe { sweep: 1, access, at: AT };
     judge_of(&swept(), ending, &recorded).probe_outcome(&probe)
 }
@@ -64,17 +67,17 @@ fn clean_needs_done_exit_0_and_no_signal(
     #[case] last: RecordedSlot,
     #[case] seen: Clean,
 ) {
-    let judge = |ending, last, finished| judge(access, ending, last, finished);
-    assert_eq!(judge(Ending::Exited(0), last.clone(), true), Ok(Outcome::Clean(seen)));
-    assert!(judge(Ending::Exited(0), last.clone(), false).is_err(), "not finished");
-    assert!(judge(Ending::Exited(1), last.clone(), true).is_err(), "another exit status");
-    assert!(judge(Ending::Killed(SIGSEGV), last.clone(), true).is_err(), "killed");
-    assert!(judge(Ending::TimedOut { stopped: false }, last.clone(), true).is_err(), "late");
-    assert!(judge(Ending::Stuck, last.clone(), true).is_err(), "stuck");
+    let judge = |ending, recorded| judge(access, ending, recorded);
+    assert_eq!(judge(Ending::Exited(0), finished(last.clone())), Ok(Outcome::Clean(seen)));
+    assert!(judge(Ending::Exited(0), unfinished(last.clone())).is_err(), "not finished");
+    assert!(judge(Ending::Exited(1), finished(last.clone())).is_err(), "another exit status");
+    assert!(judge(Ending::Killed(SIGSEGV), finished(last.clone())).is_err(), "killed");
+    assert!(judge(Ending::TimedOut { stopped: false }, finished(last.clone())).is_err(), "late");
+    assert!(judge(Ending::Stuck, finished(last.clone())).is_err(), "stuck");
     let begun = RecordedSlot { state: Some(Begun), ..last.clone() };
-    assert!(judge(Ending::Exited(0), begun, true).is_err(), "the access not over");
+    assert!(judge(Ending::Exited(0), finished(begun)).is_err(), "the access not over");
     let scribbled = RecordedSlot { state: None, ..last };
-    assert!(judge(Ending::Exited(0), scribbled, true).is_err(), "no sense in the record");
+    assert!(judge(Ending::Exited(0), finished(scribbled)).is_err(), "no sense in the record");
 }
 
 #[rstest]
@@ -84,7 +87,7 @@ fn clean_needs_done_exit_0_and_no_signal(
 #[case(0x1234, FaultAddress::Elsewhere)]
 fn a_fault_needs_a_record_that_agrees(#[case] address: u64, #[case] told: FaultAddress) {
     let expected = Fault { signal: Signal(SIGBUS), code: Some(2), address: told };
-    let judge = |ending, last| judge(Access::Read, ending, last, false);
+    let judge = |ending, last| judge(Access::Read, ending, unfinished(last));
     let recorded = fault(SIGBUS, 2, address);
     assert_eq!(judge(Ending::Killed(SIGBUS), recorded.clone()), Ok(Outcome::Fault(expected)));
     let disagrees = |result| matches!(result, Err(HarnessError::Disagree(_)));
@@ -122,7 +125,7 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
 #[test]
 fn an_errno_of_the_access_is_an_answer() {
     let last = RecordedSlot { value: -14, ..slot(Done) };
-    let outcome = judge(Access::CopyFromUser, Ending::Exited(0), last, true);
+    let outcome = judge(Access::CopyFromUser, Ending::Exited(0), finished(last));
     assert_eq!(outcome, Ok(Outcome::Errno(Errno(14))));
 }
 
@@ -148,7 +151,7 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     let late = Ending::TimedOut { stopped: false };
     let program = swept();
     let judge = |last, timeout_is_an_answer| {
-        let recorded = Recorded { slots: vec![slot(Done), last], ..Recorded::default() };
+        let recorded = unfinished(last);
         let judge = Judge { timeout_is_an_answer, ..judge_of(&program, late, &recorded) };
         judge.probe_outcome(&probe)
     };
@@ -157,7 +160,7 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
     assert_eq!(judge(slot(Begun), false), Err(error.clone()));
     assert_eq!(judge(slot(NotReached), true), Err(error), "it hung before the access");
     let stopped = Ending::TimedOut { stopped: true };
-    let recorded = Recorded { slots: vec![slot(Done), slot(Begun)], ..Recorded::default() };
+    let recorded = unfinished(slot(Begun));
     let judge = Judge { timeout_is_an_answer: true, ..judge_of(&program, stopped, &recorded) };
     assert!(judge.probe_outcome(&probe).is_err(), "what is stopped may yet return");
 }
@@ -165,7 +168,7 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
 #[test]
 fn a_probe_whose_steps_came_out_differently_does_not_count() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
-    let recorded = Recorded { slots: vec![slot(Done), slot(Done)], ..Recorded::default() };
+    let recorded = unfinished(slot(Done));
     let program = swept();
     let judge = judge_of(&program, Ending::Exited(0), &recorded);
     let differs = |earlier| judge.unsteady(&probe, &[earlier, StepResult::Done]);
@@ -274,7 +277,7 @@ fn a_kill_by_a_filter_is_no_answer(
 #[test]
 fn a_probe_that_a_filter_has_killed_has_no_answer() {
     for state in [NotReached, Begun, Done] {
-        let judged = judge(Access::CopyToUser, Ending::Killed(SIGSYS), slot(state), false);
+        let judged = judge(Access::CopyToUser, Ending::Killed(SIGSYS), unfinished(slot(state)));
         assert_eq!(judged, Err(HarnessError::KilledFromOutside(Signal(SIGSYS))), "{state:?}");
     }
 }

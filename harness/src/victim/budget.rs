@@ -142,22 +142,24 @@ impl Victim<'_> {
                 }
             }
             Price::NewMap { locks } => {
-                let is_anonymous = args[3] & libc::MAP_ANONYMOUS as usize != 0;
+                let [_, length, _, flags, descriptor, offset] = *args;
+                let is_anonymous = flags & libc::MAP_ANONYMOUS as usize != 0;
                 // No victim has such a descriptor open: EBADF.
                 let descriptors = 0..DESCRIPTORS as usize;
-                if is_anonymous || descriptors.contains(&args[4]) {
-                    let shown = self.program.descriptors.file_of(args[4]);
+                if is_anonymous || descriptors.contains(&descriptor) {
+                    let shown = self.program.descriptors.file_of(descriptor);
                     let shown = shown.filter(|_| !is_anonymous);
-                    let shown = shown.map(|file| (file, args[5] as u64));
-                    self.charge_part(bill, args[1] as u64, shown);
+                    let shown = shown.map(|file| (file, offset as u64));
+                    self.charge_part(bill, length as u64, shown);
                     if locks {
                         self.bound_by_locks(bill);
                     }
                 }
             }
             Price::Growth => {
-                let grows_by = (args[2] as u64).saturating_sub(args[1] as u64);
-                let end = args[0].wrapping_add(args[1]).wrapping_sub(1);
+                let [start, old, new, ..] = *args;
+                let grows_by = (new as u64).saturating_sub(old as u64);
+                let end = start.wrapping_add(old).wrapping_sub(1);
                 self.charge_part(bill, grows_by, self.program.maps.file_at(end));
                 self.bound_by_locks(bill);
             }
@@ -172,9 +174,10 @@ impl Victim<'_> {
                 }
             }
             Price::Write => {
-                self.charge_mapped(bill, args[1], args[2]);
+                let [_, from, count, ..] = *args;
+                self.charge_mapped(bill, from, count);
                 if let Some(file) = file {
-                    bill.add_disk(file, args[2] as u64, u64::MAX);
+                    bill.add_disk(file, count as u64, u64::MAX);
                 }
             }
         }

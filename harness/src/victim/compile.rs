@@ -38,8 +38,10 @@ pub(super) struct Compiler<'m> {
     pub(super) variables: Vec<Variable>,
 }
 
-impl<'m> Compiler<'m> {
-    pub fn compile(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
+impl<'m> Program<'m> {
+    /// Returns the program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case
+    /// has passed the parser, so that its names are defined and its numbers fit.
+    pub fn of(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
         let mut compiler = Compiler {
             memory,
             ops: Vec::new(),
@@ -72,7 +74,9 @@ impl<'m> Compiler<'m> {
             sandbox: &Sandbox::NONE,
         }
     }
+}
 
+impl<'m> Compiler<'m> {
     fn block(&mut self, steps: &[Step]) {
         for step in steps {
             match step {

@@ -17,17 +17,6 @@ use crate::sys::{Child, Record, Slot, SlotState};
 /// only have come from the probe.
 pub const MARK: u8 = 0x7f;
 
-/// The byte to touch, the access, and the point of the program at which it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Probe {
-    /// The op of the sweep.
-    pub sweep: usize,
-    /// The access that touches the byte.
-    pub access: Access,
-    /// The byte, relative to the map.
-    pub at: i64,
-}
-
 /// The things that the access needs beside the address.
 pub(super) struct Surroundings<'a> {
     pub child: &'a Child,

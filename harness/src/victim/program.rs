@@ -2,18 +2,17 @@
 //! resolved, its sizes evaluated, its texts laid out.
 //!
 //! The parts of it that a victim needs lie in the memory that it inherits. Op number `n` is step number `n`
-//! of [`Case::walk`], and slot number `n` of the record.
+//! of [`crate::case::Case::walk`], and slot number `n` of the record.
 
 use std::ffi::CStr;
 
 use nix::libc;
 
-use super::compile::Compiler;
 use super::maps::{Descriptors, Maps, Shown};
 use super::price::Price;
 use super::reach::Span;
-use crate::case::{BlockKind, Case};
-use crate::sys::{Arena, NAME_BYTES, Sandbox};
+use crate::case::BlockKind;
+use crate::sys::{NAME_BYTES, Sandbox};
 
 /// The steps that a victim performs: references into the memory that it inherits, and nothing else. They take
 /// no more than 128 bytes: to move more, memcpy reads data of libc, which a victim does not have.
@@ -185,13 +184,7 @@ pub enum Then {
 
 const _: () = assert!(size_of::<Program<'_>>() <= 128);
 
-impl<'m> Program<'m> {
-    /// Returns the program of a case, on a machine with pages of `page` bytes, laid into `memory`. The case
-    /// has passed the parser, so that its names are defined and its numbers fit.
-    pub fn of(case: &Case, page: u64, memory: &'m Arena) -> Program<'m> {
-        Compiler::compile(case, page, memory)
-    }
-
+impl Program<'_> {
     /// True if the case sets the disposition of this signal, or changes the mask for it: a fault may then
     /// kill without being recorded.
     pub fn alters(&self, signal: i32) -> bool {

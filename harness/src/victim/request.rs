@@ -7,7 +7,6 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::fill::Fill;
-use super::probe::Probe;
 use super::program::{FileHandle, Program};
 use crate::case::{Access, Pattern, limits};
 use crate::sys::{Budget, MemoryRules, Record};
@@ -23,6 +22,17 @@ pub struct Request<'a> {
     pub fill: Fill,
     /// The files, by number.
     pub files: &'a [FileHandle],
+}
+
+/// The byte to touch, the access, and the point of the program at which it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Probe {
+    /// The op of the sweep.
+    pub sweep: usize,
+    /// The access that touches the byte.
+    pub access: Access,
+    /// The byte, relative to the map.
+    pub at: i64,
 }
 
 /// The number in place of a sweep where there is no probe.
