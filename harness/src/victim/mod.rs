@@ -9,6 +9,7 @@ mod ahead;
 mod budget;
 mod calls;
 mod compile;
+mod compile_call;
 mod exec;
 mod failure;
 mod file;
@@ -26,7 +27,6 @@ mod reach;
 mod request;
 mod runs;
 mod signal;
-mod system;
 mod system_call;
 
 pub use calls::{Allowed, Opened, calls, opened};
