@@ -178,7 +178,7 @@ fn a_probe_whose_steps_came_out_differently_does_not_count() {
     assert_eq!(differs(StepResult::Errno(Errno(11))), Some(expected));
 }
 
-/// As when somebody kills the process of a block, in the child of one probe alone.
+/// Somebody may kill the process of a block, in the child of one probe alone.
 #[test]
 fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -266,7 +266,7 @@ fn a_call_that_is_missing_is_a_harness_error() {
     }
 }
 
-/// As in a container whose own filter refuses both; in strict isolation the filter is a part that must be there.
+/// A container's own filter may refuse both; in strict isolation the filter is a part that must be there.
 fn where_it_is_refused_the_run_goes_on() {
     // In this order: the last one refuses what installs it.
     for (call, errno) in

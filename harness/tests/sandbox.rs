@@ -232,7 +232,7 @@ fn looks_into_its_supervisor(files: &Path) {
     assert_eq!(look("/proc/self/mem", libc::O_RDONLY), 0, "as the cases do");
 }
 
-/// Nor may a signal take from the next child the handler that it inherits.
+/// A signal may not take from the next child the handler that it inherits, either.
 fn kills_its_supervisor(files: &Path) {
     let worker = worker(files, |stage| {
         let sent = stage.run(ENDS, |child| {

@@ -26,7 +26,7 @@ use crate::victim::{Fill, Probe, Program};
 
 /// A case that takes more children than this, bisected, is none that anybody would wait for.
 const CHILDREN: u64 = 20_000;
-/// Nor one that takes longer than this.
+/// A case that takes longer than this is none either.
 const TIME: Duration = Duration::from_secs(120);
 
 /// After so many children a fork server is made: it costs about two, and saves a quarter of each.
@@ -37,7 +37,7 @@ const FORK_SERVERS: u32 = 3;
 /// The results of the steps in a child that went through to the end, by the number of what its files held.
 pub type Baselines = [Option<Vec<StepResult>>; Fill::ALL.len()];
 
-/// Why a case, or one probe of it, was not measured.
+/// The reason why a case, or one probe of it, was not measured.
 #[derive(Debug)]
 pub enum Failure {
     /// It has no answer.

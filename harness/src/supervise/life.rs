@@ -59,7 +59,7 @@ pub struct Supervisor {
     pub(super) verdicts: Cell<[u64; VERDICTS]>,
 }
 
-/// Why there is no report.
+/// The reason why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReport {
     /// The child could not be forked.
@@ -132,17 +132,18 @@ impl Supervisor {
         })
     }
 
-    /// The same for one of several workers: see `throttle.rs`.
+    /// Returns the supervisor of one of several workers, which rests now and then: see `throttle.rs`.
     pub fn with_throttle(self) -> Supervisor {
         Supervisor { rests: Some(Throttle::new()), ..self }
     }
 
-    /// The same without a guard, in a debug build: for tests that show what the guard keeps away.
+    /// Returns a supervisor without a guard, in a debug build: for tests that show what the guard keeps away.
     pub fn unguarded(self) -> Supervisor {
         Supervisor { terms: Terms { guarded: false, ..self.terms }, ..self }
     }
 
-    /// The same with no account of what a case takes, in a debug build: for tests that show what that bounds.
+    /// Returns a supervisor that keeps no account of what a case takes, in a debug build: for tests that show
+    /// what that bounds.
     pub fn without_budget(self) -> Supervisor {
         Supervisor { terms: Terms { counted: false, ..self.terms }, ..self }
     }

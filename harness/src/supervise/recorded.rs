@@ -34,7 +34,7 @@ pub struct RecordedSlot {
     pub fault: Option<(i32, i32, u64)>,
     /// The return value of the call: -errno where it failed.
     pub value: i64,
-    /// Where the touched map begins.
+    /// The address at which the touched map begins.
     pub base: u64,
     /// The raw wait status of a block's process.
     pub wait_status: i32,

@@ -33,7 +33,7 @@ pub(super) struct Victim<'a> {
     pub(super) guarded: bool,
     pub(super) counted: bool,
     /// The processes of the `process` blocks.
-    pub(super) strangers: [usize; BLOCKS],
+    pub(super) ahead: [usize; BLOCKS],
     /// The end of the ops of this process: that of the program, or of its block.
     pub(super) end: usize,
     /// True if it is the process of a block.
@@ -68,7 +68,7 @@ impl Body for Steps<'_> {
             guard: Guard::new(&self.addresses, self.program.page as usize),
             guarded: request::guarded(self.record),
             counted: request::counted(self.record),
-            strangers: [0; BLOCKS],
+            ahead: [0; BLOCKS],
             end: self.program.ops.len(),
             in_block: false,
         };
@@ -83,7 +83,7 @@ impl Body for Steps<'_> {
         }
         let mut index = 0;
         for process in 0..self.program.processes.len().min(BLOCKS) {
-            if let Some(first) = victim.start_stranger(process) {
+            if let Some(first) = victim.fork_ahead(process) {
                 index = first;
                 break; // this is that process, and the others are not its children
             }

@@ -40,7 +40,7 @@ impl Victim<'_> {
     /// steps make. The new process sleeps until its block is reached, and returns the index of the block's
     /// first op.
     #[inline(always)]
-    pub(super) fn start_stranger(&mut self, process: usize) -> Option<usize> {
+    pub(super) fn fork_ahead(&mut self, process: usize) -> Option<usize> {
         let parent = self.own_pid();
         match self.child.fork() {
             Err(errno) => self.give_up(SetupFailure::Fork, errno),
@@ -62,7 +62,7 @@ impl Victim<'_> {
                 Some(start + 1)
             }
             Ok(pid) => {
-                if let Some(place) = self.strangers.get_mut(process) {
+                if let Some(place) = self.ahead.get_mut(process) {
                     *place = pid;
                 }
                 None
@@ -91,7 +91,7 @@ impl Victim<'_> {
             let wake = libc::FUTEX_WAKE as usize;
             let _ = self.child.call(libc::SYS_futex, [word.as_ptr() as usize, wake, 1, 0, 0, 0]);
         }
-        Some(self.strangers.get(process).copied().unwrap_or(0))
+        Some(self.ahead.get(process).copied().unwrap_or(0))
     }
 
     /// Waits for the process of a block. A block that holds the probe ends the program.
