@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Offsets, outcome_text};
+use super::offsets::Offsets;
 use crate::case::{FaultMap, Row};
 
 /// The least width of a column, so that the columns of many pictures line up.
@@ -62,7 +62,7 @@ fn cells(row: &Row, columns: &[Option<i64>], offsets: &Offsets) -> Vec<Option<St
         .enumerate()
         .map(|(index, column)| {
             let outcome = row.at(column.unwrap_or(i64::MIN))?;
-            (index == 0 || begins(column)).then(|| outcome_text(&outcome, offsets))
+            (index == 0 || begins(column)).then(|| offsets.outcome(&outcome))
         })
         .collect()
 }

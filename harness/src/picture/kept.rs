@@ -4,7 +4,7 @@
 //! headers, so that a region which is gone, has moved or has another outcome is found.
 //! [`changed_byte`] returns one byte that differs, for a command that probes it again.
 
-use super::{Offsets, outcome_text};
+use super::offsets::Offsets;
 use crate::case::{Access, Case, Measurement, Row, SweepResult};
 
 /// A byte in a row of a sweep.
@@ -97,7 +97,7 @@ impl Grid {
         let mut all: Vec<i64> = columns.chain(row.boundaries()).chain([0, -1]).collect();
         all.sort_unstable_by_key(|at| (*at < 0, *at));
         all.into_iter().find(|at| {
-            let measured = row.at(*at).map(|outcome| outcome_text(&outcome, offsets));
+            let measured = row.at(*at).map(|outcome| offsets.outcome(&outcome));
             measured.as_deref() != self.text(own, *at)
         })
     }

@@ -13,10 +13,7 @@ pub use offsets::Offsets;
 
 use std::collections::BTreeSet;
 
-use crate::case::{
-    Case, Fault, FaultAddress, FaultMap, Measurement, Outcome, Row, Seen, Step, StepResult,
-    SweepResult,
-};
+use crate::case::{Case, FaultMap, Measurement, Row, Step, StepResult, SweepResult};
 use crate::parse::{lines, text_of};
 use grid::grid;
 
@@ -116,31 +113,10 @@ fn note(result: &StepResult, offsets: &Offsets) -> Option<String> {
     Some(match result {
         StepResult::Done => return None,
         StepResult::Count(count) => format!("= {}", offsets.name(*count as i64)),
-        StepResult::Fault(fault) => fault_text(fault, offsets),
-        StepResult::Saw(seen) => seen_text(seen, offsets),
+        StepResult::Fault(fault) => offsets.fault(fault),
+        StepResult::Saw(seen) => seen.describe(|count| offsets.name(i64::from(count))),
         other => other.to_string(),
     })
-}
-
-fn seen_text(seen: &Seen, offsets: &Offsets) -> String {
-    seen.describe(|count| offsets.name(i64::from(count)))
-}
-
-fn fault_text(fault: &Fault, offsets: &Offsets) -> String {
-    match fault.address {
-        FaultAddress::At(at) => {
-            let plain = Fault { address: FaultAddress::Accessed, ..*fault };
-            format!("{plain} at {}", offsets.name(at))
-        }
-        _ => fault.to_string(),
-    }
-}
-
-fn outcome_text(outcome: &Outcome, offsets: &Offsets) -> String {
-    match outcome {
-        Outcome::Fault(fault) => fault_text(fault, offsets),
-        other => other.to_string(),
-    }
 }
 
 fn sweep_lines(

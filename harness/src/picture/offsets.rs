@@ -1,7 +1,7 @@
-//! The text of offsets in a picture, which does not depend on the page size where a case says
+//! The text of offsets in a picture, and of faults that name one, which does not depend on the page size where a case says
 //! `PAGE`.
 
-use crate::case::{Case, Linear, Size};
+use crate::case::{Case, Fault, FaultAddress, Linear, Outcome, Size};
 
 /// The notation of a case's offsets: bytes, or pages where the case counts in pages.
 #[derive(Debug)]
@@ -37,5 +37,23 @@ impl Offsets {
         // An expression from the case itself has this value for every page size.
         let said = self.known.iter().find(|linear| linear.eval(page) == Some(value));
         said.copied().unwrap_or(Linear { bytes, ..near }).to_string()
+    }
+    /// The text of a fault.
+    pub(super) fn fault(&self, fault: &Fault) -> String {
+        match fault.address {
+            FaultAddress::At(at) => {
+                let plain = Fault { address: FaultAddress::Accessed, ..*fault };
+                format!("{plain} at {}", self.name(at))
+            }
+            _ => fault.to_string(),
+        }
+    }
+
+    /// The text of an outcome.
+    pub(super) fn outcome(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Fault(fault) => self.fault(fault),
+            other => other.to_string(),
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::interpreter::{Failure, Interpreter, Predict, Returned};
 use crate::case::Arg;
 use crate::vocabulary::Syscall;
 
-const FAMILIES: [&[(&str, Predict)]; 11] = [
+const FAMILIES: &[&[(&str, Predict)]] = &[
     file::CALLS,
     resize::CALLS,
     transfer::CALLS,
@@ -35,7 +35,7 @@ const FAMILIES: [&[(&str, Predict)]; 11] = [
 ];
 
 fn prediction(name: &str) -> Option<Predict> {
-    let mut all = FAMILIES.into_iter().flatten();
+    let mut all = FAMILIES.iter().copied().flatten();
     all.find(|(own, _)| *own == name).map(|(_, predict)| *predict)
 }
 
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn each_prediction_is_of_a_call_of_the_vocabulary() {
-        for (name, _) in FAMILIES.into_iter().flatten() {
+        for (name, _) in FAMILIES.iter().copied().flatten() {
             assert!(vocabulary::call(name).is_some(), "{name}");
         }
     }
