@@ -24,6 +24,8 @@ const BYTES: usize = 4096;
 /// The offsets that the steps of a case name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
+    /// The number of bytes of a page.
+    pub page: u64,
     /// Bytes: those that a step names first, then those that are one distance away, two distances, ...
     pub bytes: Vec<i64>,
     /// All offsets within the page, those included that copies bring about.
@@ -78,7 +80,7 @@ impl Named {
         }
         let bytes = seen_through(&gathered.said, &gathered.distances);
         let Gathered { within_page, copies, truncated, .. } = gathered;
-        Named { bytes, within_page, copies, truncated }
+        Named { page, bytes, within_page, copies, truncated }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::case::{
 use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
+use crate::named::Named;
 use crate::supervise::{ChildReport, Supervisor};
 use crate::sweep::{Plan, Unanswered};
 use crate::sys::{Arena, ForkServer};
@@ -206,13 +207,15 @@ impl<'a> Measurer<'a> {
         steps: &[StepResult],
     ) -> Result<SweepResult, Failure> {
         let seed = self.means.seed.wrapping_add(number as u64);
-        let plan = Plan::of(self.case, map, steps, self.program.page, seed);
-        self.notes.extend(plan.note(number).filter(|_| !self.means.exhaustive));
+        let named = Named::of(self.case, steps, self.program.page);
+        let mut plan = Plan::of(self.case, map, &named, seed);
+        plan.exhaustive = self.means.exhaustive;
+        self.notes.extend(plan.note(number));
         let predictions = self.predictions(steps);
         let mut rows = Vec::new();
         for access in accesses.iter().copied() {
             let expected = boundaries(&predictions, number, access);
-            let row = plan.row(access, &expected, self.means.exhaustive, |at, pattern| {
+            let row = plan.row(access, &expected, |at, pattern| {
                 self.probe(&Probe { sweep: index, access, at }, pattern)
             });
             match row {

@@ -2,7 +2,7 @@
 //!
 //! Bisection finds the exact byte between two neighbours of different outcome. Then a random byte of each
 //! region is looked at once more: where that is not what was drawn, the row is bisected further, which
-//! [`Found`](super::Found) tells. `exhaustive` probes every byte instead.
+//! [`Found`](super::Found) tells. An exhaustive plan probes every byte instead.
 //!
 //! The random bytes are looked at with the second pattern in the files: where that does not call data
 //! what the first does, the whole row is looked at with both, and is data where both call it so. That holds
@@ -11,14 +11,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::{Plan, Unanswered};
+use super::plan::Plan;
 use crate::case::{Access, Clean, HarnessError, Outcome, Pattern, Row};
+
+/// One probe of a row that could not be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered<E> {
+    /// The byte, relative to the map.
+    pub at: i64,
+    /// Why.
+    pub error: E,
+}
 
 /// A row while it is looked at.
 pub(super) struct Look<'a, A> {
     plan: &'a Plan,
     access: Access,
-    exhaustive: bool,
     known: BTreeMap<i64, Outcome>,
     /// True if each byte that the first pattern calls data is looked at with the second, too: as one pattern
     /// has called data what the other did not, or as a step copies bytes.
@@ -32,9 +40,9 @@ where
     A: FnMut(i64, Pattern) -> Result<Outcome, E>,
 {
     /// Returns a row of which nothing is known yet.
-    pub(super) fn new(plan: &'a Plan, access: Access, exhaustive: bool, ask: A) -> Look<'a, A> {
+    pub(super) fn new(plan: &'a Plan, access: Access, ask: A) -> Look<'a, A> {
         let both = plan.both && access != Access::Exec;
-        Look { plan, access, exhaustive, known: BTreeMap::new(), both, ask }
+        Look { plan, access, known: BTreeMap::new(), both, ask }
     }
 
     pub(super) fn row(&self) -> Row {
@@ -103,8 +111,11 @@ where
     pub(super) fn at_samples(&mut self) -> Result<(), Unanswered<E>> {
         let plan = self.plan;
         for start in &plan.pages {
-            let closely = plan.closely.as_ref().is_none_or(|pages| pages.contains(start));
-            self.page(*start, closely)?;
+            if plan.closely.as_ref().is_none_or(|pages| pages.contains(start)) {
+                self.page_closely(*start)?;
+            } else {
+                self.page(*start)?;
+            }
         }
         self.at(plan.to - 1)?;
         Ok(())
@@ -125,15 +136,20 @@ where
         Ok(())
     }
 
-    /// Looks at a page: at its first byte and, where that goes through, at its last one, and `closely`
-    /// at what is named. Whether an access faults depends on the page alone.
-    fn page(&mut self, start: i64, closely: bool) -> Result<(), Unanswered<E>> {
-        let plan = self.plan;
-        if !matches!(self.at(start)?, Outcome::Clean(_)) {
-            return Ok(());
+    /// Looks at a page: at its first byte and, where that goes through, at its last one. Returns true if it
+    /// goes through, since it is the page alone that decides if an access faults.
+    fn page(&mut self, start: i64) -> Result<bool, Unanswered<E>> {
+        let goes_through = matches!(self.at(start)?, Outcome::Clean(_));
+        if goes_through {
+            self.at(start + self.plan.page - 1)?;
         }
-        self.at(start + plan.page - 1)?;
-        if closely {
+        Ok(goes_through)
+    }
+
+    /// Looks at a page, and at each offset in it that is named.
+    fn page_closely(&mut self, start: i64) -> Result<(), Unanswered<E>> {
+        if self.page(start)? {
+            let plan = self.plan;
             for at in &plan.within {
                 self.at(start + at)?;
             }
@@ -197,7 +213,7 @@ where
             }
             for start in new.into_iter().take(most - done.len()) {
                 done.insert(start);
-                self.page(start, true)?;
+                self.page_closely(start)?;
             }
             self.bisect_all()?;
         }
@@ -214,7 +230,7 @@ where
             let fresh = row.regions.iter().find_map(|region| {
                 let range = region.from.unwrap_or(from)..region.to.unwrap_or(to);
                 let is_fresh = looked.range(range.clone()).next().is_none()
-                    && (!self.exhaustive || self.depends_on_the_pattern(region.outcome));
+                    && (!self.plan.exhaustive || self.depends_on_the_pattern(region.outcome));
                 is_fresh.then_some((range, region.outcome))
             });
             let Some((range, drawn)) = fresh else { return Ok(surprises) };
@@ -248,7 +264,7 @@ where
             return Ok(true);
         }
         let is_told_by_both = first == Outcome::Clean(Clean::Data) && outcome != first;
-        if is_told_by_both && self.exhaustive {
+        if is_told_by_both && self.plan.exhaustive {
             self.both = true;
             self.data_with_both()?;
             return Ok(false);

@@ -15,6 +15,7 @@ mod look;
 mod plan;
 
 use look::Look;
+pub use look::Unanswered;
 pub use plan::Plan;
 
 use std::collections::BTreeSet;
@@ -30,15 +31,6 @@ pub struct Found {
     pub surprises: Vec<i64>,
 }
 
-/// One probe of a row that could not be answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unanswered<E> {
-    /// The byte, relative to the map.
-    pub at: i64,
-    /// Why.
-    pub error: E,
-}
-
 impl Plan {
     /// Finds the row of an access, asking `probe` for the outcome at one byte with a pattern in the files.
     /// Outcomes are `expected` to change at these bytes. The row is exact where outcomes change at most once
@@ -47,11 +39,10 @@ impl Plan {
         &self,
         access: Access,
         expected: &BTreeSet<i64>,
-        exhaustive: bool,
         probe: impl FnMut(i64, Pattern) -> Result<Outcome, E>,
     ) -> Result<Found, Unanswered<E>> {
-        let mut look = Look::new(self, access, exhaustive, probe);
-        if exhaustive {
+        let mut look = Look::new(self, access, probe);
+        if self.exhaustive {
             look.at_every_byte()?;
         } else {
             look.at_samples()?;
@@ -65,7 +56,7 @@ impl Plan {
             let new = look.once_more()?;
             let is_as_drawn = new.is_empty();
             surprises.extend(new);
-            if is_as_drawn || exhaustive {
+            if is_as_drawn || self.exhaustive {
                 break;
             }
             look.around_boundaries(expected)?;
@@ -79,6 +70,7 @@ mod tests {
     use super::*;
     use crate::case::{Clean, Fault, FaultAddress, Note, Signal};
     use crate::journal::{self, Journal};
+    use crate::named::Named;
     use crate::victim::{Fill, Probe};
 
     const ZERO: Outcome = Outcome::Clean(Clean::Zero);
@@ -87,14 +79,15 @@ mod tests {
         Outcome::Fault(Fault { signal: Signal(7), code: Some(2), address: FaultAddress::Accessed });
 
     fn plan(text: &str) -> Plan {
-        Plan::of(&crate::parse::case(text).unwrap(), "map", &[], 4096, 1)
+        let case = crate::parse::case(text).unwrap();
+        Plan::of(&case, "map", &Named::of(&case, &[], 4096), 1)
     }
 
     /// Returns the boundaries and the surprises that a plan finds where outcomes begin as in `truth`, and the
     /// number of probes.
     fn found(plan: &Plan, truth: &[(i64, Outcome)]) -> (Vec<i64>, Vec<i64>, usize) {
         let mut probes = 0;
-        let found = plan.row(Access::Read, &BTreeSet::new(), false, |at, _| {
+        let found = plan.row(Access::Read, &BTreeSet::new(), |at, _| {
             probes += 1;
             Ok::<_, HarnessError>(
                 truth.iter().rev().find(|(from, _)| *from <= at).map_or(truth[0].1, |(_, o)| *o),
@@ -217,10 +210,11 @@ mod tests {
 
     #[test]
     fn data_is_what_both_patterns_call_so() {
-        let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
+        let mut plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
         let other = Outcome::Clean(Clean::OtherData);
         for exhaustive in [false, true] {
-            let found = plan.row(Access::Read, &BTreeSet::new(), exhaustive, |at, pattern| {
+            plan.exhaustive = exhaustive;
+            let found = plan.row(Access::Read, &BTreeSet::new(), |at, pattern| {
                 Ok::<_, HarnessError>(match (at, pattern) {
                     (300..4000, Pattern::Second) => other,
                     (0..4096, _) => DATA,
@@ -249,7 +243,7 @@ mod tests {
             let plan = Plan { seed, ..plan.clone() };
             let expected = expected.iter().copied().collect();
             let probe = |at, _| Ok::<_, HarnessError>(truth(at));
-            let found = plan.row(Access::Read, &expected, false, probe).unwrap();
+            let found = plan.row(Access::Read, &expected, probe).unwrap();
             (found.row.boundaries().collect::<Vec<i64>>(), found.surprises)
         };
         let one = |at: i64| if at == start + 400 { byte } else { ZERO };
@@ -273,13 +267,14 @@ mod tests {
 
     #[test]
     fn an_exhaustive_row_that_both_patterns_are_asked_about_shares_lines_of_the_journal() {
-        let plan = plan(
+        let mut plan = plan(
             "fd = file(PAGE); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
              read(fd, map, 0);",
         );
+        plan.exhaustive = true;
         let file = journal::file().unwrap();
         let mut journal = Journal::resume(&file).unwrap();
-        let row = plan.row(Access::Read, &BTreeSet::new(), true, |at, pattern| {
+        let row = plan.row(Access::Read, &BTreeSet::new(), |at, pattern| {
             let probe = Probe { sweep: 0, access: Access::Read, at };
             let outcome = if (0..4096).contains(&at) { DATA } else { FAULT };
             journal.keep_outcome(&probe, Fill::Pattern(pattern), outcome);
@@ -298,7 +293,7 @@ mod tests {
         let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
         let byte = |at, _| Ok::<_, HarnessError>(if at == 1717 { DATA } else { ZERO });
         for expected in [BTreeSet::new(), BTreeSet::from([1717])] {
-            let found = plan.row(Access::Read, &expected, false, byte).unwrap();
+            let found = plan.row(Access::Read, &expected, byte).unwrap();
             let boundaries: Vec<i64> = found.row.boundaries().collect();
             assert_eq!(boundaries.is_empty(), expected.is_empty(), "{boundaries:?}");
         }
@@ -320,7 +315,7 @@ mod tests {
     #[test]
     fn an_unanswered_probe_ends_the_row() {
         let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
-        let row = plan.row(Access::Read, &BTreeSet::new(), false, |at, _| match at {
+        let row = plan.row(Access::Read, &BTreeSet::new(), |at, _| match at {
             0 => Err(HarnessError::ExitedEarly),
             _ => Ok(ZERO),
         });

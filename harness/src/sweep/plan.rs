@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::case::{Arg, Case, Note, StepResult, limits, window};
+use crate::case::{Arg, Case, Note, limits, window};
 use crate::named::Named;
 use crate::vocabulary::{Effect, Facet, Parameter};
 
@@ -79,21 +79,21 @@ pub struct Plan {
     pub(super) both: bool,
     /// True if the steps name more than is looked at.
     pub(super) truncated: bool,
+    /// True to probe every byte.
+    pub exhaustive: bool,
     /// Decides on the random bytes.
     pub(super) seed: u64,
 }
 
 impl Plan {
-    /// Returns the plan for sweeping the variable `map` of a case whose steps came to these results, on a
-    /// machine with pages of `page` bytes.
-    pub fn of(case: &Case, map: &str, results: &[StepResult], page: u64, seed: u64) -> Plan {
-        let Range { start: from, end: to } = window(case, map, page);
-        let page = page as i64;
-        let named = Named::of(case, results, page as u64);
+    /// Returns the plan for sweeping the variable `map` of a case whose steps name these offsets.
+    pub fn of(case: &Case, map: &str, named: &Named, seed: u64) -> Plan {
+        let Range { start: from, end: to } = window(case, map, named.page);
+        let page = named.page as i64;
         let before = named.within_page.iter().map(|at| (at - 1).rem_euclid(page));
         let within: BTreeSet<i64> = before.chain(named.within_page.iter().copied()).collect();
         let count = (to - from) / page;
-        let effort = Effort::for_bytes(filled(case, page as u64));
+        let effort = Effort::for_bytes(filled(case, named.page));
         let samples = effort.samples as usize;
         let all = (from..to).step_by(page as usize);
         let inside: Vec<i64> =
@@ -136,6 +136,7 @@ impl Plan {
             effort,
             both: named.copies,
             truncated: named.truncated,
+            exhaustive: false,
             seed,
         }
     }
@@ -150,7 +151,7 @@ impl Plan {
             None => probed,
         };
         let note = Note::Capped { sweep, closely, probed, pages: pages as u64 };
-        (closely < pages as u64).then_some(note)
+        (closely < pages as u64 && !self.exhaustive).then_some(note)
     }
 
     /// Returns where the page of a byte begins.
