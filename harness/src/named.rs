@@ -177,7 +177,8 @@ impl Gathered {
                     _ => asked,
                 };
                 if let Some(Arg::Descriptor(name)) = args.first() {
-                    self.transfer(name, to_memory, at(address), count);
+                    let direction = if to_memory { 1 } else { -1 };
+                    self.transfer(name, direction, at(address), count);
                 }
             }
             _ => {}
@@ -197,8 +198,9 @@ impl Gathered {
         }
     }
 
-    /// A copy between a map, from offset `at` on, and wherever the descriptor is at.
-    fn transfer(&mut self, name: &str, reads: bool, at: i64, count: i64) {
+    /// A copy between a map, from offset `at` on, and wherever the descriptor is at; `direction` is 1 into the
+    /// map, and -1 out of it.
+    fn transfer(&mut self, name: &str, direction: i64, at: i64, count: i64) {
         let moved = self.moved.entry(name.to_owned()).or_default();
         // The variable may have been given anew in between: each of the latest few transfers counts.
         let mut positions = BTreeSet::from([0]);
@@ -212,7 +214,7 @@ impl Gathered {
         if self.appends {
             positions.extend(&self.said);
         }
-        let distances = positions.iter().map(|from| if reads { at - from } else { from - at });
+        let distances = positions.iter().map(|position| direction * (at - position));
         self.carry(&distances.collect(), count);
         self.name([at, at + count]);
         self.name(positions.into_iter().flat_map(|position| [position, position + count]));

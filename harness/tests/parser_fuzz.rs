@@ -21,7 +21,7 @@ fn answers(source: &[u8]) {
         Err(error) => {
             assert!(error.span.start <= error.span.end && error.span.start <= source.len());
             assert!(error.hint.is_some(), "no hint: {error}");
-            let rendered = error.render("it.case", source, false);
+            let rendered = error.render("it.case", source, &parse::Renderer::plain());
             assert!(rendered.contains("it.case:") && rendered.contains("help: "), "{rendered}");
         }
     }

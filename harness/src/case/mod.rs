@@ -97,6 +97,16 @@ pub enum BlockKind {
     Process,
 }
 
+impl BlockKind {
+    /// The text with which a block begins.
+    pub fn opening(self) -> &'static str {
+        match self {
+            BlockKind::Fork => "fork {",
+            BlockKind::Process => "process {",
+        }
+    }
+}
+
 /// The way in which a probe accesses its byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -198,8 +198,11 @@ fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
 fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
     let source = read_bounded(path).map_err(|error| unreadable(path, &error))?;
     let case = parse::bytes(&source).map_err(|error| {
-        let colour = output::coloured_stderr();
-        (Exit::Usage, error.render(&path.display().to_string(), &source, colour))
+        let renderer = match output::coloured_stderr() {
+            true => parse::Renderer::styled(),
+            false => parse::Renderer::plain(),
+        };
+        (Exit::Usage, error.render(&path.display().to_string(), &source, &renderer))
     })?;
     let (id, snapshots) = place(whole);
     let Some(id) = id.filter(|id| !id.chars().any(char::is_control)) else {

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::case::limits;
+use crate::case::{BlockKind, limits};
 use crate::vocabulary::{self, Action, Facet, Family, Flag, Parameter, Syscall, flags, usual};
 
 /// A size or an offset: a number of units plus a number of bytes.
@@ -48,12 +48,23 @@ pub enum Value {
 /// A step that names maps and files by numbers.
 #[derive(Debug, Clone)]
 pub enum Choice {
-    /// A call with all of its arguments; `full` if those are said that may be left out.
-    Call { call: &'static Syscall, values: Vec<Value>, full: bool },
+    /// A call.
+    Call(Call),
     /// A load or a store.
     Touch { map: usize, at: Near, width: u64, store: Option<u8> },
     /// Choices that another process makes, which then ends with `_exit` of this status, if any.
-    Block { unrelated: bool, choices: Vec<Choice>, exit: Option<u8> },
+    Block { kind: BlockKind, choices: Vec<Choice>, exit: Option<u8> },
+}
+
+/// A call.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The call.
+    pub call: &'static Syscall,
+    /// A value for each of its parameters.
+    pub values: Vec<Value>,
+    /// True if those are said that may be left out.
+    pub full: bool,
 }
 
 /// A whole program, with the map that is swept at its end.
@@ -170,7 +181,7 @@ fn any_flag(family: Family) -> impl Strategy<Value = &'static Flag> {
 fn call(call: &'static Syscall) -> BoxedStrategy<Choice> {
     let values: Vec<_> = call.all_parameters().map(|parameter| value(call, parameter)).collect();
     let full = prop_oneof![1 => Just(false), 1 => Just(true)];
-    (values, full).prop_map(move |(values, full)| Choice::Call { call, values, full }).boxed()
+    (values, full).prop_map(move |(values, full)| Choice::Call(Call { call, values, full })).boxed()
 }
 
 fn touch() -> impl Strategy<Value = Choice> {
@@ -195,8 +206,12 @@ fn choice() -> impl Strategy<Value = Choice> {
 
 fn block() -> impl Strategy<Value = Choice> {
     let exit = prop_oneof![9 => Just(None), 1 => any::<u8>().prop_map(Some)];
-    (any::<bool>(), prop::collection::vec(choice(), 1..4), exit)
-        .prop_map(|(unrelated, choices, exit)| Choice::Block { unrelated, choices, exit })
+    (any::<bool>(), prop::collection::vec(choice(), 1..4), exit).prop_map(
+        |(unrelated, choices, exit)| {
+            let kind = if unrelated { BlockKind::Process } else { BlockKind::Fork };
+            Choice::Block { kind, choices, exit }
+        },
+    )
 }
 
 /// One of the calls for which this holds.

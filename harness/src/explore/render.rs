@@ -2,10 +2,10 @@
 //!
 //! The search parses this text like that of any case file, so a program that it finds can be kept as a case.
 
-use super::generate::{Choice, Near, Program, Value};
-use crate::case::Access;
+use super::generate::{Call, Choice, Near, Program, Value};
+use crate::case::{Access, BlockKind};
 use crate::vocabulary::{
-    self, Action, Effect, Facet, Flag, Parameter, Returns, Syscall, flag, usual,
+    self, Action, Effect, Facet, Family, Flag, Parameter, Returns, Syscall, flag, usual,
 };
 
 /// The text of the case, without a comment.
@@ -14,8 +14,8 @@ pub fn text(program: &Program) -> String {
     if program.pauses {
         text.line("timeout(2000ms);");
     }
-    text.steps(&program.files, false);
-    text.steps(&program.choices, true);
+    text.steps(&program.files);
+    text.steps(&program.choices);
     let (map, access) = program.sweep;
     if let Some(map) = pick(&text.maps, map) {
         let access = Access::ALL[access % Access::ALL.len()].name();
@@ -71,6 +71,19 @@ impl Near {
     }
 }
 
+/// A word of an argument of flags, and the flag that it names: `0600` names none.
+type Word = (&'static str, Option<&'static Flag>);
+
+/// The words of an argument of flags.
+fn words(
+    family: Family,
+    usual: &'static str,
+    more: Option<&'static Flag>,
+) -> impl Iterator<Item = Word> {
+    let usual = usual.split(" | ").map(move |name| (name, flag(family, name)));
+    usual.chain(more.map(|flag| (flag.name, Some(flag))))
+}
+
 /// The flags of the arguments of a call: what stands in one of them decides on others.
 struct Said(Vec<&'static Flag>);
 
@@ -81,8 +94,7 @@ impl Said {
             let Some(family) = parameter.family() else { continue };
             match value {
                 Value::Flags(usual, more) => {
-                    said.extend(usual.split(" | ").filter_map(|name| flag(family, name)));
-                    said.extend(*more);
+                    said.extend(words(family, usual, *more).filter_map(|(_, flag)| flag));
                 }
                 Value::Word(name) => said.extend(flag(family, name)),
                 _ => {}
@@ -101,14 +113,11 @@ impl Text {
         self.out.push_str(&format!("{:indent$}{text}\n", "", indent = 4 * self.indent));
     }
 
-    fn steps(&mut self, choices: &[Choice], blocks: bool) {
+    fn steps(&mut self, choices: &[Choice]) {
         for choice in choices {
             match choice {
-                Choice::Block { unrelated, choices, exit } if blocks => {
-                    self.block(*unrelated, choices, *exit);
-                }
-                Choice::Block { .. } => {}
-                Choice::Call { call, values, full } => self.call(call, values, *full),
+                Choice::Block { kind, choices, exit } => self.block(*kind, choices, *exit),
+                Choice::Call(call) => self.call(call),
                 Choice::Touch { map, at, width, store } => {
                     let Some(map) = pick(&self.maps, *map) else { continue };
                     let at = at.text();
@@ -122,13 +131,13 @@ impl Text {
         }
     }
 
-    fn block(&mut self, unrelated: bool, choices: &[Choice], exit: Option<u8>) {
+    fn block(&mut self, kind: BlockKind, choices: &[Choice], exit: Option<u8>) {
         let outer =
             [&self.files, &self.others, &self.pipes, &self.maps, &self.segments].map(Vec::clone);
-        self.line(if unrelated { "process {" } else { "fork {" });
+        self.line(kind.opening());
         self.indent += 1;
         let before = self.out.len();
-        if unrelated {
+        if kind == BlockKind::Process {
             // An unrelated process has no descriptors of the case, so it opens the files itself.
             self.maps.clear();
             self.others.clear();
@@ -140,7 +149,7 @@ impl Text {
                 self.files[index] = name;
             }
         }
-        self.steps(choices, false);
+        self.steps(choices);
         if let Some(status) = exit {
             self.line(&format!("_exit({status});"));
         } else if self.out.len() == before {
@@ -152,13 +161,14 @@ impl Text {
     }
 
     /// The call, if what it needs is there, or can be made.
-    fn call(&mut self, call: &'static Syscall, values: &[Value], full: bool) {
+    fn call(&mut self, chosen: &Call) {
+        let Call { call, values, full } = chosen;
         if call.parameters.contains(&Parameter::Id) && self.segments.is_empty() {
             let maker = vocabulary::all().find(|own| own.returns == Returns::Id);
-            maker.into_iter().for_each(|maker| self.call(maker, &defaults(maker), false));
+            maker.into_iter().for_each(|maker| self.call(&with_defaults(maker)));
         }
         let said = Said::of(call, values);
-        let count = match full || said.has(Facet::Fixed) {
+        let count = match *full || said.has(Facet::Fixed) {
             true => values.len(),
             false => call.parameters.len(),
         };
@@ -211,10 +221,12 @@ impl Text {
             (_, Value::Number(number)) => number.to_string(),
             (_, Value::Address(map, at)) => self.address(call, *map, *at, said)?,
             (_, Value::BadDescriptor(number)) => number.to_string(),
-            (_, Value::Flags(usual, more)) => self.flags(call, parameter, usual, *more),
+            (Parameter::Flags(family) | Parameter::Word(family), Value::Flags(usual, more)) => {
+                self.flags(call, words(family, usual, *more))
+            }
             (_, Value::Word(name)) => (*name).to_owned(),
             (Parameter::PathOrFile | Parameter::Text, Value::Text(text)) => format!("\"{text}\""),
-            (_, Value::Text(_)) => return None,
+            (_, Value::Flags(..) | Value::Text(_)) => return None,
             (Parameter::Descriptor, Value::Variable(_)) if said.has(Facet::Anonymous) => {
                 "-1".to_owned()
             }
@@ -232,23 +244,12 @@ impl Text {
     }
 
     /// Flags. Without a map there is no address at which a new one could be asked to lie.
-    fn flags(
-        &self,
-        call: &Syscall,
-        parameter: Parameter,
-        usual: &str,
-        more: Option<&'static Flag>,
-    ) -> String {
+    fn flags(&self, call: &Syscall, words: impl Iterator<Item = Word>) -> String {
         let nowhere = self.maps.is_empty() && matches!(call.effect, Effect::Maps { .. });
-        let is_fixed = |name: &str| {
-            let flag = parameter.family().and_then(|family| flag(family, name));
-            flag.is_some_and(|flag| flag.facet == Facet::Fixed)
-        };
-        let words: Vec<&str> = usual
-            .split(" | ")
-            .filter(|word| *word != "0")
-            .chain(more.map(|flag| flag.name))
-            .filter(|word| !(nowhere && is_fixed(word)))
+        let is_fixed = |flag: &Flag| flag.facet == Facet::Fixed;
+        let words: Vec<&str> = words
+            .filter(|(word, flag)| *word != "0" && !(nowhere && flag.is_some_and(is_fixed)))
+            .map(|(word, _)| word)
             .collect();
         if words.is_empty() { "0".to_owned() } else { words.join(" | ") }
     }
@@ -267,8 +268,8 @@ impl Text {
     }
 }
 
-/// Arguments that make sense, for a call that another one needs.
-fn defaults(call: &'static Syscall) -> Vec<Value> {
+/// Returns a call that another one needs, with arguments that make sense.
+fn with_defaults(call: &'static Syscall) -> Call {
     let size = Value::Size(Near { unit: 0, count: 2, bytes: 0 });
     let value = |parameter: Parameter| match parameter.family() {
         Some(family) => match usual(family).first() {
@@ -277,5 +278,5 @@ fn defaults(call: &'static Syscall) -> Vec<Value> {
         },
         None => size.clone(),
     };
-    call.all_parameters().map(value).collect()
+    Call { call, values: call.all_parameters().map(value).collect(), full: false }
 }

@@ -100,12 +100,12 @@ impl Parser<'_> {
             Parameter::Descriptor | Parameter::ReadDescriptor => self.descriptor(),
             Parameter::File => {
                 let (name, span) = self.word("a file")?;
-                self.scope.check(&name, Returns::File, true, span)?;
+                self.scope.check(&name, Returns::File, span)?;
                 Ok(Arg::Descriptor(name))
             }
             Parameter::Id => {
                 let (name, span) = self.word("a shared memory id")?;
-                self.scope.check(&name, Returns::Id, false, span)?;
+                self.scope.check(&name, Returns::Id, span)?;
                 Ok(Arg::Id(name))
             }
             Parameter::Flags(family) => self.flags(family),
@@ -170,7 +170,7 @@ impl Parser<'_> {
         if let TokenKind::Word(word) = &token.kind {
             if word != "PAGE" && word != "NULL" {
                 self.next();
-                self.scope.check(word, Returns::Map, false, token.span.clone())?;
+                self.scope.check(word, Returns::Map, token.span.clone())?;
                 // `map - a + b` is parsed as the offset 0 - a + b, so the sign is left to the
                 // offset.
                 let offset = match self.take("+") || self.at("-") {
@@ -199,7 +199,7 @@ impl Parser<'_> {
         let token = self.peek().clone();
         if let TokenKind::Word(word) = &token.kind {
             self.next();
-            self.scope.check(word, Returns::Descriptor, false, token.span)?;
+            self.scope.check(word, Returns::Descriptor, token.span)?;
             return Ok(Arg::Descriptor(word.clone()));
         }
         let size = self.size_within(i128::from(i32::MIN)..=i128::from(i32::MAX), "a descriptor")?;
@@ -256,7 +256,7 @@ impl Parser<'_> {
                 Ok(Arg::Text(bytes.clone()))
             }
             TokenKind::Word(word) => {
-                self.scope.check(word, Returns::File, true, token.span.clone())?;
+                self.scope.check(word, Returns::File, token.span.clone())?;
                 Ok(Arg::Descriptor(word.clone()))
             }
             _ => Err(ParseError::new(token.span.clone(), "a path or a file belongs here")

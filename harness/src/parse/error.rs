@@ -41,7 +41,7 @@ impl ParseError {
     }
 
     /// The error for a person: the message, `path:line:column`, the line, and the hint.
-    pub fn render(&self, path: &str, source: &[u8], colour: bool) -> String {
+    pub fn render(&self, path: &str, source: &[u8], renderer: &Renderer) -> String {
         let text = String::from_utf8_lossy(source);
         // U+FFFD is longer than the byte that it replaces, so the span moves.
         let moved = |at: usize| String::from_utf8_lossy(&source[..at.min(source.len())]).len();
@@ -67,7 +67,6 @@ impl ParseError {
         if let Some(hint) = &self.hint {
             report.push(Group::with_title(Level::HELP.secondary_title(escaped(hint))));
         }
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&report)
     }
 }

@@ -159,7 +159,7 @@ impl<'a> Parser<'a> {
         self.next();
         self.expect("(")?;
         let (map, span) = self.word("a map")?;
-        self.scope.check(&map, Returns::Map, false, span)?;
+        self.scope.check(&map, Returns::Map, span)?;
         let mut accesses = Vec::new();
         while self.take(",") {
             let (name, span) = self.word("an access")?;
@@ -183,7 +183,7 @@ impl<'a> Parser<'a> {
 
     /// Parses the rest of `map[at]`, `map[at] = 'x'` or `map[from..to]`.
     fn touch(&mut self, map: String, span: Range<usize>) -> Result<Step, ParseError> {
-        self.scope.check(&map, Returns::Map, false, span)?;
+        self.scope.check(&map, Returns::Map, span)?;
         self.expect("[")?;
         let reach = i128::from(limits::MAP_BYTES);
         let start = self.peek().span.start;

@@ -16,6 +16,7 @@ mod scope;
 mod size;
 mod token;
 
+pub use annotate_snippets::Renderer;
 pub use error::{ParseError, distance, nearest};
 pub use print::{Line, lines, text_of};
 

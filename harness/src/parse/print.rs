@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::case::{Arg, BlockKind, Case, Step};
+use crate::case::{Arg, Case, Step};
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,13 +80,7 @@ fn block(steps: &[Step], depth: usize, next: &mut usize, out: &mut Vec<Line>) {
                 push(Some(index), format!("sweep({map}, {});", accesses.join(", ")));
             }
             Step::Block { kind, steps } => {
-                push(
-                    Some(index),
-                    match kind {
-                        BlockKind::Fork => "fork {".to_owned(),
-                        BlockKind::Process => "process {".to_owned(),
-                    },
-                );
+                push(Some(index), kind.opening().to_owned());
                 block(steps, depth + 1, next, out);
                 out.push(Line { step: None, depth, text: "}".to_owned() });
             }

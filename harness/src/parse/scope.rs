@@ -65,15 +65,9 @@ impl Scope {
         Ok(())
     }
 
-    /// Checks that the variable `name` holds `wanted` here. `by_name` is true where the step uses
-    /// only the path of a file, which another process can know too, and not its descriptor.
-    pub fn check(
-        &self,
-        name: &str,
-        wanted: Returns,
-        by_name: bool,
-        span: Range<usize>,
-    ) -> Result<(), ParseError> {
+    /// Checks that the variable `name` holds `wanted` here. Another process can know the path of a file, and an
+    /// id, but has not its descriptors and maps.
+    pub fn check(&self, name: &str, wanted: Returns, span: Range<usize>) -> Result<(), ParseError> {
         let mut foreign = false;
         for frame in self.frames.iter().rev() {
             if let Some((_, holds)) = frame.names.iter().find(|(own, _)| own == name) {
@@ -81,7 +75,7 @@ impl Scope {
                     let message = format!("`{name}` holds {holds}, not {wanted}");
                     return Err(self.instead(ParseError::new(span, message), name, wanted));
                 }
-                if foreign && !by_name && wanted != Returns::Id {
+                if foreign && !matches!(wanted, Returns::File | Returns::Id) {
                     return Err(ParseError::new(
                         span,
                         format!("`{name}` belongs to another process"),
