@@ -221,7 +221,7 @@ fn opening_needs_proc(case: &Case) -> Option<String> {
         _ => false,
     };
     (case.calls().any(opens) && !Path::new("/proc/self/fd").exists())
-        .then(|| "opening a file once more needs /proc/self/fd".to_owned())
+        .then(|| "a file can be opened again only through /proc/self/fd".to_owned())
 }
 
 /// The reason where a file of /dev or /proc that the case opens does not exist here.

@@ -210,9 +210,10 @@ fn too_few_descriptors() {
     assert!(stderr.contains("cannot read cases/eof: Too many open files"), "{stderr}");
     // None for a worker; and for a worker, but not for whatever a case may open.
     let (_, all, _) = run(&mut faultmap(&["list"]));
-    for (most, says) in
-        [(7, "cannot start a worker: Too many open files"), (63, "see `ulimit -n`): 64 are needed")]
-    {
+    for (most, says) in [
+        (7, "cannot start a worker: Too many open files"),
+        (63, "see `ulimit -n`): a case needs 64"),
+    ] {
         let (code, stdout, stderr) = limited(most);
         assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
         let told = stdout.lines().filter(|line| line.contains(says)).count();
@@ -267,7 +268,7 @@ fn without_proc_what_needs_it_is_skipped() {
     let bin = env!("CARGO_BIN_EXE_faultmap");
     let (code, stdout, stderr) = unshare(&format!("mount -t tmpfs none /proc && exec {bin} run"));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    assert!(stdout.contains("opening a file once more needs /proc/self/fd"), "{stdout}");
+    assert!(stdout.contains("a file can be opened again only through /proc/self/fd"), "{stdout}");
     assert!(stdout.contains("exec needs /proc/self/maps and /proc/self/mem"), "{stdout}");
     assert!(stdout.contains(" 0 harness errors; "), "{stdout}");
 }

@@ -71,7 +71,7 @@ fn small_stack() {
     command.args(["-c", "ulimit -H -s 48; ulimit -s 48; exec \"$0\" list", BIN]);
     let (code, _, stderr) = run(command.current_dir(root()));
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains("the stack may have no more than 49152 bytes here"), "{stderr}");
+    assert!(stderr.contains("the stack is limited to 49152 bytes here"), "{stderr}");
 }
 
 fn closed_stdout() {

@@ -275,7 +275,7 @@ fn where_it_is_refused_the_run_goes_on() {
         refuse_call(call, errno);
     }
     let seccomp = "seccomp: cannot install a seccomp filter: Operation not permitted (os error 1)";
-    let landlock = "Landlock: this kernel was built without";
+    let landlock = "Landlock: this kernel was built without it";
     let (code, stdout, stderr) = command::show(LITTLE, &[]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     let told = format!("; without {seccomp}; without {landlock}\n");

@@ -17,17 +17,17 @@ const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED
 /// Steps, and what is said of them; a child that hangs has so many milliseconds, all others a minute.
 const MISBEHAVING: &[(&str, (&str, &str))] = &[
     // It hangs: at its deadline it is killed.
-    ("hangs", ("pause();", "the child had not ended after {} ms; killed")),
-    ("hangs_in_a_block", ("fork { fork { pause(); } }", "the child had not ended after {} ms")),
-    ("hangs_elsewhere", ("process { pause(); }", "the child had not ended after {} ms")),
+    ("hangs", ("pause();", "the child did not end within {} ms")),
+    ("hangs_in_a_block", ("fork { fork { pause(); } }", "the child did not end within {} ms")),
+    ("hangs_elsewhere", ("process { pause(); }", "the child did not end within {} ms")),
     (
         "blocks_its_signals",
-        ("sigprocmask(SIG_BLOCK, SIGTERM); pause();", "had not ended after {} ms"),
+        ("sigprocmask(SIG_BLOCK, SIGTERM); pause();", "did not end within {} ms"),
     ),
-    ("ignores_its_signals", ("sigaction(SIGTERM, SIG_IGN); pause();", "had not ended after {} ms")),
+    ("ignores_its_signals", ("sigaction(SIGTERM, SIG_IGN); pause();", "did not end within {} ms")),
     // It stops itself.
-    ("stops_itself", ("raise(SIGSTOP);", "stopped by a signal and still so after {} ms; killed")),
-    ("a_block_stops_itself", ("fork { raise(SIGSTOP); }", "had not ended after {} ms")),
+    ("stops_itself", ("raise(SIGSTOP);", "stopped the child, which did not end within {} ms")),
+    ("a_block_stops_itself", ("fork { raise(SIGSTOP); }", "did not end within {} ms")),
     // It ends before its access.
     ("exits_early", ("_exit(0);", "the child exited with 0 before its access")),
     ("exits_otherwise", ("_exit(7);", "the child exited with 7")),
@@ -105,7 +105,7 @@ fn is_stopped() {
         let watched = WatchedRun::new(&format!("timeout({timeout}ms);\nraise(SIGSTOP);"));
         let (code, stdout, _) = run(&mut watched.command(&[]));
         watched.nothing_is_left();
-        let says = format!("stopped by a signal and still so after {timeout} ms");
+        let says = format!("a signal stopped the child, which did not end within {timeout} ms");
         code == Some(3) && stdout.contains(&says)
     };
     assert!(at_some_timeout(is_told));

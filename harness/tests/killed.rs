@@ -69,7 +69,7 @@ fn killed_from_outside(signal: Signal) {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{stdout}");
     assert!(
-        stdout.contains(&format!("{} killed the child, and no access", name(signal))),
+        stdout.contains(&format!("{} killed the child, but none of its accesses", name(signal))),
         "{stdout}"
     );
     watched.nothing_is_left();
@@ -171,6 +171,6 @@ fn killed_twice(level: &str) {
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{stdout}");
-    assert!(stdout.contains("the worker that ran it is gone: killed by SIGKILL"), "{stdout}");
+    assert!(stdout.contains("the worker that ran the case is gone: killed by SIGKILL"), "{stdout}");
     watched.nothing_is_left();
 }

@@ -234,7 +234,7 @@ fn a_difference_is_told_with_the_rule_that_explains_it() {
     let split = judged.split.as_ref().unwrap_or_else(|| panic!("{judged:?}"));
     assert_eq!(split.rule, Some(Rule::PastEofIsSigbus));
     let told = difference(&case, split, &kernel);
-    assert_eq!(told, "read at 4096: the model says SIGBUS ADRERR; measured was zero");
+    assert_eq!(told, "read at 4096: the model predicts SIGBUS ADRERR; the kernel gave zero");
     let drawn = picture::draw_other(&case, &kernel, &split.predicted, PAGE);
     assert!(drawn.contains("read       | data"), "{drawn}");
     assert!(matches!(

@@ -241,7 +241,7 @@ fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
     let output = running.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(&format!("ended by {signal} before ")), "{stderr}");
+    assert!(stderr.contains(&format!("{signal} ended the run before ")), "{stderr}");
 }
 
 fn explore_ends(answers: bool) {
@@ -249,5 +249,5 @@ fn explore_ends(answers: bool) {
     let (code, stdout, stderr) =
         run(faultmap(&["explore", "--for", "1s", "--dir"]).arg(silent.dir.path()));
     assert_eq!((code, stdout), (Some(3), String::new()), "{stderr}");
-    assert!(stderr.contains(" has not answered for 1s"), "{stderr}");
+    assert!(stderr.contains(" did not answer within 1s"), "{stderr}");
 }

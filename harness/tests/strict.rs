@@ -102,7 +102,7 @@ fn what_root_alone_may_do() {
     let (code, stdout, _) = show(text, &STRICT);
     assert_eq!(code, Some(4), "{stdout}");
     assert!(
-        stdout.contains("requires root; isolation strict leaves root in name only"),
+        stdout.contains("requires root; isolation strict leaves root no privileges"),
         "{stdout}"
     );
 }

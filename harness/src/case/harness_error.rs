@@ -13,8 +13,8 @@ use super::{Fault, Outcome, Signal};
 pub enum HarnessError {
     /// The child had not ended at its deadline and was killed.
     #[error(
-        "the child {} after {after_ms} ms; killed",
-        if *.stopped { "was stopped by a signal and still so" } else { "had not ended" }
+        "{} did not end within {after_ms} ms",
+        if *.stopped { "a signal stopped the child, which" } else { "the child" }
     )]
     TimedOut {
         /// True where the child was stopped (SIGSTOP), false where it was busy or asleep.
@@ -23,7 +23,7 @@ pub enum HarnessError {
         after_ms: u64,
     },
     /// The child could not be prepared for its first step.
-    #[error("the child could not be made ready: {0}")]
+    #[error("the child could not be prepared: {0}")]
     Setup(String),
     /// A step asked for something that no case may do; it was not performed.
     #[error("{0}")]
@@ -38,13 +38,13 @@ pub enum HarnessError {
     #[error("{}", killed_from_outside(*.0))]
     KilledFromOutside(Signal),
     /// The access of a step killed this child and succeeded in others.
-    #[error("{0} killed the child; in another child the step went through")]
+    #[error("{0} killed the child, but the same step succeeded in another one")]
     Raised(Fault),
     /// The record of the child contradicts its exit status.
     #[error("the record and the wait status disagree: {0}")]
     Disagree(String),
     /// A step had another result in this child than in the first one.
-    #[error("step {} came out differently from one child to the next: {first}, then {then}", .step + 1)]
+    #[error("step {} had different results in two children: {first}, then {then}", .step + 1)]
     Unsteady {
         /// The index of the step in [`super::Case::walk`].
         step: usize,
@@ -79,8 +79,8 @@ pub enum HarnessError {
         /// The outcome with the second pattern.
         second: Outcome,
     },
-    /// The case takes more children, or more time, than anybody would wait for.
-    #[error("the case takes more than {children} children, or {seconds} s")]
+    /// The case needs more children, or more time, than a run gives it.
+    #[error("the case needs more than {children} children, or {seconds} s")]
     TooCostly {
         /// The most children that a case may take.
         children: u64,
@@ -101,7 +101,7 @@ pub enum HarnessError {
     #[error("an earlier worker has asked something else: {0}")]
     Journal(String),
     /// The worker that ran the probe died.
-    #[error("the worker that ran it is gone: {0}")]
+    #[error("the worker that ran the case is gone: {0}")]
     WorkerDied(String),
     /// The harness itself had no process, memory or disk space left, or another call of its own
     /// failed.
@@ -119,6 +119,6 @@ fn killed_from_outside(signal: Signal) -> String {
             "SIGSYS killed the child: a seccomp filter does not let it make this system call"
                 .to_owned()
         }
-        signal => format!("{signal} killed the child, and no access of its own raised it"),
+        signal => format!("{signal} killed the child, but none of its accesses raised it"),
     }
 }

@@ -57,8 +57,11 @@ impl fmt::Display for Note {
         match self {
             Note::BisectedFurther { sweep, access, at } => {
                 let number = sweep + 1;
-                write!(f, "sweep {number}: the {access} row was bisected further: byte {at}, ")?;
-                f.write_str("looked at at random, was not what was drawn")
+                write!(
+                    f,
+                    "sweep {number}: the {access} row was bisected further, because byte {at}, "
+                )?;
+                f.write_str("which was chosen at random, differed from it")
             }
             Note::Capped { sweep, closely, probed, pages } => {
                 let number = sweep + 1;

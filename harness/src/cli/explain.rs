@@ -16,24 +16,24 @@ use crate::printable::escaped;
 const WORDS: [(&str, &str); 4] = [
     (
         "split",
-        "Kernel and model disagree: what was measured is not what the rules of the model allow. `rule:` \
-         names the one rule without which the model would say what was measured, and `rule: none` says \
-         that there is no such rule. The case fails, unless its comment says `// known: RULE why`.",
+        "The kernel contradicts the model: the rules do not allow the measured result. `rule:` names the one \
+         rule without which the model would predict it, and `rule: none` says that there is no such rule. \
+         The case fails, unless its comment says `// known: RULE why`.",
     ),
     (
         "known",
-        "Kernel and model disagree, and the comment of the case says why: `// known: RULE why`. The case \
-         does not fail. Once kernel and model agree again, it does: `needless known`.",
+        "The kernel contradicts the model, and the comment of the case says why: `// known: RULE why`. The \
+         case does not fail. Once kernel and model agree again, it fails: `needless known`.",
     ),
     (
         "open",
-        "Nobody promises it: kernels and file systems may keep to an open rule or not. The note says \
-         whether it held, and at which step. It is no error either way.",
+        "No standard promises an open rule: a kernel or a file system may keep it or not. The note says \
+         whether it held, and at which step. Neither is an error.",
     ),
     (
         "not modelled",
-        "From that step on the model predicts nothing: the answer turns on something outside of it, \
-         such as how much memory is free. What was measured there is compared with the snapshot alone.",
+        "From that step on the model predicts nothing, because the result depends on something that it does \
+         not know, such as the amount of free memory. The result is compared only with the snapshot.",
     ),
 ];
 
@@ -49,7 +49,7 @@ pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
                 out.print(&format!("{}{}\n", rule.name(), open_word(*rule)));
                 out.print(&paragraph(&first_sentence(rule.text())));
             }
-            out.print(&format!("\n`{} explain RULE` tells more of one.\n", program()));
+            out.print(&format!("\n`{} explain RULE` explains one of them in full.\n", program()));
         }
         Some(name) => out.print(&explained(name)?),
     }
@@ -66,10 +66,10 @@ fn explained(name: &str) -> Result<String, Failed> {
     };
     let mut text = format!("{}{}\n{}", rule.name(), open_word(rule), paragraph(rule.text()));
     if rule.is_open() {
-        text.push_str("    Open: nobody promises it, and either way is right.\n");
+        text.push_str("    Open: no standard promises it, and both results are right.\n");
     }
     text.push_str(&match Selection::load(&[]) {
-        Err(_) => "    There is no folder cases/ here to look for cases that show it.\n".to_owned(),
+        Err(_) => "    There is no folder cases/ here, in which cases could show it.\n".to_owned(),
         Ok(all) => {
             let mut ids: Vec<String> = Vec::new();
             for own in &all.cases {

@@ -19,7 +19,7 @@ pub fn judged<T: Serialize + DeserializeOwned>(body: impl Fn() -> T) -> Result<T
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM)) => return Ok(body()),
         Err(NoAnswer::Panicked(panic)) => {
             return Err(format!(
-                "a fault of faultmap's own, not of the case: {panic}. Please report it along with the case"
+                "this is a bug of faultmap, not of the case: {panic}. Please report it with the case"
             ));
         }
         Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
@@ -46,7 +46,7 @@ mod tests {
         assert_eq!(pages_of(4096), Ok(1));
         // There are no such pages: the model divides by their size.
         let why = pages_of(0).expect_err("a panic");
-        assert!(why.contains("faultmap's own") && why.contains("src/model/"), "{why}");
+        assert!(why.contains("a bug of faultmap") && why.contains("src/model/"), "{why}");
         assert_eq!(pages_of(4096), Ok(1));
         let folder = tempfile::tempdir().expect("a folder");
         for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGSTOP] {

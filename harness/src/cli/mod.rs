@@ -56,8 +56,8 @@ fn allow_a_stack() -> Result<(), String> {
     let _ = setrlimit(Resource::Stack, Rlimit { current: Some(most), ..limit });
     match getrlimit(Resource::Stack).current {
         Some(bytes) if bytes < LEAST_STACK_BYTES => Err(format!(
-            "the stack may have no more than {bytes} bytes here, and faultmap needs {LEAST_STACK_BYTES}\n  \
-             `ulimit -s {}` raises the limit, or whoever has set it must",
+            "the stack is limited to {bytes} bytes here, and faultmap needs {LEAST_STACK_BYTES}\n  \
+             `ulimit -s {}` raises the limit, unless the hard limit is lower",
             STACK_BYTES >> 10
         )),
         _ => Ok(()),
@@ -172,7 +172,7 @@ enum Snapshots {
 
 fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
-        return Err((Exit::Nothing, output::error("there is no case here")));
+        return Err((Exit::Nothing, output::error("the folder holds no case")));
     }
     let backing = options.place.backing();
     let interrupt = Interrupt::watch().map_err(output::failed)?;

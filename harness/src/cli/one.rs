@@ -30,7 +30,7 @@ pub fn run(
         let have = loaded.case.sweeps().count();
         if have <= sweep {
             let sweeps = output::count(have, "sweep");
-            let message = format!("{} has {sweeps}: nothing to probe", loaded.word);
+            let message = format!("{} has {sweeps}: there is no sweep {}", loaded.word, sweep + 1);
             return Err((Exit::Usage, output::error(&message)));
         }
     }

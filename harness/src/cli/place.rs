@@ -39,12 +39,12 @@ impl Places<'_> {
             Ok(Err((false, message))) => return Err((Exit::Harness, message)),
             Err(NoAnswer::Interrupted) => {
                 let exit = interrupt.caught().unwrap_or(Exit::Interrupted);
-                let message = format!("ended by {} before {place} had answered", exit.signal());
+                let message = format!("{} ended the run before {place} answered", exit.signal());
                 return Err((exit, output::note(&message)));
             }
             Err(NoAnswer::Late) => {
                 let message = format!(
-                    "{place} has not answered for {limit:?}; --dir DIR names another folder, --memfd \
+                    "{place} did not answer within {limit:?}; --dir DIR names another folder, --memfd \
                      uses none"
                 );
                 return Err(output::failed(message));

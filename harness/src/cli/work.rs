@@ -137,7 +137,7 @@ pub(super) fn work(
     } else if job.cases.iter().any(|loaded| uses_shared_segments(&loaded.case)) {
         // Without an IPC namespace, the harness removes each segment itself.
         if let Err(errno) = own_ipc_namespace() {
-            let why = format!("cannot keep its user in a new IPC namespace: {errno}");
+            let why = format!("cannot map the user into a new IPC namespace: {errno}");
             send(&mut results, &Message::Broken(why));
             return 1;
         }
@@ -255,7 +255,7 @@ fn seed_of(id: &str) -> u64 {
 /// has no privileges outside of it (user_namespaces(7)).
 fn lost_by_isolation(job: &Job<'_>, case: &Case) -> Option<String> {
     (job.strict && case.requires.contains(&Requirement::Root))
-        .then(|| "requires root; isolation strict leaves root in name only".to_owned())
+        .then(|| "requires root; isolation strict leaves root no privileges".to_owned())
 }
 
 fn uses_shared_segments(case: &Case) -> bool {

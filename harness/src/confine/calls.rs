@@ -183,5 +183,5 @@ fn compile(_: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter
 }
 
 fn unknown_here() -> String {
-    format!("its numbers are not known for {}", std::env::consts::ARCH)
+    format!("the numbers of system calls are not known for {}", std::env::consts::ARCH)
 }

@@ -50,8 +50,8 @@ pub(super) fn enter(backing: &Backing) -> Result<(), String> {
         mount_bind_recursive(source, given)
             .map_err(because(&format!("bind {}", given.display())))?;
     }
-    unmount(BEFORE, UnmountFlags::DETACH).map_err(because("let go of the root of before"))?;
-    std::fs::remove_dir(BEFORE).map_err(because("let go of the root of before"))?;
+    unmount(BEFORE, UnmountFlags::DETACH).map_err(because("unmount the old root"))?;
+    std::fs::remove_dir(BEFORE).map_err(because("remove the old root"))?;
     read_only("/", MountFlags::empty())?;
     no_terminal()
 }
@@ -65,7 +65,7 @@ fn new_root() -> Result<(), String> {
     // Any directory that is there will do: it is covered for a moment only.
     const PLACE: &str = "/proc";
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    mount_change("/", private).map_err(because("keep mounts to itself"))?;
+    mount_change("/", private).map_err(because("make its mounts private"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount("tmpfs", PLACE, "tmpfs", flags, c"mode=0755,size=1m")
         .map_err(because("mount a new root"))?;

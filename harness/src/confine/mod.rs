@@ -83,7 +83,7 @@ pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), S
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM) | NoAnswer::Interrupted) => Ok(()),
         Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) => Ok(()),
         Err(NoAnswer::Fork(errno)) => Err(refused(errno)),
-        Err(NoAnswer::Late) => Err(format!("{} has not answered", backing.describe())),
+        Err(NoAnswer::Late) => Err(format!("{} does not answer", backing.describe())),
         Err(why) => Err(why.to_string()),
     }
 }
@@ -96,7 +96,7 @@ fn refused(errno: Errno) -> String {
              kernel.unprivileged_userns_clone forbids it"
         }
         Errno::ENOSPC | Errno::EUSERS => "; see the limits in /proc/sys/user",
-        Errno::EINVAL | Errno::ENOSYS => "; this kernel was built without",
+        Errno::EINVAL | Errno::ENOSYS => "; this kernel was built without them",
         _ => "",
     };
     let error = std::io::Error::from(errno);

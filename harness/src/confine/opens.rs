@@ -52,8 +52,8 @@ const SCOPES_SIGNALS: i32 = 6;
 /// Returns the version of Landlock here. Fails with the reason where there is none.
 pub(super) fn version() -> Result<i32, String> {
     sys::landlock_version().map_err(|errno| match errno {
-        Errno::ENOSYS => "this kernel was built without".to_owned(),
-        Errno::EOPNOTSUPP => "not switched on (lsm= on the kernel's command line)".to_owned(),
+        Errno::ENOSYS => "this kernel was built without it".to_owned(),
+        Errno::EOPNOTSUPP => "it is not switched on (lsm= on the kernel's command line)".to_owned(),
         _ => std::io::Error::from(errno).to_string(),
     })
 }
@@ -80,7 +80,7 @@ pub(super) fn ruleset(
             // Opening it fails for the case as well, as it would without Landlock.
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => continue,
             Err(rustix::io::Errno::ACCESS | rustix::io::Errno::LOOP) => continue,
-            Err(errno) => return Err(because("open what a Landlock rule is for")(errno)),
+            Err(errno) => return Err(because("open the file of a Landlock rule")(errno)),
         };
         let access = u64::from(access & handled);
         sys::landlock_allow(ruleset.as_fd(), beneath.as_fd(), access)

@@ -174,7 +174,7 @@ impl Search {
             if may.is_empty() {
                 let model = before.map_or("nothing".to_owned(), |outcome| outcome.to_string());
                 return Ok(Compared::Differ(format!(
-                    "at {at} of the sweep the model says {model}; measured was {outcome}"
+                    "at {at} of the sweep the model predicts {model}; the kernel gave {outcome}"
                 )));
             }
             bytes += 1;

@@ -81,7 +81,7 @@ pub fn follow(case: &Case, environment: &Environment, measured: &Measurement) ->
             }
         }
         if next.len() > WAYS {
-            let what = format!("more than {WAYS} ways in which open rules can go");
+            let what = format!("more than {WAYS} combinations of open rules");
             for way in next.drain(..) {
                 let step = way.interpreter.index() + 1;
                 let unmodelled = Unmodelled { step, what: what.clone() };

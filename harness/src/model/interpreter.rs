@@ -282,7 +282,7 @@ impl Interpreter<'_> {
         match returned {
             Returned::Killed(_) => Ok(Flow::Ended),
             Returned::Exits if self.processes.len() > 1 => Ok(Flow::Ended),
-            Returned::Exits => Err("a victim that exits: it has no answer"),
+            Returned::Exits => Err("a measured process that exits"),
             Returned::Hangs if self.script.case.timeout.is_some() => Ok(Flow::Hangs),
             Returned::Hangs => Err("a step that never returns, without `timeout(...)`"),
             _ => Ok(Flow::GoesOn),

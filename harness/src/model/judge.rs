@@ -76,7 +76,7 @@ pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String 
                 |own: &Measurement| own.steps.get(step).map_or(String::new(), ToString::to_string);
             let (model, kernel) = (told(&split.predicted), told(measured));
             let line = crate::parse::text_of(&lines, step);
-            format!("at `{line}` the model says {model}; measured was {kernel}")
+            format!("at `{line}` the model predicts {model}; the kernel gave {kernel}")
         }
         Place::Row { sweep, access, at, .. } => {
             let told = |own: &Measurement| match own.sweeps.get(sweep) {
@@ -87,7 +87,7 @@ pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String 
                 _ => String::new(),
             };
             let (model, kernel) = (told(&split.predicted), told(measured));
-            format!("{access} at {at}: the model says {model}; measured was {kernel}")
+            format!("{access} at {at}: the model predicts {model}; the kernel gave {kernel}")
         }
     }
 }

@@ -25,7 +25,9 @@ impl Interpreter<'_> {
             match self.limit(resource as i64).filter(|_| bytes > 0) {
                 None => {}
                 Some(limit) if bytes < limit => {
-                    return Err(Failure::Unmodelled("what a process has below its limit"));
+                    return Err(Failure::Unmodelled(
+                        "the amount that a process has used of its limit",
+                    ));
                 }
                 Some(_) if self.state.holds(Rule::BeyondLimitIsEnomem) => {
                     return Err(Failure::Errno(libc::ENOMEM));

@@ -63,7 +63,7 @@ impl<'a> Parser<'a> {
             match self.keyword() {
                 Some("requires") => self.requires(&mut case.requires)?,
                 Some("timeout") if case.timeout.is_some() => {
-                    return Err(self.error("`timeout` stands twice").hint("one is enough"));
+                    return Err(self.error("`timeout` is written twice").hint("one is enough"));
                 }
                 Some("timeout") => case.timeout = Some(self.timeout()?),
                 _ => case.steps.push(self.step()?),
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
             Some("process") => self.block(BlockKind::Process),
             Some("sweep") => self.sweep(),
             Some(word @ ("requires" | "timeout")) => Err(self
-                .error(format!("`{word}` stands outside every block"))
+                .error(format!("`{word}` cannot stand inside a block"))
                 .hint("move it to the top")),
             _ => {
                 if let Some(error) = self.c_habit() {
@@ -116,7 +116,7 @@ impl<'a> Parser<'a> {
                 };
                 if self.at("=") {
                     return Err(self
-                        .error("what a step returns is measured, not written")
+                        .error("the result of a step is measured, not written")
                         .hint("to keep it, put a name before the call: `map = mmap(...);`"));
                 }
                 self.expect(";")?;
@@ -168,7 +168,7 @@ impl<'a> Parser<'a> {
                     .suggest(&name, Access::ALL.map(Access::name)));
             };
             if accesses.contains(&access) {
-                return Err(ParseError::new(span, format!("`{name}` stands twice"))
+                return Err(ParseError::new(span, format!("`{name}` is written twice"))
                     .hint("one row for each access is enough"));
             }
             accesses.push(access);
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
             Ok(byte) if value <= limits::STORED_BYTE => Ok(byte),
             _ => Err(ParseError::new(token.span.clone(), "this byte cannot be stored").hint(
                 format!(
-                    "the most is {:#x}: bytes above are the pattern of the files",
+                    "the most is {:#x}: larger bytes are the pattern that fills the files",
                     limits::STORED_BYTE
                 ),
             )),

@@ -107,7 +107,7 @@ impl Parser<'_> {
             "ms" => value,
             "s" => value.saturating_mul(1000),
             _ => {
-                return Err(ParseError::new(span, "a timeout has a unit").hint("timeout(200ms);"));
+                return Err(ParseError::new(span, "a timeout needs a unit").hint("timeout(200ms);"));
             }
         };
         if !limits::TIMEOUT_MS.contains(&millis) {

@@ -81,7 +81,7 @@ impl Scope {
                         format!("`{name}` belongs to another process"),
                     )
                     .hint(
-                        "an unrelated process opens and maps for itself: \
+                        "an unrelated process must open and map files itself: \
                            `fd2 = open(fd); map2 = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd2, 0);`",
                     ));
                 }
@@ -98,7 +98,7 @@ impl Scope {
         match names.find(|(own, _)| own == name) {
             Some((_, Returns::Varying)) => Err(ParseError::new(
                 span,
-                format!("what stands in `{name}` varies from run to run"),
+                format!("the content of `{name}` varies from run to run"),
             )
             .hint("a file of /proc can be mapped, closed and more, but not read")),
             _ => Ok(()),

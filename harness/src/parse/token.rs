@@ -170,7 +170,7 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
             }
             Some(c) => {
                 return Err(ParseError::new(at..at + c.len_utf8(), "only ASCII can be stored")
-                    .hint("the bytes above are the pattern of the files"));
+                    .hint("larger bytes are the pattern that fills the files"));
             }
         }
     }
@@ -178,7 +178,7 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
     match (quote, bytes.as_slice()) {
         ('\'', [byte]) => Ok(TokenKind::Byte(*byte)),
         ('\'', _) => Err(ParseError::new(span, "a character is one byte")
-            .hint("a text of several bytes stands in double quotes")),
+            .hint("write a text of several bytes in double quotes")),
         _ => Ok(TokenKind::Text(bytes)),
     }
 }
@@ -194,12 +194,12 @@ fn unknown(first: char, start: usize) -> ParseError {
         '&' => ParseError::new(span, "a case has no addresses of variables")
             .hint("name a map: `write(fd, map, 10);`"),
         c if c.is_control() => {
-            ParseError::new(span, "a control character").hint("a case file is plain text")
+            ParseError::new(span, "unexpected control character").hint("a case file is plain text")
         }
         // Such a character may look like an ASCII letter, or be invisible, so its number is shown.
         c if !c.is_ascii() => {
             ParseError::new(span, format!("unexpected character U+{:04X}", u32::from(c)))
-                .hint("outside of comments a case file is ASCII")
+                .hint("only a comment may hold other characters than ASCII")
         }
         c => ParseError::new(span, format!("unexpected `{c}`"))
             .hint("a step reads as C: `map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);`"),

@@ -29,13 +29,13 @@ impl Judge<'_> {
                 false => disagree("the access was done, but the child did not finish"),
             },
             (Ending::Exited(0), Some(SlotState::Done | SlotState::Begun), Some(_)) => {
-                disagree("a fault was recorded, but the child lived on")
+                disagree("a fault was recorded, but the child did not die of it")
             }
             (Ending::Exited(0), ..) => Err(HarnessError::ExitedEarly),
             (Ending::Killed(signal), Some(SlotState::Begun), Some(recorded)) => {
                 match signal == recorded.0 {
                     true => Ok(Outcome::Fault(slot.fault_of_probe(probe, recorded))),
-                    false => disagree("another signal was recorded than the one that killed"),
+                    false => disagree("the recorded signal is not the one that killed the child"),
                 }
             }
             (Ending::Killed(signal), Some(SlotState::Begun), None)
@@ -92,9 +92,9 @@ impl Judge<'_> {
         Ok(Some(match (slot.state, slot.fault, own) {
             (Some(SlotState::NotReached), ..) => StepResult::NotReached,
             (Some(SlotState::NoMap), ..) => StepResult::NoMap,
-            (Some(SlotState::Done), None, _) => slot.done(op).ok_or_else(|| {
-                HarnessError::Disagree("nothing was recorded of a load".to_owned())
-            })?,
+            (Some(SlotState::Done), None, _) => slot
+                .done(op)
+                .ok_or_else(|| HarnessError::Disagree("a load left no record".to_owned()))?,
             // A block that is still going: the step inside it tells the story.
             (Some(SlotState::Begun), None, _) if matches!(op, Op::Block { .. }) => StepResult::Done,
             // The process of a block may end by itself; the victim may not.

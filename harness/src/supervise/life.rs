@@ -98,13 +98,13 @@ impl Supervisor {
         rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
         let addresses = AddressRange::find().map_err(|error| {
             std::io::Error::other(format!(
-                "no room for maps to stand alone (see `ulimit -v`): {error}"
+                "no room to place the maps apart (see `ulimit -v`): {error}"
             ))
         })?;
         let needed = sys::DESCRIPTORS;
         if sys::allowed_descriptors() < needed {
             return Err(std::io::Error::other(format!(
-                "no room for the descriptors of a case (see `ulimit -n`): {needed} are needed"
+                "the limit on open files is too low (see `ulimit -n`): a case needs {needed}"
             )));
         }
         let controller = controller.map(sys::keep_from_victims).transpose()?;

@@ -49,27 +49,27 @@ impl SetupFailure {
     /// Returns the reason in words, for a person.
     pub fn describe(number: u32) -> &'static str {
         match number {
-            1 => "its supervisor was gone",
-            2 => "fork",
-            3 => "opening a file of the case (is /proc mounted?)",
-            4 => "a map was not placed alone",
-            5 => "preparing the access",
-            6 => "waiting for the process of a block",
-            7 => "asking to die with the supervisor",
-            8 => "entering its sandbox (seccomp, Landlock)",
+            1 => "its supervisor is gone",
+            2 => "cannot fork",
+            3 => "cannot open a file of the case (is /proc mounted?)",
+            4 => "a map has a neighbour",
+            5 => "cannot prepare the access",
+            6 => "cannot wait for the process of a block",
+            7 => "cannot set PR_SET_PDEATHSIG",
+            8 => "cannot enter its sandbox (seccomp, Landlock)",
             9 => {
-                "reaches memory of the harness; a case may reach its own maps and the free addresses around \
+                "the step reaches memory of the harness; a case may reach its own maps and the free addresses around \
                  them"
             }
-            10 => "may take more than the 64 MiB of disk that a case is given",
-            11 => "may take more than the 256 MiB of memory that a case is given",
+            10 => "the step may take more than the 64 MiB of disk that a case is given",
+            11 => "the step may take more than the 256 MiB of memory that a case is given",
             12 => {
-                "reads a file of /proc, which differs from run to run; such a file can be opened, mapped and \
+                "the step reads a file of /proc, which differs from run to run; such a file can be opened, mapped and \
                  closed, but not read"
             }
             13 => {
-                "moves maps so that the harness cannot tell any more what is mapped where: too many, or by an \
-                 mremap of several that fails"
+                "the step moves maps in a way that the harness cannot follow: too many maps, or several by an mremap \
+                 that fails"
             }
             _ => "an unknown reason",
         }

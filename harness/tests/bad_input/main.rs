@@ -177,14 +177,14 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
 #[case::result_written(
     "fd = file(1);\nftruncate(fd, -1) = -1 EINVAL;",
     "2:19",
-    "what a step returns is measured, not written",
+    "the result of a step is measured, not written",
     "to keep it"
 )]
 #[case::another_process(
     "fd = file(1);\nprocess { close(fd); }",
     "2:17",
     "`fd` belongs to another process",
-    "an unrelated process opens"
+    "an unrelated process must open"
 )]
 #[case::never_closed_quote(
     "fd = file(1);\npwrite(fd, \"abc, 0);",
@@ -195,13 +195,13 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
 #[case::control_character(
     "fd = file(1);\n\x1b[31m",
     "2:1",
-    "a control character",
+    "unexpected control character",
     "a case file is plain text"
 )]
 #[case::timeout_without_unit(
     "timeout(200);\nfd = file(1);",
     "1:9",
-    "a timeout has a unit",
+    "a timeout needs a unit",
     "timeout(200ms);"
 )]
 #[case::timeout_too_long(
@@ -243,13 +243,13 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
 #[case::content_that_varies(
     "fd = open(\"/proc/self/maps\");\npread(fd, 0, 10);",
     "2:1",
-    "what stands in `fd` varies from run to run",
+    "the content of `fd` varies from run to run",
     "a file of /proc"
 )]
 #[case::timeout_twice(
     "timeout(200ms); timeout(300ms);\nfd = file(1);",
     "1:17",
-    "`timeout` stands twice",
+    "`timeout` is written twice",
     "one is enough"
 )]
 #[case::comment_never_closed(
@@ -262,7 +262,7 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "fd = file(1);\n\u{e9}d;",
     "2:1",
     "unexpected character U+00E9",
-    "outside of comments"
+    "only a comment may hold"
 )]
 fn bad_case(#[case] text: &str, #[case] place: &str, #[case] message: &str, #[case] hint: &str) {
     refused(text, place, message, hint);

@@ -58,8 +58,8 @@ fn allowed(case: &Case, reason: &str) -> Option<String> {
     let mut refusals = (0..u32::from(u8::MAX)).filter(|number| SetupFailure::is_refusal(*number));
     let refused = refusals.any(|refusal| what == SetupFailure::describe(refusal));
     let allowed = match &*numberless(what) {
-        "the case takes more than N children, or N s" => true,
-        "the child was stopped by a signal and still so after N ms; killed" => raises(),
+        "the case needs more than N children, or N s" => true,
+        "a signal stopped the child, which did not end within N ms" => raises(),
         "the child exited with N before its access" | "the child exited with N" => {
             place == "in _exit: "
         }

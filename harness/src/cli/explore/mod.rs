@@ -84,7 +84,9 @@ pub fn run(
     crew.end();
     if is_late {
         let place = backing.describe();
-        output::tell(&output::note(&format!("workers had to be killed; does {place} answer?")));
+        output::tell(&output::note(&format!(
+            "some workers did not end and were killed; does {place} answer?"
+        )));
     }
     let exit = totals.end(counts, (&backing, &held), started.elapsed(), output)?;
     Ok(interrupted.unwrap_or(if is_late { Exit::Harness } else { exit }))

@@ -293,7 +293,7 @@ impl Pool<'_> {
                     self.order(index);
                 }
                 (Ok(Message::Broken(why)), _) => {
-                    return Err(format!("a worker cannot work: {why}"));
+                    return Err(format!("a worker cannot start: {why}"));
                 }
                 (Ok(_), _) => return Err("unexpected message from a worker".to_owned()),
                 (Err(error), _) => {

@@ -73,15 +73,15 @@ fn part(case: &Case, measured: &Measurement, split: &Split, page: u64) -> String
     let name = split.rule.map_or("none".to_owned(), |rule| rule.name());
     text.push_str(&match split.rule {
         Some(_) => format!(
-            "rule: {name} (without it the model says what was measured; `{} explain {name}`)",
+            "rule: {name} (without it the model predicts the result; `{} explain {name}`)",
             program()
         ),
-        None => "rule: none (there is no one rule without which the model says what was measured)"
+        None => "rule: none (there is no one rule without which the model predicts the result)"
             .to_owned(),
     });
     if known(case).contains(&name.as_str()) {
         text.push_str(&format!(
-            "\nknown: {name} (the comment of the case says why kernel and model part here)"
+            "\nknown: {name} (the comment of the case says why the kernel contradicts the model)"
         ));
     }
     text
@@ -116,6 +116,6 @@ fn nothing_accessed(case: &Case, measured: &Measurement) -> Option<String> {
         _ => None,
     });
     made.map(|name| {
-        format!("nothing accesses a map here: add `sweep({name}, read, write);` to draw one")
+        format!("no step accesses a map: add `sweep({name}, read, write);` to draw one")
     })
 }

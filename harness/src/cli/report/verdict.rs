@@ -254,10 +254,12 @@ fn unexplained(case: &Case, judged: &Judgement) -> Option<String> {
             Some(name) if known.contains(&name.as_str()) => None,
             None if known.contains(&"none") => None,
             Some(name) => Some(format!(
-                "kernel and model part; where that is understood, the case says so: \
+                "the kernel contradicts the model; if the reason is known, write it into the case: \
                  `// known: {name} why`"
             )),
-            None => Some("kernel and model part, and no rule explains all of it".to_owned()),
+            None => {
+                Some("the kernel contradicts the model, and no single rule explains it".to_owned())
+            }
         },
         None if known.is_empty() || judged.unmodelled.is_some() => None,
         None => {
@@ -278,16 +280,14 @@ fn advice(case: &Case, error: &HarnessError) -> Option<&'static str> {
     };
     match (&**error, call) {
         (HarnessError::ExitedNonZero(_) | HarnessError::ExitedEarly, Some(Action::Exit)) => Some(
-            "the process that is measured must go on; one that exits stands in a block: \
-                 `fork { _exit(0); }`",
+            "the measured process must not exit; put the step into a block: `fork { _exit(0); }`",
         ),
-        (HarnessError::TimedOut { stopped: true, .. }, _) => Some(
-            "a process that has stopped waits for SIGCONT, which nobody sends here: leave the step out",
-        ),
-        (HarnessError::TimedOut { stopped: false, .. }, _) if case.timeout.is_none() => Some(
-            "where a step may never return, the case says how long to wait: `timeout(1000ms);` \
-                 before its first step",
-        ),
+        (HarnessError::TimedOut { stopped: true, .. }, _) => {
+            Some("a stopped process waits for SIGCONT, which no step sends: leave the step out")
+        }
+        (HarnessError::TimedOut { stopped: false, .. }, _) if case.timeout.is_none() => {
+            Some("if a step may never return, write `timeout(1000ms);` before the first step")
+        }
         _ => None,
     }
 }

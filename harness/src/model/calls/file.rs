@@ -79,7 +79,9 @@ impl Interpreter<'_> {
         match self.limit(libc::RLIMIT_NOFILE as i64) {
             None => Ok(()),
             Some(0) => Err(Errno(libc::EMFILE)),
-            Some(_) => Err(Unmodelled("how many descriptors a process has below RLIMIT_NOFILE")),
+            Some(_) => Err(Unmodelled(
+                "the number of descriptors that a process has used of RLIMIT_NOFILE",
+            )),
         }
     }
 
@@ -131,7 +133,7 @@ impl Interpreter<'_> {
             let proc = matches!(shows, FileKind::ProcMaps | FileKind::Proc);
             let writes = flags & libc::O_ACCMODE != libc::O_RDONLY || flags & libc::O_TRUNC != 0;
             return match proc && writes {
-                true => Err(Unmodelled("whether a file of /proc can be opened for writing")),
+                true => Err(Unmodelled("the right to open a file of /proc for writing")),
                 false => self.open_as(shows, flags),
             };
         }

@@ -150,7 +150,7 @@ impl Interpreter<'_> {
             return Err(Errno(libc::EINVAL));
         }
         match asked < APART / 2 {
-            true => Err(Unmodelled("MAP_FIXED at an address that is no map's")),
+            true => Err(Unmodelled("MAP_FIXED at an address outside of every map")),
             false => Ok(asked),
         }
     }
@@ -166,7 +166,7 @@ impl Interpreter<'_> {
         match free && start >= APART / 2 && start.saturating_add(pages) < ADDRESSES {
             true if self.state.holds(Rule::FreeHintIsTaken) => Ok(start),
             true => Ok(self.place()),
-            false => Err(Unmodelled("where the kernel puts a map whose hint it cannot take")),
+            false => Err(Unmodelled("the place of a map whose hint the kernel cannot take")),
         }
     }
 

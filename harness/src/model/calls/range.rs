@@ -133,7 +133,7 @@ impl Interpreter<'_> {
         let more = prot & WRITE != 0
             && space.touching(&(range.start..end)).any(|own| !own.shared && own.prot & WRITE == 0);
         if more && self.limit(libc::RLIMIT_DATA as i64).is_some() {
-            return Err(Unmodelled("what a process has below RLIMIT_DATA"));
+            return Err(Unmodelled("the memory that a process has used of RLIMIT_DATA"));
         }
         if let Some((at, errno)) = refused {
             if range.start < at {
@@ -248,7 +248,7 @@ fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, Failure>
     match start.checked_add(length) {
         None => Err(Errno(beyond)),
         Some(end) if length > APART / 2 && end < ADDRESSES => {
-            Err(Unmodelled("a range that may reach what is no map of the case"))
+            Err(Unmodelled("a range that may reach outside of the maps of the case"))
         }
         Some(end) => Ok(start..end),
     }

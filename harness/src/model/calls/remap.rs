@@ -123,7 +123,7 @@ impl Interpreter<'_> {
             return Err(Errno(libc::EINVAL));
         }
         if fixed && remap.to.is_none_or(|to| to < crate::model::interpreter::APART / 2) {
-            return Err(Unmodelled("MREMAP_FIXED at an address that is no map's"));
+            return Err(Unmodelled("MREMAP_FIXED at an address outside of every map"));
         }
         Ok(remap)
     }
@@ -143,7 +143,7 @@ impl Interpreter<'_> {
         let next = space.at(end);
         let one = space.at(was.start).zip(next).is_some_and(|(a, b)| a.may_be_one_with(b));
         match one {
-            true => Err(Unmodelled("two maps that the kernel may have made one")),
+            true => Err(Unmodelled("two maps that the kernel may have merged")),
             false => Err(Errno(libc::EFAULT)),
         }
     }
@@ -157,7 +157,7 @@ impl Interpreter<'_> {
         let joined = before.is_some_and(|before| before.may_be_one_with(own))
             || after.is_some_and(|after| own.may_be_one_with(after));
         match joined {
-            true => Err(Unmodelled("two maps that the kernel may have made one")),
+            true => Err(Unmodelled("two maps that the kernel may have merged")),
             false => Ok(()),
         }
     }

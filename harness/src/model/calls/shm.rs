@@ -29,7 +29,7 @@ impl Interpreter<'_> {
         if size > limits::MAP_BYTES {
             // EINVAL beyond shmmax, ENOSPC beyond shmall, ENOMEM beyond what may be promised; or it is made, as with
             // SHM_NORESERVE. (Linux: newseg; shmem_acct_size)
-            return Err(Unmodelled("how large a segment may be here"));
+            return Err(Unmodelled("the limit on the size of a segment"));
         }
         let whole = self.state.holds(Rule::SegmentsAreZeroPages);
         let page = self.state.page();
@@ -64,7 +64,7 @@ impl Interpreter<'_> {
         // CAP_IPC_OWNER does without. (shmat(2): EACCES)
         if has(libc::SHM_EXEC) && !self.state.segments[number].runs && !self.is_root() {
             return Err(Unmodelled(
-                "whether who is not root may execute what is not for execution",
+                "the right of an ordinary user to execute a segment without execute permission",
             ));
         }
         let asked = self.address(&args[1]);
@@ -78,7 +78,7 @@ impl Interpreter<'_> {
             (asked, false) => asked,
         };
         if start < APART / 2 {
-            return Err(Unmodelled("a segment at an address that is no map's"));
+            return Err(Unmodelled("a segment at an address outside of every map"));
         }
         let object = self.state.segments[number].object;
         // The kernel checks the length that was asked for, not that of whole pages. (Linux: do_shmat)

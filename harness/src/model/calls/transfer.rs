@@ -48,7 +48,7 @@ impl Interpreter<'_> {
             FileKind::Dir => Err(Errno(libc::EISDIR)),
             FileKind::DevZero | FileKind::DevFull => Ok(Returned::Saw(vec![(count, Clean::Zero)])),
             FileKind::Proc | FileKind::ProcMaps => {
-                Err(Unmodelled("what stands in a file of /proc"))
+                Err(Unmodelled("the content of a file of /proc"))
             }
             FileKind::DevNull => Ok(Returned::Saw(Vec::new())),
         }
@@ -169,7 +169,7 @@ impl Interpreter<'_> {
             FileKind::Pipe if count == 0 => (Vec::new(), 0),
             FileKind::Pipe => return Ok(Returned::Hangs),
             FileKind::Proc | FileKind::ProcMaps => {
-                return Err(Unmodelled("what stands in a file of /proc"));
+                return Err(Unmodelled("the content of a file of /proc"));
             }
         };
         let total: u64 = runs.iter().map(|run| run.length).sum();
