@@ -1,6 +1,5 @@
-//! A case may bring a failure upon itself, and that is an answer, not a failure of the harness: a file that
-//! the kernel does not make, a limit that leaves no room for more descriptors, a signal that the case sends
-//! itself.
+//! A failure that a case causes itself is an answer, and not a failure of the harness: the kernel refuses to
+//! make a file, a limit leaves no room for more descriptors, or the case sends itself a signal.
 
 mod command;
 
@@ -65,7 +64,7 @@ fn a_guard_page_is_not_executed(#[case] protection: &str) {
         eprintln!("skipped: no guard pages before Linux 6.13");
         return;
     }
-    // A kernel that does not show what cannot be loaded has no answer, and says so.
+    // A kernel that does not show the content of such a page gives no answer, and the run says so.
     let hidden = out.contains("cannot prepare the access: EACCES") && protection == "PROT_EXEC";
     assert!(code == Some(0) || hidden, "{out}{err}");
     assert!(out.contains("exec       | SIGSEGV MAPERR\n") || hidden, "{out}");
@@ -87,9 +86,9 @@ fn a_signal_that_a_step_sends_is_its_answer(#[case] text: &str, #[case] line: &s
     assert!(out.contains(line), "{out}");
 }
 
-/// A shared file of eight pages, and what lies among them.
+/// A shared map of a file of eight pages, with other maps among its pages.
 const PAGES: &str = "fd = file(8 * PAGE); map = mmap(0, 8 * PAGE, PROT_READ, MAP_SHARED, fd, 0);";
-/// Linux 6.17 moves several maps at once, and those before one that it cannot move.
+/// Linux 6.17 moves several maps at once. If it cannot move one of them, it has moved those before it.
 const MOVES: &str =
     "mremap(map + 4 * PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, map);
     sweep(map, read, write);";

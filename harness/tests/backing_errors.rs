@@ -1,4 +1,5 @@
-//! Where files cannot live and processes cannot be forked: a clear message and the right exit code.
+//! Folders that cannot hold files, and limits on processes, end the command with a clear message and exit
+//! code.
 
 mod command;
 mod own_process;
@@ -20,13 +21,13 @@ fn main() -> ExitCode {
     let mut tests = vec![
         test("a_folder_that_is_not_there", a_folder_that_is_not_there),
         test("a_folder_that_is_a_file", a_folder_that_is_a_file),
-        test("nobody_reads_the_output", nobody_reads_the_output),
+        test("output_without_a_reader", output_without_a_reader),
         test("output_that_is_lost", output_that_is_lost),
         test("too_few_descriptors", too_few_descriptors),
         test("a_limit_on_the_size_of_files", a_limit_on_the_size_of_files),
         test(
-            "what_the_caller_left_open_is_out_of_reach",
-            what_the_caller_left_open_is_out_of_reach,
+            "descriptors_of_the_caller_are_out_of_reach",
+            descriptors_of_the_caller_are_out_of_reach,
         ),
         test("the_callers_other_children_live_on", the_callers_other_children_live_on),
         test("a_snapshot_that_is_no_file", a_snapshot_that_is_no_file),
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
             "cases_on_a_small_disk_do_not_take_each_others_room",
             cases_on_a_small_disk_do_not_take_each_others_room,
         ),
-        ("without_proc_what_needs_it_is_skipped", without_proc_what_needs_it_is_skipped),
+        ("cases_that_need_proc_are_skipped", cases_that_need_proc_are_skipped),
     ] {
         tests.push(test(name, body).unless(|| refusal::namespaces(OWN_MOUNTS)));
     }
@@ -49,14 +50,14 @@ fn main() -> ExitCode {
         ("a_folder_that_may_not_be_written_to", a_folder_that_may_not_be_written_to as fn()),
         ("no_permission_to_fork", no_permission_to_fork),
         ("an_ordinary_user_needs_nothing_more", an_ordinary_user_needs_nothing_more),
-        ("an_ordinary_user_may_no_more_than_in_c", an_ordinary_user_may_no_more_than_in_c),
+        ("an_ordinary_user_gains_no_rights", an_ordinary_user_gains_no_rights),
     ] {
         tests.push(test(name, body).unless(refusal::ordinary_user));
     }
     own_process::run(tests)
 }
 
-/// A folder that anyone can look into, with the command and a case in it.
+/// A folder that every user can read, with the command and a case in it.
 fn folder() -> tempfile::TempDir {
     let dir = open_to_all(&[]);
     std::fs::write(dir.path().join("it.case"), CASE).unwrap();
@@ -104,7 +105,7 @@ fn a_full_file_system() {
     let dir = folder();
     std::fs::create_dir(dir.path().join("small")).unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    // A mount of its own, in namespaces of its own: as any user, where the machine lets one.
+    // In new namespaces any user may mount a file system, unless the machine forbids it.
     let unshare = |line: &str| {
         let mut command = Command::new("unshare");
         command.args(OWN_MOUNTS).args(["sh", "-c", line]);
@@ -113,9 +114,9 @@ fn a_full_file_system() {
     };
     let mount = "mount -t tmpfs -o size=4k none small";
     for (filled, says) in [
-        // No room at all: nothing is begun.
+        // Without any room the run does not begin.
         ("head -c 4096 /dev/zero > small/filler", "cannot make a file in small: No space left"),
-        // Room for a byte, but not for the files of the case.
+        // There is room for a byte, but not for the files of the case.
         ("true", "cannot make a file of 10000 bytes in small: No space left"),
     ] {
         let line = format!("{mount}; {filled}; ./faultmap show it.case --dir small");
@@ -127,7 +128,7 @@ fn a_full_file_system() {
 
 fn cases_on_a_small_disk_do_not_take_each_others_room() {
     let dir = folder();
-    // All the room that there is, for each probe of each.
+    // Each probe of each case needs all the room.
     let text = "fd = file(0); ftruncate(fd, 256 * PAGE);
                 map = mmap(0, 256 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
                 map[0] = 'a'; map[PAGE] = 'a'; map[2 * PAGE] = 'a'; map[3 * PAGE] = 'a';
@@ -152,7 +153,7 @@ fn cases_on_a_small_disk_do_not_take_each_others_room() {
 
 fn no_permission_to_fork() {
     let dir = folder();
-    // bash and others call the limit -u, dash calls it -p.
+    // The option of the limit is -u in bash and other shells, and -p in dash.
     let line = "ulimit -u 0 2>/dev/null || ulimit -p 0; exec ./faultmap show it.case";
     let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), line));
     assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
@@ -161,7 +162,7 @@ fn no_permission_to_fork() {
 }
 
 fn an_ordinary_user_needs_nothing_more() {
-    // Victims that look at their own memory, too: those of an ordinary user may, where they are not hidden.
+    // This includes victims that read their own memory: an ordinary user may do so if they are dumpable.
     const EVERY_ACCESS: &str = "fd = file(100);
         again = open(fd, O_RDWR);
         map = mmap(0, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, again, 0);
@@ -180,7 +181,7 @@ fn an_ordinary_user_needs_nothing_more() {
     assert_eq!(untimed(&stdout), untimed(&run(&mut as_whoever_tests).1));
 }
 
-fn nobody_reads_the_output() {
+fn output_without_a_reader() {
     let bin = env!("CARGO_BIN_EXE_faultmap");
     let line = format!("{{ {bin} run --jobs 1; echo code $? >&2; }} | head -n 1");
     let mut command = Command::new("sh");
@@ -204,11 +205,11 @@ fn too_few_descriptors() {
         let line = format!("ulimit -n {most}; exec {bin} run --jobs 2");
         run(Command::new("sh").args(["-c", &line]).current_dir(command::root()))
     };
-    // None to read the cases with.
+    // No descriptor is left to read the cases.
     let (code, stdout, stderr) = limited(4);
     assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
     assert!(stderr.contains("cannot read cases/eof: Too many open files"), "{stderr}");
-    // None for a worker; and for a worker, but not for whatever a case may open.
+    // No descriptor is left for a worker; or there is one for a worker, but not enough for a case.
     let (_, all, _) = run(&mut faultmap(&["list"]));
     for (most, says) in [
         (7, "cannot start a worker: Too many open files"),
@@ -231,8 +232,8 @@ fn a_limit_on_the_size_of_files() {
     assert!(stdout.contains("File too large"), "{stdout}");
 }
 
-fn what_the_caller_left_open_is_out_of_reach() {
-    // A case may name descriptor 99, because nothing can be open there.
+fn descriptors_of_the_caller_are_out_of_reach() {
+    // A case may name descriptor 99, because it is never open.
     let dir = folder();
     let text = "ftruncate(99, 0);\nfd = file(10, O_RDWR | O_TRUNC);\n";
     std::fs::write(dir.path().join("it.case"), text).unwrap();
@@ -259,7 +260,7 @@ fn the_callers_other_children_live_on() {
     nix::sys::signal::kill(sleeper, nix::sys::signal::Signal::SIGKILL).expect("it can be killed");
 }
 
-fn without_proc_what_needs_it_is_skipped() {
+fn cases_that_need_proc_are_skipped() {
     let unshare = |line: &str| {
         let mut command = Command::new("unshare");
         command.args(OWN_MOUNTS).args(["sh", "-c", line]);
@@ -303,8 +304,8 @@ fn a_file_that_a_killed_run_left_is_cleared_away() {
     assert!(used.exists(), "somebody has it open");
 }
 
-/// A worker that needs a user namespace for its segments has no power over them for that.
-fn an_ordinary_user_may_no_more_than_in_c() {
+/// A worker that makes a user namespace for its segments gains no rights to them.
+fn an_ordinary_user_gains_no_rights() {
     let dir = folder();
     let steps = "own = shmget(IPC_PRIVATE, PAGE, IPC_CREAT);
         map = shmat(own, 0, 0);
@@ -315,7 +316,7 @@ fn an_ordinary_user_may_no_more_than_in_c() {
         let line = format!("exec ./faultmap show it.case --isolation {level}");
         let (code, stdout, stderr) = run(&mut as_ordinary_user(dir.path(), &line));
         if code == Some(4) && level == "strict" {
-            continue; // no namespaces here: nothing was run
+            continue; // this machine has no namespaces, so nothing was run
         }
         assert!(matches!(code, Some(0 | 1)), "{stdout}{stderr}");
         assert!(stdout.contains("shmat(own, 0, 0);  // = -1 EACCES"), "{level}: {stdout}");

@@ -1,4 +1,4 @@
-//! A command line that asks for what is not there: a message, exit code 2, and no case run.
+//! A wrong command line gives a message and the exit code 2, and no case is run.
 
 mod command;
 
@@ -35,7 +35,7 @@ fn the_advice_names_the_command_that_started_the_program() {
     assert!(stderr.contains("`cargo run -- list`"), "{stderr}");
 }
 
-/// The hint for a mistyped id names ids that `faultmap list` names too, and these.
+/// Checks that the hint for a mistyped id says this, and names only ids that `faultmap list` prints.
 #[rstest]
 #[case::one_letter("notes/open_rdonyl", &["did you mean `notes/open_rdonly`?"])]
 #[case::without_its_family("open_rdonyl", &["did you mean `notes/open_rdonly`?"])]

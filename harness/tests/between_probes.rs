@@ -1,7 +1,7 @@
-//! A picture must show what probing every byte finds, also for programs that nobody has thought of.
+//! A picture must show what probing every byte finds, also for random programs.
 //!
-//! To probe every byte of hundreds of programs takes minutes. So the model, which predicts whole rows, is
-//! asked first: every byte is probed where the picture is not what it predicts.
+//! To probe every byte of hundreds of programs would take minutes. So the picture is first compared with the
+//! model, which predicts whole rows, and every byte is probed only where the two differ.
 
 mod command;
 mod large_maps;
@@ -14,10 +14,10 @@ use faultmap::explore::Search;
 use faultmap::model::Environment;
 use serde_json::Value;
 
-/// Of another seed than `explore` begins with.
+/// The seed of the programs, which is not the first one of `explore`.
 const SEED: u64 = 20;
 
-/// Programs to try; as the variable PROGRAMS says, where it is set.
+/// The number of programs to try: the value of the variable PROGRAMS, if it is set.
 fn programs() -> u64 {
     std::env::var("PROGRAMS").map_or(400, |count| count.parse().expect("PROGRAMS is a number"))
 }
@@ -33,7 +33,7 @@ fn measured(folder: &Path, arguments: &[&str]) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn bisection_finds_what_every_byte_shows_in_random_programs() {
+fn bisection_finds_every_boundary_of_random_programs() {
     let page = rustix::param::page_size() as u64;
     let search = Search { seed: SEED, environment: Environment::with_pages_of(page) };
     let folders = tempfile::tempdir().expect("a folder");
@@ -73,10 +73,10 @@ fn bisection_finds_what_every_byte_shows_in_random_programs() {
     assert!(wrong.is_empty(), "{} wrong pictures\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Of a map of this many pages it would take minutes to ask about every byte.
+/// The pages of a map that is too large to probe every byte: this would take minutes.
 const PAGES: u64 = 200;
 
-/// Rows of a list of sweeps: the access, and each region's first byte and what is told of it.
+/// The rows of a list of sweeps: the access, and the first byte and the answer of each region.
 fn rows(sweeps: &Value) -> Vec<(String, BTreeMap<i64, Value>)> {
     let rows = sweeps[0]["rows"].as_array().into_iter().flatten();
     let row = |row: &Value| {
@@ -94,7 +94,7 @@ fn rows(sweeps: &Value) -> Vec<(String, BTreeMap<i64, Value>)> {
 }
 
 #[test]
-fn the_kernel_says_what_is_drawn_of_large_maps_wherever_the_model_says_otherwise() {
+fn pictures_of_large_maps_are_right_where_the_model_predicts_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let cases = folder.path().join("cases");
     std::fs::create_dir_all(&cases).expect("a folder");

@@ -1,5 +1,6 @@
-//! No case takes more than 64 MiB of disk and 256 MiB of memory, by whatever route: the step that could is not
-//! performed, and that is a harness error. What the processes of a run really have is looked at meanwhile.
+//! No case takes more than 64 MiB of disk and 256 MiB of memory. A step that could exceed the budget is not
+//! performed, which is a harness error. Meanwhile these tests sample what the processes of the run really
+//! have.
 
 mod command;
 
@@ -15,10 +16,10 @@ const DISK: &str = "may take more than the 64 MiB of disk that a case is given";
 const MEMORY: &str = "may take more than the 256 MiB of memory that a case is given";
 const MIB: u64 = 1 << 20;
 
-/// A file of a gigabyte that has no blocks, mapped.
+/// A map of a file of a gigabyte that has no blocks.
 const SPARSE: &str = "fd = file(0); ftruncate(fd, 1073741824);
     m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);";
-/// Half a gigabyte of memory of which nothing has been touched.
+/// Half a gigabyte of memory that was never accessed.
 const PRIVATE: &str =
     "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
 
@@ -149,7 +150,7 @@ fn no_case_takes_more_memory(#[case] text: &str) {
     refused(text, &[MEMORY]);
 }
 
-/// A step that costs nothing, or no more than the case may take, goes through as it is.
+/// A step that stays within the budget is performed.
 #[rstest]
 #[case::large_and_empty(&format!("{SPARSE} m[0] = 'x'; m[536870911] = 'y';"), "")]
 #[case::filled_already(
@@ -179,7 +180,7 @@ fn no_case_takes_more_memory(#[case] text: &str) {
     "m = mmap(0, 4611686018427387904, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);",
     "ENOMEM"
 )]
-fn what_a_case_may_take_it_takes(#[case] text: &str, #[case] errno: &str) {
+fn a_step_within_the_budget_is_performed(#[case] text: &str, #[case] errno: &str) {
     let (code, out, err) = show(text, &[]);
     assert_eq!(code, Some(0), "{out}{err}");
     let last = out.lines().rfind(|line| line.trim_end().ends_with(';') || line.contains(";  // "));
@@ -190,7 +191,7 @@ fn what_a_case_may_take_it_takes(#[case] text: &str, #[case] errno: &str) {
 
 #[test]
 #[cfg_attr(not(debug_assertions), ignore = "a release build cannot do without its guard")]
-fn what_is_looked_at_shows_what_a_case_takes_without_a_budget() {
+fn the_samples_exceed_the_budget_where_nothing_counts() {
     let text = format!("{SPARSE} madvise(m, 134217728, MADV_POPULATE_WRITE);");
     let (_, _, most) = watched(&text, &["--guard", "without-budget"]);
     assert!(most.disk > 64 * MIB, "{most:?}: nothing would be seen");
@@ -207,14 +208,14 @@ fn refused(text: &str, says: &[&str]) {
     assert!(most.disk <= 64 * MIB && most.memory <= 256 * MIB, "{most:?}");
 }
 
-/// The most that all processes of a run had at one moment, in bytes.
+/// The largest sums over all processes of a run at one moment, in bytes.
 #[derive(Debug, Default, Clone, Copy)]
 struct Most {
     disk: u64,
     memory: u64,
 }
 
-/// Runs a case, and looks at what its processes have as often as possible.
+/// Runs a case, and samples as often as possible what its processes have.
 fn watched(text: &str, arguments: &[&str]) -> (Option<i32>, String, Most) {
     let (_dir, path) = case_file(text);
     let mut command = faultmap(&["show", "--jobs", "1"]);
@@ -231,8 +232,8 @@ fn watched(text: &str, arguments: &[&str]) -> (Option<i32>, String, Most) {
     (output.status.code(), text, most)
 }
 
-/// Returns what a process and all below it have: files that are open, each counted once, and memory that is
-/// no file's, of which each process that shares it has its part (proc(5), smaps_rollup).
+/// Returns what a process and its descendants have: their open files, each counted once, and their anonymous
+/// memory, of which each process that shares a page has its part (proc(5), smaps_rollup).
 fn taken(root: u32) -> Most {
     let mut files = HashMap::new();
     let (mut memory, mut waiting) = (0, vec![root]);

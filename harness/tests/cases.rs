@@ -1,10 +1,10 @@
-//! Every case, on every place, against its snapshot: one test for each case, named by its id.
+//! Each case is a test, named by its id: it compares the pictures on every place with the snapshot.
 //!
 //! The main type is [`Place`]: the project's directory, tmpfs and memfd must agree with the same snapshot;
 //! a case on which a file system truly differs has a variant beside it, such as `id@tmpfs.snap`.
 //!
-//! Nothing is forked from a thread of the test runner. The first test that needs a place has the
-//! `faultmap` command measure all chosen cases there, in one run, and each test looks at its own.
+//! No thread of the test runner forks. The first test that needs a place starts the `faultmap` command, which
+//! measures all chosen cases there in one run, and each test takes the line of its own case.
 
 mod command;
 
@@ -51,7 +51,7 @@ fn list(folder: &Path, ids: &mut Vec<String>) {
     }
 }
 
-/// Where the files of the cases live.
+/// The place of the files of the cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// The project's own directory. New snapshots are written from here.
@@ -81,7 +81,7 @@ impl Place {
 /// The line of `faultmap run --json` on a case in a place, or the reason why there is none.
 type Line = Result<Value, String>;
 
-/// The cases that are looked at, and the lines of those measured so far.
+/// The chosen cases, and the lines of those measured so far.
 struct Measured {
     chosen: Vec<String>,
     places: [OnceLock<BTreeMap<String, Value>>; Place::ALL.len()],
@@ -94,7 +94,7 @@ impl Measured {
         if let Some(line) = all.get(id) {
             return Ok(line.clone());
         }
-        // The run has ended before it: by itself the case says why, if it was its own fault.
+        // The run ended before this case. A run of the case alone says why, if the case is the reason.
         let (mut own, message) = lines(&mut run(&[id.to_owned()], place));
         own.remove(id).ok_or(format!("no JSON: {message}"))
     }
@@ -125,7 +125,7 @@ impl Measured {
             return Err(failures.into());
         }
         for (place, reason) in &skipped {
-            // In one piece, between the lines of others.
+            // Written in one call, so that the lines of other tests do not mix with it.
             let line = format!("skipped: {id} ({place:?}): {reason}\n");
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
@@ -144,7 +144,7 @@ fn run(ids: &[String], place: Place) -> Command {
     command
 }
 
-/// The lines that a run prints, by the ids of their cases, and its messages.
+/// The lines that a run prints, by the ids of their cases, and its text on stderr.
 fn lines(command: &mut Command) -> (BTreeMap<String, Value>, String) {
     let (_, stdout, stderr) = command::run(command);
     let lines = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -153,7 +153,7 @@ fn lines(command: &mut Command) -> (BTreeMap<String, Value>, String) {
 }
 
 enum Found {
-    /// It is as it is kept.
+    /// The picture agrees with the snapshot.
     Picture,
     Skipped(String),
 }
@@ -162,7 +162,7 @@ fn picture(line: &Value) -> Option<&str> {
     line["picture"].as_str()
 }
 
-/// Fails where the case has no answer here, or another one than the snapshot or the model.
+/// Fails if the case has no answer here, or contradicts the snapshot or the model.
 fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Result<Found, String> {
     let text = |key: &str| line[key].as_str().unwrap_or_default();
     let source = root().join("cases").join(format!("{id}.case"));
@@ -187,9 +187,9 @@ fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Resu
     }
 }
 
-/// Compares with the snapshot that counts here. Where it differs, insta reports it, and writes the
-/// picture down to be reviewed: as the snapshot, or as a variant where the project's directory, on
-/// another file system, truly shows another picture.
+/// Compares the picture with the snapshot for this file system. If they differ, insta reports it and writes
+/// the picture for a review: as the snapshot, or as a variant if the project's directory, on another file
+/// system, shows another picture.
 fn compare(
     id: &str,
     place: Place,
@@ -222,14 +222,14 @@ fn compare(
     let name = id.rsplit('/').next().unwrap_or(id);
     let asserted = || settings.bind(|| insta::assert_snapshot!(name, picture));
     catch_unwind(AssertUnwindSafe(asserted)).map_err(|_| "not as the snapshot".to_owned())?;
-    // Where insta is content, the picture has just been accepted (INSTA_UPDATE=always).
+    // insta reports nothing if the picture has just been accepted (INSTA_UPDATE=always).
     match is_collected() || compared() == Comparison::Same {
         true => Ok(()),
         false => Err("insta takes the snapshot for the same, faultmap does not".to_owned()),
     }
 }
 
-/// True if cargo-insta only collects what is to be reviewed.
+/// True if cargo-insta only collects the pictures for a review.
 fn is_collected() -> bool {
     std::env::var_os("INSTA_FORCE_PASS").is_some()
 }

@@ -1,4 +1,4 @@
-//! The judgement over wait status and record, with values made by hand: no child is forked here.
+//! Tests the judgement of wait status and record with values made by hand. No child is forked.
 
 use faultmap::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
@@ -18,7 +18,7 @@ fn program(text: &str) -> Program<'static> {
     Program::of(&faultmap::parse::case(text).expect("a case"), 4096, memory)
 }
 
-/// One step, then the sweep.
+/// A program of one step and a sweep.
 fn swept() -> Program<'static> {
     program("map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);")
 }
@@ -116,7 +116,7 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
     let error = Box::new(HarnessError::Raised(raised));
     let told = Err(HarnessError::InStep { step: 3, error });
     assert_eq!(own(fault(SIGBUS, 2, BASE + 5)), told);
-    // The fault in the block killed the block's process and not this one.
+    // The fault killed the process of the block, and not this process.
     let outside = Err(HarnessError::KilledFromOutside(Signal(SIGBUS)));
     assert_eq!(own(slot(Begun)), outside);
     assert_eq!(own(fault(SIGSEGV, 1, BASE + 5)), outside, "another signal");
@@ -178,7 +178,7 @@ fn a_probe_whose_steps_came_out_differently_does_not_count() {
     assert_eq!(differs(StepResult::Errno(Errno(11))), Some(expected));
 }
 
-/// Somebody may kill the process of a block, in the child of one probe alone.
+/// The process of a block may be killed from outside in the child of one probe only.
 #[test]
 fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
     let text = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -250,7 +250,7 @@ fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
     assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
 }
 
-/// The kernel answers no call with SIGSYS, a seccomp filter does; SIGXFSZ is the answer of a limit.
+/// SIGSYS comes from a seccomp filter, and never from the kernel itself. SIGXFSZ is the answer of a limit.
 #[rstest]
 #[case::of_the_victim("fsync(-1);", 0, |ending| (ending, vec![slot(Begun)]))]
 #[case::of_a_block("fork { fsync(-1); }", 1, |ending| {

@@ -1,4 +1,4 @@
-//! The documentation must say of the vocabulary what the vocabulary says.
+//! The documentation must agree with the vocabulary, and its links must lead to files.
 
 mod command;
 
@@ -6,11 +6,11 @@ use std::fs;
 
 use faultmap::vocabulary;
 
-/// The lines between which the table of calls stands.
+/// The lines around the table of calls.
 const BEGIN: &str = "<!-- calls -->\n";
 const END: &str = "<!-- end of calls -->\n";
 
-/// The table of calls, as Markdown. Flags of a family are listed where a call takes them first.
+/// The table of calls, as Markdown. The flags of a family are listed for the first call that takes them.
 fn table() -> String {
     let mut table = "| call | manual page | flags |\n|---|---|---|\n".to_owned();
     let mut told = Vec::new();

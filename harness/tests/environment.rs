@@ -1,4 +1,4 @@
-//! Where the command is started in odd surroundings: its pictures are the same.
+//! The pictures do not depend on the environment in which the command is started.
 
 mod command;
 mod own_process;
@@ -34,10 +34,10 @@ fn main() -> ExitCode {
             .unless(processes)
             .unless(refusal::strict_isolation),
         test("process_1_ends_on_sigterm", process_1_ends_on_sigterm).unless(processes),
-        test("what_is_not_there_to_be_opened_is_a_skip", not_there_to_be_opened).unless(mounts),
+        test("a_path_that_does_not_exist_is_a_skip", not_there_to_be_opened).unless(mounts),
     ];
     tests.extend(table("closed_streams", CLOSED, closed_streams));
-    let mounted = table("whatever_is_mounted", MOUNTED, whatever_is_mounted);
+    let mounted = table("mounts_change_no_picture", MOUNTED, mounts_change_no_picture);
     tests.extend(mounted.map(|test| test.unless(mounts)));
     own_process::run(tests)
 }
@@ -75,13 +75,13 @@ fn small_stack() {
 }
 
 fn closed_stdout() {
-    // Nobody is told, and nothing else has gone where it would have been told.
+    // The pictures are lost, and no other output went to the closed descriptor.
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" run notes >&-", BIN]).current_dir(root());
     assert_eq!(run(&mut command), (Some(0), String::new(), String::new()));
 }
 
-/// The kernel says EINVAL to a number beyond the limit (F_DUPFD in fcntl(2)): the reason given is the limit.
+/// F_DUPFD fails with EINVAL for a number beyond the limit (fcntl(2)). The message must name the limit.
 fn too_few_descriptors() {
     let mut command = Command::new("prlimit");
     command.args(["--nofile=20", BIN, "run", "notes/map_of_empty_file"]).current_dir(root());
@@ -89,19 +89,21 @@ fn too_few_descriptors() {
     assert_eq!(code, Some(3), "{stdout}{stderr}");
     let said = |errno| stdout.contains(&std::io::Error::from_raw_os_error(errno).to_string());
     assert!(!said(nix::libc::EINVAL), "{stdout}{stderr}");
-    // Nothing is said where the kernel has no Landlock.
+    // A kernel without Landlock gives no such message.
     assert!(said(nix::libc::EMFILE) || !stdout.contains("cannot keep"), "{stdout}{stderr}");
 }
 
-/// As in a container: nobody else reaps, and signals without a handler do not end it.
+/// The command may be process 1 of a container: it must reap orphans, and signals without a handler do not
+/// end it.
 fn as_process_1(level: &str) {
     let line = format!("test $$ = 1 && exec \"$0\" run notes --isolation {level}");
     all_the_same(in_namespaces(OWN_PROCESSES, &line));
 }
 
 fn process_1_ends_on_sigterm() {
-    // Its own shell is process 1 and becomes the command; another one sends the signal, once it is one that
-    // process 1 takes (SIGTERM, 0x4000; SIGINT as well, unless whoever started the test ignores it).
+    // One shell is process 1 and becomes the command. Another shell sends the signal as soon as process 1 has
+    // blocked it, to read it (SIGTERM is 0x4000; SIGINT is blocked too, unless the starter of the test
+    // ignores it).
     let line = "(until grep -q '^SigBlk:.*4...$' /proc/1/status; do sleep 0.1; done
         sleep 1; kill -TERM 1) & exec \"$0\" run --exhaustive";
     let (code, stdout, stderr) = in_namespaces(OWN_PROCESSES, line);
@@ -109,8 +111,8 @@ fn process_1_ends_on_sigterm() {
     assert!(stdout.contains("not measured because of SIGTERM"), "{stdout}{stderr}");
 }
 
-/// A shell in another session, such as the one in which somebody presses Ctrl-C, gets onto the cores: it
-/// would not come to so many naps before all bytes of all cases are probed.
+/// A process in another session, such as the shell that must react to Ctrl-C, gets time on the cores during a
+/// run: this test must finish its naps before the command has probed all bytes of all cases.
 fn others_get_to_run() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from).to_string();
     let mut command = Command::new("setsid");
@@ -124,7 +126,7 @@ fn others_get_to_run() {
     assert_eq!(ended, None, "all was probed before");
 }
 
-fn whatever_is_mounted(mount: &str) {
+fn mounts_change_no_picture(mount: &str) {
     all_the_same(in_namespaces(OWN_MOUNTS, &format!("{mount} && exec \"$0\" run notes")));
 }
 

@@ -1,4 +1,4 @@
-//! The programs that `explore` makes: they say everything that a case can say, are the same for a seed, and the
+//! Tests the programs of `explore`: they use the whole vocabulary, they are the same for a seed, and the
 //! kernel agrees with the model on them.
 
 mod command;
@@ -13,7 +13,7 @@ use faultmap::vocabulary::{self, flags};
 use modelled::Modelled;
 use rstest::rstest;
 
-/// Everything that a case can say, by its name.
+/// The names of all calls, flags, signals and widths that a case can use.
 fn all_there_is() -> BTreeSet<String> {
     let calls = vocabulary::all().map(|call| call.name.to_owned());
     let families = vocabulary::all()
@@ -68,7 +68,7 @@ fn said(case: &Case) -> Vec<String> {
     said
 }
 
-/// Programs to make; as the variable PROGRAMS says, where it is set.
+/// The number of programs to make: the value of the variable PROGRAMS, if it is set.
 fn programs() -> u64 {
     std::env::var("PROGRAMS").map_or(5000, |count| count.parse().expect("PROGRAMS is a number"))
 }

@@ -1,7 +1,8 @@
-//! Children that got out of the vocabulary, behind the filter of a case: they call what the words of that case
-//! call. The files that they may open are in opens.rs; what `--isolation strict` adds is in sandbox.rs.
+//! A child that no longer follows its case can make only the system calls that the words of the case need:
+//! its filter ends it. The files that it can open are tested in opens.rs, and `--isolation strict` in
+//! sandbox.rs.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
+//! Each test has a process of its own, because a thread of a test runner must not fork.
 
 mod command;
 mod own_process;
@@ -26,7 +27,7 @@ use stage::held::{HeldStage, lacks};
 
 const KILLED: Ending = Ending::Killed(libc::SIGSYS);
 
-/// A case of hardly a word.
+/// A case with very few words.
 const LITTLE: &str =
     "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
 
@@ -36,11 +37,11 @@ fn main() -> ExitCode {
         ("makes_calls_of_other_cases", makes_calls_of_other_cases),
         ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
         ("signals_somebody_else", signals_somebody_else),
-        ("takes_it_off_again", takes_it_off_again),
+        ("removes_its_filter", removes_its_filter),
         ("is_forked_by_a_fork_server", is_forked_by_a_fork_server),
-        ("a_worker_is_held_too", a_worker_is_held_too),
+        ("a_worker_has_a_filter_too", a_worker_has_a_filter_too),
         ("a_call_that_is_missing_is_a_harness_error", a_call_that_is_missing_is_a_harness_error),
-        ("where_it_is_refused_the_run_goes_on", where_it_is_refused_the_run_goes_on),
+        ("a_run_goes_on_without_a_refused_filter", a_run_goes_on_without_a_refused_filter),
     ];
     let row = |(name, body): (&'static str, fn())| test(name, move || none_left_by(body));
     let tests = tests.map(row).into_iter().map(|test| test.unless_tried(|| lacks("seccomp")));
@@ -55,7 +56,7 @@ fn calls(stage: &HeldStage, case: &str, number: libc::c_long, args: [usize; 6]) 
     })
 }
 
-// All of these would fail, or do no harm: if the filter let one through, the child would exit with 0.
+// Without the filter each of these calls would fail or do no harm, and the child would exit with 0.
 
 fn makes_calls_that_no_case_can() {
     let stage = HeldStage::new();
@@ -102,7 +103,7 @@ fn makes_calls_that_no_case_can() {
     }
 }
 
-/// Each word widens the filter for the cases that use it, and for no other.
+/// Each word widens the filter only for the cases that use it.
 fn makes_calls_of_other_cases() {
     let stage = HeldStage::new();
     let here = libc::AT_FDCWD as usize;
@@ -160,8 +161,8 @@ fn makes_calls_with_other_arguments() {
     }
 }
 
-/// Signals the starter of the tests, the worker itself, all processes, and the own group. They ignore the
-/// signal.
+/// A child signals the starter of the tests, its worker, all processes, and its own group. All of them ignore
+/// the signal.
 fn signals_somebody_else() {
     let stage = HeldStage::new();
     let (started, own) = (std::os::unix::process::parent_id(), std::process::id());
@@ -174,7 +175,7 @@ fn signals_somebody_else() {
             (libc::SYS_pidfd_send_signal, [target, signal, 0, 0, 0, 0]),
         ] {
             assert_eq!(calls(&stage, LITTLE, number, args), KILLED, "{number} for {target}");
-            // Nor where the case sends itself some.
+            // A case that sends itself signals must not reach others either.
             if can_signal_itself() || number != libc::SYS_kill {
                 let ending = calls(&stage, "raise(SIGTERM);", number, args);
                 assert_eq!(ending, KILLED, "{number} for {target}");
@@ -185,7 +186,7 @@ fn signals_somebody_else() {
     assert_eq!(stage.child("raise(SIGTERM);", raises), Ending::Killed(libc::SIGTERM), "to itself");
 }
 
-fn takes_it_off_again() {
+fn removes_its_filter() {
     let stage = HeldStage::new();
     let empty = libc::sock_fprog { len: 0, filter: std::ptr::null_mut() };
     let at = (&raw const empty) as usize;
@@ -195,7 +196,7 @@ fn takes_it_off_again() {
     assert_eq!(calls(&stage, LITTLE, libc::SYS_prctl, [strict, 0, 0, 0, 0, 0]), KILLED);
 }
 
-/// The same, once for all children of a case.
+/// The fork server enters the filter once for all children of a case.
 fn is_forked_by_a_fork_server() {
     let stage = HeldStage::new();
     stage.supervisor.exclude_from_fork(stage.memory);
@@ -217,7 +218,7 @@ fn is_forked_by_a_fork_server() {
     }
 }
 
-fn a_worker_is_held_too() {
+fn a_worker_has_a_filter_too() {
     let worker = |body: fn() -> i32| {
         fork_worker(SoleThread::claim().expect("this thread alone"), move || {
             Held::find().hold_worker().expect("this kernel allows it");
@@ -238,7 +239,7 @@ fn a_worker_is_held_too() {
     assert!(matches!(ended, Ok(WaitStatus::Signaled(_, nix::sys::signal::SIGSYS, _))), "{ended:?}");
 }
 
-/// A step whose call the filter of its child lacks, judged as any other.
+/// A step may make a call that the filter of its child lacks. It is judged as any other step.
 fn a_call_that_is_missing_is_a_harness_error() {
     use faultmap::victim::{Fill, Request};
     let stage = HeldStage::new();
@@ -266,9 +267,9 @@ fn a_call_that_is_missing_is_a_harness_error() {
     }
 }
 
-/// A container's own filter may refuse both; in strict isolation the filter is a part that must be there.
-fn where_it_is_refused_the_run_goes_on() {
-    // In this order: the last one refuses what installs it.
+/// The filter of a container may refuse both seccomp and Landlock. Strict isolation requires them.
+fn a_run_goes_on_without_a_refused_filter() {
+    // The order matters: the last one refuses the call that installs filters.
     for (call, errno) in
         [(libc::SYS_landlock_create_ruleset, libc::ENOSYS), (libc::SYS_seccomp, libc::EPERM)]
     {

@@ -1,7 +1,7 @@
-//! A supervisor must get each victim, whichever process has forked it, and leave nothing of it behind, also
-//! where somebody kills or stops the fork server.
+//! A supervisor must reap each victim of a fork server and leave nothing of it behind, even if the fork
+//! server is killed or stopped from outside.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
+//! Each test has a process of its own, because a thread of a test runner must not fork.
 
 mod own_process;
 mod stage;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         ("a_child_belongs_to_the_worker", a_child_belongs_to_the_worker),
         ("a_child_that_hangs_is_killed", a_child_that_hangs_is_killed),
         ("a_child_that_stops_is_killed", a_child_that_stops_is_killed),
-        ("what_a_child_leaves_is_swept", what_a_child_leaves_is_swept),
+        ("leftovers_of_a_child_are_swept", leftovers_of_a_child_are_swept),
         ("a_child_has_no_memory_of_its_fork_server", a_child_has_no_memory_of_its_fork_server),
         ("a_child_may_kill_its_fork_server", a_child_may_kill_its_fork_server),
         ("a_child_may_stop_its_fork_server", a_child_may_stop_its_fork_server),
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         })
     };
     let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
-    // It forks a worker, which needs all memory.
+    // The test forks a worker, which needs all memory.
     let name = "a_fork_server_ends_with_its_worker";
     tests.push(test(name, || none_left_by(|| a_fork_server_ends_with_its_worker(&Stage::new()))));
     own_process::run(tests.into_iter().map(|test| test.unless_tried(no_fork_servers)).collect())
@@ -62,7 +62,7 @@ fn server_of(stage: &Stage, body: impl Fn(Child) -> i32 + Copy) -> ForkServer {
     stage.supervisor.fork_server(fork).expect("a fork server")
 }
 
-/// Asks for a child, with one word for it.
+/// Asks for a child, and sends it a word.
 fn ask(
     stage: &Stage,
     fork_server: &ForkServer,
@@ -73,14 +73,14 @@ fn ask(
     stage.supervisor.run(fork_server, Asked::Slots(0), deadline)
 }
 
-/// Asks, and nothing but the fork server may be left.
+/// Asks for a child. Afterwards only the fork server may be left.
 fn answered(stage: &Stage, fork_server: &ForkServer, word: u64, deadline: Duration) -> Ending {
     let ending = ask(stage, fork_server, word, deadline).expect("it was forked").ending;
     assert_eq!(own_children().trim(), fork_server.pid().as_raw_nonzero().to_string());
     ending
 }
 
-/// The fork server is: it is said at each further question, and never waited for.
+/// Checks that the fork server is gone: each further request fails at once.
 fn is_gone(stage: &Stage, fork_server: &ForkServer) {
     const NEVER: Duration = Duration::from_secs(1 << 20);
     for _ in 0..2 {
@@ -90,7 +90,7 @@ fn is_gone(stage: &Stage, fork_server: &ForkServer) {
     }
 }
 
-/// With as many files and steps as a victim can have: it must not need more memory than there is in a fork server.
+/// The victim has the most files and steps of any case: the memory of a fork server must be enough for it.
 fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
     let files: String = (0..FILES).map(|n| format!("f{n} = file(PAGE);\n")).collect();
     let text = format!(
@@ -117,7 +117,7 @@ fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
     }
 }
 
-/// A victim may end in all these ways, and the worker has forked it, or a fork server has.
+/// A victim may end in each of these ways, whether the worker or a fork server has forked it.
 fn a_child_of_either_gives_the_same_report(stage: &Stage) {
     let supervisor = &stage.supervisor;
     let late = Ending::TimedOut { stopped: false };
@@ -193,15 +193,15 @@ fn a_child_that_stops_is_killed(stage: &Stage) {
         let _ = child.call(libc::SYS_kill, [own, libc::SIGSTOP as usize, 0, 0, 0, 0]);
         0
     });
-    // On a busy machine it may not have come to it.
+    // On a busy machine the child may not have stopped itself in time.
     let stopped =
         |deadline| answered(stage, &fork_server, 0, deadline) == Ending::TimedOut { stopped: true };
     assert!([HANGS, HANGS * 10, ENDS].into_iter().any(stopped), "it was not seen to have stopped");
 }
 
-fn what_a_child_leaves_is_swept(stage: &Stage) {
+fn leftovers_of_a_child_are_swept(stage: &Stage) {
     let record = stage.record;
-    // Flags of clone(2), and whether it makes a session of its own, out of reach of a signal to the group.
+    // The flags of clone(2), and true if the child makes a session, which a signal to the group does not reach.
     let fork_server = server_of(stage, move |child| {
         let word = record.question.sweep.load(Relaxed) as usize;
         if child.call(libc::SYS_clone, [word >> 1, 0, 0, 0, 0, 0]) == Ok(0) {
@@ -224,8 +224,8 @@ fn what_a_child_leaves_is_swept(stage: &Stage) {
     }
 }
 
-/// A child must not have the memory that a fork server and its worker share, through which it could answer in
-/// the fork server's place, nor the stack of its worker.
+/// A child must not have the stack of its worker, nor the memory that a fork server and its worker share:
+/// through that it could answer in place of the fork server.
 fn a_child_has_no_memory_of_its_fork_server(stage: &Stage) {
     let shared = || -> Vec<usize> {
         let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc is mounted");
@@ -294,7 +294,7 @@ fn a_fork_server_ends_with_its_worker(stage: &Stage) {
     assert_eq!(rustix::io::read(&told, &mut [0]), Ok(1));
     kill(worker, Signal::SIGKILL).expect("it is there");
     waitpid(worker, None).expect("it ends");
-    // The fork server of a dead worker ends with it, and this process adopts what is left of it.
+    // The fork server of a dead worker ends with it, and this process adopts its orphans.
     while !own_children().is_empty() {
         let _ = waitpid(None, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
         std::thread::sleep(Duration::from_millis(5));

@@ -1,5 +1,6 @@
-//! Addresses and lengths that lead out of what a case may reach: a harness error that says so, never an answer
-//! and never a fault of the harness; and those that look so and are harmless get the kernel's own answer.
+//! The guard refuses addresses and lengths that leave the memory of a case: the result is a harness error,
+//! never an answer and never a fault of the harness. An address that is harmless gets the answer of the
+//! kernel.
 
 mod command;
 
@@ -7,7 +8,7 @@ use command::show;
 use rstest::rstest;
 
 const REFUSED: &str = "reaches memory of the harness";
-/// A map at the lowest address that the kernel gives, right below the program or far from it.
+/// A map at the lowest address that the kernel gives. It may lie directly below the program or far from it.
 const LOW: &str =
     "m = mmap(4096, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
 /// A map, a file, a segment, and a variable that is MAP_FAILED.
@@ -18,7 +19,7 @@ const COMMON: &str = "
     bad = mmap(0, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 ";
 
-/// Every call that skips gaps, or replaces what is there, or goes on to the end of a range.
+/// Every call that skips gaps, replaces maps, or continues to the end of a range.
 #[rstest]
 #[case::advice("madvise(NULL, 4503599627370496, MADV_DONTNEED);")]
 #[case::advice_from_a_map("madvise(map, 4503599627370496, MADV_WIPEONFORK);")]
@@ -33,8 +34,8 @@ fn a_range_that_reaches_the_harness_is_refused(#[case] step: &str) {
     refused(&format!("{COMMON} {step}"), step);
 }
 
-/// From the lowest address to beyond where a program may lie: 96 TiB on x86-64, by maps one GiB apart, is
-/// out of a case's reach, so this is for a program that lies low.
+/// Reaches from the lowest address across the program, if the program lies low. A program at 96 TiB, as on
+/// x86-64, cannot be reached by the maps of a case, which are one GiB apart.
 #[rstest]
 #[case::unmap("munmap(4096, 33554432);")]
 #[case::advice("madvise(4096, 33554432, MADV_DONTNEED);")]
@@ -54,7 +55,7 @@ fn a_low_range_that_reaches_the_program_is_refused(#[case] step: &str) {
     refused(&format!("{COMMON} {step}"), step);
 }
 
-/// `START` stands for where the program begins, relative to the map, and `GAP` for the page before.
+/// `START` stands for the offset of the program from the map, and `GAP` for the page before the program.
 #[rstest]
 #[case::store("m[START + 0x57a000] = 'x';")]
 #[case::load("m[START];")]
@@ -84,7 +85,7 @@ fn the_program_is_not_reached_from_a_low_map(#[case] step: &str) {
     let start = program_start() - base;
     let step = step.replace("START", &start.to_string());
     let step = step.replace("GAP", &(start - rustix::param::page_size() as u64).to_string());
-    // The last of its steps, without the block around it.
+    // The last step, without the block around it.
     let steps = step.trim_start_matches("fork { ").trim_end_matches(" }");
     let last = steps.rsplit_once("; ").map_or(steps, |(_, last)| last);
     refused(&format!("{LOW} {step}"), last);
@@ -101,7 +102,7 @@ fn a_probe_that_reaches_the_program_is_refused() {
     }
 }
 
-/// A call that the kernel answers without looking at memory has an answer.
+/// The kernel answers these calls without an access to memory, so they have an answer.
 #[rstest]
 #[case("munmap(4096, PAGE);", "")]
 #[case("munmap(4096, 0);", "EINVAL")]
@@ -129,7 +130,7 @@ fn a_probe_that_reaches_the_program_is_refused() {
 )]
 #[case("x = shmat(id, bad + 4097, SHM_REMAP);", "EINVAL")]
 #[case("shmdt(bad + 4097);", "EINVAL")]
-fn what_is_harmless_gets_the_answer_of_the_kernel(#[case] step: &str, #[case] errno: &str) {
+fn a_harmless_step_gets_the_answer_of_the_kernel(#[case] step: &str, #[case] errno: &str) {
     let (code, out, err) = show(&format!("{COMMON} {step}"), &[]);
     assert_eq!(code, Some(0), "{out}{err}");
     let words = |text: &str| text.split_whitespace().collect::<String>();
@@ -141,12 +142,12 @@ fn what_is_harmless_gets_the_answer_of_the_kernel(#[case] step: &str, #[case] er
     assert!(!out.contains("model:"), "kernel and model part: {out}");
 }
 
-/// By whatever variable: the kernel gives the number of a descriptor that was closed to the next.
+/// Any variable may hold such a file: the kernel gives the number of a closed descriptor to the next file.
 #[rstest]
 #[case::pread("pread(a, 0, 100);")]
 #[case::into_a_map("read(a, map, 100);")]
 #[case::in_a_fork("fork { pread(a, 0, 100); }")]
-fn what_differs_from_run_to_run_is_not_read(#[case] step: &str) {
+fn content_that_differs_from_run_to_run_is_not_read(#[case] step: &str) {
     let text = "map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         a = file(10); close(a); b = open(\"/proc/self/maps\", O_RDONLY);";
     let reads = step.trim_start_matches("fork { ").trim_end_matches(" }");
@@ -169,7 +170,7 @@ fn a_map_whose_hint_is_taken_already_stands_alone() {
     assert!(!err.contains("moved 0"), "{err}");
 }
 
-/// Maps of the case's own placing, at and beside where the harness puts the next one.
+/// The case places a map at or beside the address that the harness chooses for the next one.
 #[rstest]
 #[case::right_below("b = mmap(x + (1073741824 - PAGE), PAGE, PROT_READ, FIXED, -1, 0);")]
 #[case::over_it("b = mmap(x + (1073741824 - PAGE), 2 * PAGE, PROT_READ, FIXED, -1, 0);")]
@@ -195,7 +196,7 @@ fn a_map_stands_alone_beside_one_that_the_case_has_placed(#[case] placed: &str) 
 fn every_verdict_is_counted() {
     let text = format!("{COMMON} munmap(4096, PAGE); munmap(map, 0); mlock(map, PAGE); map[0];");
     let (_, _, err) = show(&text, &["--guard", "counted"]);
-    // Two children go through all steps.
+    // Two children perform all steps.
     let counts = "guard: kept 2, low 2, beyond 0, harmless 2, stops at a gap 2, moved 0, refused 0";
     assert!(err.contains(counts), "{err}");
 }
@@ -218,13 +219,13 @@ fn refused_because(text: &str, step: &str, why: &str) {
     let (code, out, err) = show(text, &[]);
     assert_eq!(code, Some(3), "{out}{err}");
     assert!(out.contains(why), "{out}");
-    // The picture's own writing of the step may differ in spaces alone.
+    // The picture may write the step with other spaces.
     let words = |text: &str| text.split_whitespace().collect::<String>().replace("NULL", "0");
     assert!(words(&out).contains(&words(step)), "{out}");
 }
 
-/// True if the program lies low, so that a case could reach it. A debug build lies there (build.rs); another
-/// need not, and the test then says what it skips.
+/// True if the program lies so low that a case could reach it. A debug build does (build.rs). For another
+/// build the test may have to print that it skips something.
 fn must_lie_low() -> bool {
     let low = program_start() < 32 << 20;
     assert!(low || !fixed_address(), "a debug build lies below 32 MiB: {:#x}", program_start());
@@ -244,8 +245,8 @@ fn fixed_address() -> bool {
     ))
 }
 
-/// Returns where the command's first segment lies, as its ELF header says (elf(5)); far away where the kernel
-/// chooses.
+/// Returns the address of the command's first segment, from its ELF header (elf(5)); a very high one if the
+/// kernel chooses the address.
 fn program_start() -> u64 {
     const ET_EXEC: u8 = 2;
     const PT_LOAD: u8 = 1;
@@ -259,10 +260,10 @@ fn program_start() -> u64 {
     }
 }
 
-/// Where the kernel puts a map that asks for address 4096 (vm.mmap_min_addr may be higher): below the program.
-/// None where there is no such place, which is said.
+/// Returns the address that the kernel gives to a map with the hint 4096 (vm.mmap_min_addr may be higher),
+/// which is below the program. Returns `None`, and prints the reason, if there is no such address.
 fn low_map() -> Option<u64> {
-    // A fault is told with the address of its map.
+    // The report of a fault contains the address of its map.
     let at = ["--access", "read", "--at", "PAGE"];
     let (_, out, _) = show(&format!("{LOW} sweep(m, read);"), &at);
     let told = out.split_once("the map at 0x").and_then(|(_, told)| told.split_once(' '));

@@ -1,9 +1,8 @@
-//! Children more hostile than any case can be, under the supervisor that every run uses: it gets each
-//! of them within its deadline, believes none of them, and has nothing left of them afterwards: no
-//! process, no zombie, no descriptor.
+//! The supervisor of every run must withstand children that are more hostile than any case can be: it ends
+//! each of them within its deadline, trusts none of them, and keeps no process, zombie or descriptor of them.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner. A
-//! child forks and calls the kernel through the same [`Child`] that a victim has.
+//! Each test has a process of its own, because a thread of a test runner must not fork. A child forks and
+//! calls the kernel through the same [`Child`] that a victim has.
 
 mod own_process;
 mod stage;
@@ -40,22 +39,22 @@ fn main() -> ExitCode {
         ("closes_everything_and_hangs", closes_everything_and_hangs),
         ("kills_its_own_group", kills_its_own_group),
         ("joins_the_group_of_its_supervisor", joins_the_group_of_its_supervisor),
-        ("reads_what_its_worker_has_in_memory", reads_what_its_worker_has_in_memory),
-        ("has_what_its_worker_has_open", has_what_its_worker_has_open),
+        ("reads_the_memory_of_its_worker", reads_the_memory_of_its_worker),
+        ("has_the_descriptors_of_its_worker", has_the_descriptors_of_its_worker),
     ];
     let on_stage = |(name, body): Row| test(name, move || none_is_left_by(body));
     let mut tests: Vec<Test> = tests.iter().copied().map(on_stage).collect();
-    // Segments and process ids belong to the machine, but for those of a namespace.
+    // Segments and process ids belong to the whole machine, unless the test has its own namespace.
     let own_segments = &["--user", "--map-root-user", "--ipc"];
     let own_ids = &["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let row: Row = ("leaves_shared_memory_behind", leaves_shared_memory_behind);
     tests.push(on_stage(row).inside(own_segments));
-    let row: Row = ("has_the_number_of_one_that_is_gone", has_the_number_of_one_that_is_gone);
+    let row: Row = ("has_the_process_id_of_a_reaped_child", has_the_process_id_of_a_reaped_child);
     tests.push(on_stage(row).inside(own_ids));
     own_process::run(tests)
 }
 
-/// A program with one access, to judge by.
+/// A program with one access, by which the report is judged.
 fn program() -> Program<'static> {
     laid_out(
         "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);",
@@ -95,7 +94,7 @@ fn leaves_a_child_behind(stage: &Stage) {
 }
 
 fn leaves_a_daemon_behind(stage: &Stage) {
-    // In a session of its own: a signal to the child's group does not reach it.
+    // It is in a new session, which a signal to the child's group does not reach.
     let report = stage.run(ENDS, |child| {
         for _ in 0..3 {
             if child.fork() == Ok(0) {
@@ -110,7 +109,7 @@ fn leaves_a_daemon_behind(stage: &Stage) {
 }
 
 fn forks_in_a_loop(stage: &Stage) {
-    // Bounded, because root is not held to RLIMIT_NPROC, and this machine is somebody's.
+    // The loop is bounded, because RLIMIT_NPROC does not bind root, and the machine must survive the test.
     let report = stage.run(HANGS, |child| {
         for _ in 0..500 {
             if child.fork() == Ok(0) {
@@ -124,7 +123,7 @@ fn forks_in_a_loop(stage: &Stage) {
 }
 
 fn forks_from_session_to_session(stage: &Stage) {
-    // Always one process alive, each in a session of its own, each soon gone: a moving target.
+    // One process is alive at any time, in a new session each, and ends soon: it is hard to kill.
     let report = stage.run(ENDS, |child| {
         for _ in 0..100_000 {
             match child.fork() {
@@ -191,7 +190,7 @@ fn scribbles_over_the_record(stage: &Stage) {
 }
 
 fn claims_to_have_lived_on(stage: &Stage) {
-    // A fault that did not kill is none.
+    // A fault that did not kill the child does not count.
     let record = stage.record;
     let report = stage.run(ENDS, |_| {
         record.slots[SWEEP].state.store(SlotState::Begun as u32, Relaxed);
@@ -246,7 +245,7 @@ fn kills_its_own_group(stage: &Stage) {
 }
 
 fn leaves_shared_memory_behind(stage: &Stage) {
-    // Without a namespace of the worker's own, as where the kernel does not allow one.
+    // The worker has no namespace of its own, as on a kernel that allows none.
     let segments = || std::fs::read_to_string("/proc/sysvipc/shm").expect("SysV segments");
     let before = segments();
     let get = "shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600);";
@@ -259,8 +258,8 @@ fn leaves_shared_memory_behind(stage: &Stage) {
     assert_eq!(segments(), before);
 }
 
-fn reads_what_its_worker_has_in_memory(stage: &Stage) {
-    // A block of 1 is in the heap, which is there already; the others are maps of their own.
+fn reads_the_memory_of_its_worker(stage: &Stage) {
+    // A block of one byte is in the existing heap; each of the others is a new map.
     for bytes in [1, 1 << 16, 1 << 24] {
         let own = vec![1u8; bytes];
         stage.supervisor.exclude_from_fork(&Arena::new().expect("memory"));
@@ -280,7 +279,7 @@ fn joins_the_group_of_its_supervisor(stage: &Stage) {
     assert_eq!(report.ending, Ending::TimedOut { stopped: false });
 }
 
-fn has_what_its_worker_has_open(stage: &Stage) {
+fn has_the_descriptors_of_its_worker(stage: &Stage) {
     let report = stage.run(ENDS, |child| {
         let is_open = |number: &usize| {
             child.call(libc::SYS_fcntl, [*number, libc::F_GETFD as usize, 0, 0, 0, 0]).is_ok()
@@ -290,9 +289,9 @@ fn has_what_its_worker_has_open(stage: &Stage) {
     assert_eq!(report.ending, Ending::Exited(0), "so many");
 }
 
-/// A signal that tells of the end of one may come late, when another has its number. Nobody else forks in
-/// this pid namespace.
-fn has_the_number_of_one_that_is_gone(stage: &Stage) {
+/// A signal that reports the end of a child may arrive late, when a new child has the same process id. No
+/// other process forks in this pid namespace.
+fn has_the_process_id_of_a_reaped_child(stage: &Stage) {
     let record = stage.record;
     let _ = stage.run(ENDS, |child| {
         match child.fork() {
@@ -305,7 +304,7 @@ fn has_the_number_of_one_that_is_gone(stage: &Stage) {
         0
     });
     let gone = record.slots[SWEEP].value.load(Relaxed);
-    // A child that was not told to be there in time was not yet on a core.
+    // A child that has not reported in time had no time on a core yet.
     let report = [HANGS, HANGS * 10, ENDS].into_iter().find_map(|deadline| {
         let last = "/proc/sys/kernel/ns_last_pid";
         std::fs::write(last, (gone - 1).to_string()).expect("root of the namespace may");

@@ -1,6 +1,6 @@
-//! Cases that misbehave, run by the command: each has its outcome or is a harness error within its
-//! deadline, and afterwards nothing of it is left. What no case can say is in hostile.rs; what somebody
-//! else does to a run is in killed.rs.
+//! The command runs cases that misbehave: each has its outcome or is a harness error within its deadline, and
+//! leaves nothing behind. Children that do more than a case can are in hostile.rs, and runs that are killed
+//! from outside in killed.rs.
 
 mod command;
 mod own_process;
@@ -14,9 +14,10 @@ use watched_run::{MAP, WatchedRun, at_some_timeout, segment_bytes};
 
 const PAST_EOF: &str = "fd = file(0);\nmap = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);\n";
 
-/// Steps, and what is said of them; a child that hangs has so many milliseconds, all others a minute.
+/// Steps, and the text of their result, with `{}` for the deadline: of a child that hangs, in milliseconds.
+/// All other children have a minute.
 const MISBEHAVING: &[(&str, (&str, &str))] = &[
-    // It hangs: at its deadline it is killed.
+    // The case hangs, and is killed at its deadline.
     ("hangs", ("pause();", "the child did not end within {} ms")),
     ("hangs_in_a_block", ("fork { fork { pause(); } }", "the child did not end within {} ms")),
     ("hangs_elsewhere", ("process { pause(); }", "the child did not end within {} ms")),
@@ -25,19 +26,20 @@ const MISBEHAVING: &[(&str, (&str, &str))] = &[
         ("sigprocmask(SIG_BLOCK, SIGTERM); pause();", "did not end within {} ms"),
     ),
     ("ignores_its_signals", ("sigaction(SIGTERM, SIG_IGN); pause();", "did not end within {} ms")),
-    // It stops itself.
+    // The case stops itself.
     ("stops_itself", ("raise(SIGSTOP);", "stopped the child, which did not end within {} ms")),
     ("a_block_stops_itself", ("fork { raise(SIGSTOP); }", "did not end within {} ms")),
-    // It ends before its access.
+    // The case ends before its access.
     ("exits_early", ("_exit(0);", "the child exited with 0 before its access")),
     ("exits_otherwise", ("_exit(7);", "the child exited with 7")),
-    // A process that no longer finds its parent then has nothing to tell.
+    // A process whose parent has ended reports nothing.
     (
         "exits_before_its_processes_begin",
         ("_exit(7); process { } process { } process { } process { }", "the child exited with 7"),
     ),
     ("exits_in_a_block", ("fork { _exit(7); }", "")),
-    // It sends itself what an access could raise: that is the answer of that step, and of no access.
+    // The case sends itself a signal that an access could raise. It is the answer of that step, and of no
+    // access.
     ("sends_itself_sigsegv", ("raise(SIGSEGV);", "raise(SIGSEGV);  // killed by SIGSEGV\n")),
     ("sends_itself_sigbus", ("raise(SIGBUS);", "raise(SIGBUS);  // killed by SIGBUS\n")),
     ("kills_itself", ("raise(SIGKILL);", "raise(SIGKILL);  // killed by SIGKILL\n")),

@@ -1,4 +1,4 @@
-//! The command's output for programs.
+//! Tests the output of the command for programs.
 
 mod command;
 
@@ -14,7 +14,7 @@ fn line(text: &str, arguments: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}{stderr}"))
 }
 
-/// The line, without what varies from one machine or run to the next.
+/// The line, with fixed values for the fields that vary between machines or runs.
 fn redacted(mut line: Value) -> String {
     let varies =
         ["faultmap", "kernel", "architecture", "page_size", "file_system", "place", "user"];
@@ -30,7 +30,7 @@ fn redacted(mut line: Value) -> String {
     text.replace(&format!("are on {file_system}"), "are on [a file system]")
 }
 
-/// Replaces a value wherever it stands below this one.
+/// Replaces the values of a field in this value and below.
 fn replace(within: &mut Value, old: &Value, new: &Value) {
     match within {
         Value::Array(list) => list.iter_mut().for_each(|own| replace(own, old, new)),
@@ -74,7 +74,7 @@ fn a_case_that_was_skipped() {
     insta::assert_snapshot!(redacted(line(text, &["run"])).replace(|c: char| !c.is_ascii(), "?"));
 }
 
-/// Every line has the same fields, whatever was asked for.
+/// Every line has the same fields, for each command and option.
 #[test]
 fn lines_are_alike() {
     let fields = |line: &Value| -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! The model's judgement of measurements made by hand: nothing is measured here.
+//! Tests the judgement of the model with measurements that are made by hand. Nothing is measured.
 
 use faultmap::case::{
     Case, Clean, Errno, Fault, FaultAddress, Measurement, Outcome, Signal, StepResult, SweepResult,
@@ -18,7 +18,7 @@ fn case(steps: &str) -> Case {
     faultmap::parse::case(&text).expect("a case")
 }
 
-/// The measurement in which open rules hold, or do not, as these say in the order of the steps.
+/// The measurement in which the open rules hold or not, in the order of the steps.
 fn measured(case: &Case, held: &[bool]) -> Measurement {
     let all = predict(case, &environment());
     let did = |own: &&faultmap::model::Prediction| {
@@ -54,8 +54,8 @@ fn an_open_rule_may_hold_at_one_step_and_not_at_the_next() {
 }
 
 #[test]
-fn an_open_rule_that_nothing_tells_is_not_told() {
-    // Nothing looks at the tail, or what looks comes after it was stored to again.
+fn an_open_rule_without_effect_is_not_told() {
+    // No step reads the tail, or it is stored to again before a step reads it.
     for steps in [
         "map[3500] = 'c'; ftruncate(fd, 3000);",
         "map[200] = 'c'; fsync(fd); map[200] = 'd'; map[200];",
@@ -68,7 +68,7 @@ fn an_open_rule_that_nothing_tells_is_not_told() {
 }
 
 #[test]
-fn what_must_not_be_is_a_split_at_its_first_place() {
+fn a_contradiction_is_a_split_at_its_first_place() {
     let case = case(TWICE);
     let mut measured = measured(&case, &[true]);
     measured.steps[5] = StepResult::Errno(Errno(EPERM));
@@ -113,7 +113,7 @@ fn more_ways_than_are_followed_are_not_modelled_from_there_on() {
     let all = predict(&case, &environment());
     let unmodelled = all[0].unmodelled.as_ref().expect("too many");
     assert_eq!(unmodelled.step, 28, "{unmodelled:?}");
-    // The measurement rules the others out, as long as it does so in time.
+    // The measurement must rule the other ways out before there are too many.
     let mut measured = all[0].measurement.clone();
     measured.steps.resize(35, StepResult::Done);
     assert_eq!(judged(&case, &measured).unmodelled.map(|own| own.step), Some(28));
@@ -127,11 +127,11 @@ fn a_rule_is_named_only_where_it_alone_explains_all_of_it() {
     let named = |measured: &Measurement| judged(&case, measured).split.expect("a split").rule;
     let broken = without(Rule::TailStaysInMemory);
     assert_eq!(named(&broken), Some(Rule::TailStaysInMemory));
-    // A second difference that the rule does not make.
+    // The rule does not explain the second difference.
     let mut more = broken;
     more.steps[3] = StepResult::Done;
     assert_eq!(named(&more), None);
-    // Part of what the rule makes.
+    // The measurement shows only a part of the effect of the rule.
     let mut part = without(Rule::OutsideIsMaperr);
     let (SweepResult::Map(part_of), SweepResult::Map(right)) =
         (&mut part.sweeps[0], &right.sweeps[0])
@@ -146,7 +146,7 @@ fn a_rule_is_named_only_where_it_alone_explains_all_of_it() {
 
 #[test]
 fn no_rule_is_named_where_two_would_each_explain_it() {
-    // A page that shows the old byte may have been copied along with its neighbour, or with all of them.
+    // A page that shows the old byte may have been copied together with its neighbour, or with all pages.
     let case = case(
         "two = file(2 * PAGE); p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, two, 0);
          p[0] = 'x'; pwrite(two, \"a\", PAGE); p[PAGE]; sweep(p, write);",
@@ -169,7 +169,7 @@ const TRUNCATE: &str = "ftruncate(fd, 2 * PAGE);";
 const WRITE: &str = "pwrite(fd, \"ab\", 0);";
 const PROTECT: &str = "mprotect(map, 1, PROT_READ);";
 
-/// Disk and memory as they are, and what the kernel said where the model expects that the step succeeds.
+/// The state of disk and memory, and the error of a step that succeeds in the model.
 #[rstest]
 #[case::full(TRUNCATE, (false, false), errno(ENOSPC), true)]
 #[case::quota(WRITE, (false, false), errno(EDQUOT), true)]
@@ -182,7 +182,7 @@ const PROTECT: &str = "mprotect(map, 1, PROT_READ);";
 #[case::no_memory_for_no_reason(PROTECT, (true, false), errno(ENOMEM), false)]
 #[case::no_disk_in_it(PROTECT, (true, false), errno(ENOSPC), false)]
 #[case::another_errno(TRUNCATE, (true, true), errno(EPERM), false)]
-fn what_the_environment_explains_is_not_modelled(
+fn a_result_that_the_environment_explains_is_not_modelled(
     #[case] step: &str,
     #[case] (little_disk, little_memory): (bool, bool),
     #[case] kernel: StepResult,

@@ -1,5 +1,5 @@
-//! Somebody else may kill, stop or interrupt a victim, a worker or the runner. It must be told, and nothing
-//! may be left behind.
+//! A victim, a worker or the runner may be killed, stopped or interrupted from outside. The run must report
+//! it, and leave nothing behind.
 
 mod command;
 mod own_process;
@@ -13,7 +13,7 @@ use watched_run::{MAP, WatchedRun, segment_bytes};
 
 const KILLED: &[(&str, Signal)] =
     &[("segv", Signal::SEGV), ("kill", Signal::KILL), ("term", Signal::TERM)];
-/// The signal that ends the runner, its exit code and what it says.
+/// The signal that ends the runner, its exit code and its text.
 type End = (Signal, Option<i32>, &'static str);
 const ENDED: &[(&str, End)] = &[
     ("kill", (Signal::KILL, None, "")),
@@ -24,7 +24,7 @@ const LEVELS: &[(&str, &str)] = &[("default", "default"), ("strict", "strict")];
 
 fn main() -> ExitCode {
     let mut tests = vec![
-        test("a_victim_has_open_what_its_case_needs_and_no_more", what_a_victim_has_open),
+        test("a_victim_has_only_the_descriptors_of_its_case", descriptors_of_a_victim),
         test("an_ignored_interrupt_stays_ignored", an_ignored_interrupt_stays_ignored),
         test("one_probe_killed_in_the_middle_leaves_nothing", one_probe_killed),
     ];
@@ -41,17 +41,17 @@ fn main() -> ExitCode {
     own_process::run_waiting(tests)
 }
 
-/// Returns the test, to be skipped where its level is refused.
+/// Returns the test, which is skipped if this machine refuses its level of isolation.
 fn permitted(test: Test) -> Test {
     if test.name().ends_with("::strict") { test.unless(refusal::strict_isolation) } else { test }
 }
 
-/// Returns the test, to be skipped where whoever started it ignores the signal.
+/// Returns the test, which is skipped if its starter ignores the signal.
 fn interruptible(test: Test) -> Test {
     if test.name().ends_with("::int") { test.unless(refusal::interrupts) } else { test }
 }
 
-/// A case whose children hang, with a file that has a name, and a descriptor of each kind.
+/// A case whose children hang, with a named file and a descriptor of each kind.
 fn hanging() -> String {
     format!(
         "fd = file(PAGE);\nid = shmget(IPC_PRIVATE, {}, IPC_CREAT | 0600);\n\
@@ -75,8 +75,9 @@ fn killed_from_outside(signal: Signal) {
     watched.nothing_is_left();
 }
 
-/// Not the pipe to the controller, by which it could answer for others, and not the answers so far.
-fn what_a_victim_has_open() {
+/// A victim must have neither the pipe to the controller, with which it could answer for others, nor the
+/// answers so far.
+fn descriptors_of_a_victim() {
     let watched = WatchedRun::new(&format!("fd = file(PAGE);\n{MAP}pause();\nsweep(map, read);"));
     let child = watched.command(&["--timeout", "60000"]).stdout(Stdio::piped()).spawn().unwrap();
     let (_, victim) = watched.worker_and_victim(&child);

@@ -1,7 +1,7 @@
-//! Runs that somebody stops and kills: what is left of them while anybody of the run lives, and what is after
-//! the next start where nobody does. What a kill does to a run that goes on is in killed.rs.
+//! A run that is stopped and killed leaves nothing behind while one of its processes lives. If all are
+//! killed, the next run removes the rest. Runs that continue after a kill are in killed.rs.
 //!
-//! Each test has a process of its own: it adopts what a killed run leaves behind.
+//! Each test has a process of its own, which adopts the orphans of a killed run.
 
 #![expect(clippy::zombie_processes, reason = "`await_end` reaps all there are")]
 
@@ -20,7 +20,7 @@ use own_process::{Test, refusal, table, test};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use watched_run::{MAP, WatchedRun, segment_bytes, segments};
 
-/// A child that hangs, beside a file with a name.
+/// A case with a named file, whose child hangs.
 const HANGS: &str = "fd = file(PAGE);\nfork { pause(); }\nunlink(fd);\n";
 
 fn main() -> ExitCode {
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let name = "a_segment_is_gone_where_there_is_no_ipc_namespace";
     let killed = [("worker", segment_of_a_killed_worker as fn()), ("all", segment_of_a_killed_run)];
     tests.extend(table(name, &killed, |body: fn()| {
-        // As in a container.
+        // A container may refuse new namespaces.
         refuse_call(libc::SYS_unshare, libc::EPERM);
         body();
     }));
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     own_process::run(tests)
 }
 
-/// As many as a case may have steps. Each is made as if there were no other.
+/// The case makes as many segments as a case can have steps, and none has the key of another one.
 fn all_segments_of_a_long_case() {
     let text = "shmget(IPC_PRIVATE, PAGE, 0600);\n".repeat(faultmap::case::limits::STEPS);
     let (_, stdout, stderr) = command::show(&text, &[]);
@@ -53,19 +53,19 @@ fn all_segments_of_a_long_case() {
 }
 
 fn start(marked: &WatchedRun, level: &str) -> Child {
-    // As with process 1 of a container: orphans go to a process of the same session, so that the kernel wakes
-    // none that is stopped (setpgid(2): orphaned process groups).
+    // Orphans go to a process of the same session, as to process 1 of a container, so that the kernel does
+    // not wake stopped ones (setpgid(2): orphaned process groups).
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("any kernel");
     let mut command = marked.command(&["--timeout", "60000", "--isolation", level]);
     command.stdout(Stdio::null()).spawn().expect("it can be started")
 }
 
 fn signal(pid: Pid, signal: Signal) {
-    // One may be gone already.
+    // The process may have ended already.
     let _ = kill_process(pid, signal);
 }
 
-/// Reaps until nobody is left: all orphans are this process's.
+/// Reaps until no process is left: this process adopts all orphans.
 fn await_end() {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !own_children().is_empty() {
@@ -76,9 +76,9 @@ fn await_end() {
     }
 }
 
-/// All but the controller, fork servers and victims included.
+/// Returns all processes but the controller, including fork servers and victims.
 fn stopped_workers(level: &str) {
-    // Enough children for a fork server, and then one that hangs.
+    // The case has enough children to get a fork server, and then one that hangs.
     let marked = WatchedRun::new(&format!("{HANGS}{MAP}sweep(map, read);"));
     let child = start(&marked, level);
     marked.worker_and_victim(&child);
@@ -107,7 +107,7 @@ fn a_named_file() {
     assert_eq!(count(&marked), 0);
 }
 
-/// The whole run. All are stopped first, so that none sees another one's end.
+/// Kills the whole run. It stops all processes first, so that none sees the end of another one.
 fn kill_at_once(child: &Child) {
     let controller = Pid::from_child(child);
     let all = offspring(controller);
@@ -122,7 +122,7 @@ fn hangs_beside_a_segment() -> String {
     format!("id = shmget(IPC_PRIVATE, {bytes}, IPC_CREAT | 0600);\nfork {{ pause(); }}\n")
 }
 
-/// The child dies with its worker, and another worker goes on.
+/// The child dies with its worker, and another worker continues.
 fn segment_of_a_killed_worker() {
     let marked = WatchedRun::new(&hangs_beside_a_segment());
     let child = start(&marked, "default");

@@ -1,6 +1,6 @@
-//! The notes' example of a private anonymous map: malloc of a large block makes one of its own.
+//! The notes name malloc of a large block as an example of a private anonymous map.
 //!
-//! No case shows it, because a victim does not allocate. (malloc(3), NOTES: blocks of M_MMAP_THRESHOLD
+//! No case can show it, because a victim does not allocate. (malloc(3), NOTES: blocks of M_MMAP_THRESHOLD
 //! bytes or more are allocated by mmap as private anonymous maps; mallopt(3): the threshold adapts, up
 //! to 32 MiB; TLPI 7.1.3, 49.7)
 
@@ -38,7 +38,7 @@ fn a_large_block_is_a_private_anonymous_map_of_its_own() {
     assert_eq!((map.permissions.as_str(), map.inode), ("rw-p", 0), "private, and of no file");
     assert!(map.range.contains(&last), "the whole block lies in one map: {map:?}");
     assert!(map.range.start < first, "malloc's own header comes before it");
-    // The heap proper grows by brk(2) and stays; what mmap gave, free gives back with munmap.
+    // The heap grows by brk(2) and stays. free returns a block that mmap has made with munmap.
     drop(block);
     assert_eq!(map_at(first), None, "free unmapped the first page");
     assert_eq!(map_at(last), None, "free unmapped the last page");

@@ -1,4 +1,4 @@
-//! The model as a second witness: it says what the snapshots say, and each of its rules is needed.
+//! The model agrees with the snapshots, and each of its rules is needed.
 
 mod command;
 mod modelled;
@@ -21,7 +21,7 @@ fn environment(broken: Option<Rule>) -> Environment {
     Environment::with_pages_of(PAGE).without(broken.as_slice())
 }
 
-/// A case of the project, and what its snapshots keep: the one without a suffix first.
+/// A case of the project, and the pictures of its snapshots: the one without a suffix first.
 struct Kept {
     id: String,
     case: Case,
@@ -72,14 +72,13 @@ fn ordinary() -> Limits {
     Limits { raises: false, locks: false, hard, lockable: 2 * PAGE, little_memory: false }
 }
 
-/// Steps that only an ordinary user is refused.
+/// Steps that are refused only for an ordinary user.
 const BOUND: [&str; 2] = [
     "setrlimit(RLIMIT_STACK, 8388609);",
     "p = mmap(0, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);",
 ];
 
-/// Returns what notices that a rule is broken: a case whose snapshot then differs, or a program of the
-/// search.
+/// Returns the case whose snapshot differs, or the program of the search that fails, when a rule is broken.
 fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
     let broken = environment(Some(rule));
     let case = kept.iter().find(|own| !pictures(&own.case, &broken).contains(&own.pictures[0]));
@@ -106,7 +105,7 @@ fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
 #[test]
 fn every_rule_is_noticed_when_it_is_broken() {
     let kept = kept();
-    // Both answers are allowed where an open rule matters: see the next test.
+    // If an open rule matters, both answers are allowed: see the next test.
     for rule in Rule::ALL.iter().copied().filter(|rule| !rule.is_open()) {
         let noticed = noticed_by(rule, &kept);
         println!("{} | {}", rule.name(), noticed.as_deref().unwrap_or("nothing"));
@@ -114,7 +113,7 @@ fn every_rule_is_noticed_when_it_is_broken() {
     }
 }
 
-/// For each open rule steps where it matters, and the same without what it speaks of.
+/// Steps for which an open rule matters, and similar steps for which it does not, for each open rule.
 const OPEN: &[(Rule, &str, &str)] = &[
     (Rule::GrowthClearsTheTail, "map[200] = 'x'; ftruncate(fd, PAGE);", "ftruncate(fd, PAGE);"),
     (Rule::GrowthClearsThePage, "map[200] = 'x'; ftruncate(fd, 150);", "ftruncate(fd, 150);"),
@@ -269,7 +268,7 @@ fn a_case_that_counts_in_pages_has_one_picture_for_every_page_size(
     assert!(stdout.contains(&format!("0              {says}")), "{stdout}");
 }
 
-/// A rule that is broken, or sought for behind a split, may let through what the kernel refuses.
+/// Without a rule the model may allow a step that the kernel refuses. It must still have an answer.
 #[rstest]
 #[case(
     Rule::TooFarIsEoverflow,
@@ -300,7 +299,7 @@ fn a_page_that_is_no_power_of_two_is_refused_with_the_reason() {
     "known: PastEofIsSigbus is needed no more: kernel and model agree; remove the line"
 )]
 #[case("PastEofIsSigsegv", "known: PastEofIsSigsegv is no rule of the model")]
-fn a_known_difference_that_is_none_fails(#[case] rule: &str, #[case] told: &str) {
+fn a_needless_known_line_fails(#[case] rule: &str, #[case] told: &str) {
     let text = format!(
         "// known: {rule} on some other kernel\nfd = file(100);\n\
          map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\nsweep(map, read);\n"

@@ -1,6 +1,6 @@
-//! One value in the table is enough for a call to be parsed, performed, filtered, drawn and explored.
+//! A value in the table of calls is enough: the call is parsed, performed, filtered, drawn and explored.
 //!
-//! This program is the command as well, with two calls more: it starts itself for each test.
+//! This program is also the command, with two more calls: it starts itself for each test.
 
 mod command;
 
@@ -14,8 +14,8 @@ use faultmap::vocabulary::{self, Action, Cost, PLAIN, Parameter, Reach, Returns,
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::libc;
 
-/// A call without any effect, and one that fills a buffer. Their names are no system calls', so that these can
-/// still become part of the vocabulary.
+/// A call without any effect, and one that fills a buffer. They have new names, so that the vocabulary can
+/// still get the system calls.
 static NEW: [Syscall; 2] = [
     Syscall {
         name: "new_sync",
@@ -30,14 +30,14 @@ static NEW: [Syscall; 2] = [
         parameters: &[Parameter::Address, Parameter::Length],
         returns: Returns::BytePerPage(1),
         action: Action::Arranged(libc::SYS_mincore, &[Of(0), Of(1), Buffer]),
-        // A range that is longer than there are addresses is refused before a byte is written.
+        // The kernel refuses a range that is longer than the address space before it writes a byte.
         reach: Reach::Bounded,
         cost: Cost::Nothing,
         ..PLAIN
     },
 ];
 
-/// The first argument of this program where it is to be the command.
+/// The first argument that makes this program the command.
 const AS_COMMAND: &str = "AS_COMMAND";
 
 fn main() -> ExitCode {
@@ -62,7 +62,7 @@ fn trial(name: &str, body: fn()) -> Trial {
     Trial::test(name, body)
 }
 
-/// The command with these arguments.
+/// Returns the command with these arguments.
 fn faultmap(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a program knows its file"));
     command.args(arguments).env(AS_COMMAND, "1").env("NO_COLOR", "1").current_dir(command::root());
@@ -74,7 +74,7 @@ fn show(text: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     run(faultmap(&["show"]).arg(path).args(arguments))
 }
 
-/// Two pages of a file, the first of which is in memory.
+/// A map of two pages of a file, of which the first is in memory.
 const MAP: &str = "fd = file(2 * PAGE);
     map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
     none = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -103,7 +103,7 @@ fn checked() {
         let (code, stdout, _) = show(&format!("{MAP} {text} sweep(map, read);"), &[]);
         (code, stdout)
     };
-    // Refused by the kernel itself.
+    // The kernel itself refuses these.
     let (code, stdout) = told("new_resident(map + 1, PAGE); new_resident(map, 0x10000000000000);");
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("new_resident(map + 1, PAGE);  // = -1 EINVAL"), "{stdout}");

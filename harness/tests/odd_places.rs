@@ -1,7 +1,7 @@
-//! Places and outputs that cannot do what others can: the command ends with the exit code that says so, and
-//! touches nothing that is not its own.
+//! Some folders and outputs cannot do what the command needs. It then ends with the right exit code, and
+//! removes only files of its own.
 //!
-//! Each test has a process of its own, because some change what that process may do.
+//! Each test has a process of its own, because some tests change the rights of their process.
 
 mod command;
 mod own_process;
@@ -75,7 +75,7 @@ fn count(folder: &Path) -> usize {
     std::fs::read_dir(folder).expect("it is there").count()
 }
 
-/// The file is not locked then, and made all the same. One that may be somebody's is not removed.
+/// The command makes the file without a lock. It removes no file that may belong to another run.
 fn a_file_system_without_locks(errno: i32) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(".faultmap-123456789.tmp"), "").unwrap();
@@ -116,10 +116,10 @@ fn files_of_others_stay() {
     let at = |name: &str| dir.path().join(name);
     let ours = ".faultmap-111111111.tmp";
     std::fs::write(at(ours), "").unwrap();
-    // A user's own, by other names.
+    // These files of a user have other names.
     let mut kept = vec![".faultmap-notes", ".faultmap-my-notes.tmp", ".faultmap-"];
     kept.iter().for_each(|name| std::fs::write(at(name), "mine").unwrap());
-    // By our name: no regular file, or one with a second name.
+    // These have a name as ours, but are no regular file, or have a second name.
     std::fs::create_dir(at(".faultmap-222222222.tmp")).unwrap();
     symlink(at(".faultmap-notes"), at(".faultmap-333333333.tmp")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, at(".faultmap-444444444.tmp"), 0o600.into()).unwrap();
@@ -181,8 +181,8 @@ fn a_folder_for_splits_is_looked_at_first() {
     assert_eq!(count(dir.path()), 1, "nothing of the look is left");
 }
 
-/// A file system whose server answers nothing, or nothing but the first question. It is there for as long as
-/// this lives.
+/// A mounted file system whose server answers nothing, or only the first request. It is unmounted when this
+/// is dropped.
 struct Silent {
     dir: tempfile::TempDir,
     _server: File,
@@ -205,20 +205,20 @@ impl Silent {
 
 impl Drop for Silent {
     fn drop(&mut self) {
-        // Detached, since nobody answers: and then the folder below can be removed.
+        // The server does not answer, so the file system is detached. Then the folder below can be removed.
         rustix::mount::unmount(self.dir.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
     }
 }
 
-/// FUSE_INIT of linux/fuse.h, for version 7.31 and nothing optional.
+/// Answers FUSE_INIT (linux/fuse.h) for version 7.31, without optional features.
 fn answer_init(mut server: &File) {
     let mut question = vec![0; 1 << 16];
     let read = server.read(&mut question).unwrap();
     assert!(read >= 40 && question[4..8] == 26u32.to_ne_bytes(), "it begins with FUSE_INIT");
     let mut answer = Vec::new();
-    answer.extend(80u32.to_ne_bytes()); // the length of all of it
+    answer.extend(80u32.to_ne_bytes()); // the length of the whole answer
     answer.extend(0u32.to_ne_bytes()); // no error
-    answer.extend(&question[8..16]); // the question's number
+    answer.extend(&question[8..16]); // the number of the request
     for word in [7u32, 31, 4096, 0, 0, 4096, 1] {
         answer.extend(word.to_ne_bytes());
     }
@@ -232,7 +232,7 @@ fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
     command.arg(silent.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let running = command.spawn().unwrap();
     let pid = running.id();
-    // It watches for signals before it looks at the place.
+    // The command watches for signals before it checks the folder.
     let list = format!("/proc/{pid}/task/{pid}/children");
     while std::fs::read_to_string(&list).unwrap_or_default().is_empty() {
         std::thread::sleep(std::time::Duration::from_millis(10));

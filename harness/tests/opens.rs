@@ -1,7 +1,7 @@
-//! Children that got out of the vocabulary, in the Landlock domain of a case: they open, and remove, what its
-//! words name. The calls that they may make are in filter.rs.
+//! A child that no longer follows its case can open and remove only the files that the words of the case
+//! name: its Landlock domain refuses all others. The calls that it can make are in filter.rs.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner.
+//! Each test has a process of its own, because a thread of a test runner must not fork.
 
 mod command;
 mod own_process;
@@ -21,9 +21,9 @@ use stage::held::{HeldStage, lacks};
 
 fn main() -> ExitCode {
     let tests: [(&str, fn()); 4] = [
-        ("opens_what_no_case_can", opens_what_no_case_can),
-        ("opens_what_other_cases_can", opens_what_other_cases_can),
-        ("removes_what_other_cases_can", removes_what_other_cases_can),
+        ("opens_paths_of_no_case", opens_paths_of_no_case),
+        ("opens_paths_of_other_cases", opens_paths_of_other_cases),
+        ("removes_files_of_other_cases", removes_files_of_other_cases),
         ("looks_into_its_supervisor", looks_into_its_supervisor),
     ];
     let row = |(name, body): (&'static str, fn())| test(name, move || none_left_by(body));
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     own_process::run(tests.collect())
 }
 
-/// The errno with which a child of this case may not open the path, or 0 where it may.
+/// Returns the errno with which a child of this case fails to open the path, or 0.
 fn opens(stage: &HeldStage, case: &str, path: &Path, flags: i32) -> i32 {
     let path = CString::new(path.as_os_str().as_encoded_bytes()).expect("no NUL in it");
     let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
@@ -43,7 +43,7 @@ fn opens(stage: &HeldStage, case: &str, path: &Path, flags: i32) -> i32 {
     }
 }
 
-fn opens_what_no_case_can() {
+fn opens_paths_of_no_case() {
     let stage = HeldStage::new();
     let file = stage.dir.path().join("beside");
     std::fs::write(&file, "it").expect("a file");
@@ -63,7 +63,7 @@ fn opens_what_no_case_can() {
     assert_eq!(refused, libc::EACCES);
 }
 
-fn opens_what_other_cases_can() {
+fn opens_paths_of_other_cases() {
     let stage = HeldStage::new();
     let (zero, version) = (Path::new("/dev/zero"), Path::new("/proc/version"));
     let (zeros, versions) = ("fd = devzero(O_RDONLY);", "fd = open(\"/proc/version\", O_RDONLY);");
@@ -71,7 +71,7 @@ fn opens_what_other_cases_can() {
     assert_eq!(opens(&stage, versions, version, libc::O_RDONLY), 0);
     assert_eq!(opens(&stage, versions, zero, libc::O_RDONLY), libc::EACCES);
     assert_eq!(opens(&stage, zeros, version, libc::O_RDONLY), libc::EACCES);
-    // A file of the case, by the path of its descriptor.
+    // This is a file of the case, by the path of its descriptor.
     let spec = FileSpec { size: 1, memfd: None, named: false };
     let made = stage.backing().make(&spec, b"x").expect("a file");
     let path = format!("/proc/self/fd/{}", made.handle().descriptor);
@@ -80,7 +80,7 @@ fn opens_what_other_cases_can() {
     assert_eq!(opens(&stage, zeros, Path::new(&path), libc::O_RDONLY), libc::EACCES);
 }
 
-fn removes_what_other_cases_can() {
+fn removes_files_of_other_cases() {
     let stage = HeldStage::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let folder = std::fs::File::open(elsewhere.path()).expect("it is there");

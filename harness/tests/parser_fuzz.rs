@@ -1,5 +1,5 @@
-//! Text to case and back: what is printed parses to the same case, and no text whatsoever makes the
-//! parser panic, or fail without a place and a hint.
+//! The printed text of a case parses to the same case, and no text makes the parser panic or fail without a
+//! place and a hint.
 
 use faultmap::parse;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn corpus() -> Vec<String> {
     files.map(|file| std::fs::read_to_string(file).expect("a case file")).collect()
 }
 
-/// Whatever the bytes, the parser answers; and where it refuses, it says where and what to do.
+/// Checks that the parser answers, and that an error has a place and a hint.
 fn answers(source: &[u8]) {
     match parse::bytes(source) {
         Ok(case) => assert_eq!(parse::case(&case.to_string()).as_ref(), Ok(&case), "{case}"),
@@ -38,7 +38,7 @@ fn every_case_of_the_project_prints_and_parses_back() {
     }
 }
 
-/// Words that cases are made of, and some that they are not.
+/// Words of cases, and some other words.
 const WORDS: &[&str] = &[
     "fd",
     "map",
@@ -104,7 +104,7 @@ const WORDS: &[&str] = &[
     "NULL",
 ];
 
-/// PROPTEST_CASES inputs, or as many as take a second.
+/// Tries PROPTEST_CASES inputs, or as many as take a second.
 fn config() -> ProptestConfig {
     let asked = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     match std::env::var_os("PROPTEST_CASES") {

@@ -1,7 +1,7 @@
-//! The record of a victim may hold anything: whatever stands in it, the judgement answers, and believes
-//! it no further than the wait status bears it out.
+//! A victim may write anything into its record. The judgement answers for any content, and trusts it only as
+//! far as the wait status confirms it.
 //!
-//! `make fuzz` tries a million.
+//! `make fuzz` tries a million records.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -80,7 +80,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_stands_in_the_record_is_judged(
+    fn any_record_is_judged(
         numbers in prop::collection::vec(number(), 1..160),
         ending in ending(),
         (access, at, timeout_is_an_answer) in (0..5usize, -5000i64..9000, any::<bool>()),

@@ -1,4 +1,5 @@
-//! The command's output for people: pictures that can be copied, verdicts, notes, and others' text.
+//! Tests the output of the command for people: pictures that can be copied, verdicts, notes, and text of
+//! files.
 
 mod command;
 
@@ -14,7 +15,7 @@ const PAGE: u64 = 4096;
 const CASE: &str = "fd = file(100);\nmap = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\n\
                     sweep(map, read);\n";
 
-/// A folder with `cases/it.case` and, kept of it, this picture.
+/// A folder with `cases/it.case` and a snapshot with this picture.
 fn project(case: &str, kept: Option<&str>) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
     for folder in ["cases", "snapshots"] {
@@ -28,7 +29,7 @@ fn project(case: &str, kept: Option<&str>) -> tempfile::TempDir {
     dir
 }
 
-/// `faultmap run` there.
+/// Runs `faultmap run` in the folder.
 fn run_in(dir: &Path) -> (Option<i32>, String, String) {
     run(faultmap(&["run"]).current_dir(dir).env_remove("CARGO_MANIFEST_DIR"))
 }
@@ -87,7 +88,7 @@ fn a_case_without_a_snapshot_says_what_to_do() {
 }
 
 #[test]
-fn a_case_that_has_changed_and_says_too_much_counts_as_both() {
+fn a_changed_case_with_a_needless_known_line_counts_as_both() {
     let case = format!("// known: PastEofIsSigbus on some other kernel\n{CASE}");
     let kept = picture(CASE).replace("SIGBUS ADRERR ", "zero          ");
     for (kept, counts, heading) in [
@@ -136,7 +137,7 @@ fn a_note_does_not_turn_a_snapshot_red_and_explains_itself() {
 }
 
 #[test]
-fn what_is_not_modelled_is_told_of_and_counted() {
+fn a_case_that_is_not_modelled_is_told_of_and_counted() {
     let text = "fd = file(PAGE);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
                 madvise(map, PAGE, MADV_COLLAPSE);\nsweep(map, read);\n";
     let (code, stdout, stderr) = show(text, &[]);
@@ -151,7 +152,7 @@ fn what_is_not_modelled_is_told_of_and_counted() {
 
 #[test]
 fn the_other_side_of_a_split_is_drawn_by_grids() {
-    // Only the second of two sweeps differs, and its rows stand in the first one as well.
+    // Only the second of two sweeps differs, and the first one has the same rows.
     let text = "fd = file(100); map = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
                 sweep(map, read, write); sweep(map, read, write);";
     let (case, model) = predicted(text, None);
@@ -165,15 +166,15 @@ fn the_other_side_of_a_split_is_drawn_by_grids() {
          0              100            PAGE             2*PAGE\n\
          write      | to file      | memory only  | SIGBUS ADRERR  | SIGSEGV MAPERR\n"
     );
-    // A row that is as another row of the measured grid.
+    // The row equals another row of the measured grid.
     let drawn = draw_other(&case, &model, &kernel, PAGE);
     assert!(drawn.contains("write      | data         | zero "), "{drawn}");
     assert_eq!(draw_other(&case, &model, &model, PAGE), "");
-    // A grid on the one side alone.
+    // Only one side has the grid.
     kernel.sweeps[1] = SweepResult::NoMap;
     let drawn = draw_other(&case, &model, &kernel, PAGE);
     assert_eq!(drawn, "sweep(map, read, write);\nmap is MAP_FAILED: nothing to sweep\n");
-    // A header never stands alone, whatever differs.
+    // A header is never printed without rows.
     for rule in Rule::ALL {
         let (_, kernel) = predicted(text, Some(*rule));
         let drawn = draw_other(&case, &kernel, &model, PAGE);
@@ -213,7 +214,7 @@ fn a_rule_is_explained_with_its_source_and_its_cases() {
 #[test]
 fn text_of_others_is_escaped() {
     let evil = "\u{202e}evil\u{2066}\u{9b}31m";
-    // A comment keeps what the parser lets pass.
+    // A comment keeps the characters that the parser accepts.
     let case = format!("// {evil} known words.\n// known: {evil} why\n{CASE}");
     let dir = project(&case, Some(&format!("{}\x1b]0;title\x07{evil}\n", picture(CASE))));
     let id = "it \u{202e}evil\u{2066}";
@@ -291,9 +292,9 @@ fn each_case_counts_once_before_the_model_is_told_of() {
     assert!(last.starts_with(counts), "{last}");
 }
 
-/// A command that is printed leads to the case, and makes the same child.
+/// The printed command names the case and makes the same child.
 #[test]
-fn what_repeats_a_case_names_its_file_and_its_patience() {
+fn the_command_to_repeat_a_case_names_its_file_and_timeout() {
     let (own, other) = (project(CASE, None), project("pause();", None));
     let file = other.path().join("cases/it.case");
     for (folder, word) in [(&own, file.to_str().expect("a name")), (&other, "it")] {
@@ -306,7 +307,7 @@ fn what_repeats_a_case_names_its_file_and_its_patience() {
     }
 }
 
-/// A process that does not go through to its end is no answer, and the error says what to do.
+/// A measured process that does not reach its end gives no answer, and the error says what to do.
 #[rstest::rstest]
 #[case("_exit(3);", "`fork { _exit(0); }`")]
 #[case("raise(SIGSTOP);", "leave the step out")]
@@ -320,7 +321,7 @@ fn an_error_says_what_to_do(#[case] text: &str, #[case] advice: &str) {
     let (code, stdout, stderr) = show(text, &["--timeout", "100"]);
     assert_eq!(code, Some(3), "{stdout}{stderr}");
     assert!(stdout.contains(advice), "{stdout}");
-    // Done as it says, there is an answer.
+    // A case that follows the advice has an answer.
     let (code, stdout, stderr) = match text {
         "_exit(3);" => show("fork { _exit(3); }", &[]),
         text if text.contains("raise") => return,

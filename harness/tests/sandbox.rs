@@ -1,9 +1,9 @@
-//! Children that got out of the vocabulary, below a worker that is strictly isolated: what they cannot
-//! reach, and that nothing of them outlives the worker.
+//! A child that no longer follows its case cannot get out of strict isolation, and does not outlive its
+//! worker.
 //!
-//! Each test has a process of its own, because nothing may be forked from a thread of a test runner. It
-//! forks a worker, whose children call the kernel through the same [`Child`] that a victim has. Where this
-//! machine refuses such a worker, the tests are ignored with its reason.
+//! Each test has a process of its own, because a thread of a test runner must not fork. It forks a worker,
+//! whose children call the kernel through the same [`Child`] that a victim has. If this machine refuses such
+//! a worker, the tests are ignored with the reason.
 
 mod own_process;
 mod stage;
@@ -26,17 +26,17 @@ use own_process::children::pause;
 use own_process::test;
 use stage::{ENDS, Stage};
 
-/// The exit status of a worker whose child a signal has killed: this, and the signal.
+/// The exit status of a worker whose child was killed: this number plus that of the signal.
 const KILLED: i32 = 64;
-const NO_REPORT: i32 = 63; // for one of which there is no report, or that was never forked
-const NOT_SHUT_IN: i32 = 62; // and one that could not be shut in
+const NO_REPORT: i32 = 63; // of a worker whose child has no report, or was never forked
+const NOT_SHUT_IN: i32 = 62; // of a worker that could not enter its sandbox
 
 type Row = (&'static str, fn(&Path));
 
 fn main() -> ExitCode {
     let tests: &[Row] = &[
         ("makes_a_file_of_its_own", makes_a_file_of_its_own),
-        ("is_who_it_was", is_who_it_was),
+        ("keeps_its_user_and_group", keeps_its_user_and_group),
         ("signals_a_process_outside", signals_a_process_outside),
         ("looks_for_processes_outside", looks_for_processes_outside),
         ("opens_files_outside", opens_files_outside),
@@ -52,14 +52,14 @@ fn main() -> ExitCode {
     own_process::run(tests.map(|test| test.unless_tried(refused)).collect())
 }
 
-/// The reason for which this machine refuses such a worker.
+/// Returns the reason why this machine refuses such a worker.
 fn refused() -> Option<String> {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
     let refused = confine::check(&Backing::Directory(dir.path().to_owned()), None).err();
     refused.map(|reason| format!("isolation strict: {reason}"))
 }
 
-/// Runs the body with a folder for files, beside which lies what nobody inside may read.
+/// Runs the body with a folder for files. Beside it lies a file that no process in the sandbox may read.
 fn beside_a_secret(body: fn(&Path)) {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
     let files = dir.path().join("files");
@@ -68,7 +68,7 @@ fn beside_a_secret(body: fn(&Path)) {
     body(&files);
 }
 
-/// Forks a worker that is shut in, with this as the rest of its life.
+/// Forks a worker that enters the sandbox and then runs this.
 fn worker(files: &Path, body: impl FnOnce(&Stage) -> i32) -> Pid {
     let forked = confine::fork_worker(thread(), true, |namespaces| {
         let backing = Backing::Directory(files.to_owned());
@@ -100,7 +100,7 @@ fn child(files: &Path, body: impl Fn(&Child) -> i32) -> i32 {
     }))
 }
 
-/// Returns the errno with which the child may not open the path, or 0 where it may.
+/// Returns the errno with which the child fails to open the path, or 0.
 fn open(child: &Child, path: &CString, flags: i32) -> i32 {
     let args = [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, 0, 0, 0];
     child.call(libc::SYS_openat, args).map_or_else(|errno| errno, |_| 0)
@@ -110,7 +110,7 @@ fn path(path: impl AsRef<Path>) -> CString {
     CString::new(path.as_ref().as_os_str().as_encoded_bytes()).expect("no NUL in it")
 }
 
-/// The child runs, and opens what it may: without this all other tests would be worth nothing.
+/// The child runs, and opens the files that it may open. Without this the other tests would prove nothing.
 fn makes_a_file_of_its_own(files: &Path) {
     let (own, zero, maps) = (path(files), path("/dev/zero"), path("/proc/self/maps"));
     let temporary = libc::O_TMPFILE | libc::O_RDWR;
@@ -120,7 +120,7 @@ fn makes_a_file_of_its_own(files: &Path) {
     assert_eq!(opened, 0);
 }
 
-fn is_who_it_was(files: &Path) {
+fn keeps_its_user_and_group(files: &Path) {
     let ids = || {
         let fields = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
         let ids =
@@ -161,7 +161,7 @@ fn signals_a_process_outside(files: &Path) {
         });
         assert_eq!(thread, libc::ESRCH);
     }
-    // All that it may signal: nobody but itself and its kind.
+    // The child can signal only itself and the processes of its worker.
     child(files, |child| {
         let _ = child.call(libc::SYS_kill, [usize::MAX, libc::SIGKILL as usize, 0, 0, 0, 0]);
         0
@@ -207,7 +207,7 @@ fn opens_files_outside(files: &Path) {
 }
 
 fn changes_a_setting_of_the_kernel(files: &Path) {
-    // Root's own files, and root stays user 0.
+    // The files belong to root, which stays user 0.
     for name in ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/overcommit_memory"] {
         let name = path(name);
         let opened = child(files, |child| open(child, &name, libc::O_WRONLY));
@@ -232,7 +232,7 @@ fn looks_into_its_supervisor(files: &Path) {
     assert_eq!(look("/proc/self/mem", libc::O_RDONLY), 0, "as the cases do");
 }
 
-/// A signal may not take from the next child the handler that it inherits, either.
+/// A signal must not remove the handler that the next child inherits.
 fn kills_its_supervisor(files: &Path) {
     let worker = worker(files, |stage| {
         let sent = stage.run(ENDS, |child| {
@@ -271,7 +271,7 @@ fn is_killed_for(files: &Path, what: &str, number: libc::c_long, args: [usize; 6
 }
 
 fn makes_calls_that_no_case_can(files: &Path) {
-    // All would fail, or do no harm: if the filter let one through, the child would exit with 0.
+    // Without the filter each of these calls would fail or do no harm, and the child would exit with 0.
     let (unix, stream) = (libc::AF_UNIX as usize, libc::SOCK_STREAM as usize);
     is_killed_for(files, "socket", libc::SYS_socket, [unix, stream, 0, 0, 0, 0]);
     is_killed_for(files, "socketpair", libc::SYS_socketpair, [unix, stream, 0, 0, 0, 0]);
@@ -316,7 +316,7 @@ fn makes_calls_with_other_arguments(files: &Path) {
     is_killed_for(files, "a name", libc::SYS_prctl, [name, 1, 0, 0, 0, 0]);
 }
 
-/// The orphans that the child leaves are in process groups of their own, and nobody sweeps: the kernel alone
+/// The orphans of the child are in process groups of their own, and no process sweeps them: only the kernel
 /// kills them.
 fn outlives_its_worker(files: &Path) {
     let (alive, held) = nix::unistd::pipe().expect("a pipe");
@@ -325,7 +325,7 @@ fn outlives_its_worker(files: &Path) {
         let held = held.take();
         stage.run(ENDS * 60, |child| {
             for _ in 0..3 {
-                // The first of each pair ends: the second is an orphan, and process 1 adopts it.
+                // The first process of each pair ends. The second is then an orphan, which process 1 adopts.
                 if child.fork() == Ok(0) {
                     if child.fork() == Ok(0) {
                         let _ = child.call(libc::SYS_setpgid, [0; 6]);
@@ -342,7 +342,7 @@ fn outlives_its_worker(files: &Path) {
     drop(held);
     alive.read_exact(&mut [0; 3]).expect("three of them live");
     kill(worker, SIGKILL).expect("it lives");
-    // The end of file: nobody who held the other end is left.
+    // The pipe is at its end: no process is left that has its other end.
     assert_eq!(alive.read(&mut [0]).expect("a pipe"), 0);
     assert_eq!(waitpid(worker, None), Ok(WaitStatus::Signaled(worker, SIGKILL, false)));
 }

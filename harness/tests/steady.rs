@@ -1,11 +1,11 @@
-//! A measurement must not depend on the run: not on how often, by how many workers, or by how many probes it
-//! is made.
+//! A measurement must not depend on the run: neither on its number, nor on the number of workers or of
+//! probes.
 
 mod command;
 
 use command::{faultmap, run, show};
 
-/// Returns what all cases print, without the last line, which tells the time.
+/// Returns the output of all cases, without the last line, which contains the time.
 fn pictures(arguments: &[&str]) -> String {
     let (code, stdout, stderr) = run(faultmap(&["run"]).args(arguments));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
@@ -21,7 +21,7 @@ fn a_second_run_is_the_same_byte_for_byte() {
     assert_eq!(pictures(&["--jobs", "7"]), first, "seven workers");
 }
 
-/// Fails where the picture of a case differs, bisected and with every byte probed.
+/// Fails if the picture of a case by bisection differs from the one with every byte probed.
 fn agree(text: &str) {
     let bisected = show(text, &["--memfd"]);
     let exhaustive = show(text, &["--memfd", "--exhaustive"]);
@@ -36,8 +36,8 @@ fn agree(text: &str) {
 
 #[test]
 fn probing_every_byte_finds_what_bisection_finds() {
-    // Boundaries that steps speak of, one that none does (the tail that the shrinking file left
-    // zero), and single bytes.
+    // The picture has boundaries that steps name, one that no step names (the tail that the shrinking file
+    // left zero), and single bytes.
     agree(
         "fd = file(3000);
          map = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -48,9 +48,9 @@ fn probing_every_byte_finds_what_bisection_finds() {
 }
 
 #[test]
-fn what_steps_see_of_a_file_may_differ_where_it_holds_code() {
-    // An exec row has its files filled with return instructions: bytes copied from one file to the map
-    // of another are then what the other holds, too.
+fn bytes_of_a_file_may_differ_where_it_holds_code() {
+    // For an exec row all files are filled with return instructions: bytes that are copied from one file to
+    // the map of another then equal those of the other.
     let text = "a = file(PAGE); b = file(PAGE);
                 map = mmap(0, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE, b, 0);
                 read(a, map, 10); map[0];

@@ -1,5 +1,5 @@
-//! `--isolation strict`, as a user has it: the same pictures, or a skip with its reason. What a child
-//! cannot reach is in sandbox.rs.
+//! With `--isolation strict` the pictures are the same, or cases are skipped with the reason. The limits of a
+//! child are tested in sandbox.rs.
 
 mod command;
 mod own_process;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 const STRICT: [&str; 2] = ["--isolation", "strict"];
 const PLACES: &[(&str, &[&str])] = &[("on_disk", &[]), ("on_memfds", &["--memfd"])];
-/// Relative, with dots, through a link: the folder is found again below the new root.
+/// The folder may be named by a relative path, with dots, or through a link: it is found below the new root.
 const NAMES: &[(&str, &str)] = &[
     ("relative", "files"),
     ("dots", "./other/../files"),
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let mut tests = vec![
         strict(test("one_probe_and_the_words_to_repeat_it", one_probe)),
         as_root(test("every_case_is_as_its_snapshot_for_an_ordinary_user", ordinary_user)),
-        as_root(test("what_root_alone_may_do_is_skipped", what_root_alone_may_do)),
+        as_root(test("cases_that_need_root_are_skipped", cases_that_need_root)),
         as_root(test("a_folder_of_somebody_else", a_folder_of_somebody_else)),
     ];
     tests.extend(table("every_case_is_as_its_snapshot", PLACES, every_case).map(strict));
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     own_process::run(tests)
 }
 
-/// Every line that `run --json` prints.
+/// Returns the lines that `run --json` prints.
 fn lines(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
 }
@@ -56,7 +56,7 @@ fn all_agree((code, stdout, stderr): (Option<i32>, String, String)) {
         assert_eq!(line["isolation"], "strict", "{line}");
         match line["verdict"].as_str() {
             Some("same") => {}
-            // The case needs what this machine does not have, as in any other run.
+            // The case needs something that this machine lacks, as in any other run.
             Some("skipped") => {
                 let reason = line["reason"].as_str().unwrap_or_default();
                 assert!(!reason.contains("isolation"), "{line}");
@@ -87,7 +87,7 @@ fn one_probe() {
     let (code, stdout, _) = show(text, &at);
     assert_eq!(code, Some(0), "{stdout}");
     assert!(stdout.contains("SIGSEGV MAPERR"), "{stdout}");
-    // A child that has no answer, and the line that does the same again.
+    // The child has no answer, and the output has a command that repeats the probe.
     let (code, stdout, _) = show("_exit(7);", &STRICT);
     assert_eq!(code, Some(3), "{stdout}");
     assert!(
@@ -96,7 +96,7 @@ fn one_probe() {
     );
 }
 
-fn what_root_alone_may_do() {
+fn cases_that_need_root() {
     let text = "requires(root);\nfd = file(1);";
     assert_eq!(show(text, &[]).0, Some(0));
     let (code, stdout, _) = show(text, &STRICT);
@@ -107,10 +107,10 @@ fn what_root_alone_may_do() {
     );
 }
 
-/// A namespace that refuses strict isolation.
+/// A new namespace that refuses strict isolation.
 struct Refusing {
     how: &'static str,
-    /// Options of unshare(1) beside --user.
+    /// The options of unshare(1) beside --user.
     options: &'static [&'static str],
     /// A shell line that prepares it.
     setup: &'static str,
@@ -125,7 +125,8 @@ const REFUSING: &[Refusing] = &[
         reason: "user, pid, mount and IPC namespaces cannot be made: No space left on device \
                  (os error 28); see the limits in /proc/sys/user",
     },
-    // As the seccomp profile of a container: here, because this user is nobody (user_namespaces(7)).
+    // The namespace refuses as the seccomp profile of a container does: its user is not mapped
+    // (user_namespaces(7)).
     Refusing {
         how: "by_permission",
         options: &[],
@@ -133,8 +134,8 @@ const REFUSING: &[Refusing] = &[
         reason: "user, pid, mount and IPC namespaces cannot be made: Operation not permitted \
                  (os error 1); the seccomp profile of a container",
     },
-    // A container hides parts of /proc: nobody may mount it once more, and see them. One that is mounted
-    // elsewhere, and shows them, would do as well (mount_too_revealing() in fs/namespace.c).
+    // A container hides parts of /proc, so the kernel forbids another mount of it that would show them,
+    // unless such a mount already exists elsewhere (mount_too_revealing() in fs/namespace.c).
     Refusing {
         how: "by_a_hidden_proc",
         options: &["--map-root-user", "--mount"],
@@ -148,7 +149,7 @@ const REFUSING: &[Refusing] = &[
 ];
 
 impl Refusing {
-    /// A shell line in there, with the command as $0.
+    /// A shell line in the namespace, with the command as $0.
     fn shell(&self, line: &str) -> Command {
         let mut command = Command::new("unshare");
         let line = format!("{}\n{line}", self.setup);
@@ -175,7 +176,7 @@ impl Refusing {
             let told = line["reason"].as_str().unwrap_or_default();
             assert!(told.starts_with(&format!("isolation strict: {}", self.reason)), "{line}");
         }
-        // One probe, and the search.
+        // A single probe and the search are refused too.
         let folder = std::env::temp_dir();
         let explore = format!("explore --count 1 --out {} --isolation strict", folder.display());
         for (words, quiet) in [
@@ -187,7 +188,7 @@ impl Refusing {
             assert_eq!(stdout.is_empty(), quiet, "{stdout}");
             assert!(format!("{stdout}{stderr}").contains(self.reason), "{stdout}{stderr}");
         }
-        // A run that needs none of the refused parts goes on.
+        // A run that needs none of the refused parts continues.
         let (code, stdout, stderr) = faultmap("show notes/map_of_empty_file");
         assert_eq!(code, Some(0), "{stdout}{stderr}");
     }
@@ -215,7 +216,7 @@ fn is_empty(folder: &Path) -> bool {
 }
 
 fn a_folder_of_somebody_else() {
-    // Root may write there, but not root of a user namespace that knows no other user.
+    // Root may write there, but root of a user namespace without other users may not.
     let dir = tempfile::tempdir().unwrap();
     std::os::unix::fs::chown(dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     let arguments = ["run", "notes/map_of_empty_file", "--dir"];

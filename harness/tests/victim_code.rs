@@ -1,11 +1,12 @@
-//! A victim's code lies together: the section `faultmap_victim` of the command calls nothing outside itself.
+//! The code of a victim lies in one section of the command, `faultmap_victim`, which calls nothing outside
+//! itself.
 //!
-//! Each further 64 KiB of the program that a child runs through is a page fault in every child, and code
-//! that lies elsewhere may need what a child does not have: the heap, the C library, locks. So every call
-//! and jump of the section is looked at in the linked command. A panic, an allocation or a memcpy that the
-//! compiler puts in shows as a call to its function.
+//! Code in each further 64 KiB of the program costs every child a page fault, and code elsewhere may need
+//! things that a child lacks: the heap, the C library, locks. So the test checks every call and jump of the
+//! section in the linked command. If the compiler adds a panic, an allocation or a memcpy, this shows as a
+//! call to its function.
 //!
-//! Without optimisation nothing is inlined, and the section holds little: the test is for release builds.
+//! Without optimisation nothing is inlined, and the section holds little, so the test is for release builds.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -38,9 +39,8 @@ fn a_victims_code_calls_nothing_outside_its_section() {
     assert!(outside.is_empty(), "a victim's code leaves its section: {outside:#?}");
 }
 
-/// The address to which a call or jump goes; for one through memory, what the linked file holds there. A call
-/// through a register has none that could be known: it is the jump that an `exec` probe is for, and the body
-/// that a fork server was given.
+/// The target address of a call or jump; for one through memory, the value in the linked file. The target of
+/// a call through a register is unknown: these are the jump of an `exec` probe and the body of a fork server.
 fn target(command: &object::File<'_>, instruction: &Instruction) -> Option<u64> {
     let branches = [
         FlowControl::Call,

@@ -55,9 +55,7 @@ impl RecordedSlot {
             (Access::Write | Access::CopyToUser, _, 1) => Clean::MemoryOnly,
             (Access::Write | Access::CopyToUser, _, 2) => Clean::ToFile,
             _ => {
-                return Err(HarnessError::Disagree(
-                    "nothing was recorded of the access".to_owned(),
-                ));
+                return Err(HarnessError::Disagree("the access left no record".to_owned()));
             }
         };
         Ok(Outcome::Clean(clean))

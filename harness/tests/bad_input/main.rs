@@ -1,5 +1,5 @@
-//! A case file that is no case: one error with its place, the line shown, what to do, exit code 2,
-//! and no case run.
+//! A bad case file gives one error with its place, the line and a hint. The exit code is 2, and no case is
+//! run.
 
 #[path = "../command/mod.rs"]
 mod command;
@@ -9,8 +9,8 @@ mod too_much;
 use command::{case_file, faultmap, run};
 use rstest::rstest;
 
-/// The error for this text must be about `place` (`line:column`), say `message`, and give a hint.
-/// A good case beside the bad one must not be run.
+/// Checks the error for this text: its `place` (`line:column`), its `message` and its `hint`. A good case
+/// beside the bad one must not be run.
 fn refused(text: impl AsRef<[u8]>, place: &str, message: &str, hint: &str) {
     let (dir, path) = case_file(text.as_ref());
     let good = dir.path().join("good.case");
@@ -21,7 +21,7 @@ fn refused(text: impl AsRef<[u8]>, place: &str, message: &str, hint: &str) {
     assert!(first.starts_with(&format!("error: {message}")), "{stderr}");
     assert!(stderr.contains(&format!("{}:{place}\n", path.display())), "{place}: {stderr}");
     assert!(stderr.contains(&format!("help: {hint}")), "{hint}: {stderr}");
-    // The line itself, as far as it can be shown.
+    // The error shows the line up to the first control character.
     let number = place.split(':').next().unwrap_or_default().parse::<usize>().unwrap();
     let source = String::from_utf8_lossy(text.as_ref()).into_owned();
     let line = source.lines().nth(number - 1).unwrap_or_default().trim();
@@ -280,7 +280,7 @@ fn binary() {
 
 #[test]
 fn the_good_case_alone_is_run() {
-    // `refused` relies on this: it is the bad case that keeps the good one from being run.
+    // `refused` relies on this: only the bad case prevents the run of the good one.
     let (code, stdout, _) = command::show(MMAP, &[]);
     assert_eq!(code, Some(0));
     assert!(stdout.contains("1 measured"), "{stdout}");

@@ -1,4 +1,4 @@
-//! Generated cases that the parser takes.
+//! Generated cases that the parser accepts.
 
 use faultmap::case::{Case, Step};
 
@@ -6,15 +6,15 @@ use crate::generate::Generator;
 use crate::random::Random;
 use crate::vocabulary::items;
 
-/// A case that the parser takes, as text and taken apart, and how many steps it refused before.
+/// Returns a case that the parser accepts, as text and as steps, and the number of steps that it has refused.
 pub fn accepted(seed: u64, number: u64) -> (String, Case, u64) {
     let items = items();
     let count = items.len() as u64;
-    // Another one for the same world in each turn.
+    // Each turn makes another case for the same world.
     let focus = items[((number + number / count) % count) as usize];
     let mut refused = 0;
     for attempt in 0..200 {
-        // Far apart for numbers that are close.
+        // Neighbouring numbers give very different seeds.
         let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (attempt << 56);
         let mut case = Generator::new(Random::new(mixed), focus).case();
         let timeout = case.timeout;
@@ -28,7 +28,8 @@ pub fn accepted(seed: u64, number: u64) -> (String, Case, u64) {
     panic!("no case says {focus:?} in a way that the parser takes");
 }
 
-/// The steps without those that the parser refuses after the ones before them; `whole` makes a case of steps.
+/// Returns the steps without those that the parser refuses behind the earlier ones; `whole` makes a case of
+/// steps.
 fn parsable(steps: &[Step], refused: &mut u64, whole: &dyn Fn(Vec<Step>) -> String) -> Vec<Step> {
     let mut kept: Vec<Step> = Vec::new();
     for step in steps {

@@ -1,4 +1,4 @@
-//! Numbers and flags for a call: plausible ones, so that a program gets somewhere, and absurd ones.
+//! Numbers and flags for a call: plausible ones, so that a program has some effect, and absurd ones.
 
 use faultmap::case::{Arg, FlagWord, Radix, Size, limits};
 use faultmap::vocabulary::{self, Family, Parameter};
@@ -7,8 +7,8 @@ use crate::vocabulary::word;
 
 use crate::random::Random;
 
-/// Places at which programs, stacks, kernels and their gaps begin: where a step could reach what is
-/// not its own.
+/// The addresses at which programs, stacks, kernels and their gaps begin: a step could reach foreign memory
+/// there.
 const LANDMARKS: [u64; 12] = [
     0,
     1,
@@ -24,7 +24,8 @@ const LANDMARKS: [u64; 12] = [
     0xffff_ffff_ff60_0000, // vsyscall
 ];
 
-/// Where a program at a fixed address has its first page, code and data, as linkers lay it out.
+/// The addresses of the first page, the code and the data of a program at a fixed address, as linkers place
+/// them.
 const PROGRAM: [u64; 5] = [0x20_0000, 0x40_0000, 0x57_a000, 0x80_0000, 0xc0_0000];
 
 /// `pages * PAGE + bytes`, as a case would say it.
@@ -56,7 +57,7 @@ pub fn small(random: &mut Random) -> Size {
     near(random.within(0, 5) as i64, bytes)
 }
 
-/// A number that is hardly ever right: huge, negative, at a bound of the language, beside a power of two.
+/// A number that is almost never right: huge, negative, at a bound of the language, or beside a power of two.
 pub fn absurd(random: &mut Random) -> Size {
     let bounds = [
         limits::MAP_BYTES,
@@ -79,7 +80,7 @@ pub fn absurd(random: &mut Random) -> Size {
     }
 }
 
-/// So far from the start of a map: within it, beside it, or at what may lie elsewhere in the process.
+/// An offset from the start of a map: inside of it, beside it, or at foreign memory of the process.
 pub fn offset(random: &mut Random) -> Size {
     let reach = limits::MAP_BYTES;
     match random.within(0, 12) {
@@ -94,17 +95,17 @@ pub fn offset(random: &mut Random) -> Size {
     }
 }
 
-/// So far from the start of a map that lies low: at a program.
+/// An offset from the start of a low map: at a program.
 pub fn at_program(random: &mut Random) -> Size {
     hex(random.of(&PROGRAM))
 }
 
-/// A power of two that is a long way.
+/// A large power of two.
 pub fn long(random: &mut Random) -> Size {
     hex(1 << random.of(&[23, 24, 25, 26, 28, 30, 40, 47, 48, 52]))
 }
 
-/// Flags of a map that replaces what is there.
+/// Flags of a map that replaces other maps.
 pub fn in_place() -> Arg {
     let names = ["MAP_PRIVATE", "MAP_ANONYMOUS", "MAP_FIXED"];
     Arg::Flags(names.iter().filter_map(|name| word(Family::Map, name)).collect())
@@ -127,14 +128,14 @@ pub fn address(random: &mut Random) -> Size {
     }
 }
 
-/// A number for a parameter that takes one, more often than not one that makes sense there.
+/// A number for a parameter, mostly one that makes sense there.
 pub fn number(parameter: Parameter, random: &mut Random) -> Size {
     if random.within(0, 10) < 3 {
         return absurd(random);
     }
     let large = random.within(0, 6) == 0;
     match parameter {
-        // Large enough to cost something, if nobody counts.
+        // The number is large enough to exceed the budget, if nothing counts.
         Parameter::Length if large => hex(1 << random.within(21, 31)),
         Parameter::FileOffset if large => hex(1 << random.within(20, 31)),
         Parameter::FileLength if large => hex(1 << random.within(20, 26)),
@@ -146,7 +147,7 @@ pub fn number(parameter: Parameter, random: &mut Random) -> Size {
     }
 }
 
-/// Some words of a family, and now and then a number.
+/// Some words of a family, and sometimes a number.
 pub fn flags(family: Family, random: &mut Random) -> Vec<FlagWord> {
     let plausible: &[&[&str]] = match family {
         Family::Protection => &[
@@ -194,13 +195,13 @@ pub fn bad_descriptor(random: &mut Random) -> Arg {
     Arg::BadDescriptor(random.of(&[-1, -1, -1, 99, 64, 1_000_000, 0, 3, -100, i32::MIN, i32::MAX]))
 }
 
-/// Bytes to write, the fewest not at all.
+/// Bytes to write, sometimes none.
 pub fn text(random: &mut Random) -> Vec<u8> {
     let length = random.of(&[0, 1, 1, 2, 10, 100, 4096, 5000]);
     (0..length).map(|_| random.of(b"abcxyz0189 \n\0\"\\~")).collect()
 }
 
-/// Bytes of an access, now and then a number that is no width.
+/// The width of an access in bytes, sometimes a number that is no width.
 pub fn width(random: &mut Random) -> u64 {
     match random.within(0, 10) {
         0..=3 => 1,
@@ -209,7 +210,7 @@ pub fn width(random: &mut Random) -> u64 {
     }
 }
 
-/// A file that a case may open, now and then one that it may not.
+/// A file that a case may open, and sometimes one that it may not.
 pub fn path(random: &mut Random) -> Vec<u8> {
     let other = "/etc/passwd";
     let path = if random.within(0, 7) == 0 { other } else { random.of(&limits::PATHS) };

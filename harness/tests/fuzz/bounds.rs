@@ -1,8 +1,8 @@
-//! No case may take more disk and memory than its budget: this module samples from outside what the cases
-//! take while they run, the blocks of the tmpfs every 2 ms, and all else after five of these.
+//! No case may take more disk and memory than its budget. This module samples from outside what the cases
+//! take while they run: the blocks of the tmpfs every 2 ms, and everything else after five of these samples.
 //!
-//! Disk: the blocks of the world's own tmpfs, and of every file that a descendant has open. Memory: what
-//! descendants have for themselves and in shared memory, each page counted once (Pss of smaps_rollup,
+//! The disk is the blocks of the world's own tmpfs and of every file that a descendant has open. The memory
+//! is the private and the shared memory of the descendants, each page counted once (Pss of smaps_rollup,
 //! proc_pid_smaps(5)).
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub struct Sampler {
     thread: std::thread::JoinHandle<()>,
 }
 
-/// The most that was seen at any time.
+/// The largest samples.
 #[derive(Debug, Default)]
 pub struct Peaks {
     stop: AtomicBool,
@@ -33,7 +33,7 @@ pub struct Peaks {
 }
 
 impl Sampler {
-    /// Begins.
+    /// Starts the thread.
     pub fn start(tmpfs: Option<PathBuf>) -> Sampler {
         let peaks = Arc::new(Peaks::default());
         let shared = peaks.clone();
@@ -53,7 +53,7 @@ impl Sampler {
         Sampler { peaks, thread }
     }
 
-    /// Returns the most that was seen since the last call.
+    /// Returns the largest samples since the last call.
     pub fn take(&self) -> (u64, u64) {
         let take = |peak: &AtomicU64| peak.swap(0, Ordering::Relaxed);
         (take(&self.peaks.disk), take(&self.peaks.memory))
@@ -71,7 +71,7 @@ fn blocks_of_tmpfs(path: &PathBuf) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |all| (all.f_blocks - all.f_bfree) * all.f_frsize)
 }
 
-/// Bytes of the files that descendants have open, and of their memory.
+/// Returns the bytes of the open files of the descendants, and of their memory.
 fn of_descendants() -> (u64, u64) {
     let mut files = BTreeMap::new();
     let mut memory = 0;

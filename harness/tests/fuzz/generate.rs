@@ -1,8 +1,8 @@
 //! The cases: random programs of every call in the vocabulary, half plausible, half absurd.
 //!
 //! The main type is [`Generator`]. Case number N of a seed is the same everywhere, and does not depend on the
-//! cases before it; each is made to say one item of the vocabulary, in turn, so that so many cases as there
-//! are items say all of them.
+//! cases before it. Each case uses one item of the vocabulary, in turn, so that all items are used after as
+//! many cases.
 
 use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, stored};
 use faultmap::vocabulary::{self, Family, Parameter, Returns, Syscall};
@@ -25,13 +25,13 @@ struct Frame {
 }
 
 impl Generator {
-    /// Random numbers make the case, which is to say this item.
+    /// Returns a generator that makes the case from random numbers. The case uses this item.
     pub fn new(random: Random, focus: Item) -> Generator {
         let outermost = Frame { kind: BlockKind::Fork, names: Vec::new() };
         Generator { random, frames: vec![outermost], made: 0, focus }
     }
 
-    /// The case.
+    /// Returns the case.
     pub fn case(mut self) -> Case {
         let mut steps = self.beginning();
         let count = self.random.within(1, 13);
@@ -47,7 +47,7 @@ impl Generator {
         }
         let mut case = Case { steps, ..Case::default() };
         let says = |name: &str| case.calls().any(|(call, _)| call.name == name);
-        // Nobody writes to the pipe.
+        // No process writes to the pipe.
         let reads_a_pipe = says("pipe") && says("read");
         if reads_a_pipe || case.walk().any(|(_, _, step)| waits(step)) {
             case.timeout = Some(std::time::Duration::from_millis(100));
@@ -59,7 +59,7 @@ impl Generator {
         self.random.within(0, one_of) == 0
     }
 
-    /// A file or two and a map or two, so that what follows has something to be about.
+    /// Makes a file or two and a map or two, for the later steps.
     fn beginning(&mut self) -> Vec<Step> {
         let mut steps = Vec::new();
         for _ in 0..self.random.within(0, 3) {
@@ -94,7 +94,7 @@ impl Generator {
         steps
     }
 
-    /// A step that says the item in focus.
+    /// Makes a step that uses the item of the case.
     fn focused(&mut self) -> Vec<Step> {
         match self.focus {
             Item::Call(row) => self.call(row, None),
@@ -112,7 +112,7 @@ impl Generator {
             _ => {
                 let rows: Vec<&'static Syscall> = vocabulary::all().collect();
                 let row = self.random.of(&rows);
-                // A call that ends the process ends its case as well: it is generated seldom.
+                // A call that ends the process also ends the case, so it is generated rarely.
                 let ends = ["pause", "_exit", "raise"].contains(&row.name);
                 match ends && !self.chance(15) {
                     true => vec![self.touch()],
@@ -126,7 +126,7 @@ impl Generator {
         self.lone_call(call("mmap"), None)
     }
 
-    /// A call for a range that may reach from low addresses, or from a map, to whatever lies above.
+    /// Makes a call for a range that may reach from low addresses, or from a map, to the memory above.
     fn long_range(&mut self) -> Step {
         let name = self.random.of(&["munmap", "madvise", "mmap", "msync"]);
         let mut step = self.lone_call(call(name), None);
@@ -145,7 +145,7 @@ impl Generator {
         step
     }
 
-    /// A map by a hint below most programs; the kernel need not follow it.
+    /// Makes a map with a hint below most programs, which the kernel need not follow.
     fn low_map(&mut self) -> Step {
         let mut step = self.map();
         if let Step::Call { args, .. } = &mut step {
@@ -204,7 +204,7 @@ impl Generator {
         Step::Touch { map, at, to, store }
     }
 
-    /// A call, after what makes the variables that it cannot do without.
+    /// Makes a call, after the steps that make the variables that it needs.
     fn call(&mut self, row: &'static Syscall, word: Option<(usize, &'static str)>) -> Vec<Step> {
         let mut steps = Vec::new();
         for parameter in row.all_parameters() {
@@ -222,7 +222,7 @@ impl Generator {
         steps
     }
 
-    /// Arguments of every kind that the row asks for; with this word in this parameter.
+    /// Makes the arguments of a call, with this word in this parameter.
     fn lone_call(&mut self, row: &'static Syscall, said: Option<(usize, &'static str)>) -> Step {
         let parameters: Vec<Parameter> = row.all_parameters().collect();
         let required = row.parameters.len();
@@ -281,8 +281,8 @@ impl Generator {
         }
     }
 
-    /// A variable that holds one of these and can be seen from here; by its name alone also from another
-    /// process.
+    /// Returns a visible variable that holds one of these. A variable that is only named may also belong to
+    /// another process.
     fn pick(&mut self, kinds: &[Returns], by_name: bool) -> Option<String> {
         let mut seen = Vec::new();
         for frame in self.frames.iter().rev() {
@@ -295,12 +295,12 @@ impl Generator {
         (!names.is_empty()).then(|| self.random.of(&names).to_owned())
     }
 
-    /// The same; where there is none, a variable that does not exist.
+    /// Returns such a variable, or one that does not exist if there is none.
     fn pick_or_any(&mut self, kinds: &[Returns]) -> String {
         self.pick(kinds, true).unwrap_or_else(|| "nothing".to_owned())
     }
 
-    /// A variable for what a call gives: a new one, or one of the same kind once more.
+    /// Returns a variable for the result of a call: a new one, or an existing one of the same kind.
     fn define(&mut self, gives: Returns) -> String {
         if self.chance(8) {
             if let Some(name) = self.pick(&[gives], false) {
@@ -328,7 +328,7 @@ impl Generator {
     }
 }
 
-/// True if the process stays at this step until somebody ends it.
+/// True if the process stays at this step until it is killed.
 fn waits(step: &Step) -> bool {
     let Step::Call { call, args, .. } = step else { return false };
     match (call.name, args.first()) {

@@ -1,7 +1,7 @@
-//! A fuzz that finds nothing proves little: without the guard, and without the budget, it has to find harm.
+//! A fuzz that finds nothing proves little: without the guard or the budget it must find harm.
 //!
-//! Each case runs twice, without the guard and with it. A step does harm where the guard refuses it, or lets
-//! the kernel give another answer, and what came of it without the guard is what must not be.
+//! Each case runs twice, without the guard and with it. A step does harm if its result without the guard is
+//! one that must not occur, and the guard refuses the step or changes the answer of the kernel.
 
 use std::process::ExitCode;
 
@@ -14,14 +14,14 @@ use crate::judge::{Verdict, judge};
 use crate::run::{Came, Guard, Named, Runner};
 use crate::world::World;
 
-/// Cases that have to suffice to see all kinds of harm.
+/// The number of cases that must show all kinds of harm.
 pub const CASES: u64 = 1000;
-/// Cases in one call of the command.
+/// The number of cases in one call of the command.
 const BATCH: usize = 50;
 
-/// A way to reach what is not the case's own.
+/// A way to reach foreign memory.
 struct Harm {
-    /// For a person.
+    /// The description for a person.
     name: &'static str,
     steps: &'static [&'static str],
     shown_by: Sign,
@@ -30,12 +30,12 @@ struct Harm {
 /// The sign that a step has done harm.
 #[derive(Clone, Copy, PartialEq)]
 enum Sign {
-    /// With the guard the kernel says what the model does, and without it something else.
+    /// With the guard the kernel agrees with the model, and without it the kernel contradicts the model.
     OtherAnswer,
-    /// With the guard the step is refused, and without it something is there, beside a map that need not lie
-    /// where the case asks for it.
+    /// With the guard the step is refused, and without it something is mapped there. The case has a map that
+    /// need not lie at the address that the case asks for.
     SomethingThere,
-    /// With the guard the step is refused, and without it the child dies of what it has lost.
+    /// With the guard the step is refused, and without it the child dies of the memory that it has lost.
     Death,
 }
 
@@ -55,7 +55,7 @@ const HARMS: [Harm; 5] = [
     Harm { name: "a range is replaced", steps: &["mmap"], shown_by: Sign::Death },
 ];
 
-/// True if a map is asked for at an address, but need not be there.
+/// True if the case asks for a map at an address as a hint.
 fn has_hint(case: &Case) -> bool {
     let is_hint = |(call, args): (&Syscall, &[Arg])| {
         let Effect::Maps { address, flags, .. } = call.effect else { return false };
@@ -66,7 +66,7 @@ fn has_hint(case: &Case) -> bool {
     case.calls().any(is_hint)
 }
 
-/// A case, what came of it, and what is to be said of that.
+/// A case, its result, and the verdict on the result.
 struct Ran {
     number: u64,
     case: Case,
@@ -75,8 +75,8 @@ struct Ran {
 }
 
 impl Harm {
-    /// Returns the harm that a case has done, by what came of it without the guard and with it; `None` for
-    /// none.
+    /// Returns the harm that a case has done, from its results without the guard and with it; `None` if it
+    /// has done none.
     fn done(&self, without: &Ran, with: &Ran) -> Option<String> {
         let is_own = |kind: &str| {
             let step = kind.split_once(": ").map_or("", |(step, _)| step);
@@ -110,7 +110,7 @@ fn refused_step(came: &Came) -> Option<&str> {
     Some(line["reason"].as_str()?.strip_prefix("in `")?.split_once("`: ")?.0)
 }
 
-/// Returns the result of an access that is not SEGV_MAPERR, as it would be where nothing is mapped.
+/// Returns the result of an access if it is not SEGV_MAPERR, which it would be with nothing mapped.
 fn something_there(came: &Came, access: &str) -> Option<String> {
     let Came::Line(line) = came else { return None };
     let step = line["steps"].as_array()?.iter().find(|step| step["text"] == access)?;
@@ -119,7 +119,7 @@ fn something_there(came: &Came, access: &str) -> Option<String> {
     (!nothing).then(|| step.to_string())
 }
 
-/// Runs cases without the guard until every kind of harm was done; fails where a thousand do not suffice.
+/// Runs cases without the guard until every kind of harm was done. Fails if a thousand cases are not enough.
 /// A plan of fewer cases has time for one kind only.
 pub fn without_guard(world: World, plan: &Plan) -> ExitCode {
     let mut runner = match world.enter() {
@@ -156,8 +156,8 @@ pub fn without_guard(world: World, plan: &Plan) -> ExitCode {
     exit(enough(&done))
 }
 
-/// Runs cases without the budget until they take more of disk or memory than they are given; fails where a
-/// thousand do not suffice.
+/// Runs cases without the budget until they take more disk or memory than their budget. Fails if a thousand
+/// cases are not enough.
 pub fn without_budget(world: World, plan: &Plan) -> ExitCode {
     let mut runner = match world.enter() {
         Ok(entered) => Runner::new(entered, Guard::WithoutBudget),
@@ -177,7 +177,7 @@ pub fn without_budget(world: World, plan: &Plan) -> ExitCode {
     exit(took.is_some())
 }
 
-/// Harm is done by steps, and one child performs them as well as the thousand of a sweep.
+/// Removes the sweeps: steps do the harm, and one child performs them as well as the thousand of a sweep.
 fn without_sweeps(steps: &[Step]) -> Vec<Step> {
     let kept = steps.iter().filter(|step| !matches!(step, Step::Sweep { .. }));
     let inner = |step: &Step| match step {
@@ -187,7 +187,7 @@ fn without_sweeps(steps: &[Step]) -> Vec<Step> {
     kept.map(inner).collect()
 }
 
-/// Cases by their numbers, and what is to be said of each.
+/// Runs the cases of these numbers, and returns the verdict on each.
 fn run(runner: &mut Runner, guard: Guard, seed: u64, numbers: &[u64]) -> Vec<Ran> {
     runner.guard = guard;
     let make = |number: &u64| {

@@ -1,7 +1,7 @@
-//! Judges a case by a line of the command's JSON: it is as it should be, an allowed refusal, or a finding.
+//! Judges a case by its line of JSON: the result is fine, an allowed refusal, or a finding.
 //!
-//! There is no list of known splits: kernel and model agree on every case that was fuzzed so far, so each split
-//! is a finding. Whoever has to make an exception puts it here, with a C program that shows the kernel's side.
+//! There is no list of known splits: kernel and model agree on every case that was fuzzed so far, so each
+//! split is a finding. An exception belongs here, with a C program that shows the behaviour of the kernel.
 
 use faultmap::case::Case;
 use faultmap::victim::SetupFailure;
@@ -16,12 +16,12 @@ pub enum Verdict {
     Fine(String),
     /// A harness error that the case brings upon itself, by kind.
     Allowed(String),
-    /// A finding, which must not be: its kind, which stays the same while the case is shrunk, and all that
-    /// was said.
+    /// A result that must not occur: its kind, which stays the same while the case is shrunk, and its whole
+    /// text.
     Finding { kind: String, told: String },
 }
 
-/// Judges what became of a case.
+/// Judges the result of a case.
 pub fn judge(case: &Case, came: &Came) -> Verdict {
     let line = match came {
         Came::Line(line) => line,
@@ -51,7 +51,7 @@ pub fn judge(case: &Case, came: &Came) -> Verdict {
     }
 }
 
-/// The kind of a harness error that a case may have: it asks for its own end, or for what it may not reach.
+/// Returns the kind of a harness error that a case may cause: it ends itself, or reaches foreign memory.
 fn allowed(case: &Case, reason: &str) -> Option<String> {
     let raises = || case.calls().any(|(call, _)| call.name == "raise");
     let (place, what) = parts(reason);
@@ -68,13 +68,13 @@ fn allowed(case: &Case, reason: &str) -> Option<String> {
     allowed.then(|| kind_of(reason))
 }
 
-/// The reason of a harness error without what varies: numbers, and the arguments of the step.
+/// Returns the reason of a harness error without numbers and the arguments of the step, which vary.
 fn kind_of(reason: &str) -> String {
     let (place, what) = parts(reason);
     place + &numberless(what)
 }
 
-/// In which step or probe, and what.
+/// Splits a reason into the step or probe and the error.
 fn parts(reason: &str) -> (String, &str) {
     match reason.strip_prefix("in `").and_then(|rest| rest.split_once("`: ")) {
         Some((step, what)) => (format!("in {}: ", step_name(step)), what),
@@ -88,7 +88,7 @@ fn parts(reason: &str) -> (String, &str) {
     }
 }
 
-/// `mmap` of `m = mmap(0, ...);`, `m[]` of an access.
+/// Returns the name of the call: `mmap` for `m = mmap(0, ...);`.
 fn step_name(step: &str) -> &str {
     let call = step.split_once('(').map(|(before, _)| before.rsplit(' ').next().unwrap_or(before));
     match step.find(['[', '(']) {
@@ -97,7 +97,7 @@ fn step_name(step: &str) -> &str {
     }
 }
 
-/// Where kernel and model part first: its kind, and what each says.
+/// Returns the kind of the first difference between kernel and model, and the result of each.
 fn split(line: &Value) -> (String, String) {
     let model = &line["model"];
     let (steps, sweeps) = (&line["steps"], &line["sweeps"]);
@@ -123,20 +123,20 @@ fn split(line: &Value) -> (String, String) {
     }
 }
 
-/// The first pair of two lists that is not one of equals.
+/// Returns the first pair of two lists whose elements differ.
 fn first_other<'v>(kernel: &'v Value, model: &'v Value) -> Option<(&'v Value, &'v Value)> {
     let lists = kernel.as_array().into_iter().flatten().zip(model.as_array().into_iter().flatten());
     lists.into_iter().find(|(kernel, model)| kernel != model)
 }
 
-/// A result in a word or two: `errno EINVAL`, `fault SIGSEGV SEGV_MAPERR`.
+/// Returns a result in a few words: `errno EINVAL`, `fault SIGSEGV SEGV_MAPERR`.
 fn said(result: &Value) -> String {
     let fields = ["result", "errno_name", "signal_name", "si_code_name"];
     let words = fields.iter().filter_map(|field| result[field].as_str());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// `N` for every number.
+/// Replaces every number by `N`.
 fn numberless(text: &str) -> String {
     let mut out = String::new();
     for c in text.lines().next().unwrap_or_default().chars() {

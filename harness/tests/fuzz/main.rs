@@ -1,8 +1,8 @@
-//! Hostile cases: random programs with absurd arguments do no harm, leave nothing, and are answered as the
-//! model says.
+//! Random programs with absurd arguments must do no harm, leave nothing behind, and have the answers of the
+//! model.
 //!
-//! Each world (see `world.rs`) is a process of its own: this program, started once more. How many cases in all,
-//! and which: FAULTMAP_FUZZ_CASES and FAULTMAP_FUZZ_SEED.
+//! Each world (see `world.rs`) is a process of its own, in which this program is started again.
+//! FAULTMAP_FUZZ_CASES sets the number of all cases, and FAULTMAP_FUZZ_SEED their seed.
 
 mod accepted;
 mod arguments;
@@ -30,9 +30,9 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use vocabulary::Count;
 use world::{WORLDS, World};
 
-/// The variable that names the world that this process is to enter.
+/// The variable with the name of the world that this process must enter.
 const WORLD: &str = "FAULTMAP_FUZZ_WORLD";
-/// The variable that names what the process is to do without: the guard, or the budget.
+/// The variable with the name of the part that the process leaves out: the guard or the budget.
 const WITHOUT: &str = "FAULTMAP_FUZZ_WITHOUT";
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         };
     }
     let mut arguments = Arguments::from_args();
-    // A world has the machine to itself.
+    // Only one world runs at a time.
     arguments.test_threads.get_or_insert(1);
     let mut trials = vec![Trial::test("every_call_and_flag_is_generated", every_item)];
     for world in WORLDS {
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// A test; ignored, with the reason, where this machine cannot run it.
+/// Returns a test, which is ignored with the reason if this machine cannot run it.
 fn trial(
     name: String,
     refused: Option<String>,
@@ -80,7 +80,7 @@ fn trial(
     }
 }
 
-/// Which cases.
+/// The number and the seed of the cases.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     seed: u64,
@@ -97,7 +97,7 @@ impl Plan {
     }
 }
 
-/// As many cases as there are calls and words say all of them.
+/// Enough cases to use every call and every word.
 fn every_item() -> Result<(), Failed> {
     let Plan { seed, cases } = Plan::read();
     let mut count = Count::new();
@@ -123,7 +123,7 @@ fn again(world: World) -> Command {
     command
 }
 
-/// Why this machine does not have such a world.
+/// Returns the reason why this machine cannot have such a world.
 fn refused(world: World) -> Option<String> {
     let output = again(world).env("FAULTMAP_FUZZ_CASES", "0").output().expect("it can be started");
     match output.status.success() {
@@ -133,7 +133,7 @@ fn refused(world: World) -> Option<String> {
     }
 }
 
-/// Runs a world, and passes on what it tells.
+/// Runs a world, and prints its output.
 fn report(world: &mut Command) -> Result<(), Failed> {
     let output = world.output().expect("it can be started");
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

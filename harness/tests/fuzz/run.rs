@@ -1,7 +1,7 @@
-//! A fuzz has to run many cases through one call of the real command, and to know what became of each.
+//! Runs many cases in one call of the real command, and finds the result of each.
 //!
-//! The main type is [`Runner`]. What concerns a whole call of the command (a crash, a hang, something left
-//! behind) is traced to the case that does it by running ever smaller parts of the batch.
+//! The main type is [`Runner`]. If a whole call of the command fails (a crash, a hang, a leftover), it runs
+//! smaller and smaller parts of the batch to find the case that causes it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -15,12 +15,12 @@ use crate::bounds::{DISK_BYTES, MEMORY_BYTES, Sampler};
 use crate::command::faultmap;
 use crate::world::{Before, Entered};
 
-/// The time that the command may print nothing.
+/// The time after which a command without output is killed.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Workers of one call.
+/// The number of workers of one call.
 const JOBS: u64 = 2;
-/// The exit codes of `run` that are allowed when every case parses (see `faultmap --help`): differ or new,
-/// harness error, nothing was run.
+/// The exit codes of `run` that are allowed when every case parses (see `faultmap run --help`): differ or
+/// new, harness error, nothing was run.
 const EXITS: [i32; 3] = [1, 3, 4];
 
 /// A case with the name of its file.
@@ -35,7 +35,7 @@ pub struct Named {
 pub enum Came {
     /// Its line of the JSON.
     Line(Value),
-    /// The command did not live up to its promises with it.
+    /// The command broke a promise with this case.
     Broken(String),
 }
 
@@ -44,12 +44,12 @@ pub enum Came {
 pub enum Guard {
     Counted,
     Off,
-    /// It is there, but nothing counts what a case takes.
+    /// The guard checks addresses, but nothing counts what a case takes.
     WithoutBudget,
 }
 
 impl Guard {
-    /// As the command calls it.
+    /// Returns its name in the options of the command.
     fn word(self) -> &'static str {
         match self {
             Guard::Counted => "counted",
@@ -84,7 +84,7 @@ impl Runner {
         self.sampler.stop()
     }
 
-    /// Runs the cases, and returns what became of each, in their order.
+    /// Runs the cases, and returns their results in order.
     pub fn run(&mut self, cases: &[Named]) -> Vec<Came> {
         if cases.is_empty() {
             return Vec::new();
@@ -101,7 +101,7 @@ impl Runner {
             return vec![Came::Broken(broken)];
         }
         eprintln!("{broken}: looks for the case among {}", cases.len());
-        // Reports come in the order of the cases: what was under way was not reported, as a rule.
+        // Reports come in the order of the cases, so the case that was running has none, as a rule.
         let mut suspects: Vec<usize> =
             (0..cases.len()).filter(|index| !lines.contains_key(&cases[*index].name)).collect();
         suspects.truncate(2 * JOBS as usize);
@@ -132,7 +132,7 @@ impl Runner {
         }
     }
 
-    /// Calls the command once, and returns the lines that it printed, and how it broke its promises.
+    /// Calls the command once. Returns its lines, and the promises that it broke.
     fn call(&mut self, cases: &[Named]) -> (BTreeMap<String, Value>, Option<String>) {
         let folder = self.world.cases();
         for name in crate::world::names(&folder) {
@@ -177,13 +177,13 @@ impl Runner {
         (lines, broken)
     }
 
-    /// Returns what the cases so far took more of than they may.
+    /// Returns the bounds that the cases so far have exceeded.
     pub fn took_too_much(&self) -> Option<String> {
         too_much(self.disk, self.memory)
     }
 }
 
-/// Says which of these bytes are more than the workers of one call may take.
+/// Returns the bounds of one call that these bytes exceed.
 fn too_much(disk: u64, memory: u64) -> Option<String> {
     let took = |bytes: u64, what| format!("took {} MiB of {what}", bytes >> 20);
     match () {
@@ -200,7 +200,7 @@ struct Followed {
     stderr: String,
 }
 
-/// Reads what the command prints until it ends, or kills it where it goes on without a word.
+/// Reads the output of the command until it ends. Kills the command if it prints nothing for too long.
 fn follow(mut child: Child) -> Followed {
     let stdout = child.stdout.take().expect("it is piped");
     let mut stderr = child.stderr.take().expect("it is piped");

@@ -13,15 +13,15 @@ use crate::run::{Guard, Named, Runner};
 use crate::shrink::shrink;
 use crate::world::{WORLDS, World};
 
-/// Cases in one call of the command.
+/// The number of cases in one call of the command.
 const BATCH: usize = 200;
-/// Kinds of findings that are shrunk; the others are counted.
+/// The number of kinds of findings that are shrunk; the others are counted.
 const SHRUNK: usize = 12;
 
-/// Cases of a world that have to suffice for the guard to come to each of its verdicts.
+/// The number of cases of a world after which the guard must have given each of its verdicts.
 const ALL_VERDICTS: usize = 1000;
 
-/// A finding, and the number of times that it came.
+/// A finding, and the number of times that it occurred.
 struct Finding {
     number: u64,
     case: Case,
@@ -29,10 +29,10 @@ struct Finding {
     times: u64,
 }
 
-/// All that came of a share of the cases.
+/// The results of a share of the cases.
 struct Session {
     runner: Runner,
-    /// The number of times that each judgement was passed.
+    /// The number of cases with each judgement.
     counts: BTreeMap<String, u64>,
     findings: BTreeMap<String, Finding>,
     seed: u64,
@@ -75,7 +75,7 @@ impl Session {
         }
     }
 
-    /// The verdicts to which the guard never came in so many cases, if they are enough.
+    /// Returns the verdicts that the guard never gave, if there were enough cases.
     fn never(&self, cases: usize) -> Vec<&'static str> {
         let count = |name: &str| self.runner.verdicts.get(name).copied().unwrap_or(0);
         let all = faultmap::victim::Verdict::ALL.iter().map(|(_, name)| *name);
@@ -91,7 +91,7 @@ impl Session {
     }
 }
 
-/// Runs this world's share, prints the report, and fails where something was found.
+/// Runs this world's share and prints the report. Fails if it has found something.
 pub fn main(world: World, plan: &Plan) -> ExitCode {
     let mut session = match Session::enter(world, plan.seed) {
         Ok(session) => session,

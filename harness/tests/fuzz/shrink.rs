@@ -1,7 +1,7 @@
-//! A case that shows a finding, made as small as it can be while it still shows it.
+//! Shrinks a case as far as it still shows its finding.
 //!
-//! Each round tries every simpler case that is one cut away, all in one call of the command, and goes on
-//! from the shortest that shows the same kind of finding.
+//! Each round tries every case that is one cut simpler, all in one call of the command. The next round begins
+//! with the shortest case that shows the same kind of finding.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::arguments::near;
 use crate::judge::{Verdict, judge};
 use crate::run::{Named, Runner};
 
-/// The time that shrinking may take; then the smallest case so far has to do.
+/// The time limit of shrinking, after which the smallest case so far is the result.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Cases in one call.
+/// The number of cases in one call.
 const BATCH: usize = 24;
 
-/// Returns the smallest case of this kind that can be reached from `case`, with what was told of it.
+/// Returns the smallest case of this kind that can be reached from `case`, and its text.
 pub fn shrink(runner: &mut Runner, case: &Case, kind: &str, told: String) -> (Case, String) {
     let (mut case, mut told) = (case.clone(), told);
     let started = Instant::now();
@@ -53,7 +53,7 @@ fn weight(case: &Case) -> (usize, usize) {
     (case.walk().count(), case.to_string().len())
 }
 
-/// Every case that is one cut away.
+/// Returns every case that is one cut simpler.
 fn candidates(case: &Case) -> Vec<Case> {
     let mut all: Vec<Case> =
         lists(&case.steps).into_iter().map(|steps| Case { steps, ..case.clone() }).collect();
@@ -63,7 +63,7 @@ fn candidates(case: &Case) -> Vec<Case> {
     all
 }
 
-/// Every list of steps that is one cut away from this one.
+/// Returns every list of steps that is one cut simpler.
 fn lists(steps: &[Step]) -> Vec<Vec<Step>> {
     let mut all = Vec::new();
     let mut length = steps.len();
@@ -149,7 +149,7 @@ fn arguments(argument: &Arg) -> Vec<Arg> {
     }
 }
 
-/// Simpler numbers, the simplest first.
+/// Returns simpler numbers, the simplest first.
 fn sizes(size: &Size) -> Vec<Size> {
     let simple = [near(0, 0), near(0, 1), near(1, 0), near(2, 0), near(3, 0), near(-1, 0)];
     let value = |size: &Size| size.eval(faultmap::case::limits::SMALLEST_PAGE);

@@ -1,5 +1,5 @@
-//! A fuzz has to generate everything that a case can say: this module reads it off the table of calls, so
-//! that a word that is added there is fuzzed without a line here.
+//! The vocabulary that the fuzz must generate. This module reads it from the table of calls, so that a word
+//! that is added there is fuzzed without a change here.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use faultmap::vocabulary::{self, Family, Syscall, flag, flags};
 pub enum Item {
     /// The case makes this call.
     Call(&'static Syscall),
-    /// The case says this word in this parameter of some call.
+    /// The case uses this word in this parameter of some call.
     Word(&'static Syscall, usize, &'static str),
 }
 
 impl Item {
-    /// True if the case says this item.
+    /// True if the case uses this item.
     pub fn is_said(self, case: &Case) -> bool {
         case.walk().any(|(_, _, step)| match (self, step) {
             (Item::Call(row), Step::Call { call, .. }) => row == *call,
@@ -32,7 +32,7 @@ impl Item {
     }
 }
 
-/// Every call once, and every word once in every parameter that takes it.
+/// Returns every call, and every word in every parameter that takes it.
 pub fn items() -> Vec<Item> {
     let mut items: Vec<Item> = vocabulary::all().map(Item::Call).collect();
     for row in vocabulary::all() {
@@ -45,12 +45,12 @@ pub fn items() -> Vec<Item> {
     items
 }
 
-/// The call of this name.
+/// Returns the call of this name.
 pub fn call(name: &str) -> &'static Syscall {
     vocabulary::call(name).expect("a call of the vocabulary")
 }
 
-/// The flag of this name.
+/// Returns the flag of this name.
 pub fn word(family: Family, name: &str) -> Option<FlagWord> {
     flag(family, name).map(FlagWord::Name)
 }
@@ -60,7 +60,7 @@ pub fn word(family: Family, name: &str) -> Option<FlagWord> {
 pub struct Count(BTreeMap<String, u64>);
 
 impl Count {
-    /// Nothing was generated yet.
+    /// Returns counts of zero.
     pub fn new() -> Count {
         let name = |item: Item| match item {
             Item::Call(row) => row.name.to_owned(),
@@ -69,7 +69,7 @@ impl Count {
         Count(items().into_iter().map(|item| (name(item), 0)).collect())
     }
 
-    /// Counts what this case says.
+    /// Counts the items of this case.
     pub fn add(&mut self, case: &Case) {
         for (_, _, step) in case.walk() {
             let Step::Call { call, args, .. } = step else { continue };

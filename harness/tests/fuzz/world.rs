@@ -1,5 +1,5 @@
-//! The leftovers of a case have to be told from what belongs to the machine. So each world, in which cases
-//! run, is a process of its own with mounts and System V segments of its own.
+//! Cases run in a world: a process with its own mounts and System V segments, so that the leftovers of a case
+//! can be distinguished from the state of the machine.
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,11 @@ use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 pub struct World {
     /// The name of the world in tests.
     pub name: &'static str,
-    /// The arguments of the command beside the cases.
+    /// The arguments of the command, without the cases.
     pub arguments: &'static [&'static str],
     /// The place of the files.
     place: Place,
-    /// True if no process can make an IPC namespace, so that segments are removed one by one.
+    /// True if no process can make an IPC namespace. Segments are then removed one by one.
     without_ipc_namespaces: bool,
 }
 
@@ -63,10 +63,10 @@ pub const WORLDS: [World; 5] = [
     },
 ];
 
-/// Room on a world's own tmpfs: more than any case may take, less than would hurt the machine.
+/// The size of a world's own tmpfs: more than any case may take, and little enough for the machine.
 const TMPFS_BYTES: u64 = 2 << 30;
 
-/// A world that this process has entered.
+/// A world that this process has entered, with its state before the cases.
 #[derive(Debug)]
 pub struct Entered {
     pub world: World,
@@ -74,15 +74,15 @@ pub struct Entered {
 }
 
 impl World {
-    /// Where a case may reach its own process only.
+    /// The world in which a case can reach only its own process.
     pub const SANDBOX: World = WORLDS[3];
 
-    /// The world of that name.
+    /// Returns the world of that name.
     pub fn named(name: &str) -> Option<World> {
         WORLDS.into_iter().find(|world| world.name == name)
     }
 
-    /// Moves this process into the world. The process must have one thread only.
+    /// Moves this process, which must have only one thread, into the world.
     pub fn enter(self) -> Result<Entered, String> {
         let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
         let mut new = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
@@ -141,12 +141,12 @@ impl Entered {
         }
     }
 
-    /// Returns the tmpfs, where there is one whose blocks are those of the cases alone.
+    /// Returns the tmpfs, if the world has one that only its cases use.
     pub fn tmpfs(&self) -> Option<PathBuf> {
         (self.world.place == Place::Tmpfs).then(|| self.files())
     }
 
-    /// Returns what should not be there now that the command has ended: files, segments, mounts, processes.
+    /// Returns the leftovers of a command that has ended: files, segments, mounts, processes.
     pub fn leftovers(&self, before: &Before) -> Option<String> {
         if let Some(left) = children() {
             return Some(left);
@@ -162,7 +162,7 @@ impl Entered {
                 now.segments, before.segments
             ));
         }
-        // The kernel takes a mount away where somebody removes the folder that it is on (rmdir(2)).
+        // The kernel unmounts a file system when its folder is removed (rmdir(2)).
         let mut new =
             now.mounts.lines().filter(|line| !before.mounts.lines().any(|own| own == *line));
         new.next().map(|mount| format!("mount: {mount}"))
@@ -183,8 +183,8 @@ impl Before {
     }
 }
 
-/// Returns the processes that the command has left to this process, which adopts orphans; they get ten
-/// seconds to end, and are killed then.
+/// Returns the orphans of the command, which this process adopts. They have ten seconds to end, and are
+/// killed afterwards.
 fn children() -> Option<String> {
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -205,7 +205,7 @@ fn children() -> Option<String> {
     Some(format!("processes: {pids}"))
 }
 
-/// The names in a folder.
+/// Returns the names in a folder.
 pub fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()

@@ -1,11 +1,12 @@
-//! Random programs about a map of more pages than can all be looked at closely.
+//! Random programs with a map of more pages than can all be probed at each offset.
 //!
-//! Bytes are stored in a few pages, and then moved: by mremap(2), by a segment that is attached over the map,
-//! by remap_file_pages(2), by maps of the file at other offsets, and by chains of write(2) and read(2).
+//! A program stores bytes in a few pages, and then moves them: by mremap(2), by a segment that is attached
+//! over the map, by remap_file_pages(2), by maps of the file at other offsets, and by chains of write(2) and
+//! read(2).
 
 use fastrand::Rng;
 
-/// The text of one, of a map of up to so many pages.
+/// Returns the text of a program, with a map of at most this many pages.
 pub fn program(seed: u64, most_pages: u64) -> String {
     let mut random = Rng::with_seed(seed);
     let pages = random.u64(65..=most_pages);
@@ -30,7 +31,7 @@ pub fn program(seed: u64, most_pages: u64) -> String {
     }
 }
 
-/// One step. `places` are pages at which something has happened: where further steps had best look.
+/// Returns a step. `places` are the pages that earlier steps have changed, which further steps prefer.
 fn step(random: &mut Rng, number: u64, pages: u64, shared: bool, places: &mut Vec<u64>) -> String {
     let count = random.u64(1..8);
     let near = places[random.usize(0..places.len())];

@@ -1,25 +1,26 @@
-//! A kernel that does what the model says, for tests of the search: with other rules, or without a call.
+//! A substitute for the kernel that follows the model, for tests of the search: with other rules, or without
+//! a call.
 
 use faultmap::case::{Case, Errno, HarnessError, Outcome, Step, StepResult, SweepResult};
 use faultmap::explore::Answer;
 use faultmap::model::{Environment, predict};
 use nix::libc;
 
-/// The substitute.
+/// The substitute for the kernel.
 pub struct Modelled {
     environment: Environment,
-    /// The name of a call that it does not have.
+    /// The name of a call that it lacks.
     lacks: Option<&'static str>,
     sweep: Option<SweepResult>,
 }
 
 impl Modelled {
-    /// Returns one that does what the model says for this environment.
+    /// Returns a substitute that follows the model for this environment.
     pub fn new(environment: Environment) -> Modelled {
         Modelled { environment, lacks: None, sweep: None }
     }
 
-    /// Takes a call away: ENOSYS (syscall(2)).
+    /// Removes a call: it fails with ENOSYS (syscall(2)).
     #[allow(dead_code, reason = "not every test takes one away")]
     pub fn lacking(self, call: &'static str) -> Modelled {
         Modelled { lacks: Some(call), ..self }
@@ -29,7 +30,7 @@ impl Modelled {
         matches!(step, Step::Call { call, .. } if Some(call.name) == self.lacks)
     }
 
-    /// The steps of which the kernel has the calls.
+    /// Returns the steps without those whose call is removed.
     fn performed(&self, steps: &[Step]) -> Vec<Step> {
         let has = steps.iter().filter(|step| !self.lacks(step));
         let inner = |step: &Step| match step {
@@ -53,7 +54,7 @@ impl Answer for Modelled {
         self.sweep = first.measurement.sweeps.into_iter().next();
         let mut all = Vec::new();
         for (_, _, step) in case.walk() {
-            // A call that is not there is not reached either, where the step before it was not.
+            // A removed call is not reached either if the step before it was not.
             let result = match all.last() {
                 _ if !self.lacks(step) => results.next().ok_or(HarnessError::ExitedEarly)?,
                 Some(StepResult::NotReached | StepResult::Fault(_)) => StepResult::NotReached,

@@ -1,5 +1,5 @@
-//! Tests that must not run on a thread of a test runner, because they fork, or because a crash of one
-//! would take the others with it: each runs in a process of its own.
+//! Some tests must not run on a thread of a test runner, because they fork, or because their crash would end
+//! the other tests: each runs in a process of its own.
 //!
 //! The main type is [`Test`]; a test program is a `main` that hands a list of them to [`run`]. Filters,
 //! `--list` and the rest of the command line are those of libtest_mimic, as `cargo nextest` needs them.
@@ -19,31 +19,31 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// The word before the name of the one test to run.
+/// The argument before the name of the only test to run.
 const ALONE: &str = "--alone";
-/// The word before the name of the one test whose trial is to be run.
+/// The argument before the name of the only test whose trial to run.
 const TRY: &str = "--try";
-/// Set for a test that is [`Test::inside`] namespaces.
+/// The variable that is set for a test that runs [`Test::inside`] namespaces.
 const INSIDE: &str = "FAULTMAP_TEST_INSIDE";
-/// A test that hangs is killed then. No other comes near it, on a busy machine either.
+/// The time after which a hanging test is killed. Other tests stay far below it, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Returns the reason for which this machine refuses a test, if it does.
+/// Returns the reason why this machine refuses a test, if it does.
 type Refusal = Box<dyn Fn() -> Option<String> + Send>;
 
 /// One test.
 pub struct Test {
     name: String,
     refusals: Vec<Refusal>,
-    /// The same as a refusal, in a process of its own.
+    /// A refusal that is asked for in a process of its own.
     trial: Option<fn() -> Option<String>>,
-    /// Options of unshare(1).
+    /// The options of unshare(1).
     namespaces: &'static [&'static str],
     patience: Duration,
     body: Box<dyn FnOnce() + Send>,
 }
 
-/// The test with this name and body.
+/// Returns a test with this name and body.
 pub fn test(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Test {
     Test {
         name: name.into(),
@@ -55,7 +55,7 @@ pub fn test(name: impl Into<String>, body: impl FnOnce() + Send + 'static) -> Te
     }
 }
 
-/// A test for each row of a table, with the word of the row behind the name.
+/// Returns a test for each row of a table, with the word of the row behind the name.
 pub fn table<Row: Copy + Send + 'static>(
     name: &'static str,
     rows: &[(&'static str, Row)],
@@ -69,25 +69,26 @@ impl Test {
         &self.name
     }
 
-    /// The test is ignored, with the reason, where this gives one.
+    /// Ignores the test if this returns a reason.
     pub fn unless(mut self, refusal: impl Fn() -> Option<String> + Send + 'static) -> Test {
         self.refusals.push(Box::new(refusal));
         self
     }
 
-    /// The same for what has to fork, or changes this process, to find out: it runs in a process of its own.
+    /// Ignores the test if this returns a reason. It runs in a process of its own, as it forks or changes its
+    /// process.
     pub fn unless_tried(mut self, trial: fn() -> Option<String>) -> Test {
         self.trial = Some(trial);
         self
     }
 
-    /// The test runs in new namespaces, to which options of unshare(1) lead.
+    /// Runs the test in new namespaces, which unshare(1) makes with these options.
     pub fn inside(mut self, namespaces: &'static [&'static str]) -> Test {
         self.namespaces = namespaces;
         self
     }
 
-    /// The test may take as long as it likes.
+    /// Removes the time limit of the test.
     pub fn without_deadline(mut self) -> Test {
         self.patience = Duration::MAX;
         self
@@ -100,7 +101,7 @@ impl Test {
         refused.or_else(|| self.trial.and_then(|_| tried(&self.name)))
     }
 
-    /// Runs it in a process of its own. What it prints is shown if it fails.
+    /// Runs the test in a process of its own. Its output is shown if it fails.
     fn run_alone(&self, show: bool) -> Result<(), Failed> {
         let program = std::env::current_exe()?;
         let mut command = match self.namespaces {
@@ -112,7 +113,8 @@ impl Test {
             }
         };
         command.args([ALONE, &self.name]).stdin(Stdio::null());
-        // A file, unlike a pipe, is never full, and nobody who has it open is waited for.
+        // A file, unlike a pipe, is never full, and this process does not wait until all others have closed
+        // it.
         let mut printed = tempfile::tempfile()?;
         if !show {
             command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
@@ -129,7 +131,8 @@ impl Test {
 
     fn trial(self, arguments: &Arguments) -> Trial {
         let (name, show) = (self.name.clone(), arguments.nocapture || arguments.show_output);
-        // A runner such as nextest asks for the ignored ones in a list, and runs what is in no such list.
+        // A runner such as nextest asks for a list of the ignored tests, and runs the tests that it does not
+        // contain.
         let asked = arguments.list || arguments.ignored;
         let listed = asked && self.refused().is_some();
         let trial = Trial::ignorable_test(name, move || match self.refused() {
@@ -140,12 +143,12 @@ impl Test {
     }
 }
 
-/// The rest of a test program: runs the tests that its command line asks for.
+/// Runs the tests that the command line asks for, as the rest of a test program.
 pub fn run(tests: Vec<Test>) -> ExitCode {
     run_at_once(tests, None)
 }
 
-/// The same for tests that mostly wait: so many at a time, whatever the number of cores.
+/// Runs tests that mostly wait: this many at a time, for any number of cores.
 pub fn run_waiting(tests: Vec<Test>) -> ExitCode {
     run_at_once(tests, Some(8))
 }
@@ -169,12 +172,12 @@ fn run_at_once(tests: Vec<Test>, at_once: Option<usize>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// True if this process is a test that is [`Test::inside`] namespaces.
+/// True if this process is a test that runs [`Test::inside`] namespaces.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Returns the reason that the trial of this test gives, in a process of its own.
+/// Returns the reason of the trial of this test, which runs in a process of its own.
 fn tried(name: &str) -> Option<String> {
     let program = std::env::current_exe().expect("it runs");
     let output = Command::new(program).args([TRY, name]).output().expect("it can be started");
@@ -182,7 +185,7 @@ fn tried(name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned()).filter(|reason| !reason.is_empty())
 }
 
-/// Waits for a process. One that hangs is killed, and has no status.
+/// Waits for a process. Kills it if it hangs, and then returns no status.
 fn end_of(mut process: Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     let mut nap = Duration::from_millis(1);
@@ -204,7 +207,8 @@ fn text(file: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Not there where `main` is run; without `harness = false` in Cargo.toml it would not be, and nothing with it.
+/// Fails if the program has the standard test runner: then `harness = false` is missing in Cargo.toml, and no
+/// test of the program would run.
 #[test]
 fn main_is_run() {
     panic!("the program needs a [[test]] with `harness = false` in Cargo.toml");

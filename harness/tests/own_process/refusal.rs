@@ -1,13 +1,13 @@
-//! A machine may refuse what a test needs: each function returns the reason, or `None` where it is allowed.
+//! A machine may refuse what a test needs: each function returns the reason, or `None` if it is allowed.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// An ordinary user, where root runs the tests.
+/// The ordinary user for tests that root runs.
 pub const NOBODY: u32 = 65534;
 
-/// Returns the reason why there are no namespaces, to which options of unshare(1) lead.
+/// Returns the reason why unshare(1) cannot make namespaces with these options.
 pub fn namespaces(options: &[&str]) -> Option<String> {
     let output = Command::new("unshare").args(options).arg("true").output();
     let reason = match output {
@@ -18,7 +18,7 @@ pub fn namespaces(options: &[&str]) -> Option<String> {
     Some(format!("this machine refuses {}: {reason}", options.join(" ")))
 }
 
-/// Returns the reason why there is none of what `--isolation strict` is made of, as another program finds.
+/// Returns the reason why this machine has no strict isolation, as another program finds.
 pub fn strict_isolation() -> Option<String> {
     const OPTIONS: [&str; 6] =
         ["--user", "--map-current-user", "--pid", "--fork", "--ipc", "--mount-proc"];
@@ -26,7 +26,7 @@ pub fn strict_isolation() -> Option<String> {
     REFUSED.clone()
 }
 
-/// Returns the reason why the test cannot be another user, which root alone may.
+/// Returns the reason why the test cannot become another user, which only root can.
 pub fn other_users() -> Option<String> {
     (!nix::unistd::geteuid().is_root()).then(|| "only root can be another user".to_owned())
 }
@@ -39,8 +39,8 @@ pub fn ordinary_user() -> Option<String> {
     Some(format!("root cannot be user {NOBODY} here: {error}"))
 }
 
-/// Returns the reason why SIGINT is ignored: whoever started the tests ignores it, as a shell does for what
-/// runs in the background, and an ignored signal stays ignored (execve(2)).
+/// Returns the reason why SIGINT is ignored: the starter of the tests ignores it, as a shell does for a
+/// command in the background, and an ignored signal stays ignored (execve(2)).
 pub fn interrupts() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");

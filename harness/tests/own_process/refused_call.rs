@@ -1,9 +1,9 @@
-//! A kernel that refuses a system call, as a container's filter makes it.
+//! A kernel may refuse a system call, as with the filter of a container.
 
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-/// From here on, the call fails with this errno in this process and in all that it starts.
+/// Makes the call fail with this errno in this process and in all processes that it starts.
 pub fn refuse_call(call: libc::c_long, errno: i32) {
     rustix::thread::set_no_new_privs(true).expect("any kernel has that");
     let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);

@@ -1,6 +1,6 @@
-//! Chance that can be repeated.
+//! Random numbers that can be repeated.
 
-/// Numbers that follow from a seed.
+/// Random numbers from a seed.
 pub struct Random(fastrand::Rng);
 
 impl Random {
@@ -8,12 +8,12 @@ impl Random {
         Random(fastrand::Rng::with_seed(seed))
     }
 
-    /// At least `from`, below `to`.
+    /// Returns a number of at least `from` and below `to`.
     pub fn within(&mut self, from: u64, to: u64) -> u64 {
         self.0.u64(from..to)
     }
 
-    /// One of them.
+    /// Returns one of these values.
     pub fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.0.usize(..all.len())]
     }

@@ -1,5 +1,5 @@
-//! Every case of every run is accounted for: answered as in a quiet run, told to be lost, or cut off
-//! with the whole run.
+//! The soak accounts for every case of every run: it is answered as in a quiet run, reported as lost, or cut
+//! off with the whole run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,14 +14,14 @@ pub struct Line {
     pub verdict: String,
     pub probes: u64,
     reason: String,
-    /// All of it but the time that it took.
+    /// The fields of the line but the time.
     rest: Value,
 }
 
-/// By the id of the case.
+/// The lines of a run, by the ids of their cases.
 pub type Lines = BTreeMap<String, Line>;
 
-/// The lines of a run. One that was killed may have been cut off in the middle of the last.
+/// Returns the lines of a run. The last line of a run that was killed may be incomplete.
 pub fn lines(stdout: &str, killed: bool) -> Lines {
     let mut lines = Lines::new();
     for text in stdout.split_inclusive('\n') {
@@ -44,31 +44,31 @@ pub fn lines(stdout: &str, killed: bool) -> Lines {
     lines
 }
 
-/// The counts of the rounds of one trouble.
+/// The counts of all rounds of one trouble.
 #[derive(Debug, Default)]
 pub struct Account {
     rounds: u64,
     kills: u64,
     probes: u64,
     cases: u64,
-    /// Cases in which a probe, or all of it, was lost.
+    /// The number of cases that lost a probe or were lost.
     lost: u64,
-    /// Cases whose answer the trouble itself has changed.
+    /// The number of cases whose answer the trouble itself has changed.
     other: u64,
-    /// Cases of which nothing was told, because the whole run was killed or could not even read them.
+    /// The number of cases without a line, because the whole run was killed or could not read them.
     cut_off: u64,
-    /// Why cases were lost, how often.
+    /// The reasons for lost cases, with their numbers.
     reasons: BTreeMap<String, u64>,
 }
 
 impl Account {
-    /// Probes that were answered.
+    /// The number of probes with an answer.
     pub fn probes(&self) -> u64 {
         self.probes
     }
 
-    /// Holds what a run has told against what a quiet one tells. Panics where a case is missing without
-    /// a reason, or has another answer than the trouble can have made.
+    /// Compares the lines of a run with those of a quiet one. Panics if a case is missing without a reason,
+    /// or has an answer that the trouble cannot have caused.
     pub fn add(
         &mut self,
         trouble: Trouble,
@@ -115,7 +115,7 @@ impl Account {
     }
 }
 
-/// Reasons that differ in a place or a number are one.
+/// Returns the reason without places and numbers, so that similar reasons are counted together.
 fn without_numbers(reason: &str) -> String {
     let reason = reason.rsplit_once("`: ").map_or(reason, |(_, reason)| reason);
     let reason = reason

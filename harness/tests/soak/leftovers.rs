@@ -7,7 +7,7 @@ use super::mix::Mix;
 use super::own_process::children::{own_children, reap};
 use super::own_process::is_inside;
 
-/// Fails where a process of the run is left. A run that was ended in the middle has a while for it.
+/// Fails if a process of the run is left. The processes of a run that was ended early have some time to end.
 pub fn reap_adopted(killed: bool, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(if killed { 60 } else { 0 });
     loop {
@@ -23,17 +23,17 @@ pub fn reap_adopted(killed: bool, what: &str) {
     }
 }
 
-/// All else that a run may leave behind.
+/// The other things that a run may leave behind.
 #[derive(Debug, PartialEq)]
 pub struct Leftovers {
     descriptors: Vec<String>,
     files: Vec<String>,
-    /// Lines of mountinfo and of SysV segments (proc_sysvipc(5)), in namespaces of this process alone.
+    /// The lines of mountinfo and of System V segments (proc_sysvipc(5)), in the namespaces of this process.
     own: Vec<String>,
 }
 
 impl Leftovers {
-    /// Returns what there is now.
+    /// Returns the present state.
     pub fn now(mix: &Mix) -> Leftovers {
         let own = ["/proc/self/mountinfo", "/proc/sysvipc/shm"].into_iter().filter(|_| is_inside());
         let text: String =
@@ -45,8 +45,8 @@ impl Leftovers {
         }
     }
 
-    /// Fails where there is anything else by now. A mount may be gone: the kernel takes it away in every
-    /// namespace where somebody removes the folder that it is on (rmdir(2) since Linux 3.18).
+    /// Fails if anything was added. A mount may be gone: when its folder is removed, the kernel unmounts it
+    /// in every namespace (rmdir(2) since Linux 3.18).
     pub fn are_all(&self, mix: &Mix, what: &str) {
         let mut now = Leftovers::now(mix);
         let new: Vec<String> = now.own.drain(..).filter(|line| !self.own.contains(line)).collect();

@@ -1,16 +1,17 @@
-//! The soak: whole runs of all cases and of hostile ones, each in a trouble of its own, until so many
-//! probes are accounted for. Every answer must be the one of a quiet run or, where there is none, the
-//! case must say which probe was lost; and nothing may be left of any run.
+//! The soak runs all cases and hostile ones under one kind of trouble after another, until it has accounted
+//! for a number of probes. Every answer must be that of a quiet run. A case without an answer must say which
+//! probe was lost, and a run must leave nothing behind.
 //!
-//! `cargo test` soaks for a moment, each trouble once, with a sixth of the cases. `make soak` goes on to a million probes. Which
-//! troubles, where, and when, follows from the seed, as far as the machine's own timing lets it:
+//! `cargo test` meets each trouble once, with a sixth of the cases. `make soak` continues to a million
+//! probes. The seed determines the troubles, their places and their times, as far as the timing of the
+//! machine allows:
 //!
-//! - `FAULTMAP_SOAK_PROBES`: go on until there are so many;
+//! - `FAULTMAP_SOAK_PROBES`: the number of probes;
 //! - `FAULTMAP_SOAK_SEED`: another seed than 1;
-//! - `FAULTMAP_SOAK_CLOCK=1`: root may set this machine's clock forth and back.
+//! - `FAULTMAP_SOAK_CLOCK=1`: root may set this machine's clock forward and back.
 //!
-//! Each trouble is a test with a process of its own: what a killed run leaves behind becomes a child of
-//! that very process, to be seen. It has mounts and SysV segments of its own, where the machine allows it.
+//! Each trouble is a test with a process of its own, which adopts the orphans of a killed run. It has its own
+//! mounts and System V segments, if the machine allows it.
 
 mod account;
 mod leftovers;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     own_process::run_waiting(tests.collect())
 }
 
-/// Options of unshare(1), for whoever runs the tests to stay who it is; none where they are refused.
+/// Returns options of unshare(1) that keep the user of the tests; none if the machine refuses them.
 fn own_namespaces() -> &'static [&'static str] {
     let own: &[&str] = match nix::unistd::geteuid().is_root() {
         true => &["--mount", "--ipc"],
@@ -52,7 +53,7 @@ fn own_namespaces() -> &'static [&'static str] {
     if refusal::namespaces(own).is_none() { own } else { &[] }
 }
 
-/// The number in a variable of the environment, or another one.
+/// Returns the number in a variable of the environment, or this default.
 fn number(name: &str, otherwise: u64) -> u64 {
     let text = std::env::var(name).ok();
     let number =
@@ -60,14 +61,14 @@ fn number(name: &str, otherwise: u64) -> u64 {
     number.unwrap_or(otherwise)
 }
 
-/// Rounds of one trouble, until its share of the probes is answered.
+/// Makes rounds of one trouble until its share of the probes is answered.
 fn soak(trouble: Trouble) {
-    const ROUNDS: u64 = 10; // without any answer, they would show nothing
+    const ROUNDS: u64 = 10; // without any answer the rounds would show nothing
     let probes = number("FAULTMAP_SOAK_PROBES", 0).div_ceil(Trouble::ALL.len() as u64);
     let seed = number("FAULTMAP_SOAK_SEED", 1);
     let mut random = Random::new(seed + ((trouble as u64) << 32));
     adopt_orphans();
-    // For a moment one case of six has to do: all of them are for a longer soak.
+    // A short soak runs one case of six, and a longer one runs all.
     let mix = Mix::new(if probes == 0 { 6 } else { 1 });
     let mut account = Account::default();
     for round in 0.. {
@@ -81,7 +82,7 @@ fn soak(trouble: Trouble) {
     println!("soak with seed {seed}, {}: {account}", trouble.name());
 }
 
-/// One run in trouble, held against a quiet one.
+/// Compares a run under this trouble with a quiet one.
 fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Account, what: &str) {
     let setting = random.of(&trouble.settings());
     let quiet = mix.quiet(setting);
@@ -96,12 +97,12 @@ fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Acc
         .spawn()
         .unwrap_or_else(|error| panic!("{what}: cannot start {command:?}: {error}"));
     drop(command);
-    // On a busy machine the first kill could always come before the first answer.
+    // On a busy machine the first kill might always come before the first answer.
     let wait_for = (account.probes() == 0).then_some(&stdout);
     let kills = trouble.make(&mut run, random, wait_for.filter(|_| trouble.may_end_it_all()));
     let status = run.wait().expect("it was started");
     let killed = trouble.may_end_it_all() && status.code().is_none();
-    // Strict isolation may lack what it needs: then all is skipped.
+    // A machine without strict isolation skips every case.
     let skipped = trouble.changes_answers() && status.code() == Some(4);
     assert!(killed || skipped || status.code() == Some(3), "{what}: {status}: {}", stderr.text());
     reap_adopted(killed, what);
@@ -109,7 +110,7 @@ fn one_round(trouble: Trouble, mix: &Mix, random: &mut Random, account: &mut Acc
     let told = (stdout.text(), stderr.text());
     account.add(trouble, kills, &quiet, &told, killed, what);
     if killed {
-        // A name that was there at that moment is removed by the next run.
+        // The next run removes a name that existed at that moment.
         mix.clear_away(setting);
     }
     before.are_all(mix, what);

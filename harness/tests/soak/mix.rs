@@ -1,4 +1,4 @@
-//! A soak needs all kinds of cases: it runs all cases of the project and hostile ones, on several places.
+//! A soak runs all cases of the project and hostile ones, on several places.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ use super::own_process::refusal::{self, NOBODY};
 use super::random::Random;
 use super::trouble::Limits;
 
-/// The time that a child may take, in milliseconds. In trouble a child that hangs costs as much in each run,
-/// and one that is only late is lost; in a quiet run none is lost but the hostile ones.
+/// The timeout of a child, in milliseconds. Under trouble it is short, because each hanging child costs it,
+/// and a late child may be lost. In a quiet run only hostile cases may lose a child.
 const IN_TROUBLE: &str = "500";
 const QUIET: &str = "60000";
 
-/// Cases that have no answer, each in its own way; some that die of a signal of their own, which is one; and
-/// one that has an answer at the end of much.
+/// Hostile cases: most have no answer, for different reasons. Some die of their own signal, which is an
+/// answer, and one has an answer after many steps.
 const HOSTILE: &[(&str, &str)] = &[
     ("hostile/kills_itself", "raise(SIGKILL);"),
     ("hostile/stops_itself", "raise(SIGSTOP);"),
@@ -41,20 +41,20 @@ const HOSTILE: &[(&str, &str)] = &[
 /// A case that takes no time.
 const SMALL: &str = "notes/map_of_empty_file";
 
-/// Where a run takes place, and as whom.
+/// The place and the user of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setting {
     Folder,
     Memfd,
     Strict,
-    /// Another user, who is held to limits that root is not.
+    /// An ordinary user, whom limits bind that do not bind root.
     Nobody,
-    /// A tmpfs of so many bytes.
+    /// A tmpfs of this number of bytes.
     Tmpfs(u64),
 }
 
 impl Setting {
-    /// Why there is none; `None` where there is.
+    /// Returns the reason why this machine has no such setting; `None` if it has.
     pub fn refused(self) -> Option<String> {
         match self {
             Setting::Folder | Setting::Memfd => None,
@@ -65,17 +65,17 @@ impl Setting {
     }
 }
 
-/// The cases in a folder of their own, with what runs them, open to all users.
+/// The cases and the command in a folder that every user can read.
 pub struct Mix {
     dir: tempfile::TempDir,
     quiet: RefCell<BTreeMap<Setting, Lines>>,
 }
 
-/// A file that a run prints to: unlike a pipe it is never full.
+/// The file for the output of a run: unlike a pipe it is never full.
 pub struct Output(PathBuf);
 
 impl Mix {
-    /// Every so manyth case of each family, from the first on, and all hostile ones.
+    /// Makes the folder with one case out of this number of each family, and all hostile ones.
     pub fn new(step: usize) -> Mix {
         let dir = open_to_all(&["cases", "snapshots"]);
         for family in std::fs::read_dir(dir.path().join("cases")).expect("a folder").flatten() {
@@ -111,7 +111,7 @@ impl Mix {
 
     /// Returns the lines of a run in no trouble, for each case there.
     pub fn quiet(&self, setting: Setting) -> Lines {
-        // The size of a tmpfs only matters where it is too small.
+        // The size of a tmpfs matters only if it is too small.
         let setting = match setting {
             Setting::Tmpfs(_) => Setting::Tmpfs(1 << 30),
             other => other,
@@ -130,12 +130,12 @@ impl Mix {
         lines
     }
 
-    /// A run that clears away what a killed one has left.
+    /// Starts a run that removes the leftovers of a killed one.
     pub fn clear_away(&self, setting: Setting) {
         self.run_quietly(setting, QUIET, &[SMALL.to_owned()]);
     }
 
-    /// The families of cases that have answers.
+    /// Returns the families of cases that have answers.
     fn harmless(&self) -> Vec<String> {
         let families =
             std::fs::read_dir(self.dir.path().join("cases")).expect("a folder").flatten();
@@ -152,7 +152,7 @@ impl Mix {
         lines
     }
 
-    /// The command that runs them there in trouble.
+    /// Returns the command for a run under trouble.
     pub fn command_in_trouble(
         &self,
         setting: Setting,
@@ -162,7 +162,7 @@ impl Mix {
         self.command(setting, limits, random, IN_TROUBLE)
     }
 
-    /// The command that runs them there within these limits, on one to three workers.
+    /// Returns the command for a run within these limits, with one to three workers.
     fn command(
         &self,
         setting: Setting,

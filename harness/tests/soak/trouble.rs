@@ -11,22 +11,22 @@ use super::mix::{Output, Setting};
 use super::own_process::children::{children_of, offspring};
 use super::random::Random;
 
-/// The trouble of a run, one kind of it.
+/// A kind of trouble for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     None,
     KillWorkers,
-    /// Any process of the run but the first, with any signal.
+    /// Any process of the run but the first gets any signal.
     SignalAnybody,
     KillController,
     FullDisk,
-    /// For an ordinary user.
+    /// An ordinary user has few processes.
     FewProcesses,
-    /// A full table of process ids, for root too.
+    /// The table of process ids is full, for root too.
     FewPids,
-    /// A limit on what is mapped.
+    /// A limit binds the mapped memory.
     LittleAddressSpace,
-    /// A limit on what is used: the kernel kills.
+    /// A limit binds the used memory: the kernel kills processes.
     LittleMemory,
     FewDescriptors,
     ClockJumps,
@@ -65,17 +65,17 @@ impl Trouble {
         }
     }
 
-    /// True if the kernel itself may answer a case in another way in this trouble.
+    /// True if the kernel itself may give another answer under this trouble.
     pub fn changes_answers(self) -> bool {
         matches!(self, FullDisk | FewProcesses | FewPids | LittleAddressSpace | FewDescriptors)
     }
 
-    /// True if the controller itself may be killed, be it by the kernel.
+    /// True if the controller may be killed, for example by the kernel.
     pub fn may_end_it_all(self) -> bool {
         matches!(self, KillController | LittleMemory)
     }
 
-    /// Returns the settings in which a run can meet this trouble.
+    /// Returns the settings for runs under this trouble.
     pub fn settings(self) -> Vec<Setting> {
         let all = match self {
             FullDisk => {
@@ -87,7 +87,7 @@ impl Trouble {
         all.into_iter().filter(|setting| setting.refused().is_none()).collect()
     }
 
-    /// Returns the reason why it cannot be made here; `None` where it can.
+    /// Returns the reason why this machine cannot have this trouble; `None` if it can.
     pub fn refused(self) -> Option<String> {
         let root = nix::unistd::geteuid().is_root();
         let group = |controller| match ControlGroup::make(controller, "0") {
@@ -113,7 +113,7 @@ impl Trouble {
     /// Returns the limits that hold from the start of a run on.
     pub fn limits(self, random: &mut Random) -> Limits {
         let mut limits = Limits::default();
-        // Powers of two and what lies between them.
+        // The limit is a power of two or a number between two of them.
         let mut size = |from: u32, to: u32| {
             let power = random.within(u64::from(from), u64::from(to));
             (1 << power) + random.within(0, 1 << power)
@@ -131,8 +131,8 @@ impl Trouble {
         limits
     }
 
-    /// Makes trouble until the run has ended, from its first answer on where it is told to wait for that.
-    /// Returns the number of signals that were sent.
+    /// Makes trouble until the run has ended. If asked for, it waits for the first answer before it begins.
+    /// Returns the number of signals that it has sent.
     pub fn make(self, run: &mut Child, random: &mut Random, wait_for: Option<&Output>) -> u64 {
         while wait_for.is_some_and(Output::is_empty)
             && run.try_wait().expect("it was started").is_none()
@@ -176,13 +176,13 @@ impl Trouble {
 /// The limits that hold from the start of a run on.
 #[derive(Debug, Default)]
 pub struct Limits {
-    /// For prlimit(1).
+    /// The limit as options of prlimit(1).
     resource: Option<String>,
     group: Option<ControlGroup>,
 }
 
 impl Limits {
-    /// Returns the words before those of the command.
+    /// Returns the words that precede the command.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if let Some(group) = &self.group {
@@ -241,7 +241,7 @@ impl ControlGroup {
     }
 
     fn remove(self) {
-        // Whoever was in it is gone, and the kernel may take a moment to know.
+        // Its processes have ended, and the kernel may take a moment to notice it.
         for _ in 0..100 {
             if std::fs::remove_dir(&self.folder).is_ok() {
                 return;
@@ -256,7 +256,7 @@ fn real_time() -> i64 {
     nanoseconds(clock_gettime(ClockId::Realtime))
 }
 
-/// It never jumps.
+/// Returns the time of a clock that never jumps.
 fn monotonic_time() -> i64 {
     nanoseconds(clock_gettime(ClockId::Boottime))
 }
@@ -270,7 +270,7 @@ fn set_real_time(nanoseconds: i64) -> bool {
     clock_settime(ClockId::Realtime, Timespec { tv_sec, tv_nsec }).is_ok()
 }
 
-/// Sends a signal to one of them. By a descriptor: a number may have been given to somebody else.
+/// Sends a signal to one process, by a descriptor: its number may have been given to another process.
 fn signal_one(all: &[Pid], controller: Pid, signal: Signal, random: &mut Random) -> bool {
     if all.is_empty() {
         return false;

@@ -1,4 +1,4 @@
-//! Children that are held back as those of a case are.
+//! Children that are restricted as those of a case.
 
 use faultmap::backing::Backing;
 use faultmap::case::Access;
@@ -9,12 +9,12 @@ use faultmap::victim::Program;
 
 use super::{ENDS, SLOTS, Stage};
 
-/// The reason for which this kernel has not that part.
+/// Returns the reason why this kernel lacks that part.
 pub fn lacks(part: &str) -> Option<String> {
     Held::find().without().into_iter().find(|lacking| lacking.starts_with(part))
 }
 
-/// A worker in this process, and a case with its folder.
+/// A worker in this process, and a case with the folder of its files.
 pub struct HeldStage {
     pub supervisor: Supervisor,
     pub held: Held,
@@ -36,7 +36,7 @@ impl HeldStage {
         Backing::Directory(self.dir.path().to_owned())
     }
 
-    /// The end of a child that is held back as those of this case are, and then runs `body`.
+    /// Returns the end of a child that is restricted as those of this case and then runs `body`.
     pub fn child(&self, case: &str, body: impl Fn(&Child) -> i32) -> Ending {
         let case = faultmap::parse::case(case).expect("a case");
         let page = rustix::param::page_size() as u64;

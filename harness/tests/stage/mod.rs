@@ -1,4 +1,4 @@
-//! A supervisor in the process of a test, whose children do what no case can say.
+//! A supervisor in the process of a test, whose children do more than a case can.
 //!
 //! A child calls the kernel through the same [`Child`] that a victim has.
 
@@ -13,16 +13,16 @@ use faultmap::supervise::{Asked, ChildReport, Fork, Supervisor};
 use faultmap::sys::{Arena, Child, Record, SharedRecord};
 use faultmap::victim::Program;
 
-/// For a child that hangs: its end is the deadline.
+/// The deadline of a child that hangs.
 pub const HANGS: Duration = Duration::from_millis(300);
-/// For a child that ends, on a busy machine too.
+/// The deadline of a child that ends, long enough for a busy machine.
 pub const ENDS: Duration = Duration::from_secs(60);
 /// The number of slots that a child may fill.
 pub const SLOTS: usize = 2;
 
 pub struct Stage {
     pub supervisor: Supervisor,
-    /// The record itself: victims do not have the heap in which its owner lies.
+    /// The record itself, because its owner lies in the heap, which victims do not have.
     pub record: &'static Record,
 }
 

@@ -1,4 +1,4 @@
-//! A run of the command whose processes, files and segments are known: they are those of this test.
+//! A run of the command in a test that knows its processes, files and segments.
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
@@ -11,12 +11,12 @@ use rustix::process::Pid;
 use crate::command::{self, case_file, faultmap};
 use crate::own_process::children::{adopt_orphans, children_of, own_children, reap};
 
-/// For what is sure to come, on a busy machine too.
+/// The time to wait for an event that is sure to come, long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A map to begin with.
+/// The first steps of a case: they make a map.
 pub const MAP: &str = "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n";
 
-/// A run of one case. The test is a process of its own, from which alone the run descends.
+/// A run of one case. The test is a process of its own, of which only the run descends.
 pub struct WatchedRun {
     dir: tempfile::TempDir,
     case: PathBuf,
@@ -40,8 +40,8 @@ impl WatchedRun {
         self.dir.path().join("files")
     }
 
-    /// Waits until the command has a worker and the worker a child that sleeps, as in pause() or in
-    /// waiting for a block, and gives both.
+    /// Waits until the command has a worker and the worker has a child that sleeps, in pause() or while it
+    /// waits for a block. Returns both.
     pub fn worker_and_victim(&self, command: &Child) -> (Pid, Pid) {
         let controller = Pid::from_child(command);
         let deadline = Instant::now() + PATIENCE;
@@ -69,7 +69,7 @@ impl WatchedRun {
         }
     }
 
-    /// Fails where a process, a file, a segment or a core file is left.
+    /// Fails if a process, a file, a segment or a core file is left.
     pub fn nothing_is_left(&self) {
         self.no_process_is_left();
         let files: Vec<_> = std::fs::read_dir(self.files()).unwrap().flatten().collect();
@@ -90,18 +90,18 @@ fn sleeps(pid: Pid) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S "))
 }
 
-/// True if this holds with one of these timeouts in milliseconds: on a busy machine a child with a short
-/// timeout may not come to what the case says.
+/// True if this holds with one of these timeouts, in milliseconds. On a busy machine a child with a short
+/// timeout may be killed too early.
 pub fn at_some_timeout(holds: impl FnMut(u32) -> bool) -> bool {
     [300, 3_000, 30_000].into_iter().any(holds)
 }
 
-/// The size of the SysV segments that the cases of this test make: no other process chooses it.
+/// The size of the System V segments of this test, which no other process uses.
 pub fn segment_bytes() -> u32 {
     (1 << 20) + std::process::id()
 }
 
-/// The segments of that size, a line each (proc_sysvipc(5)).
+/// Returns the segments of that size, one line for each (proc_sysvipc(5)).
 pub fn segments() -> Vec<String> {
     let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
     let own = segment_bytes().to_string();
