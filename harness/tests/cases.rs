@@ -117,7 +117,7 @@ impl Measured {
                 Err(reason) => {
                     let again = place.arguments().join(" ");
                     let _ = writeln!(failures, "{place:?}: {reason}");
-                    let _ = writeln!(failures, "    to repeat it: faultmap run {id} {again}");
+                    let _ = writeln!(failures, "    to repeat it: cargo run -- run {id} {again}");
                 }
             }
         }

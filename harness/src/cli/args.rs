@@ -78,7 +78,7 @@ pub enum Command {
     /// Each such program is shrunk and written to --out as split-SEED-NUMBER.case, as soon as it is
     /// found. The first program on which an open rule of the model did not hold is written for each
     /// such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
-    /// Where nothing is found, nothing is written.
+    /// If nothing is found, nothing is written.
     #[command(after_help = exit::OF_EXPLORE)]
     Explore {
         /// Number of programs to try, instead of a time
@@ -97,6 +97,7 @@ pub enum Command {
         place: Place,
     },
     /// List the ids of all cases, with the first sentence of each
+    #[command(after_help = exit::OF_LIST)]
     List,
     /// Explain a rule of the model: what it says, its source, and the cases that show it
     #[command(after_help = exit::OF_EXPLAIN)]

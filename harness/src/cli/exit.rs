@@ -44,7 +44,7 @@ Exit codes:
 /// The exit codes of `show`, which compares nothing.
 pub const OF_SHOW: &str = "\
 Exit codes:
-  0  all cases were measured, or skipped beside others that were
+  0  all cases were measured, but for some that were skipped
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
   4  nothing was run: the folder holds no case, or all were skipped
@@ -53,7 +53,7 @@ Exit codes:
 /// The exit codes of `predict`, which runs nothing.
 pub const OF_PREDICT: &str = "\
 Exit codes:
-  0  the model predicts a picture
+  0  the model predicts a picture of one case at least
   2  wrong usage or a bad case file
   3  the model failed
   4  the model predicts nothing of it, or the folder holds no case";
@@ -67,6 +67,12 @@ Exit codes:
   3  harness error: some program has no answer
   4  nothing was run: this machine has no strict isolation
   130, 143  ended by Ctrl-C or SIGTERM, with what was found so far";
+
+/// The exit codes of `list`.
+pub const OF_LIST: &str = "\
+Exit codes:
+  0  the cases were listed
+  2  a case file is bad, or there is no folder cases/ here or above";
 
 /// The exit codes of `explain`.
 pub const OF_EXPLAIN: &str = "\
