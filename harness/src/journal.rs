@@ -206,7 +206,7 @@ fn other(entry: &Entry) -> HarnessError {
 }
 
 /// A line that is written in one go, where it begins at a multiple of its width.
-pub fn line(entry: &impl Serialize) -> Vec<u8> {
+fn line(entry: &Entry) -> Vec<u8> {
     let mut line = serde_json::to_vec(entry).unwrap_or_default();
     line.resize((line.len() + 1).next_multiple_of(WIDTH) - 1, b' ');
     line.push(b'\n');

@@ -200,25 +200,29 @@ fn output_that_is_lost() {
 }
 
 fn too_few_descriptors() {
-    let limited = |most: u32| {
+    let limited = |most: u32, command: &str| {
         let bin = env!("CARGO_BIN_EXE_faultmap");
-        let line = format!("ulimit -n {most}; exec {bin} run --jobs 2");
+        let line = format!("ulimit -n {most}; exec {bin} {command} --jobs 2");
         run(Command::new("sh").args(["-c", &line]).current_dir(command::root()))
     };
     // No descriptor is left to read the cases.
-    let (code, stdout, stderr) = limited(4);
+    let (code, stdout, stderr) = limited(4, "run");
     assert_eq!((code, stdout.as_str()), (Some(3), ""), "{stderr}");
     assert!(stderr.contains("cannot read cases/eof: Too many open files"), "{stderr}");
+    let search = format!("explore --count 2 --out {}", std::env::temp_dir().display());
     // No descriptor is left for a worker; or there is one for a worker, but not enough for a case.
     let (_, all, _) = run(&mut faultmap(&["list"]));
     for (most, says) in [
         (7, "cannot start a worker: Too many open files"),
         (63, "see `ulimit -n`): a case needs 64"),
     ] {
-        let (code, stdout, stderr) = limited(most);
+        let (code, stdout, stderr) = limited(most, "run");
         assert_eq!((code, stderr.as_str()), (Some(3), ""), "{stdout}");
         let told = stdout.lines().filter(|line| line.contains(says)).count();
         assert_eq!(told, all.lines().count(), "each case is told of: {stdout}");
+        let (code, stdout, stderr) = limited(most, &search);
+        assert_eq!((code, stderr.contains(says)), (Some(3), true), "{stdout}{stderr}");
+        assert!(stdout.contains(": 0 programs ("), "{stdout}");
     }
 }
 

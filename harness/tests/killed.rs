@@ -6,7 +6,9 @@ mod own_process;
 mod watched_run;
 
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
+use own_process::children::children_of;
 use own_process::{Test, refusal, table, test};
 use rustix::process::{Pid, Signal, kill_process};
 use watched_run::{MAP, WatchedRun, segment_bytes};
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         test("a_victim_has_only_the_descriptors_of_its_case", descriptors_of_a_victim),
         test("an_ignored_interrupt_stays_ignored", an_ignored_interrupt_stays_ignored),
         test("one_probe_killed_in_the_middle_leaves_nothing", one_probe_killed),
+        test("a_search_whose_workers_are_killed_tries_each_program_once", search_goes_on),
     ];
     let name = "a_child_that_is_killed_from_outside_gives_no_answer";
     tests.extend(table(name, KILLED, killed_from_outside));
@@ -149,6 +152,38 @@ fn one_probe_killed() {
     watched.worker_and_victim(&child);
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
+    watched.nothing_is_left();
+}
+
+/// Two kills may hit the same program: it is then a harness error, which is counted as any other.
+fn search_goes_on() {
+    let watched = WatchedRun::new("");
+    let out = tempfile::tempdir().unwrap();
+    let mut command =
+        command::faultmap(&["explore", "--count", "300", "--seed", "7", "--jobs", "2"]);
+    command.arg("--dir").arg(watched.files()).arg("--out").arg(out.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let controller = Pid::from_child(&child);
+    for _ in 0..4 {
+        // A worker has a child of its own; a process that clears the folder has none.
+        let worker = loop {
+            let children = children_of(controller);
+            if let Some(worker) = children.into_iter().find(|own| !children_of(*own).is_empty()) {
+                break worker;
+            }
+            assert!(child.try_wait().unwrap().is_none(), "the search has ended too early");
+        };
+        kill_process(worker, Signal::KILL).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let output = child.wait_with_output().unwrap();
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    let errors: Vec<_> = stdout.lines().filter(|line| line.starts_with("program ")).collect();
+    assert!(stdout.contains(": 300 programs ("), "{stdout}{stderr}");
+    assert!(stdout.contains(&format!(", 0 splits, {} harness error", errors.len())), "{stdout}");
+    assert_eq!(output.status.code(), Some(if errors.is_empty() { 0 } else { 3 }), "{stdout}");
+    assert!(stderr.contains("4 workers lost, and replaced"), "{stderr}");
     watched.nothing_is_left();
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::pool::GuardMode;
 use super::report::FORMATS;
 use super::report::format::Format;
 use super::{exit, shell};
@@ -80,22 +81,7 @@ pub enum Command {
     /// such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
     /// If nothing is found, nothing is written.
     #[command(after_help = exit::OF_EXPLORE)]
-    Explore {
-        /// Number of programs to try, instead of a time
-        #[arg(long, value_name = "N", conflicts_with = "time")]
-        count: Option<u64>,
-        /// Time to search, such as 60s or 5m [default: 60s]
-        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-        time: Option<Duration>,
-        /// Seed of the random programs: it gives the same programs on every machine
-        #[arg(long, value_name = "S", default_value = "1")]
-        seed: u64,
-        /// Folder for the programs that are found, as case files
-        #[arg(long, value_name = "DIR", default_value = ".")]
-        out: PathBuf,
-        #[command(flatten)]
-        place: Place,
-    },
+    Explore(Exploration),
     /// List the ids of all cases, with the first sentence of each
     #[command(after_help = exit::OF_LIST)]
     List,
@@ -106,6 +92,25 @@ pub enum Command {
         #[arg(value_name = "RULE")]
         rule: Option<String>,
     },
+}
+
+/// The bounds of a search, and the places of its files and of its results.
+#[derive(Debug, Args)]
+pub struct Exploration {
+    /// Number of programs to try, instead of a time
+    #[arg(long, value_name = "N", conflicts_with = "time")]
+    pub count: Option<u64>,
+    /// Time to search, such as 60s or 5m [default: 60s]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Seed of the random programs: it gives the same programs on every machine
+    #[arg(long, value_name = "S", default_value = "1")]
+    pub seed: u64,
+    /// Folder for the programs that are found, as case files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// The level of isolation of workers and their children.
@@ -167,40 +172,6 @@ pub struct Options {
     /// Treatment of addresses that reach memory of the harness, for tests of this program
     #[arg(long, hide = true, value_enum, default_value_t)]
     pub guard: GuardMode,
-}
-
-/// The treatment of the addresses of a case, see [`crate::victim::Guard`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum GuardMode {
-    /// Each address is compared with the maps that the case may reach.
-    #[default]
-    On,
-    /// The same, and stderr tells at the end how often the guard came to each verdict.
-    Counted,
-    /// The addresses are not checked.
-    #[cfg(debug_assertions)]
-    Off,
-    /// They are, but what the case takes of disk and memory is not counted.
-    #[cfg(debug_assertions)]
-    WithoutBudget,
-}
-
-impl GuardMode {
-    /// True where the guard checks addresses.
-    pub fn is_on(self) -> bool {
-        #[cfg(debug_assertions)]
-        return self != GuardMode::Off;
-        #[cfg(not(debug_assertions))]
-        true
-    }
-
-    /// True where the budget counts what a case takes.
-    pub fn counts_costs(self) -> bool {
-        #[cfg(debug_assertions)]
-        return self != GuardMode::WithoutBudget;
-        #[cfg(not(debug_assertions))]
-        true
-    }
 }
 
 impl Place {

@@ -7,7 +7,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
-use super::args::Place;
+use super::pool::Setting;
 use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
 use crate::model::{Environment, Limits, Noexec};
@@ -50,13 +50,13 @@ impl Surveyed {
     }
 }
 
-/// Returns the environment of cases with their files in this place.
-pub fn of(place: &Place, surveyed: &Surveyed) -> Environment {
-    let wanted = FILE_BYTES.saturating_mul(place.jobs() as u64);
+/// Returns the environment of cases in this setting, with their files in this place.
+pub fn of(setting: &Setting<'_>, surveyed: &Surveyed) -> Environment {
+    let wanted = FILE_BYTES.saturating_mul(setting.jobs as u64);
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: crate::sys::instruction_bytes() as u64,
-        limits: limits(place),
+        limits: limits(setting),
         noexec: Noexec {
             files: surveyed.no_exec,
             devices: is_noexec(Path::new("/dev/zero")),
@@ -74,7 +74,7 @@ fn is_noexec(path: &Path) -> bool {
 
 /// Returns the limits that bind this user. A user who is root only in a user namespace is bound like any
 /// other.
-fn limits(place: &Place) -> Limits {
+fn limits(setting: &Setting<'_>) -> Limits {
     let hard = |resource: &Resource| {
         let (_, hard) = getrlimit(*resource).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
         (*resource as i64, hard)
@@ -84,8 +84,8 @@ fn limits(place: &Place) -> Limits {
     let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
     let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
     Limits {
-        raises: !place.strict() && may(CAP_SYS_RESOURCE),
-        locks: !place.strict() && may(CAP_IPC_LOCK),
+        raises: !setting.strict && may(CAP_SYS_RESOURCE),
+        locks: !setting.strict && may(CAP_IPC_LOCK),
         hard,
         lockable: soft(Resource::RLIMIT_MEMLOCK),
         little_memory: finite.contains(&true) || never_overcommits,

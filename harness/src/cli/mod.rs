@@ -1,13 +1,13 @@
 //! The command line: arguments, workers, progress, colours, exit codes.
 
 mod args;
+mod cases;
 mod environment;
 mod exit;
 mod explain;
 mod explore;
 mod interrupt;
 mod judging;
-mod lines;
 mod one;
 mod output;
 mod place;
@@ -15,29 +15,30 @@ mod pool;
 mod report;
 mod select;
 mod shell;
-mod work;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Command, GuardMode, Options};
+use args::{Command, Options};
+use cases::{Cases, Task};
 use exit::{Exit, Failed};
 use interrupt::Interrupt;
 use place::Places;
+use pool::{GuardMode, Setting};
 use report::Reporter;
 use report::machine::Machine;
 use report::verdict::Judge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
-use work::{Job, Task};
 
 use crate::case::Case;
 use crate::confine::Held;
 use crate::model::{self, Environment};
 use crate::printable::escaped;
 use crate::sys::{SoleThread, VERDICTS};
-use crate::victim::Verdict;
+use crate::victim::{Probe, Verdict};
+use crate::vocabulary::Returns;
 use crate::{backing, scarce};
 
 /// The stack that the command asks for, and the least with which it can do: the frames of clap alone take
@@ -92,9 +93,7 @@ fn run(command: Command) -> Exit {
         Command::Predict { case, page_size } => {
             predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
         }
-        Command::Explore { count, time, seed, out, place } => {
-            explore::run(count, time, seed, &out, &place)
-        }
+        Command::Explore(options) => explore::run(&options),
         Command::Run { cases, options } => {
             Selection::load(&cases).and_then(|all| measure(&all, &options, Snapshots::Compared))
         }
@@ -180,46 +179,54 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
     let places = Places { backing: &backing, out: None, clear };
     let surveyed = places.look(None, &interrupt)?;
     let held = Held::find();
-    let environment = environment::of(&options.place, &surveyed);
+    let page = rustix::param::page_size() as u64;
+    let jobs = options.place.jobs();
+    let alone = all.cases.iter().enumerate().filter_map(|(number, loaded)| {
+        Some((number, scarce::scarce(&loaded.case, surveyed.free_bytes, page, jobs)?))
+    });
+    let setting = Setting {
+        backing: &backing,
+        held: &held,
+        strict: options.place.strict(),
+        interrupt: &interrupt,
+        jobs,
+        guard: options.guard,
+        makes_segments: all.cases.iter().any(|loaded| makes_segments(&loaded.case)),
+        until: None,
+    };
+    let environment = environment::of(&setting, &surveyed);
     let isolation = options.place.isolation();
     let machine = Machine::here(isolation, &backing, surveyed.file_system, &held);
-    if let Some(probe) = options.one_probe() {
-        return one::run(all, options, (&backing, &held, &machine), probe, interrupt);
+    let mut cases = Cases {
+        cases: &all.cases,
+        setting,
+        deadline: options.deadline(),
+        task: Task::Whole { exhaustive: options.exhaustive },
+        seed: options.seed,
+        alone: alone.collect(),
+    };
+    if let Some((access, at)) = options.one_probe() {
+        let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+        let probe = Probe { sweep: options.sweep(), access, at };
+        return one::run(cases, probe, options.format(), &machine);
     }
     let compares = snapshots == Snapshots::Compared;
     let judge = Judge { machine, environment, options: options.again(), compares };
     let mut reporter = Reporter::new(&all.cases, judge, options.format());
-    let task = Task::Whole { exhaustive: options.exhaustive };
-    let (deadline, strict) = (options.deadline(), options.place.strict());
-    let jobs = options.place.jobs();
-    let page = rustix::param::page_size() as u64;
-    let alone = all.cases.iter().enumerate().filter_map(|(number, loaded)| {
-        Some((number, scarce::scarce(&loaded.case, surveyed.free_bytes, page, jobs)?))
-    });
-    let alone = alone.collect();
-    let (seed, guard) = (options.seed, options.guard);
-    let job = Job {
-        cases: &all.cases,
-        backing: &backing,
-        deadline,
-        strict,
-        held: &held,
-        guard,
-        task,
-        seed,
-        alone,
-    };
     let mut verdicts = [0; VERDICTS];
-    let take = |index, report: work::CaseReport| {
+    let interrupted = cases.measure(|index, report| {
         verdicts.iter_mut().zip(report.verdicts).for_each(|(all, own)| *all += own);
         reporter.take(index, report);
-    };
-    let interrupted = pool::run(&job, jobs, interrupt, take).map_err(output::failed)?;
+    });
     let exit = reporter.finish(interrupted);
-    if guard == GuardMode::Counted {
+    if options.guard == GuardMode::Counted {
         let counts = Verdict::ALL.iter().zip(verdicts);
         let counts: Vec<_> = counts.map(|((_, name), count)| format!("{name} {count}")).collect();
         anstream::eprintln!("guard: {}", counts.join(", "));
     }
     exit
+}
+
+fn makes_segments(case: &Case) -> bool {
+    case.calls().any(|(call, _)| call.returns == Returns::Id)
 }

@@ -1,65 +1,45 @@
 //! A single probe, printed with all that was recorded of its child.
 
-use std::collections::BTreeMap;
-
-use super::args::Options;
+use super::cases::{CaseReport, CaseResult, Cases, Task};
 use super::exit::{Exit, Failed};
-use super::interrupt::Interrupt;
-use super::output::Output;
-use super::report::format::ReportedProbe;
+use super::output::{self, Output};
+use super::report::format::{Format, ReportedProbe};
 use super::report::machine::Machine;
 use super::report::verdict::{self, Verdict};
-use super::select::{Loaded, Selection};
-use super::work::{CaseReport, CaseResult, Job, Task};
-use super::{output, pool};
-use crate::backing::Backing;
-use crate::case::{Access, HarnessError, Size};
-use crate::confine::Held;
+use super::select::Loaded;
+use crate::case::HarnessError;
+use crate::victim::Probe;
 
-/// Makes the probe in each selected case, of which there is usually one, and prints the result.
+/// Makes the probe in each of the cases, of which there is usually one, and prints the result.
 pub fn run(
-    all: &Selection,
-    options: &Options,
-    (backing, held, machine): (&Backing, &Held, &Machine),
-    (access, at): (Access, &Size),
-    interrupt: Interrupt,
+    mut cases: Cases<'_>,
+    probe: Probe,
+    format: &dyn Format,
+    machine: &Machine,
 ) -> Result<Exit, Failed> {
-    let at = at.eval(machine.page_size).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
-    let sweep = options.sweep();
-    for loaded in &all.cases {
+    let all = cases.cases;
+    for loaded in all {
         let have = loaded.case.sweeps().count();
-        if have <= sweep {
+        if have <= probe.sweep {
             let sweeps = output::count(have, "sweep");
-            let message = format!("{} has {sweeps}: there is no sweep {}", loaded.word, sweep + 1);
+            let message =
+                format!("{} has {sweeps}: there is no sweep {}", loaded.word, probe.sweep + 1);
             return Err((Exit::Usage, output::error(&message)));
         }
     }
-    let task = Task::OneProbe { access, at, sweep };
-    let (deadline, strict) = (options.deadline(), options.place.strict());
-    let job = Job {
-        cases: &all.cases,
-        backing,
-        deadline,
-        strict,
-        held,
-        guard: options.guard,
-        task,
-        seed: None,
-        alone: BTreeMap::new(),
-    };
+    cases.task = Task::OneProbe(probe);
+    cases.setting.jobs = 1;
     let mut exit = Exit::Nothing;
     let mut out = Output::default();
-    let interrupted = pool::run(&job, 1, interrupt, |index, report| {
-        let loaded = &all.cases[index];
-        let probed = probed(loaded, machine, &report, (access, at, sweep));
+    let interrupted = cases.measure(|index, report| {
+        let probed = probed(&all[index], machine, &report, probe);
         exit = match (exit, probed.verdict) {
             (Exit::Harness, _) | (_, Verdict::HarnessError) => Exit::Harness,
             (exit, Verdict::Skipped) => exit,
             _ => Exit::Agree,
         };
-        out.print(&options.format().probe(&probed));
-    })
-    .map_err(output::failed)?;
+        out.print(&format.probe(&probed));
+    });
     out.end(interrupted.unwrap_or(exit))
 }
 
@@ -67,7 +47,7 @@ fn probed<'a>(
     loaded: &'a Loaded,
     machine: &'a Machine,
     report: &'a CaseReport,
-    (access, at, sweep): (Access, i64, usize),
+    probe: Probe,
 ) -> ReportedProbe<'a> {
     let failed =
         |error: &HarnessError| (Verdict::HarnessError, Some(verdict::told(&loaded.case, error)));
@@ -83,6 +63,7 @@ fn probed<'a>(
         }
         CaseResult::Measured(_) => (Verdict::Measured, None, None),
     };
+    let Probe { sweep, access, at } = probe;
     let (probes, elapsed_us) = (report.probes, report.elapsed_us);
     ReportedProbe {
         loaded,

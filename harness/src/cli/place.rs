@@ -14,9 +14,6 @@ use crate::backing::Backing;
 use crate::confine::{NoAnswer, PATIENCE, in_own_process};
 use crate::sys::forget_stale_segments;
 
-/// The time to remove files of earlier runs.
-const CLEARING: Duration = Duration::from_secs(5);
-
 /// The places to check before anything is run.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -71,13 +68,5 @@ impl Places<'_> {
             self.backing.remove_stale();
         }
         Ok(Surveyed::of(self.backing))
-    }
-}
-
-/// Removes what killed workers and their children have left.
-pub fn clear(backing: &Backing) {
-    forget_stale_segments();
-    if let Backing::Directory(_) = backing {
-        let _ = in_own_process(CLEARING, None, false, |_| backing.remove_stale());
     }
 }

@@ -1,100 +1,146 @@
 //! The results of a search: counts them, prints them, and writes them as cases.
 
-use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::Instant;
 
-use super::super::exit::{Exit, Failed};
-use super::super::output::{self, Output};
-use super::worker::{Counts, Message};
-use crate::backing::Backing;
-use crate::confine::Held;
+use indicatif::ProgressBar;
+
+use super::programs::Found;
+use crate::cli::exit::{Exit, Failed};
+use crate::cli::output::{self, Output};
+use crate::cli::pool::Setting;
 use crate::explore::Split;
 
 /// The results so far, and the folder for the cases.
 pub struct Totals<'a> {
-    pub out: &'a Path,
-    pub seed: u64,
-    /// The programs that were reported. One that is tried again after the death of its worker is
-    /// not counted twice.
-    pub told: BTreeSet<u64>,
+    out: &'a Path,
+    seed: u64,
+    started: Instant,
+    programs: u64,
+    /// Bytes that were compared. Steps are compared as well, and not counted.
+    bytes: u64,
+    unmodelled: u64,
+    skipped: u64,
+    open: u64,
+    splits: u64,
+    errors: u64,
     /// The open rules that did not hold. Only the first program for each is written.
-    pub shown_open: Vec<String>,
-    pub splits: u64,
-    pub errors: u64,
+    shown_open: Vec<String>,
+    output: Output,
+    bar: ProgressBar,
 }
 
 impl<'a> Totals<'a> {
     /// A search without results.
     pub fn of(out: &'a Path, seed: u64) -> Totals<'a> {
-        let (told, shown_open) = (BTreeSet::new(), Vec::new());
-        Totals { out, seed, told, shown_open, splits: 0, errors: 0 }
-    }
-
-    /// Takes a message of a worker.
-    pub fn take(&mut self, message: Message, output: &mut Output) {
-        match message {
-            Message::Split(split) => {
-                if self.told.insert(split.number) {
-                    self.splits += 1;
-                    self.keep("split", &split, output);
-                }
-            }
-            Message::Open(split) => {
-                if !self.shown_open.contains(&split.difference) {
-                    self.keep("open", &split, output);
-                    self.shown_open.push(split.difference);
-                }
-            }
-            Message::Failed { number, error } => {
-                if self.told.insert(number) {
-                    self.errors += 1;
-                    output.print(&format!("program {number}: {error}\n"));
-                }
-            }
-            Message::Done => {}
+        Totals {
+            out,
+            seed,
+            started: Instant::now(),
+            programs: 0,
+            bytes: 0,
+            unmodelled: 0,
+            skipped: 0,
+            open: 0,
+            splits: 0,
+            errors: 0,
+            shown_open: Vec::new(),
+            output: Output::default(),
+            bar: match std::io::stderr().is_terminal() {
+                true => ProgressBar::new_spinner(),
+                false => ProgressBar::hidden(),
+            },
         }
     }
 
+    /// Takes the result of a program.
+    pub fn take(&mut self, number: u64, found: Found) {
+        self.programs += 1;
+        match found {
+            Found::Agree(bytes) => self.bytes += bytes,
+            Found::Open { bytes, split } => {
+                self.bytes += bytes;
+                self.open += 1;
+                if let Some(split) = split.filter(|own| !self.shown_open.contains(&own.difference))
+                {
+                    self.keep("open", &split);
+                    self.shown_open.push(split.difference);
+                }
+            }
+            Found::Unmodelled => self.unmodelled += 1,
+            Found::Skipped => self.skipped += 1,
+            Found::Split(split) => {
+                self.splits += 1;
+                self.keep("split", &split);
+            }
+            Found::Failed(error) => {
+                self.errors += 1;
+                self.print(&format!("program {number}: {error}\n"));
+            }
+        }
+        let rate = self.programs as f64 / self.started.elapsed().as_secs_f64();
+        self.bar.set_message(format!(
+            "{}, {rate:.0}/s, {} compared",
+            self.tried(),
+            self.compared()
+        ));
+        self.bar.tick();
+    }
+
     /// Writes a program as a case file, and prints it.
-    fn keep(&mut self, what: &str, split: &Split, output: &mut Output) {
+    fn keep(&mut self, what: &str, split: &Split) {
         let path = self.out.join(format!("{what}-{}-{}.case", self.seed, split.number));
         let (number, seed, difference) = (split.number, self.seed, &split.difference);
         let text =
             format!("// Program {number} of seed {seed}, shrunk: {difference}.\n{}", split.text);
-        output.print(&format!("{}\n{text}\n", path.display()));
+        self.print(&format!("{}\n{text}\n", path.display()));
         if let Err(error) = std::fs::write(&path, &text) {
             self.errors += 1;
-            output.print(&format!("cannot write {}: {error}\n", path.display()));
+            self.print(&format!("cannot write {}: {error}\n", path.display()));
         }
     }
 
-    /// Prints the last line and returns the exit code.
+    /// Prints the last line, and returns the exit code of all programs, or that of the signal that has
+    /// ended the search early.
     pub fn end(
-        self,
-        counts: Counts,
-        (backing, held): (&Backing, &Held),
-        elapsed: Duration,
-        mut output: Output,
+        mut self,
+        setting: &Setting<'_>,
+        ended: Result<Option<Exit>, String>,
     ) -> Result<Exit, Failed> {
-        let Counts { programs, bytes, unmodelled, skipped, open } = counts;
-        let seed = self.seed;
-        let (splits, errors) = (
+        self.bar.finish_and_clear();
+        let interrupted = ended.unwrap_or_else(|why| {
+            output::tell(&output::error(&why));
+            Some(Exit::Harness)
+        });
+        let Totals { seed, unmodelled, skipped, open, .. } = self;
+        let (place, seconds) = (setting.backing.describe(), self.started.elapsed().as_secs_f64());
+        self.print(&format!(
+            "seed {seed} in {place}: {} ({skipped} skipped, {unmodelled} not modelled, {open} with an open \
+             rule that did not hold), {} compared, {}, {} in {seconds:.1} s{}\n",
+            self.tried(),
+            self.compared(),
             output::count(self.splits as usize, "split"),
             output::count(self.errors as usize, "harness error"),
-        );
-        let tried = output::count(programs as usize, "program");
-        let bytes = output::count(bytes as usize, "byte");
-        let (place, seconds) = (backing.describe(), elapsed.as_secs_f64());
-        output.print(&format!(
-            "seed {seed} in {place}: {tried} ({skipped} skipped, {unmodelled} not modelled, {open} with an open rule that did not hold), {bytes} \
-             compared, {splits}, {errors} in {seconds:.1} s{}\n",
-            output::without(&held.without())
+            output::without(&setting.held.without())
         ));
-        output.end(match (self.errors, self.splits) {
+        let exit = match (self.errors, self.splits) {
             (0, 0) => Exit::Agree,
             (0, _) => Exit::Differ,
             _ => Exit::Harness,
-        })
+        };
+        self.output.end(interrupted.unwrap_or(exit))
+    }
+
+    fn tried(&self) -> String {
+        output::count(self.programs as usize, "program")
+    }
+
+    fn compared(&self) -> String {
+        output::count(self.bytes as usize, "byte")
+    }
+
+    fn print(&mut self, text: &str) {
+        self.bar.suspend(|| self.output.print(text));
     }
 }

@@ -1,11 +1,11 @@
-//! A case during which workers have died.
+//! An item during which workers have died.
 
 use crate::journal;
 
 /// The number of workers that may die of a probe before the probe is given up.
 const WORKERS_PER_PROBE: u32 = 2;
 
-/// The state of a case during which workers have died.
+/// The state of an item during which workers have died.
 #[derive(Debug, Default)]
 pub struct Interrupted {
     /// The answers so far.

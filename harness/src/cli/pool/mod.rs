@@ -1,26 +1,31 @@
 //! The controller and its workers.
 //!
 //! A worker is a small process of one thread that forks one child after the other. Workers are
-//! forked while the controller is still small. Each has two pipes: it receives the number of a
-//! case, and sends back the measurement. So the controller knows at any time which worker has which
-//! case, and each case is either answered once or reported as lost.
+//! forked while the controller is still small. Each has two pipes: it receives the number of an
+//! item of the [`Job`], a case or a program, and sends back the report. So the controller knows at
+//! any time which worker has which item, and each item is reported once, be it as lost.
 //!
 //! No process stays behind. A worker whose pipe hangs up knows that the controller is gone, kills
 //! its child and ends. If a worker is killed, so is its child (PR_SET_PDEATHSIG); the processes
 //! that the child had forked become children of the controller, which is a subreaper
-//! (PR_SET_CHILD_SUBREAPER) and kills them. A new worker continues the case from its [`journal`],
+//! (PR_SET_CHILD_SUBREAPER) and kills them. A new worker continues the item from its [`journal`],
 //! and repeats only the probe that was under way. A probe during which two workers die is a harness
 //! error. A worker that is stopped (SIGSTOP) is killed.
 //!
 //! Ctrl-C and SIGTERM end everything at once, as the pipes of all workers hang up.
 
 mod interrupted;
+mod job;
+mod work;
 mod worker;
 
+pub use job::{GuardMode, Job, Setting};
+
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
@@ -29,174 +34,153 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-use serde::{Deserialize, Serialize};
 
 use interrupted::Interrupted;
-use worker::Worker;
+use job::Message;
+use worker::{Lines, Worker};
 
 use super::exit::Exit;
-use super::interrupt::Interrupt;
-use super::lines::Lines;
 use super::output;
-use super::place;
-use super::work::{CaseReport, Job, work};
+use crate::backing::Backing;
 use crate::case::HarnessError;
-use crate::confine;
+use crate::confine::{self, in_own_process};
 use crate::journal;
 use crate::supervise::{Cores, children, is_dead, kill_if_stopped, reap, sweep_orphans};
-use crate::sys::SoleThread;
+use crate::sys::{SoleThread, forget_stale_segments};
 
 /// The time for a worker that was told to end, or for the orphans of a killed one, to be gone.
 const GRACE: Duration = Duration::from_secs(5);
+/// The time to remove the files of killed workers.
+const CLEARING: Duration = Duration::from_secs(5);
 /// The interval at which workers that send nothing are checked.
 const POLL_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
-/// A message of a worker, sent as a line of JSON.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Message {
-    /// The worker has measured its case.
-    Done {
-        /// The number of the case.
-        case: usize,
-        /// The result.
-        report: Box<CaseReport>,
-    },
-    /// The worker cannot work at all.
-    Broken(String),
-}
 
-struct Pool<'a> {
-    job: &'a Job<'a>,
+struct Pool<'a, J: Job> {
+    job: &'a mut J,
+    /// The items that no worker has had yet.
+    items: &'a mut dyn Iterator<Item = u64>,
     cores: Cores,
     /// The number of workers to keep.
     jobs: usize,
     workers: Vec<Worker>,
-    waiting: VecDeque<usize>,
-    /// The cases during which workers have died, by number.
-    interrupted: BTreeMap<usize, Interrupted>,
-    /// The number of workers that died during a case.
+    /// The items to give out next.
+    waiting: VecDeque<u64>,
+    /// The items during which workers have died, by number.
+    interrupted: BTreeMap<u64, Interrupted>,
+    /// The number of workers that died during an item.
     lost: usize,
     /// Children that this process had at its start, which are not the harness's: they were forked
     /// before exec.
     foreign: Vec<rustix::process::Pid>,
     /// The time of the last check of the workers.
     looked: Instant,
-    /// `None` in a worker.
-    interrupt: Option<Interrupt>,
 }
 
-/// Measures all cases of the job with this number of workers, and passes each report to `take`, one
-/// for each case. Returns the exit code of the signal that ended it early, if one did. Fails where
-/// this process cannot be prepared for workers.
-pub fn run(
-    job: &Job<'_>,
-    jobs: usize,
-    interrupt: Interrupt,
-    mut take: impl FnMut(usize, CaseReport),
+/// Has workers do all items, and passes the report of each to `take`. Returns the exit code of the
+/// signal that ended it early, if one did. Fails with the reason where no worker can go on: some
+/// items are then not reported.
+pub fn run<J: Job>(
+    job: &mut J,
+    items: &mut dyn Iterator<Item = u64>,
+    mut take: impl FnMut(u64, J::Report),
 ) -> Result<Option<Exit>, String> {
-    if let Some(reason) =
-        job.strict.then(|| confine::check(job.backing, Some(interrupt.as_fd())).err()).flatten()
-    {
-        let reason = format!("isolation strict: {reason}");
-        (0..job.cases.len()).for_each(|case| take(case, CaseReport::skipped(reason.clone())));
-        return Ok(None);
-    }
     let foreign = children();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| format!("cannot start: {error}"))?;
-    // Cases that are measured alone come first: no other case is measured at the same time.
-    let (alone, others): (VecDeque<usize>, VecDeque<usize>) =
-        (0..job.cases.len()).partition(|case| job.alone.contains_key(case));
-    let waiting = alone.into_iter().chain(others).collect();
-    let (cores, workers, interrupted) = (Cores::own(), Vec::new(), BTreeMap::new());
     let mut pool = Pool {
+        jobs: job.setting().jobs,
         job,
-        cores,
-        jobs,
-        workers,
-        waiting,
-        interrupted,
+        items,
+        cores: Cores::own(),
+        workers: Vec::new(),
+        waiting: VecDeque::new(),
+        interrupted: BTreeMap::new(),
         lost: 0,
         foreign,
         looked: Instant::now(),
-        interrupt: Some(interrupt),
     };
-    if let Err(error) = pool.fill() {
-        pool.give_up(&error, &mut take);
+    let ended = pool.run(&mut take);
+    match ended {
+        Ok(None) => pool.reap_orphans(),
+        _ => pool.end(),
     }
-    while !pool.workers.is_empty() {
-        for index in pool.ready() {
-            if let Err(error) = pool.receive(index, &mut take) {
-                pool.give_up(&error, &mut take);
-                return Ok(None);
-            }
-        }
-        pool.workers.retain(|worker| worker.pid.as_raw() != 0);
-        if let Err(error) = pool.fill() {
-            pool.give_up(&error, &mut take);
-        }
-        if let Some(exit) = pool.interrupt.as_ref().and_then(Interrupt::caught) {
-            pool.end();
-            return Ok(Some(exit));
-        }
-    }
-    pool.reap_orphans();
     if pool.lost > 0 {
         let lost = output::count(pool.lost, "worker");
         output::tell(&output::note(&format!("{lost} lost, and replaced")));
     }
-    Ok(None)
+    ended
 }
 
-impl Pool<'_> {
-    /// Starts workers up to the number to keep, or to the number of cases left. Fails where there
-    /// are cases left and no worker at all.
+impl<J: Job> Pool<'_, J> {
+    /// Runs until all items are reported, a signal arrives, or no worker can go on.
+    fn run(&mut self, take: &mut impl FnMut(u64, J::Report)) -> Result<Option<Exit>, String> {
+        self.fill()?;
+        while !self.workers.is_empty() {
+            for index in self.ready() {
+                self.receive(index, take)?;
+            }
+            self.workers.retain(|worker| worker.pid.as_raw() != 0);
+            self.fill()?;
+            let setting = self.job.setting();
+            if let Some(exit) = setting.interrupt.caught() {
+                return Ok(Some(exit));
+            }
+            if setting.until.is_some_and(|until| Instant::now() > until) {
+                let place = setting.backing.describe();
+                return Err(format!(
+                    "some workers did not end and were killed; does {place} answer?"
+                ));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the next item.
+    fn next(&mut self) -> Option<u64> {
+        if self.waiting.is_empty() {
+            self.waiting.extend(self.items.next());
+        }
+        self.waiting.front().copied()
+    }
+
+    /// Starts workers up to the number to keep, or to the number of items left. Fails where there
+    /// are items left and no worker at all.
     fn fill(&mut self) -> Result<(), String> {
-        let busy = |worker: &&Worker| worker.at.is_some();
-        while !self.waiting.is_empty() {
-            let busy = self.workers.iter().filter(busy).count();
-            if busy >= self.jobs || (busy > 0 && self.is_to_be_alone()) {
+        while let Some(next) = self.next() {
+            let busy: Vec<u64> = self.workers.iter().filter_map(|worker| worker.at).collect();
+            let is_alone = busy.iter().chain([&next]).any(|item| self.job.is_alone(*item));
+            if busy.len() >= self.jobs || (is_alone && !busy.is_empty()) {
                 break;
             }
             match self.start() {
                 Ok(()) => {}
-                Err(error) if busy == 0 => return Err(error),
-                Err(_) => self.jobs = busy, // fewer do the same work
+                Err(error) if busy.is_empty() => return Err(error),
+                Err(_) => self.jobs = busy.len(), // fewer do the same work
             }
         }
         Ok(())
     }
 
-    /// True where the current case or the next one must be measured alone.
-    fn is_to_be_alone(&self) -> bool {
-        let under_way = self.workers.iter().filter_map(|worker| worker.at.as_ref());
-        let mut cases = under_way.chain(self.waiting.front());
-        cases.any(|case| self.job.alone.contains_key(case))
-    }
-
-    /// Forks a worker and sends it its first case.
+    /// Forks a worker and sends it its first item.
     fn start(&mut self) -> Result<(), String> {
-        let pipe = || {
-            pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("cannot start a worker: {error}"))
-        };
+        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(cannot_start);
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
-        let journal = journal::file().map_err(|error| format!("cannot start a worker: {error}"))?;
-        let thread =
-            SoleThread::claim().map_err(|error| format!("cannot start a worker: {error}"))?;
-        let mut ends = Some((orders, results, told, answers, journal));
+        let journal = journal::file().map_err(cannot_start)?;
+        let thread = SoleThread::claim().map_err(cannot_start)?;
         let taken = |number: &usize| {
             self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
         };
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
-        let forked = confine::fork_worker(thread, self.job.strict, |namespaces| {
+        let mut ends = Some((orders, results, told, answers, journal));
+        let forked = confine::fork_worker(thread, self.job.setting().strict, |namespaces| {
             self.cores.pin(number);
             // The pipes of other workers must hang up when the controller dies, so no worker keeps
             // them open.
             self.workers.clear();
-            self.interrupt = None;
             let Some((orders, results, told, answers, journal)) = ends.take() else { return 1 };
             drop((orders, results));
-            let (told, answers, is_alone) = (File::from(told), File::from(answers), self.jobs == 1);
-            work(self.job, namespaces, told, answers, journal, is_alone)
+            let own = [told, answers, OwnedFd::from(journal)];
+            work::work(self.job, self.jobs, namespaces, own)
         });
         let pid = forked.map_err(output::cannot_fork)?;
         let Some((orders, results, .., journal)) = ends else {
@@ -208,18 +192,20 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Sends a worker the next case with its answers so far, or tells it that none is left. A
+    /// Sends a worker the next item with its answers so far, or tells it that none is left. A
     /// worker that has died is noticed at the next read.
     fn order(&mut self, index: usize) {
+        let next = self.next();
+        self.waiting.pop_front();
         let worker = &mut self.workers[index];
-        worker.at = self.waiting.pop_front();
-        let (Some(case), Some(orders)) = (worker.at, &mut worker.orders) else {
+        worker.at = next;
+        let (Some(item), Some(orders)) = (next, &mut worker.orders) else {
             worker.orders = None;
             return;
         };
-        let known = self.interrupted.get(&case).map_or(&[][..], |known| &known.journal);
+        let known = self.interrupted.get(&item).map_or(&[][..], |known| &known.journal);
         let told = worker.journal.set_len(0).and_then(|()| worker.journal.write_all_at(known, 0));
-        match told.and_then(|()| orders.write_all(&(case as u64).to_ne_bytes())) {
+        match told.and_then(|()| orders.write_all(&item.to_ne_bytes())) {
             Ok(()) => {}
             Err(_) => worker.orders = None, // it ends
         }
@@ -229,9 +215,10 @@ impl Pool<'_> {
     fn ready(&mut self) -> Vec<usize> {
         self.look();
         let results = self.workers.iter().map(|worker| worker.results.as_fd());
-        let signals = self.interrupt.iter().map(Interrupt::as_fd);
-        let mut fds: Vec<PollFd<'_>> =
-            results.chain(signals).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let mut fds: Vec<PollFd<'_>> = results
+            .chain([self.job.setting().interrupt.as_fd()])
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
         let _ = poll(&mut fds, Some(&POLL_INTERVAL));
         let has = |(index, fd): (usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(index);
         fds.iter().take(self.workers.len()).enumerate().filter_map(has).collect()
@@ -250,16 +237,6 @@ impl Pool<'_> {
         }
     }
 
-    /// Ends all workers, and reports each case that was not measured, with the reason.
-    fn give_up(&mut self, error: &str, take: &mut impl FnMut(usize, CaseReport)) {
-        let mut lost: Vec<usize> = self.workers.iter().filter_map(|worker| worker.at).collect();
-        lost.extend(std::mem::take(&mut self.waiting));
-        self.end();
-        for case in lost {
-            take(case, CaseReport::failed(HarnessError::System(error.to_owned())));
-        }
-    }
-
     /// Ends all workers: their pipes hang up, and they kill their children.
     fn end(&mut self) {
         let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
@@ -274,22 +251,22 @@ impl Pool<'_> {
             }
         }
         self.reap_orphans();
-        place::clear(self.job.backing);
+        clear(self.job.setting().backing);
     }
 
-    /// Reads the messages of a worker and sends it the next case; waits for it where it has ended.
+    /// Reads the messages of a worker and sends it the next item; waits for it where it has ended.
     fn receive(
         &mut self,
         index: usize,
-        take: &mut impl FnMut(usize, CaseReport),
+        take: &mut impl FnMut(u64, J::Report),
     ) -> Result<(), String> {
         let goes_on = self.workers[index].results.receive();
         while let Some(line) = self.workers[index].results.take() {
             match (serde_json::from_slice(&line), self.workers[index].at) {
-                (Ok(Message::Done { case: told, report }), Some(case)) if told == case => {
+                (Ok(Message::Done { item: told, report }), Some(item)) if told == item => {
                     self.workers[index].at = None;
-                    take(case, *report);
-                    self.interrupted.remove(&case);
+                    take(item, report);
+                    self.interrupted.remove(&item);
                     self.order(index);
                 }
                 (Ok(Message::Broken(why)), _) => {
@@ -307,19 +284,19 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Waits for a worker that has closed its pipe. Its unfinished case is left for another worker.
-    fn reap(&mut self, index: usize, take: &mut impl FnMut(usize, CaseReport)) {
+    /// Waits for a worker that has closed its pipe. Its unfinished item is left for another worker.
+    fn reap(&mut self, index: usize, take: &mut impl FnMut(u64, J::Report)) {
         let worker = &mut self.workers[index];
         let how = reap(worker.pid);
         worker.pid = Pid::from_raw(0); // no longer ours
-        let Some(case) = worker.at.take() else { return };
+        let Some(item) = worker.at.take() else { return };
         let journal = journal::answers(&worker.journal).unwrap_or_default();
         self.reap_orphans();
-        place::clear(self.job.backing);
+        clear(self.job.setting().backing);
         self.lost += 1;
-        match self.interrupted.entry(case).or_default().died(journal, &how) {
-            true => self.waiting.push_front(case),
-            false => take(case, CaseReport::failed(HarnessError::WorkerDied(how))),
+        match self.interrupted.entry(item).or_default().died(journal, &how) {
+            true => self.waiting.push_front(item),
+            false => take(item, J::failed(HarnessError::WorkerDied(how))),
         }
     }
 
@@ -330,4 +307,16 @@ impl Pool<'_> {
         keep.extend(&self.foreign);
         sweep_orphans(&keep, GRACE);
     }
+}
+
+/// Removes what killed workers and their children have left.
+fn clear(backing: &Backing) {
+    forget_stale_segments();
+    if let Backing::Directory(_) = backing {
+        let _ = in_own_process(CLEARING, None, false, |_| backing.remove_stale());
+    }
+}
+
+fn cannot_start(error: impl Display) -> String {
+    format!("cannot start a worker: {error}")
 }

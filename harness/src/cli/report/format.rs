@@ -6,8 +6,8 @@ use std::fmt::Debug;
 use super::machine::Machine;
 use super::verdict::{Findings, Verdict};
 use crate::case::{Access, HarnessError, Measurement, Outcome, StepResult};
+use crate::cli::cases::CaseReport;
 use crate::cli::select::Loaded;
-use crate::cli::work::CaseReport;
 use crate::supervise::ChildReport;
 
 /// A form of output.

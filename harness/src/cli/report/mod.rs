@@ -17,11 +17,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::cases::{CaseReport, CaseResult};
 use super::exit::{Exit, Failed};
 use super::judging::judged;
 use super::output::{self, Output, count};
 use super::select::Loaded;
-use super::work::{CaseReport, CaseResult};
 use crate::case::Measurement;
 use format::{Format, ReportedCase};
 use machine::Machine;

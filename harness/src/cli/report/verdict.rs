@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use crate::case::{Case, HarnessError, Measurement, Step, SweepResult, limits};
+use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::select::Loaded;
 use crate::cli::shell::{self, program};
-use crate::cli::work::{CaseReport, CaseResult};
 use crate::model::{self, Environment, Judgement, Rule};
 use crate::picture;
 use crate::snapshot::Comparison;

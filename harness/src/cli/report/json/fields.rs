@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::case::{Access, HarnessError, Note, Rest, Scarce};
+use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
 use crate::cli::select::Loaded;
-use crate::cli::work::{CaseReport, CaseResult};
 use crate::model::{Environment, OpenRule, Rule, Unmodelled, judge, predict};
 use crate::supervise::ChildReport;
 
