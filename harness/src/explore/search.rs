@@ -8,28 +8,24 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{generate, render};
-use crate::case::{
-    Case, Errno, FaultMap, HarnessError, Measurement, Outcome, Step, StepResult, SweepResult,
-};
+use crate::case::{Case, Errno, FaultMap, Measurement, Outcome, Step, StepResult, SweepResult};
 use crate::model::{
     Environment, OpenRule, Place, Prediction, Rule, boundaries, difference, judge, predict_after,
 };
 
 /// The source of measurements: the kernel, or in a test a substitute with a fault.
 pub trait Answer {
+    /// The reason why there is no answer.
+    type Error;
     /// The reason for which this place cannot run the case; `None` where it can.
     fn missing(&self, _case: &Case) -> Option<String> {
         None
     }
     /// Measures the result of each step.
-    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError>;
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, Self::Error>;
     /// Measures one byte of the case's only sweep; `steps` is the result of [`Answer::steps`].
-    fn probe(
-        &mut self,
-        case: &Case,
-        steps: &[StepResult],
-        at: i64,
-    ) -> Result<Outcome, HarnessError>;
+    fn probe(&mut self, case: &Case, steps: &[StepResult], at: i64)
+    -> Result<Outcome, Self::Error>;
 }
 
 /// A program on which kernel and model contradict each other, or an open rule did not hold.
@@ -93,11 +89,7 @@ impl Search {
 
     /// Tries program `number`, and shrinks it where it contradicts the model. Fails where a probe
     /// has no answer.
-    pub fn try_program(
-        &self,
-        number: u64,
-        answer: &mut impl Answer,
-    ) -> Result<Tried, HarnessError> {
+    pub fn try_program<A: Answer>(&self, number: u64, answer: &mut A) -> Result<Tried, A::Error> {
         let Some(tree) = self.tree(number) else { return Ok(Tried::Unmodelled) };
         let text = render::text(&tree.current());
         match self.compare(&text, answer)? {
@@ -153,7 +145,7 @@ impl Search {
         split
     }
 
-    fn compare(&self, text: &str, answer: &mut impl Answer) -> Result<Compared, HarnessError> {
+    fn compare<A: Answer>(&self, text: &str, answer: &mut A) -> Result<Compared, A::Error> {
         let Ok(case) = crate::parse::case(text) else { return Ok(Compared::Unmodelled) };
         if answer.missing(&case).is_some() {
             return Ok(Compared::Skipped);
@@ -189,12 +181,12 @@ impl Search {
 
     /// Tells the first step whose result contradicts the model. Where that is only because an older kernel or the
     /// file system does not have the call, the program is compared without the step.
-    fn compare_parted(
+    fn compare_parted<A: Answer>(
         &self,
         case: &Case,
         steps: Vec<StepResult>,
-        answer: &mut impl Answer,
-    ) -> Result<Compared, HarnessError> {
+        answer: &mut A,
+    ) -> Result<Compared, A::Error> {
         let measured = Measurement { steps, sweeps: Vec::new(), notes: Vec::new() };
         let Some(split) = judge(case, &self.environment, &measured).split else {
             return Ok(Compared::Differ(String::new()));

@@ -44,6 +44,8 @@ impl Modelled {
 }
 
 impl Answer for Modelled {
+    type Error = HarnessError;
+
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
         let performed = Case { steps: self.performed(&case.steps), ..case.clone() };
         let first = predict(&performed, &self.environment).remove(0);

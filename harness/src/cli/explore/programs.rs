@@ -85,7 +85,8 @@ impl Job for Programs<'_> {
             Ok(Tried::Unmodelled) => Found::Unmodelled,
             Ok(Tried::Skipped) => Found::Skipped,
             Ok(Tried::Split(split)) => Found::Split(split),
-            Err(error) => Found::Failed(error),
+            Err(Failure::Harness(error)) => Found::Failed(error),
+            Err(Failure::Abandoned) => return None,
         };
         (!kernel.abandoned).then_some(found)
     }
@@ -111,9 +112,10 @@ impl Kernel<'_> {
         &mut self,
         case: &Case,
         question: impl FnOnce(&mut Measurer<'_>) -> Result<T, Failure>,
-    ) -> Result<T, HarnessError> {
+    ) -> Result<T, Failure> {
+        // Without a controller, a program need not be shrunk any further.
         if self.abandoned {
-            return Err(HarnessError::ExitedEarly);
+            return Err(Failure::Abandoned);
         }
         self.memory.clear();
         let (supervisor, memory, backing) = (self.supervisor, &*self.memory, self.setting.backing);
@@ -124,29 +126,26 @@ impl Kernel<'_> {
         let held = measurer.hold(self.setting.held, None);
         let answer = held.and_then(|()| question(&mut measurer));
         self.baselines = measurer.into_baselines();
-        answer.map_err(|failure| match failure {
-            Failure::Harness(error) => error,
-            Failure::Abandoned => {
-                self.abandoned = true;
-                HarnessError::ExitedEarly
-            }
-        })
+        self.abandoned = matches!(answer, Err(Failure::Abandoned));
+        answer
     }
 }
 
 impl Answer for Kernel<'_> {
+    type Error = Failure;
+
     fn missing(&self, case: &Case) -> Option<String> {
         missing(case, self.setting.backing, rustix::param::page_size() as u64)
     }
 
-    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, HarnessError> {
+    fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, Failure> {
         self.baselines = Baselines::default();
         self.ask(case, |measurer| measurer.steps())
     }
 
-    fn probe(&mut self, case: &Case, _: &[StepResult], at: i64) -> Result<Outcome, HarnessError> {
+    fn probe(&mut self, case: &Case, _: &[StepResult], at: i64) -> Result<Outcome, Failure> {
         let Some((sweep, _, [access, ..])) = case.sweeps().next() else {
-            return Err(HarnessError::System("there is no sweep to probe".to_owned()));
+            return Err(HarnessError::NoSuchSweep.into());
         };
         let probe = Probe { sweep, access: *access, at };
         self.ask(case, |measurer| measurer.byte(&probe))
