@@ -189,7 +189,7 @@ fn the_other_side_of_a_split_is_drawn_by_grids() {
 fn a_rule_is_explained_with_its_source_and_its_cases() {
     let (code, stdout, stderr) = run(&mut faultmap(&["explain", "PastEofIsSigbus"]));
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("every access is SIGBUS. (POSIX mmap)"), "{stdout}");
+    assert!(stdout.contains("past the end of the file raises SIGBUS. (POSIX mmap)"), "{stdout}");
     assert!(stdout.contains("notes/map_8192_of_2200_byte_file\n"), "{stdout}");
     assert!(!stdout.contains("notes/private_anonymous_map\n"), "it has no end of a file: {stdout}");
     let (code, stdout, _) = run(&mut faultmap(&["explain"]));
