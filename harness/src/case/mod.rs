@@ -21,7 +21,7 @@ pub use fault_map::{FaultMap, Region, Row};
 pub use flag_word::FlagWord;
 pub use harness_error::HarnessError;
 pub use note::{Note, Scarce};
-pub use outcome::{Clean, Errno, Fault, FaultAddress, Outcome, Signal};
+pub use outcome::{Clean, Errno, FAULTS, Fault, FaultAddress, Outcome, Signal};
 pub use pattern::{Pattern, is_filling};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, StepResult, SweepResult};

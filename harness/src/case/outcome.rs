@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 use serde::{Deserialize, Serialize};
 
 use super::{HarnessError, Pattern};
@@ -69,6 +70,9 @@ pub enum FaultAddress {
     Unknown,
 }
 
+/// The signals that an access can raise. The codes of each have their names in [`Fault::code_name`].
+pub const FAULTS: [i32; 5] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP];
+
 /// A signal by number, shown by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal(pub i32);
@@ -113,7 +117,6 @@ impl Outcome {
 impl Fault {
     /// Returns the full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
     pub fn code_name(&self) -> Option<String> {
-        use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
         const SI_KERNEL: i32 = 0x80;
         let code = self.code?;
         // <asm-generic/siginfo.h>; sigaction(2), "The siginfo_t argument".

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::case::{BlockKind, limits};
+use crate::case::{Access, BlockKind, limits};
 use crate::vocabulary::{self, Action, Facet, Family, Flag, Parameter, Syscall, flags, usual};
 
 /// A size or an offset: a number of units plus a number of bytes.
@@ -236,7 +236,7 @@ fn program() -> impl Strategy<Value = Program> {
     let map = one_of(|own| matches!(own.effect, vocabulary::Effect::Maps { .. }));
     let steps = prop::collection::vec(prop_oneof![8 => choice(), 1 => block()], 1..10);
     let pauses = prop_oneof![999 => Just(false), 1 => Just(true)];
-    (files, map, steps, (VARIABLES, 0usize..5), pauses).prop_map(
+    (files, map, steps, (VARIABLES, 0..Access::ALL.len()), pauses).prop_map(
         |(files, map, mut choices, sweep, pauses)| {
             choices.insert(0, map);
             Program { files, choices, sweep, pauses }

@@ -9,6 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nix::libc;
 
+/// The signals that no process can catch, ignore or block. (signal(7))
+pub const UNCATCHABLE: [i32; 2] = [libc::SIGKILL, libc::SIGSTOP];
+/// The signals that do nothing by default. (signal(7))
+pub const HARMLESS: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+
 /// The dispositions and the mask of a process, by the number of the signal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signals {
@@ -42,10 +47,9 @@ impl Signals {
             self.pending.insert(signal);
             return Sent::Blocked;
         }
-        let by_default = signal == libc::SIGCONT;
         match self.set.get(&signal) {
             Some(true) => Sent::Ignored,
-            _ if by_default => Sent::Ignored,
+            _ if HARMLESS.contains(&signal) => Sent::Ignored,
             _ => Sent::Ends,
         }
     }

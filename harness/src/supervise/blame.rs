@@ -6,8 +6,7 @@ use nix::libc;
 
 use super::ending::Ending;
 use super::judge::Judge;
-use super::slot::is_fault;
-use crate::case::{Errno, HarnessError, Signal};
+use crate::case::{Errno, FAULTS, HarnessError, Signal};
 use crate::sys::{SENT_STATUS, SlotState};
 use crate::victim::{Op, SetupFailure};
 
@@ -15,7 +14,7 @@ impl Judge<'_> {
     /// True if the case has blocked or ignored this fault, and nobody has sent it as a signal: it then kills
     /// without running a handler (signal(7)).
     pub(super) fn is_unhandled_fault(&self, signal: i32) -> bool {
-        self.program.alters(signal) && is_fault(signal) && self.recorded.sent.is_none()
+        self.program.alters(signal) && FAULTS.contains(&signal) && self.recorded.sent.is_none()
     }
 
     /// True if this step has brought about a signal without siginfo: a fault that the case has blocked or

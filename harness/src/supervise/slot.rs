@@ -1,7 +1,5 @@
 //! A slot of the record tells what its step came to, or the access of a probe.
 
-use nix::libc;
-
 use super::recorded::RecordedSlot;
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
@@ -93,9 +91,4 @@ impl RecordedSlot {
 /// without running a handler (signal(7)).
 pub(super) fn without_siginfo(signal: i32) -> Fault {
     Fault { signal: Signal(signal), code: None, address: FaultAddress::Unknown }
-}
-
-/// True if an access may raise this signal.
-pub(super) fn is_fault(signal: i32) -> bool {
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP].contains(&signal)
 }

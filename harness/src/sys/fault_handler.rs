@@ -22,6 +22,7 @@ use super::record::{Record, SharedRecord};
 use super::signal_self::signal_self;
 use super::system_call::checked;
 use super::victim_memory;
+use crate::case::FAULTS;
 
 static RECORD: AtomicPtr<Record> = AtomicPtr::new(ptr::null_mut());
 
@@ -40,10 +41,7 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     let stack = libc::stack_t { ss_sp: start.cast(), ss_flags: 0, ss_size: bytes };
     // SAFETY: the stack is static and used for nothing else.
     nix::errno::Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP]
-        .into_iter()
-        .try_for_each(handle)
-        .map_err(nix::errno::Errno::from_raw)
+    FAULTS.into_iter().try_for_each(handle).map_err(nix::errno::Errno::from_raw)
 }
 
 /// Installs the handler without the C library: a victim that is process 1 comes here too, see [`on_fault`].

@@ -5,7 +5,7 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
 use crate::model::interpreter::{Interpreter, Predict, Returned};
-use crate::model::signals::Sent;
+use crate::model::signals::{HARMLESS, Sent, UNCATCHABLE};
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("sigaction", |p, args| p.sigaction(args)),
@@ -17,13 +17,13 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
 impl Interpreter<'_> {
     fn sigaction(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (signal, action) = (Self::flags(args, 0) as i32, Self::flags(args, 1));
-        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
+        if UNCATCHABLE.contains(&signal) {
             return Err(Errno(libc::EINVAL));
         }
         let ignores = action == libc::SIG_IGN as i64;
         let signals = &mut self.process().signals;
         signals.set.insert(signal, ignores);
-        if ignores || signal == libc::SIGCONT {
+        if ignores || HARMLESS.contains(&signal) {
             signals.pending.remove(&signal);
         }
         Ok(Returned::Nothing)
@@ -40,8 +40,8 @@ impl Interpreter<'_> {
                 if how == libc::SIG_SETMASK {
                     signals.blocked.clear();
                 }
-                // SIGKILL and SIGSTOP cannot be blocked, and that is no error. (sigprocmask(2))
-                if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+                // To block one of these is no error. (sigprocmask(2))
+                if !UNCATCHABLE.contains(&signal) {
                     signals.blocked.insert(signal);
                 }
             }
