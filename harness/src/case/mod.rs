@@ -4,6 +4,7 @@
 //! and flags; and the [`Outcome`] of one access. It knows nothing of how a case is run, so a test
 //! can make any of these values by hand.
 
+mod fault;
 mod fault_map;
 mod flag_word;
 mod harness_error;
@@ -17,11 +18,12 @@ mod seen;
 mod size;
 mod window;
 
+pub use fault::{FAULTS, Fault, FaultAddress, Signal};
 pub use fault_map::{FaultMap, Region, Row};
 pub use flag_word::FlagWord;
 pub use harness_error::HarnessError;
 pub use note::{Note, Scarce};
-pub use outcome::{Clean, Errno, FAULTS, Fault, FaultAddress, Outcome, Signal};
+pub use outcome::{Clean, Errno, Outcome};
 pub use pattern::{Pattern, is_filling};
 pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
 pub use result::{Measurement, StepResult, SweepResult};

@@ -1,0 +1,96 @@
+//! The fault of an access: its signal, its code and its address, and their names.
+
+use std::fmt;
+
+use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+use serde::{Deserialize, Serialize};
+
+/// A signal that the access itself raised, and that killed the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fault {
+    /// The signal.
+    pub signal: Signal,
+    /// `si_code`; `None` where no handler ran, because the case blocked or ignored the signal.
+    pub code: Option<i32>,
+    /// `si_addr`, relative to the map.
+    pub address: FaultAddress,
+}
+
+/// The place that `si_addr` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum FaultAddress {
+    /// The first byte of the access.
+    Accessed,
+    /// This number of bytes from the start of the map.
+    At(i64),
+    /// Zero: the CPU reports no address (SI_KERNEL).
+    Null,
+    /// An address far from the map. It varies between runs and is not kept.
+    Elsewhere,
+    /// Unknown, as no handler ran.
+    Unknown,
+}
+
+/// The signals that an access can raise. The codes of each have their names in [`Fault::code_name`].
+pub const FAULTS: [i32; 5] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP];
+
+/// A signal by number, shown by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Signal(pub i32);
+
+impl Fault {
+    /// Returns the full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
+    pub fn code_name(&self) -> Option<String> {
+        const SI_KERNEL: i32 = 0x80;
+        let code = self.code?;
+        // <asm-generic/siginfo.h>; sigaction(2), "The siginfo_t argument".
+        let named = match (self.signal.0, code) {
+            (_, SI_KERNEL) => "SI_KERNEL",
+            (SIGSEGV, 1) => "SEGV_MAPERR",
+            (SIGSEGV, 2) => "SEGV_ACCERR",
+            (SIGSEGV, 3) => "SEGV_BNDERR",
+            (SIGSEGV, 4) => "SEGV_PKUERR",
+            (SIGSEGV, 8) => "SEGV_MTEAERR",
+            (SIGSEGV, 9) => "SEGV_MTESERR",
+            (SIGSEGV, 10) => "SEGV_CPERR",
+            (SIGBUS, 1) => "BUS_ADRALN",
+            (SIGBUS, 2) => "BUS_ADRERR",
+            (SIGBUS, 3) => "BUS_OBJERR",
+            (SIGBUS, 4) => "BUS_MCEERR_AR",
+            (SIGBUS, 5) => "BUS_MCEERR_AO",
+            (SIGILL, 1) => "ILL_ILLOPC",
+            (SIGILL, 2) => "ILL_ILLOPN",
+            (SIGTRAP, 1) => "TRAP_BRKPT",
+            (SIGTRAP, 2) => "TRAP_TRACE",
+            (SIGFPE, 1) => "FPE_INTDIV",
+            _ => return Some(code.to_string()),
+        };
+        Some(named.to_owned())
+    }
+}
+
+impl fmt::Display for Fault {
+    /// The text in a picture: `SIGBUS ADRERR`, `SIGSEGV MAPERR at 4096`, `SIGBUS (no siginfo)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.signal.fmt(f)?;
+        match self.code_name() {
+            Some(code) => write!(f, " {}", code.split_once('_').map_or(&*code, |(_, tail)| tail))?,
+            None => f.write_str(" (no siginfo)")?,
+        }
+        match self.address {
+            FaultAddress::Accessed | FaultAddress::Unknown => Ok(()),
+            FaultAddress::At(offset) => write!(f, " at {offset}"),
+            FaultAddress::Null => f.write_str(" at NULL"),
+            FaultAddress::Elsewhere => f.write_str(" elsewhere"),
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match nix::sys::signal::Signal::try_from(self.0) {
+            Ok(signal) => f.write_str(signal.as_str()),
+            Err(_) => write!(f, "signal {}", self.0),
+        }
+    }
+}
