@@ -28,18 +28,14 @@ impl Parser<'_> {
             if self.at(")") && index >= call.parameters.len() {
                 break;
             }
-            if index > 0 && !self.at(")") && !self.take(",") {
-                return Err(self.wrong_form(call));
-            }
-            if self.at(")") {
+            if (index > 0 && !self.take(",")) || self.at(")") {
                 return Err(self.wrong_form(call));
             }
             args.push(self.argument(parameter)?);
         }
-        if !self.at(")") {
+        if !self.take(")") {
             return Err(self.wrong_form(call));
         }
-        self.expect(")")?;
         self.check_whole(call, &args, span.start..self.last_end())?;
         if let Some((name, span)) = &assign {
             let gives = stored(call, &args);
@@ -68,7 +64,6 @@ impl Parser<'_> {
     }
 
     fn argument(&mut self, parameter: Parameter) -> Result<Arg, ParseError> {
-        let file_offset = 0..=i128::from(limits::FILE_OFFSET);
         match parameter {
             Parameter::FileSize => {
                 let size =
@@ -79,13 +74,15 @@ impl Parser<'_> {
                 let most = i128::from(limits::BUFFER_BYTES);
                 Ok(Arg::Size(self.size_within(0..=most, "this length")?))
             }
-            Parameter::Length => Ok(Arg::Size(self.length()?)),
+            Parameter::Length => {
+                let hopeless = i128::from(limits::HOPELESS_BYTES);
+                self.bounded(limits::MAP_BYTES, "this length", hopeless)
+            }
             Parameter::FileOffset => {
-                self.bounded(file_offset, "an offset in a file", HOPELESS_OFFSET)
+                self.bounded(limits::FILE_OFFSET, "an offset in a file", HOPELESS_OFFSET)
             }
             Parameter::FileLength => {
-                let most = 0..=i128::from(limits::FILE_BYTES);
-                self.bounded(most, "a length in a file", HOPELESS_OFFSET)
+                self.bounded(limits::FILE_BYTES, "a length in a file", HOPELESS_OFFSET)
             }
             Parameter::Limit => {
                 let most = 0..=i128::from(limits::RESOURCE);
@@ -127,40 +124,26 @@ impl Parser<'_> {
         }
     }
 
-    /// Parses a size within `range`, or one that the kernel must refuse: negative, or `hopeless` or
+    /// Parses a size of at most `most`, or one that the kernel must refuse: negative, or `hopeless` or
     /// more.
-    fn bounded(
-        &mut self,
-        range: std::ops::RangeInclusive<i128>,
-        what: &str,
-        hopeless: i128,
-    ) -> Result<Arg, ParseError> {
+    fn bounded(&mut self, most: u64, what: &str, hopeless: i128) -> Result<Arg, ParseError> {
         let start = self.peek().span.start;
         let size = self.size_within(i128::from(i64::MIN)..=i128::from(u64::MAX), what)?;
         for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
             let value = size.eval(page).unwrap_or(0);
             // A negative number is a huge one to the kernel.
-            if !range.contains(&value) && (0..hopeless).contains(&value) {
+            if value > i128::from(most) && value < hopeless {
                 return Err(ParseError::new(
                     start..self.last_end(),
                     format!("{what} is out of bounds: {value}"),
                 )
                 .hint(format!(
-                    "at most {}; or from {hopeless:#x} on, or negative, for one that the kernel \
-                     must refuse",
-                    range.end()
+                    "at most {most}; or from {hopeless:#x} on, or negative, for one that the kernel \
+                     must refuse"
                 )));
             }
         }
         Ok(Arg::Size(size))
-    }
-
-    fn length(&mut self) -> Result<Size, ParseError> {
-        let most = i128::from(limits::MAP_BYTES);
-        match self.bounded(0..=most, "this length", i128::from(limits::HOPELESS_BYTES))? {
-            Arg::Size(size) => Ok(size),
-            _ => Err(self.error("a length belongs here").hint("a number of bytes")),
-        }
     }
 
     /// `map`, `map + PAGE`, `map - 1`, `0`, `NULL`.
