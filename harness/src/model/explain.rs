@@ -64,13 +64,12 @@ impl<'a> Explain<'a> {
         kernel: &StepResult,
     ) -> Option<&'static str> {
         match (step, model, kernel) {
-            (Step::Touch { .. }, model, kernel) => {
-                self.of_access(faulted(model), faulted(kernel)).or(match model {
-                    // The model expects SIGBUS past the end of the file, where a large page may still reach.
-                    StepResult::Fault(fault) if is_sigbus(fault) => self.large(),
-                    _ => None,
-                })
-            }
+            (Step::Touch { .. }, model, kernel) => match (faulted(model), faulted(kernel)) {
+                (Failed::No, Failed::NoPage) => self.disk(),
+                // The model expects SIGBUS past the end of the file, where a large page may still reach.
+                (Failed::NoPage, _) => self.large(),
+                _ => None,
+            },
             (Step::Call { call, .. }, _, StepResult::Errno(Errno(errno))) => {
                 self.of_errno(call, *errno)
             }
@@ -120,21 +119,14 @@ impl<'a> Explain<'a> {
             let pairs = starts.map(|at| (model.at(at), kernel.at(at)));
             for (model, kernel) in pairs.filter(|(model, kernel)| model != kernel) {
                 let (model, kernel) = (model?, kernel?);
-                let own = self.of_access(fault_of(&model), fault_of(&kernel));
-                let seen =
-                    matches!((&model, &kernel), (_, Outcome::Clean(_)) if is_past_eof(&model));
-                reason = Some(own.or(if seen { self.large() } else { None })?);
+                reason = match (fault_of(&model), fault_of(&kernel)) {
+                    (Failed::No, Failed::NoPage) => Some(self.disk()?),
+                    (Failed::NoPage, Failed::No) => Some(self.large()?),
+                    _ => return None,
+                };
             }
         }
         reason
-    }
-
-    /// Returns why an access may fail as it did where the model predicts success.
-    fn of_access(&self, model: Failed, kernel: Failed) -> Option<&'static str> {
-        match (model, kernel) {
-            (Failed::No, Failed::NoPage) => self.disk(),
-            _ => None,
-        }
     }
 
     /// Returns the reason that lies in the disk, if it has little room or fails.
@@ -151,7 +143,6 @@ impl<'a> Explain<'a> {
 }
 
 /// The way in which an access failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Failed {
     No,
     /// The kernel had no page for it.
@@ -161,10 +152,6 @@ enum Failed {
 
 fn is_sigbus(fault: &Fault) -> bool {
     fault.signal.0 == libc::SIGBUS
-}
-
-fn is_past_eof(outcome: &Outcome) -> bool {
-    fault_of(outcome) == Failed::NoPage
 }
 
 fn faulted(result: &StepResult) -> Failed {
