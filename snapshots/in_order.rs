@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use faultmap::snapshot::Snapshots;
+use faultmap::internals::snapshot::Snapshots;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds harness/")
@@ -40,7 +40,8 @@ fn every_snapshot_has_its_case_and_every_case_its_snapshot() {
 
 #[test]
 fn every_variant_is_of_a_known_file_system_and_differs_from_its_base() {
-    let known: BTreeSet<_> = faultmap::case::FILE_SYSTEMS.iter().map(|(_, name)| *name).collect();
+    let known: BTreeSet<_> =
+        faultmap::internals::case::FILE_SYSTEMS.iter().map(|(_, name)| *name).collect();
     for snap in ids_below("snapshots", ".snap") {
         let Some((id, variant)) = snap.split_once('@') else { continue };
         assert!(known.contains(variant), "no file system is called {variant}");

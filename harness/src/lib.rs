@@ -1,45 +1,129 @@
-//! *What does a memory map do at its edges?* faultmap measures it with one forked child for each
-//! probe, and keeps the answers as snapshots that people can read.
+//! faultmap measures what a memory map does at its edges: one forked child for each probe, and the answers as
+//! pictures that people can read and keep.
 //!
-//! The modules, from the bottom up; each uses only those before it:
+//! A case is a few lines that read as C. The command `faultmap` measures it; this library parses it, predicts
+//! what POSIX and Linux promise of it, and judges a measurement by that:
 //!
-//! - [`printable`]: safe output of text from files on a terminal.
-//! - [`vocabulary`]: the calls and flags of the case language, one value each.
-//! - [`case`]: plain values: a case, its steps, an outcome, a fault map.
-//! - [`parse`]: text to case, and back.
-//! - [`sys`]: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
-//! - [`victim`]: the code that runs in the child.
-//! - [`supervise`]: the life of one child, seen from outside.
-//! - [`named`]: the offsets at which an outcome may change.
-//! - [`sweep`]: the choice of offsets to probe, and the fault map made of their outcomes.
-//! - [`model`]: the behaviour that POSIX and Linux promise, as a pure function.
-//! - [`explore`]: the search for a program on which the kernel contradicts the model.
-//! - [`picture`]: the text of a measurement.
-//! - [`backing`]: the place of a case's files, and the needs that this place does not meet.
-//! - [`scarce`]: the cases that run alone, because they use up something that others need.
-//! - [`confine`]: the calls and files that workers and victims may use, at each level of isolation.
-//! - [`journal`]: the answers of a case so far, which outlive the worker that measured them.
-//! - [`measure`]: the measurement of a whole case on a backing.
-//! - [`snapshot`]: the kept pictures, and their comparison with measured ones.
-//! - [`cli`]: arguments, workers, progress, colours, exit codes.
+//! ```
+//! use faultmap::{Case, Environment, draw, predict};
+//!
+//! let case: Case = "fd = file(2200);
+//!     map = mmap(0, 8192, PROT_READ, MAP_SHARED, fd, 0);
+//!     sweep(map, read);"
+//!     .parse()?;
+//! let environment = Environment::with_pages_of(4096);
+//! let promised = &predict(&case, &environment)[0].measurement;
+//! let picture = draw(&case, promised, environment.page);
+//! assert!(picture.ends_with(
+//!     "           0              2200           4096             8192\n\
+//!      read       | data         | zero         | SIGBUS ADRERR  | SIGSEGV MAPERR\n"
+//! ));
+//! # Ok::<(), faultmap::ParseError>(())
+//! ```
+//!
+//! The language of cases, the model and the isolation are described in the folder `harness/docs`. Everything
+//! below `internals` is for the project's own tests, and may change at any time.
+//!
+//! # The way of one probe
+//!
+//! - `parse` turns the text of a case into a [`Case`], by the calls and flags of `vocabulary`.
+//! - `cli` selects cases and starts workers; `confine` says what a worker and its children may do.
+//! - `measure` asks for the steps of a case, and then for each byte that `sweep` chooses; what was answered so
+//!   far stands in `journal`.
+//! - `backing` makes the files of one child, and `supervise` forks it, waits for it, and kills it at its deadline.
+//! - `victim` is the code of that child. It performs the steps by the functions of `sys`, asks its guard about
+//!   each address, and accesses the byte. The fault handler writes down the signal.
+//! - `supervise` turns the record and the wait status into an [`Outcome`], or into a [`HarnessError`].
+//! - `picture` draws the outcomes of all bytes, `snapshot` compares the picture with the kept one, and `model`
+//!   predicts and judges it. `cli` prints what differs.
+//!
+//! # The modules
+//!
+//! From the bottom up; each uses only those before it:
+//!
+//! - `printable`: safe output of text from files on a terminal.
+//! - `vocabulary`: the calls and flags of the case language, one value each.
+//! - `case`: plain values: a case, its steps, an outcome, a fault map.
+//! - `parse`: text to case, and back.
+//! - `sys`: the only `unsafe`: the fork, the fault handler, the shared record, the accesses.
+//! - `victim`: the code that runs in the child.
+//! - `supervise`: the life of one child, seen from outside.
+//! - `named`: the offsets at which an outcome may change.
+//! - `sweep`: the choice of offsets to probe, and the fault map made of their outcomes.
+//! - `model`: the behaviour that POSIX and Linux promise, as a pure function.
+//! - `explore`: the search for a program on which the kernel contradicts the model.
+//! - `picture`: the text of a measurement.
+//! - `backing`: the place of a case's files, and the needs that this place does not meet.
+//! - `scarce`: the cases that run alone, because they use up something that others need.
+//! - `confine`: the calls and files that workers and victims may use, at each level of isolation.
+//! - `journal`: the answers of a case so far, which outlive the worker that measured them.
+//! - `measure`: the measurement of a whole case on a backing.
+//! - `snapshot`: the kept pictures, and their comparison with measured ones.
+//! - `cli`: arguments, workers, progress, colours, exit codes.
 
-pub mod backing;
-pub mod case;
-pub mod cli;
-pub mod confine;
-pub mod explore;
-pub mod journal;
-pub mod measure;
-pub mod model;
-pub mod named;
-pub mod parse;
-pub mod picture;
-pub mod printable;
-pub mod scarce;
-pub mod snapshot;
-pub mod supervise;
-pub mod sweep;
+mod backing;
+mod case;
+#[cfg(feature = "cli")]
+mod cli;
+mod confine;
+#[cfg(feature = "cli")]
+mod explore;
+mod journal;
+mod measure;
+mod model;
+mod named;
+mod parse;
+mod picture;
+mod printable;
+mod scarce;
+mod snapshot;
+mod supervise;
+mod sweep;
 #[expect(unsafe_code, reason = "the one room where it may stand")]
-pub mod sys;
-pub mod victim;
-pub mod vocabulary;
+mod sys;
+mod victim;
+mod vocabulary;
+
+pub use case::{
+    Access, Case, Clean, Errno, Fault, FaultAddress, FaultMap, HarnessError, Measurement, Note,
+    Outcome, Region, Rest, Row, Run, Scarce, Seen, Signal, StepResult, SweepResult,
+};
+pub use model::{
+    Environment, Judgement, Limits, Noexec, OpenRule, Place, Prediction, Rule, Split, Unmodelled,
+    judge, predict,
+};
+pub use parse::ParseError;
+pub use picture::draw;
+
+/// The parts of the harness, for the project's own tests and benchmarks.
+#[doc(hidden)]
+pub mod internals {
+    macro_rules! parts {
+        ($($(#[$attribute:meta])* $part:ident),* $(,)?) => {
+            $($(#[$attribute])* pub mod $part { pub use crate::$part::*; })*
+        };
+    }
+    parts!(
+        backing,
+        case,
+        confine,
+        journal,
+        measure,
+        model,
+        named,
+        parse,
+        picture,
+        printable,
+        scarce,
+        snapshot,
+        supervise,
+        sweep,
+        sys,
+        victim,
+        vocabulary,
+        #[cfg(feature = "cli")]
+        cli,
+        #[cfg(feature = "cli")]
+        explore,
+    );
+}

@@ -1,5 +1,5 @@
 //! The command `faultmap`.
 
 fn main() -> std::process::ExitCode {
-    faultmap::cli::main()
+    faultmap::internals::cli::main()
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Returns the text with an escape for each character that a terminal would obey or not show.
 ///
 /// ```
-/// use faultmap::printable::escaped;
+/// use faultmap::internals::printable::escaped;
 /// assert_eq!(escaped("'x' \\ \"é\""), "'x' \\ \"é\"");
 /// assert_eq!(escaped("\x1b[31m\u{202e}a\u{9b}"), "\\u{1b}[31m\\u{202e}a\\u{9b}");
 /// ```

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use command::{faultmap, run, show};
-use faultmap::explore::Search;
-use faultmap::model::Environment;
+use faultmap::internals::explore::Search;
+use faultmap::internals::model::Environment;
 use serde_json::Value;
 
 /// The seed of the programs, which is not the first one of `explore`.

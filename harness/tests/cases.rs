@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 
 use command::{faultmap, root};
-use faultmap::snapshot::{Comparison, Snapshots};
+use faultmap::internals::snapshot::{Comparison, Snapshots};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 
@@ -167,7 +167,7 @@ fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Resu
     let text = |key: &str| line[key].as_str().unwrap_or_default();
     let source = root().join("cases").join(format!("{id}.case"));
     let source = std::fs::read_to_string(source).map_err(|error| error.to_string())?;
-    let says_page = || faultmap::parse::case(&source).is_ok_and(|case| case.says_page());
+    let says_page = || faultmap::internals::parse::case(&source).is_ok_and(|case| case.says_page());
     if line["page_size"] != 4096 && !says_page() {
         return Ok(Found::Skipped("its numbers are for pages of 4096 bytes".to_owned()));
     }

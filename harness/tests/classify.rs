@@ -1,12 +1,12 @@
 //! Tests the judgement of wait status and record with values made by hand. No child is forked.
 
-use faultmap::case::{
+use faultmap::internals::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
 };
-use faultmap::supervise::{Ending, Judge, Recorded, RecordedSlot};
-use faultmap::sys::Arena;
-use faultmap::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
-use faultmap::victim::{Probe, Program};
+use faultmap::internals::supervise::{Ending, Judge, Recorded, RecordedSlot};
+use faultmap::internals::sys::Arena;
+use faultmap::internals::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
+use faultmap::internals::victim::{Probe, Program};
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV, SIGSYS, SIGXFSZ};
 use rstest::rstest;
 
@@ -15,7 +15,7 @@ const AT: i64 = 4096;
 
 fn program(text: &str) -> Program<'static> {
     let memory = Box::leak(Box::new(Arena::new().expect("memory")));
-    Program::of(&faultmap::parse::case(text).expect("a case"), 4096, memory)
+    Program::of(&faultmap::internals::parse::case(text).expect("a case"), 4096, memory)
 }
 
 /// A program of one step and a sweep.

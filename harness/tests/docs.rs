@@ -4,7 +4,7 @@ mod command;
 
 use std::fs;
 
-use faultmap::vocabulary;
+use faultmap::internals::vocabulary;
 
 /// The lines around the table of calls.
 const BEGIN: &str = "<!-- calls -->\n";

@@ -6,10 +6,10 @@ mod modelled;
 
 use std::collections::BTreeSet;
 
-use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, limits};
-use faultmap::explore::{Search, Tried};
-use faultmap::model::{Environment, Rule};
-use faultmap::vocabulary::{self, flags};
+use faultmap::internals::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, limits};
+use faultmap::internals::explore::{Search, Tried};
+use faultmap::internals::model::{Environment, Rule};
+use faultmap::internals::vocabulary::{self, flags};
 use modelled::Modelled;
 use rstest::rstest;
 
@@ -80,7 +80,7 @@ fn programs_leave_nothing_out() {
     let mut refused = 0;
     for number in 0..programs() {
         let text = search.program(number);
-        match faultmap::parse::case(&text) {
+        match faultmap::internals::parse::case(&text) {
             Ok(case) => said(&case).iter().for_each(|item| {
                 missing.remove(item);
             }),

@@ -10,12 +10,14 @@ mod stage;
 
 use std::process::ExitCode;
 
-use faultmap::case::Access;
-use faultmap::case::Pattern;
-use faultmap::confine::Held;
-use faultmap::supervise::{Asked, Ending, Fork, Judge};
-use faultmap::sys::{Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker};
-use faultmap::victim::Program;
+use faultmap::internals::case::Access;
+use faultmap::internals::case::Pattern;
+use faultmap::internals::confine::Held;
+use faultmap::internals::supervise::{Asked, Ending, Fork, Judge};
+use faultmap::internals::sys::{
+    Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker,
+};
+use faultmap::internals::victim::Program;
 use linux_raw_sys::general::__NR_shmget;
 use nix::libc;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -200,7 +202,7 @@ fn removes_its_filter() {
 fn is_forked_by_a_fork_server() {
     let stage = HeldStage::new();
     stage.supervisor.exclude_from_fork(stage.memory);
-    let case = faultmap::parse::case(LITTLE).expect("a case");
+    let case = faultmap::internals::parse::case(LITTLE).expect("a case");
     let program = Program::of(&case, rustix::param::page_size() as u64, stage.memory);
     let held = stage.held.sandbox(&program, &[Access::Read], &stage.backing(), stage.memory);
     let (sandbox, _ruleset) = held.expect("a sandbox");
@@ -241,12 +243,13 @@ fn a_worker_has_a_filter_too() {
 
 /// A step may make a call that the filter of its child lacks. It is judged as any other step.
 fn a_call_that_is_missing_is_a_harness_error() {
-    use faultmap::victim::{Fill, Request};
+    use faultmap::internals::victim::{Fill, Request};
     let stage = HeldStage::new();
     let page = rustix::param::page_size() as u64;
-    let case = faultmap::parse::case("fsync(-1);").expect("a case");
+    let case = faultmap::internals::parse::case("fsync(-1);").expect("a case");
     let mut program = Program::of(&case, page, stage.memory);
-    let other = Program::of(&faultmap::parse::case(LITTLE).expect("a case"), page, stage.memory);
+    let other =
+        Program::of(&faultmap::internals::parse::case(LITTLE).expect("a case"), page, stage.memory);
     let held = stage.held.sandbox(&other, &[], &stage.backing(), stage.memory);
     let (sandbox, _ruleset) = held.expect("a sandbox");
     for (sandbox, is_answer) in [(program.sandbox, true), (sandbox, false)] {

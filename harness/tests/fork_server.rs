@@ -10,12 +10,12 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use faultmap::backing::{Backing, MadeFile};
-use faultmap::case::limits::FILES;
-use faultmap::case::{Access, Pattern};
-use faultmap::supervise::{Asked, ChildReport, Ending, Fork, NoReport};
-use faultmap::sys::{Arena, Child, ForkServer, fork_worker};
-use faultmap::victim::{FileHandle, Fill, Op, Probe, Program, Request};
+use faultmap::internals::backing::{Backing, MadeFile};
+use faultmap::internals::case::limits::FILES;
+use faultmap::internals::case::{Access, Pattern};
+use faultmap::internals::supervise::{Asked, ChildReport, Ending, Fork, NoReport};
+use faultmap::internals::sys::{Arena, Child, ForkServer, fork_worker};
+use faultmap::internals::victim::{FileHandle, Fill, Op, Probe, Program, Request};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -97,7 +97,7 @@ fn a_fork_server_forks_the_victims_of_a_case(Stage { supervisor, .. }: &Stage) {
         "// All files.\n{files}map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f0, 0);
         map[0]; fork {{ map[1] = 'x'; }} pread(f0, 0, PAGE); unlink(f0); sweep(map, read);"
     );
-    let case = faultmap::parse::case(&text).expect("a case");
+    let case = faultmap::internals::parse::case(&text).expect("a case");
     let memory = Arena::new().expect("memory");
     let program = Program::of(&case, rustix::param::page_size() as u64, &memory);
     supervisor.exclude_from_fork(&memory);

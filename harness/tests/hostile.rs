@@ -10,10 +10,10 @@ mod stage;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
-use faultmap::case::{Access, HarnessError, Outcome, Pattern};
-use faultmap::supervise::{Asked, ChildReport, Ending, Judge};
-use faultmap::sys::{Arena, Child, SlotState, SoleThread};
-use faultmap::victim::{Fill, Probe, Program, Request};
+use faultmap::internals::case::{Access, HarnessError, Outcome, Pattern};
+use faultmap::internals::supervise::{Asked, ChildReport, Ending, Judge};
+use faultmap::internals::sys::{Arena, Child, SlotState, SoleThread};
+use faultmap::internals::victim::{Fill, Probe, Program, Request};
 use nix::libc;
 use own_process::children::{none_left_by, pause};
 use own_process::{Test, test};
@@ -62,7 +62,7 @@ fn program() -> Program<'static> {
 }
 
 fn none_is_left_by(body: impl FnOnce(&Stage)) {
-    faultmap::sys::close_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
+    faultmap::internals::sys::close_inherited(SoleThread::claim().expect("this thread alone")); // as the command does
     let stage = Stage::new().keeps_memory_back();
     none_left_by(|| body(&stage));
 }

@@ -1,9 +1,9 @@
 //! Tests the judgement of the model with measurements that are made by hand. Nothing is measured.
 
-use faultmap::case::{
+use faultmap::internals::case::{
     Case, Clean, Errno, Fault, FaultAddress, Measurement, Outcome, Signal, StepResult, SweepResult,
 };
-use faultmap::model::{Environment, Judgement, Place, Rule, judge, predict};
+use faultmap::internals::model::{Environment, Judgement, Place, Rule, judge, predict};
 use nix::libc::{EAGAIN, EDQUOT, EIO, ENOMEM, ENOSPC, EPERM, SIGBUS};
 use rstest::rstest;
 
@@ -15,13 +15,13 @@ fn case(steps: &str) -> Case {
     let text = format!(
         "fd = file(100); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); {steps}"
     );
-    faultmap::parse::case(&text).expect("a case")
+    faultmap::internals::parse::case(&text).expect("a case")
 }
 
 /// The measurement in which the open rules hold or not, in the order of the steps.
 fn measured(case: &Case, held: &[bool]) -> Measurement {
     let all = predict(case, &environment());
-    let did = |own: &&faultmap::model::Prediction| {
+    let did = |own: &&faultmap::internals::model::Prediction| {
         own.open.iter().map(|open| open.held).eq(held.iter().copied())
     };
     all.iter().find(did).unwrap_or_else(|| panic!("{all:#?}")).measurement.clone()
@@ -104,7 +104,7 @@ fn more_ways_than_are_followed_are_not_modelled_from_there_on() {
     let ways = |count: usize| {
         let looks = |number: usize| format!("m{number}[200];");
         let all = (0..count).map(file).chain((0..count).map(looks));
-        faultmap::parse::case(&all.collect::<String>()).expect("a case")
+        faultmap::internals::parse::case(&all.collect::<String>()).expect("a case")
     };
     let all = predict(&ways(6), &environment());
     assert_eq!(all.len(), 64);
@@ -189,7 +189,8 @@ fn a_result_that_the_environment_explains_is_not_modelled(
     #[case] explained: bool,
 ) {
     let case = case(step);
-    let mut environment = Environment { little_disk, ..environment() };
+    let mut environment = environment();
+    environment.little_disk = little_disk;
     environment.limits.little_memory = little_memory;
     let mut measured = predict(&case, &environment).remove(0).measurement;
     measured.steps[2] = kernel;
@@ -211,7 +212,7 @@ fn sigbus() -> StepResult {
 fn a_full_disk_and_large_pages_explain_rows_and_nothing_else_in_them() {
     let case = case("sweep(map, read, write);");
     let right = predict(&case, &environment()).remove(0).measurement;
-    let past = faultmap::parse::case(
+    let past = faultmap::internals::parse::case(
         "fd = file(0); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
          sweep(map, read, write);",
     );

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let killed = [("worker", segment_of_a_killed_worker as fn()), ("all", segment_of_a_killed_run)];
     tests.extend(table(name, &killed, |body: fn()| {
         // Another run on this machine would remove the segment of a killed one.
-        let _ = faultmap::sys::own_ipc_namespace();
+        let _ = faultmap::internals::sys::own_ipc_namespace();
         // A container may refuse new namespaces.
         refuse_call(libc::SYS_unshare, libc::EPERM);
         body();
@@ -48,7 +48,8 @@ fn main() -> ExitCode {
 
 /// The case makes as many segments as a case can have steps, and none has the key of another one.
 fn all_segments_of_a_long_case() {
-    let text = "shmget(IPC_PRIVATE, PAGE, 0600);\n".repeat(faultmap::case::limits::STEPS);
+    let text =
+        "shmget(IPC_PRIVATE, PAGE, 0600);\n".repeat(faultmap::internals::case::limits::STEPS);
     let (_, stdout, stderr) = command::show(&text, &[]);
     assert!(stdout.contains("\n1 case: 1 measured, "), "{stdout}{stderr}");
     assert!(!stdout.contains("EEXIST"), "{stdout}{stderr}");

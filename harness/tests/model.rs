@@ -5,13 +5,13 @@ mod modelled;
 
 use std::path::{Path, PathBuf};
 
-use faultmap::case::{Case, Clean, Measurement, Outcome, SweepResult};
-use faultmap::explore::{Search, Tried};
-use faultmap::model::{
-    Environment, Judgement, Limits, Prediction, Rule, difference, judge, predict,
+use faultmap::internals::case::{Case, Clean, Measurement, Outcome, SweepResult};
+use faultmap::internals::explore::{Search, Tried};
+use faultmap::internals::model::{
+    Environment, Judgement, Prediction, Rule, difference, judge, predict,
 };
-use faultmap::picture;
-use faultmap::snapshot::Snapshots;
+use faultmap::internals::picture;
+use faultmap::internals::snapshot::Snapshots;
 use modelled::Modelled;
 use rstest::rstest;
 
@@ -47,7 +47,7 @@ fn read(path: &Path) -> Kept {
     };
     let pictures: Vec<String> = [None, Some("tmpfs")].into_iter().filter_map(snapshot).collect();
     assert!(!pictures.is_empty(), "no snapshot of {id}");
-    Kept { case: faultmap::parse::case(&text).expect("a case"), id, pictures }
+    Kept { case: faultmap::internals::parse::case(&text).expect("a case"), id, pictures }
 }
 
 /// The pictures that the model allows.
@@ -66,10 +66,14 @@ fn the_model_says_what_the_snapshots_say() {
     }
 }
 
-/// Returns the limits of an ordinary user.
-fn ordinary() -> Limits {
-    let hard = [(nix::libc::RLIMIT_STACK as i64, 8 << 20)].into_iter().collect();
-    Limits { raises: false, locks: false, hard, lockable: 2 * PAGE, little_memory: false }
+/// Returns the environment of an ordinary user.
+fn ordinary() -> Environment {
+    let mut environment = environment(None);
+    let limits = &mut environment.limits;
+    (limits.raises, limits.locks) = (false, false);
+    limits.hard = [(nix::libc::RLIMIT_STACK as i64, 8 << 20)].into_iter().collect();
+    limits.lockable = 2 * PAGE;
+    environment
 }
 
 /// Steps that are refused only for an ordinary user.
@@ -85,10 +89,9 @@ fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
     if let Some(Kept { id, .. }) = case {
         return Some(format!("the case {id}"));
     }
-    let bound = || Environment { limits: ordinary(), ..environment(None) };
     let text = BOUND.iter().find(|text| {
-        let case = faultmap::parse::case(text).expect("a case");
-        predict(&case, &bound()) != predict(&case, &bound().without(&[rule]))
+        let case = faultmap::internals::parse::case(text).expect("a case");
+        predict(&case, &ordinary()) != predict(&case, &ordinary().without(&[rule]))
     });
     if let Some(text) = text {
         return Some(format!("an ordinary user: {text}"));
@@ -196,7 +199,7 @@ fn an_open_rule_has_two_answers_where_it_matters_and_one_elsewhere() {
                  q = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
                  {steps} map[200]; pread(fd, 0, 200); sweep(map, read);"
             );
-            let case = faultmap::parse::case(&text).expect("a case");
+            let case = faultmap::internals::parse::case(&text).expect("a case");
             predict(&case, &environment(None))
         };
         let all = predictions(matters);
@@ -217,7 +220,7 @@ fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
     });
     let split = split.expect("a program of a hundred shows it");
     println!("{}// {}", split.text, split.difference);
-    let case = faultmap::parse::case(&split.text).expect("it is a case");
+    let case = faultmap::internals::parse::case(&split.text).expect("it is a case");
     assert!(case.steps.len() <= 4, "not shrunk: {}", split.text);
 }
 
@@ -225,7 +228,7 @@ fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
 fn a_difference_is_told_with_the_rule_that_explains_it() {
     let text = "fd = file(100); map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
                 sweep(map, read);";
-    let case = faultmap::parse::case(text).expect("a case");
+    let case = faultmap::internals::parse::case(text).expect("a case");
     let measured = |rule| predict(&case, &environment(rule)).remove(0).measurement;
     assert_eq!(judge(&case, &environment(None), &measured(None)), Judgement::default());
     let kernel: Measurement = measured(Some(Rule::PastEofIsSigbus));
@@ -247,7 +250,7 @@ fn a_map_of_a_gigabyte_is_predicted_by_regions() {
     let text =
         "fd = file(10); map = mmap(0, 1073741824, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
                 map[5] = 'x'; sweep(map, read, write, copy_from_user, copy_to_user);";
-    let case = faultmap::parse::case(text).expect("a case");
+    let case = faultmap::internals::parse::case(text).expect("a case");
     let drawn = pictures(&case, &environment(None)).remove(0);
     assert!(drawn.contains("1073741824"), "{drawn}");
 }
@@ -281,7 +284,7 @@ fn a_case_that_counts_in_pages_has_one_picture_for_every_page_size(
      n = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0); ftruncate(fd, 10); sweep(m, read);"
 )]
 fn every_broken_rule_has_an_answer(#[case] rule: Rule, #[case] text: &str) {
-    let case = faultmap::parse::case(text).expect("a case");
+    let case = faultmap::internals::parse::case(text).expect("a case");
     assert!(!predict(&case, &environment(Some(rule))).is_empty());
 }
 

@@ -7,10 +7,12 @@ mod command;
 use std::process::{Command, ExitCode};
 
 use command::{case_file, run};
-use faultmap::explore::Search;
-use faultmap::model::Environment;
-use faultmap::vocabulary::Argument::{Buffer, Of};
-use faultmap::vocabulary::{self, Action, Cost, PLAIN, Parameter, Reach, Returns, Syscall};
+use faultmap::internals::explore::Search;
+use faultmap::internals::model::Environment;
+use faultmap::internals::vocabulary::Argument::{Buffer, Of};
+use faultmap::internals::vocabulary::{
+    self, Action, Cost, PLAIN, Parameter, Reach, Returns, Syscall,
+};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::libc;
 
@@ -43,7 +45,7 @@ const AS_COMMAND: &str = "AS_COMMAND";
 fn main() -> ExitCode {
     vocabulary::add(&NEW);
     if std::env::var_os(AS_COMMAND).is_some() {
-        return faultmap::cli::main();
+        return faultmap::internals::cli::main();
     }
     let tests = [
         trial("it_is_performed_at_each_level_of_isolation", performed),

@@ -12,8 +12,8 @@ use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use faultmap::supervise::Ending;
-use faultmap::victim::FileSpec;
+use faultmap::internals::supervise::Ending;
+use faultmap::internals::victim::FileSpec;
 use nix::libc;
 use own_process::children::none_left_by;
 use own_process::test;

@@ -1,7 +1,7 @@
 //! The printed text of a case parses to the same case, and no text makes the parser panic or fail without a
 //! place and a hint.
 
-use faultmap::parse;
+use faultmap::internals::parse;
 use proptest::prelude::*;
 
 /// The texts of all cases of the project.

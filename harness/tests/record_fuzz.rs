@@ -5,10 +5,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use faultmap::case::{Access, Errno, Outcome, StepResult};
-use faultmap::supervise::{Ending, Judge, Recorded};
-use faultmap::sys::{Arena, Record, SharedRecord};
-use faultmap::victim::{Probe, Program};
+use faultmap::internals::case::{Access, Errno, Outcome, StepResult};
+use faultmap::internals::supervise::{Ending, Judge, Recorded};
+use faultmap::internals::sys::{Arena, Record, SharedRecord};
+use faultmap::internals::victim::{Probe, Program};
 use proptest::prelude::*;
 
 const STEPS: &str = "fd = file(100);
@@ -71,7 +71,7 @@ fn ending() -> impl Strategy<Value = Ending> {
 thread_local! {
     static PROGRAM: Program<'static> = {
         let memory = Box::leak(Box::new(Arena::new().expect("memory")));
-        Program::of(&faultmap::parse::case(STEPS).expect("a case"), 4096, memory)
+        Program::of(&faultmap::internals::parse::case(STEPS).expect("a case"), 4096, memory)
     };
     static RECORD: SharedRecord = SharedRecord::new().expect("memory");
 }
@@ -105,6 +105,7 @@ proptest! {
                     prop_assert!(timeout_is_an_answer);
                     prop_assert_eq!(ending, Ending::TimedOut { stopped: false });
                 }
+                Ok(other) => prop_assert!(false, "unknown: {other}"),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
             }
             let steps = judge.step_results();

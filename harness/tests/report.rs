@@ -6,9 +6,9 @@ mod command;
 use std::path::Path;
 
 use command::{faultmap, run, show};
-use faultmap::case::{Case, Measurement, SweepResult};
-use faultmap::model::{Environment, Rule, predict};
-use faultmap::picture::{draw, draw_other};
+use faultmap::internals::case::{Case, Measurement, SweepResult};
+use faultmap::internals::model::{Environment, Rule, predict};
+use faultmap::internals::picture::{draw, draw_other};
 
 const PAGE: u64 = 4096;
 /// One sweep of a file of a hundred bytes.
@@ -35,7 +35,7 @@ fn run_in(dir: &Path) -> (Option<i32>, String, String) {
 }
 
 fn predicted(text: &str, without: Option<Rule>) -> (Case, Measurement) {
-    let case = faultmap::parse::case(text).expect("a case");
+    let case = faultmap::internals::parse::case(text).expect("a case");
     let environment = Environment::with_pages_of(PAGE).without(without.as_slice());
     let measurement = predict(&case, &environment).remove(0).measurement;
     (case, measurement)
@@ -158,8 +158,10 @@ fn the_other_side_of_a_split_is_drawn_by_grids() {
     let (case, model) = predicted(text, None);
     let mut kernel = model.clone();
     let SweepResult::Map(map) = &mut kernel.sweeps[1] else { panic!("no map") };
-    map.rows[1] =
-        faultmap::case::Row { access: map.rows[1].access, regions: map.rows[0].regions.clone() };
+    map.rows[1] = faultmap::internals::case::Row {
+        access: map.rows[1].access,
+        regions: map.rows[0].regions.clone(),
+    };
     assert_eq!(
         draw_other(&case, &kernel, &model, PAGE),
         "sweep(map, read, write);\n           \
@@ -240,7 +242,7 @@ fn text_of_others_is_escaped() {
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(text).expect("text");
         assert!(!text.is_empty(), "{arguments:?}");
-        let acts = |c: &char| *c != '\n' && !faultmap::printable::is_printable(*c);
+        let acts = |c: &char| *c != '\n' && !faultmap::internals::printable::is_printable(*c);
         assert_eq!(text.chars().find(acts), None, "{arguments:?}: {}", text.escape_debug());
     }
 }

@@ -14,10 +14,10 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use faultmap::backing::Backing;
-use faultmap::confine;
-use faultmap::supervise::Ending;
-use faultmap::sys::{Child, SoleThread, fork_worker, set_dumpable};
+use faultmap::internals::backing::Backing;
+use faultmap::internals::confine;
+use faultmap::internals::supervise::Ending;
+use faultmap::internals::sys::{Child, SoleThread, fork_worker, set_dumpable};
 use nix::libc;
 use nix::sys::signal::{SIGKILL, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};

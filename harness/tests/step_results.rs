@@ -1,13 +1,13 @@
 //! The results of all steps, judged over wait status and record, with values made by hand: no child is forked
 //! here. Each test changes one thing in a record that makes sense.
 
-use faultmap::case::{
+use faultmap::internals::case::{
     Clean, Errno, Fault, FaultAddress, HarnessError, Run, Seen, Signal, StepResult,
 };
-use faultmap::supervise::{Ending, Judge, Recorded, RecordedSlot};
-use faultmap::sys::SlotState::{self, Begun, Done, NotReached};
-use faultmap::sys::{Arena, SENT_STATUS};
-use faultmap::victim::Program;
+use faultmap::internals::supervise::{Ending, Judge, Recorded, RecordedSlot};
+use faultmap::internals::sys::SlotState::{self, Begun, Done, NotReached};
+use faultmap::internals::sys::{Arena, SENT_STATUS};
+use faultmap::internals::victim::Program;
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV, SIGTERM, SIGUSR1, SIGXFSZ};
 use rstest::rstest;
 
@@ -29,7 +29,7 @@ fn judged_as(
     ending: Ending,
     recorded: &Recorded,
 ) -> Result<Vec<StepResult>, HarnessError> {
-    let case = faultmap::parse::case(text).expect("a case");
+    let case = faultmap::internals::parse::case(text).expect("a case");
     let memory = Arena::new().expect("memory");
     let program = &Program::of(&case, 4096, &memory);
     let timeout_is_an_answer = case.timeout.is_some();

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use faultmap::backing::Backing;
-use faultmap::case::{Access, Pattern};
-use faultmap::confine::{self, Held};
-use faultmap::journal::{self, Journal};
-use faultmap::measure::{Means, Measurer};
-use faultmap::supervise::Supervisor;
-use faultmap::sys::{Arena, SharedRecord, SoleThread};
-use faultmap::victim::Probe;
+use faultmap::internals::backing::Backing;
+use faultmap::internals::case::{Access, Pattern};
+use faultmap::internals::confine::{self, Held};
+use faultmap::internals::journal::{self, Journal};
+use faultmap::internals::measure::{Means, Measurer};
+use faultmap::internals::supervise::Supervisor;
+use faultmap::internals::sys::{Arena, SharedRecord, SoleThread};
+use faultmap::internals::victim::Probe;
 use nix::sys::wait::waitpid;
 
 use crate::cores::{pin, together};
@@ -59,7 +59,7 @@ pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f6
 }
 
 fn time(place: (&Backing, &Held), probes: u32, is_alone: bool) -> Duration {
-    let case = faultmap::parse::case(CASE).expect("a case");
+    let case = faultmap::internals::parse::case(CASE).expect("a case");
     let record = Box::leak(Box::new(SharedRecord::new().expect("a page of memory")));
     let supervisor = Supervisor::new(record, None).expect("a supervisor");
     let supervisor = if is_alone { supervisor } else { supervisor.with_throttle() };

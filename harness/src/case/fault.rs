@@ -18,6 +18,7 @@ pub struct Fault {
 
 /// The place that `si_addr` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum FaultAddress {
     /// The first byte of the access.
     Accessed,

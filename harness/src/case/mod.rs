@@ -40,13 +40,17 @@ use crate::vocabulary::{Facet, Returns, Syscall};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Case {
     /// The lines of the comment at the head of the file, without the `//`.
+    #[doc(hidden)]
     pub comment: Vec<String>,
     /// The needs of the case. Where one is not met, the case is skipped, with that as the reason.
+    #[doc(hidden)]
     pub requires: Vec<Requirement>,
     /// The time after which a child that has not returned is an answer (`timeout(200ms)`); `None`
     /// where it is a harness error.
+    #[doc(hidden)]
     pub timeout: Option<Duration>,
     /// The steps, in the order in which the victim performs them.
+    #[doc(hidden)]
     pub steps: Vec<Step>,
 }
 
@@ -112,6 +116,7 @@ impl BlockKind {
 /// The way in which a probe accesses its byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Access {
     /// A load by the CPU.
     Read,
@@ -217,6 +222,7 @@ pub fn stored(call: &Syscall, args: &[Arg]) -> Returns {
 
 impl Case {
     /// The calls, with their arguments.
+    #[doc(hidden)]
     pub fn calls(&self) -> impl Iterator<Item = (&'static Syscall, &[Arg])> {
         self.walk().filter_map(|(_, _, step)| match step {
             Step::Call { call, args, .. } => Some((*call, args.as_slice())),
@@ -238,10 +244,11 @@ impl Case {
     /// The record of a victim numbers the steps in this order.
     ///
     /// ```
-    /// let case = faultmap::parse::case("fd = file(10); fork { close(fd); } close(fd);").unwrap();
+    /// let case: faultmap::Case = "fd = file(10); fork { close(fd); } close(fd);".parse().unwrap();
     /// let depths: Vec<_> = case.walk().map(|(index, depth, _)| (index, depth)).collect();
     /// assert_eq!(depths, [(0, 0), (1, 0), (2, 1), (3, 0)]);
     /// ```
+    #[doc(hidden)]
     pub fn walk(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
         fn descend<'a>(steps: &'a [Step], depth: usize, out: &mut Vec<(usize, &'a Step)>) {
             for step in steps {
@@ -257,6 +264,7 @@ impl Case {
     }
 
     /// The sweeps: the index of each in [`Case::walk`], its map and its accesses.
+    #[doc(hidden)]
     pub fn sweeps(&self) -> impl Iterator<Item = (usize, &str, &[Access])> {
         self.walk().filter_map(|(index, _, step)| match step {
             Step::Sweep { map, accesses } => Some((index, map.as_str(), accesses.as_slice())),
@@ -275,6 +283,7 @@ impl Case {
     }
 
     /// All sizes in the steps: lengths, offsets, limits.
+    #[doc(hidden)]
     pub fn sizes(&self) -> Vec<&Size> {
         let mut sizes = Vec::new();
         for (_, _, step) in self.walk() {

@@ -13,6 +13,7 @@ use super::Access;
 /// One such fact. `sweep` counts the sweeps of the case from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Note {
     /// A random byte of a region was not what was drawn there: the row was bisected further.
     BisectedFurther {
@@ -45,6 +46,7 @@ pub enum Note {
 /// Something of which there may be too little for two probes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Scarce {
     /// Room on the file system.
     Room,

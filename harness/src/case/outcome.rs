@@ -10,6 +10,7 @@ use super::{Fault, HarnessError, Pattern};
 /// The answer to one probe. Only an answer can be part of a snapshot; all else is a
 /// [`HarnessError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The access succeeded, and the child reached its end and exited with 0.
     Clean(Clean),
@@ -23,6 +24,7 @@ pub enum Outcome {
 
 /// The value that an access which succeeded saw, or the place that its store reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Clean {
     /// The byte of the file's pattern that belongs at this offset.
     Data,

@@ -28,6 +28,7 @@ impl Eq for Measurement {}
 
 /// The result of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum StepResult {
     /// Not performed, because an earlier step ended the process.
     NotReached,
@@ -51,6 +52,7 @@ pub enum StepResult {
 
 /// The result of one sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum SweepResult {
     /// The fault map.
     Map(FaultMap),

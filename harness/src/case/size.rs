@@ -51,7 +51,7 @@ impl Size {
     /// The value in bytes on a machine with pages of `page` bytes; `None` where it overflows.
     ///
     /// ```
-    /// use faultmap::case::Size;
+    /// use faultmap::internals::case::Size;
     /// let size = Size::Sum(Box::new(Size::Page), Box::new(Size::bytes(1)));
     /// assert_eq!(size.eval(4096), Some(4097));
     /// assert_eq!(size.to_string(), "PAGE + 1");

@@ -9,8 +9,8 @@ use crate::vocabulary::Effect;
 /// with pages of `page` bytes.
 ///
 /// ```
-/// use faultmap::case::window;
-/// let case = faultmap::parse::case(
+/// use faultmap::internals::case::window;
+/// let case = faultmap::internals::parse::case(
 ///     "map = mmap(0, 100, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);",
 /// );
 /// assert_eq!(window(&case.unwrap(), "map", 4096), -4096..8192);

@@ -7,6 +7,7 @@ use super::rule::Rule;
 
 /// The facts that the model is told of the machine and of the place where files live.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Environment {
     /// The page size in bytes.
     pub page: u64,
@@ -55,6 +56,7 @@ impl Environment {
 
 /// The limits of a process, see setrlimit(2).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// True if the user may raise hard limits: CAP_SYS_RESOURCE.
     pub raises: bool,
@@ -70,6 +72,7 @@ pub struct Limits {
 
 /// The things that lie on a mount where nothing may be executed. (mount(8): noexec)
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Noexec {
     /// True if the files of cases do.
     pub files: bool,

@@ -9,6 +9,7 @@ use crate::case::{Case, Measurement, SweepResult};
 
 /// The model's verdict on a measurement.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Judgement {
     /// The difference between kernel and model; `None` where they agree as far as the model says anything.
     pub split: Option<Split>,
@@ -21,6 +22,7 @@ pub struct Judgement {
 
 /// A measurement that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Split {
     /// The predicted measurement. Its steps and sweeps end where the model says nothing more.
     pub predicted: Box<Measurement>,

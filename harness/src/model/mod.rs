@@ -39,12 +39,14 @@ use crate::case::{Access, Case, Measurement, StepResult, SweepResult};
 /// matter. In the first, every rule holds.
 ///
 /// ```
-/// use faultmap::model::{Environment, predict};
-/// let case = faultmap::parse::case(
-///     "fd = file(100); map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0); sweep(map, read);",
-/// );
-/// let predictions = predict(&case.unwrap(), &Environment::with_pages_of(65536));
+/// use faultmap::{Case, Environment, predict};
+/// let case: Case = "fd = file(100);
+///     map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+///     sweep(map, read);"
+///     .parse()?;
+/// let predictions = predict(&case, &Environment::with_pages_of(65536));
 /// assert_eq!(predictions.len(), 1);
+/// # Ok::<(), faultmap::ParseError>(())
 /// ```
 pub fn predict(case: &Case, environment: &Environment) -> Vec<Prediction> {
     predict_after(case, environment, &[])

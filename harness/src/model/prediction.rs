@@ -5,6 +5,7 @@ use crate::case::{Access, Measurement, Row, SweepResult};
 
 /// One of the outcomes that a case may have.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The decisions about the open rules that matter to it.
     pub open: Vec<OpenRule>,
@@ -23,8 +24,9 @@ impl Prediction {
 
 /// The step from which the model says nothing of a case, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unmodelled {
-    /// The step, as [`Case::walk`] counts them.
+    /// The step, as [`crate::Case::walk`] counts them.
     pub step: usize,
     /// The reason.
     pub what: String,
@@ -32,8 +34,9 @@ pub struct Unmodelled {
 
 /// A place in a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
-    /// The result of a step, as [`Case::walk`] counts them.
+    /// The result of a step, as [`crate::Case::walk`] counts them.
     Step(usize),
     /// A byte of a row.
     Row {
@@ -50,8 +53,9 @@ pub enum Place {
 
 /// An open rule, and how it was decided at one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct OpenRule {
-    /// The step at which it was decided, as [`Case::walk`] counts them.
+    /// The step at which it was decided, as [`crate::Case::walk`] counts them.
     pub step: usize,
     /// The rule.
     pub rule: Rule,

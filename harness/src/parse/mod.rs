@@ -28,9 +28,9 @@ use crate::case::{Case, Size, limits};
 /// let text = "// Past the map there is nothing.\n\
 ///             map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\
 ///             sweep(map, read);";
-/// let case = faultmap::parse::case(text).unwrap();
+/// let case = faultmap::internals::parse::case(text).unwrap();
 /// assert_eq!(case.comment, ["Past the map there is nothing."]);
-/// assert_eq!(faultmap::parse::case(&case.to_string()), Ok(case));
+/// assert_eq!(faultmap::internals::parse::case(&case.to_string()), Ok(case));
 /// ```
 pub fn case(text: &str) -> Result<Case, ParseError> {
     check_length(text.as_bytes())?;
@@ -41,6 +41,15 @@ pub fn case(text: &str) -> Result<Case, ParseError> {
         // A step before the unknown character may be wrong too, and is then the first error.
         Some(wrong) if case.is_ok() || parser.at_end() => Err(wrong),
         _ => case,
+    }
+}
+
+impl std::str::FromStr for Case {
+    type Err = ParseError;
+
+    /// Parses the text of a case: see `harness/docs/language.md`.
+    fn from_str(text: &str) -> Result<Case, ParseError> {
+        case(text)
     }
 }
 

@@ -43,7 +43,7 @@ impl SoleThread {
     /// living threads of a process never both have it.
     ///
     /// ```
-    /// use faultmap::sys::SoleThread;
+    /// use faultmap::internals::sys::SoleThread;
     /// assert!(SoleThread::claim().is_ok());
     /// assert!(SoleThread::claim().is_ok());
     /// assert!(std::thread::spawn(|| SoleThread::claim().is_err()).join().unwrap());

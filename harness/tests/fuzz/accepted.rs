@@ -1,6 +1,6 @@
 //! Generated cases that the parser accepts.
 
-use faultmap::case::{Case, Step};
+use faultmap::internals::case::{Case, Step};
 
 use crate::generate::Generator;
 use crate::random::Random;
@@ -21,7 +21,7 @@ pub fn accepted(seed: u64, number: u64) -> (String, Case, u64) {
         let whole = |steps: Vec<Step>| Case { timeout, steps, ..Case::default() }.to_string();
         case.steps = parsable(&case.steps, &mut refused, &whole);
         let text = case.to_string();
-        if let (true, Ok(case)) = (focus.is_said(&case), faultmap::parse::case(&text)) {
+        if let (true, Ok(case)) = (focus.is_said(&case), faultmap::internals::parse::case(&text)) {
             return (text, case, refused);
         }
     }
@@ -45,7 +45,7 @@ fn parsable(steps: &[Step], refused: &mut u64, whole: &dyn Fn(Vec<Step>) -> Stri
             step => step.clone(),
         };
         kept.push(step);
-        if faultmap::parse::case(&whole(kept.clone())).is_err() {
+        if faultmap::internals::parse::case(&whole(kept.clone())).is_err() {
             kept.pop();
             *refused += 1;
         }

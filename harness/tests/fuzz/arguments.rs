@@ -1,7 +1,7 @@
 //! Numbers and flags for a call: plausible ones, so that a program has some effect, and absurd ones.
 
-use faultmap::case::{Arg, FlagWord, Radix, Size, limits};
-use faultmap::vocabulary::{self, Family, Parameter};
+use faultmap::internals::case::{Arg, FlagWord, Radix, Size, limits};
+use faultmap::internals::vocabulary::{self, Family, Parameter};
 
 use crate::vocabulary::word;
 

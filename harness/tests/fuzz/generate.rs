@@ -4,8 +4,8 @@
 //! cases before it. Each case uses one item of the vocabulary, in turn, so that all items are used after as
 //! many cases.
 
-use faultmap::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, stored};
-use faultmap::vocabulary::{self, Family, Parameter, Returns, Syscall};
+use faultmap::internals::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, stored};
+use faultmap::internals::vocabulary::{self, Family, Parameter, Returns, Syscall};
 
 use crate::arguments;
 use crate::random::Random;

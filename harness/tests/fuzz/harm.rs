@@ -5,8 +5,8 @@
 
 use std::process::ExitCode;
 
-use faultmap::case::{Arg, Case, Step, says};
-use faultmap::vocabulary::{Effect, Facet, Syscall};
+use faultmap::internals::case::{Arg, Case, Step, says};
+use faultmap::internals::vocabulary::{Effect, Facet, Syscall};
 
 use crate::Plan;
 use crate::accepted::accepted;
@@ -61,7 +61,7 @@ fn has_hint(case: &Case) -> bool {
         let Effect::Maps { address, flags, .. } = call.effect else { return false };
         let Some(Arg::Address { map: None, offset }) = args.get(address) else { return false };
         let fixed = says(args, flags, Facet::Fixed);
-        offset.eval(faultmap::case::limits::SMALLEST_PAGE) != Some(0) && !fixed
+        offset.eval(faultmap::internals::case::limits::SMALLEST_PAGE) != Some(0) && !fixed
     };
     case.calls().any(is_hint)
 }

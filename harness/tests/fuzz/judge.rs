@@ -3,8 +3,8 @@
 //! There is no list of known splits: kernel and model agree on every case that was fuzzed so far, so each
 //! split is a finding. An exception belongs here, with a C program that shows the behaviour of the kernel.
 
-use faultmap::case::Case;
-use faultmap::victim::SetupFailure;
+use faultmap::internals::case::Case;
+use faultmap::internals::victim::SetupFailure;
 use serde_json::Value;
 
 use crate::run::Came;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use faultmap::case::Case;
+use faultmap::internals::case::Case;
 
 use crate::Plan;
 use crate::accepted::accepted;
@@ -78,7 +78,7 @@ impl Session {
     /// Returns the verdicts that the guard never gave, if there were enough cases.
     fn never(&self, cases: usize) -> Vec<&'static str> {
         let count = |name: &str| self.runner.verdicts.get(name).copied().unwrap_or(0);
-        let all = faultmap::victim::Verdict::ALL.iter().map(|(_, name)| *name);
+        let all = faultmap::internals::victim::Verdict::ALL.iter().map(|(_, name)| *name);
         all.filter(|name| cases >= ALL_VERDICTS && count(name) == 0).collect()
     }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use faultmap::case::{Arg, Case, FlagWord, Size, Step};
+use faultmap::internals::case::{Arg, Case, FlagWord, Size, Step};
 
 use crate::arguments::near;
 use crate::judge::{Verdict, judge};
@@ -23,7 +23,7 @@ pub fn shrink(runner: &mut Runner, case: &Case, kind: &str, told: String) -> (Ca
     while started.elapsed() < PATIENCE {
         let mut simpler: Vec<Case> = candidates(&case)
             .into_iter()
-            .filter_map(|case| faultmap::parse::case(&case.to_string()).ok())
+            .filter_map(|case| faultmap::internals::parse::case(&case.to_string()).ok())
             .collect();
         simpler.sort_by_key(weight);
         simpler.dedup();
@@ -152,6 +152,6 @@ fn arguments(argument: &Arg) -> Vec<Arg> {
 /// Returns simpler numbers, the simplest first.
 fn sizes(size: &Size) -> Vec<Size> {
     let simple = [near(0, 0), near(0, 1), near(1, 0), near(2, 0), near(3, 0), near(-1, 0)];
-    let value = |size: &Size| size.eval(faultmap::case::limits::SMALLEST_PAGE);
+    let value = |size: &Size| size.eval(faultmap::internals::case::limits::SMALLEST_PAGE);
     simple.into_iter().filter(|simple| value(simple) != value(size)).collect()
 }

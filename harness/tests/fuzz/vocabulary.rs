@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use faultmap::case::{Arg, Case, FlagWord, Step};
-use faultmap::vocabulary::{self, Family, Syscall, flag, flags};
+use faultmap::internals::case::{Arg, Case, FlagWord, Step};
+use faultmap::internals::vocabulary::{self, Family, Syscall, flag, flags};
 
 /// A call, or a word of a flags argument.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,11 @@
 //! A substitute for the kernel that follows the model, for tests of the search: with other rules, or without
 //! a call.
 
-use faultmap::case::{Case, Errno, HarnessError, Outcome, Step, StepResult, SweepResult};
-use faultmap::explore::Answer;
-use faultmap::model::{Environment, predict};
+use faultmap::internals::case::{
+    Case, Errno, HarnessError, Outcome, Step, StepResult, SweepResult,
+};
+use faultmap::internals::explore::Answer;
+use faultmap::internals::model::{Environment, predict};
 use nix::libc;
 
 /// The substitute for the kernel.

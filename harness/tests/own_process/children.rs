@@ -1,6 +1,6 @@
 //! The descendants of a test must not outlive it.
 
-use faultmap::sys::Child;
+use faultmap::internals::sys::Child;
 use nix::libc;
 use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
 

@@ -1,11 +1,11 @@
 //! Children that are restricted as those of a case.
 
-use faultmap::backing::Backing;
-use faultmap::case::Access;
-use faultmap::confine::Held;
-use faultmap::supervise::{Asked, Ending, Fork, Supervisor};
-use faultmap::sys::{Arena, Child};
-use faultmap::victim::Program;
+use faultmap::internals::backing::Backing;
+use faultmap::internals::case::Access;
+use faultmap::internals::confine::Held;
+use faultmap::internals::supervise::{Asked, Ending, Fork, Supervisor};
+use faultmap::internals::sys::{Arena, Child};
+use faultmap::internals::victim::Program;
 
 use super::{ENDS, SLOTS, Stage};
 
@@ -38,7 +38,7 @@ impl HeldStage {
 
     /// Returns the end of a child that is restricted as those of this case and then runs `body`.
     pub fn child(&self, case: &str, body: impl Fn(&Child) -> i32) -> Ending {
-        let case = faultmap::parse::case(case).expect("a case");
+        let case = faultmap::internals::parse::case(case).expect("a case");
         let page = rustix::param::page_size() as u64;
         let program = Program::of(&case, page, self.memory);
         let accesses: Vec<Access> =

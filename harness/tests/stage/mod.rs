@@ -9,9 +9,9 @@ pub mod held;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use faultmap::supervise::{Asked, ChildReport, Fork, Supervisor};
-use faultmap::sys::{Arena, Child, Record, SharedRecord};
-use faultmap::victim::Program;
+use faultmap::internals::supervise::{Asked, ChildReport, Fork, Supervisor};
+use faultmap::internals::sys::{Arena, Child, Record, SharedRecord};
+use faultmap::internals::victim::Program;
 
 /// The deadline of a child that hangs.
 pub const HANGS: Duration = Duration::from_millis(300);
@@ -48,5 +48,5 @@ impl Stage {
 pub fn laid_out(text: &str) -> Program<'static> {
     let memory = Box::leak(Box::new(Arena::new().expect("memory")));
     let page = rustix::param::page_size() as u64;
-    Program::of(&faultmap::parse::case(text).expect("a case"), page, memory)
+    Program::of(&faultmap::internals::parse::case(text).expect("a case"), page, memory)
 }

@@ -12,6 +12,7 @@ macro_rules! rules {
     ($($(#[doc = $doc:literal])* $rule:ident $(: $open:ident)?,)*) => {
         /// A property that a map must have, by POSIX.1-2024 or by Linux.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
         pub enum Rule { $($(#[doc = $doc])* $rule,)* }
 
         impl Rule {
