@@ -103,10 +103,11 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
         }
     }
     // No file, and not because there is none: a loop of links, or a folder that must not be entered.
-    if let Err(error) = path.metadata()
-        && matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EACCES))
-    {
-        return Err(unreadable(path, &error));
+    match path.metadata() {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EACCES)) => {
+            return Err(unreadable(path, &error));
+        }
+        _ => {}
     }
     if path.extension().is_some_and(|ending| ending == ENDING) {
         return Err(usage(
