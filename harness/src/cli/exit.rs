@@ -1,4 +1,10 @@
-//! The exit status of the command.
+//! The exit status of the command, and the failures that lead to it: [`Failed`].
+
+use thiserror::Error;
+
+use super::output;
+use super::usage::UsageError;
+use crate::case::HarnessError;
 
 /// The meaning of each exit status. Where several apply, the highest of 3, 1 and 0 is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +33,46 @@ impl Exit {
     }
 }
 
-/// The exit code of a failure, and its message for stderr.
-pub type Failed = (Exit, String);
+/// A command that did not do its work.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// The arguments or a case file are wrong.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The harness could not do it.
+    #[error(transparent)]
+    Harness(#[from] HarnessError),
+    /// There is nothing to do, or nothing may be done here.
+    #[error("{0}")]
+    Nothing(String),
+    /// A signal arrived first.
+    #[error("{} ended the run before {place} answered", .exit.signal())]
+    Interrupted {
+        /// The exit status that tells the signal.
+        exit: Exit,
+        /// The place of the files, in words.
+        place: String,
+    },
+}
+
+impl Failed {
+    /// The failure of the harness for this reason.
+    pub fn harness(why: impl Into<String>) -> Failed {
+        HarnessError::System(why.into()).into()
+    }
+
+    /// Prints the reason to stderr. Returns the exit status that tells it to a script.
+    pub fn report(&self) -> Exit {
+        let (exit, text) = match self {
+            Failed::Usage(error) => (Exit::Usage, error.text()),
+            Failed::Harness(error) => (Exit::Harness, output::error(&error.to_string())),
+            Failed::Nothing(why) => (Exit::Nothing, output::error(why)),
+            Failed::Interrupted { exit, .. } => (*exit, output::note(&self.to_string())),
+        };
+        output::tell(&text);
+        exit
+    }
+}
 
 /// The exit codes of `run`, for its `--help`.
 pub const OF_RUN: &str = "\

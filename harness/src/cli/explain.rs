@@ -4,9 +4,10 @@
 
 use super::exit::{Exit, Failed};
 use super::judging::judged;
-use super::output::{self, Output};
+use super::output::Output;
 use super::select::Selection;
 use super::shell::program;
+use super::usage::UsageError;
 use crate::case::Case;
 use crate::model::{self, Environment, Rule};
 use crate::parse::nearest;
@@ -53,7 +54,8 @@ pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
         }
         Some(name) => out.print(&explained(name)?),
     }
-    out.end(Exit::Agree)
+    out.end()?;
+    Ok(Exit::Agree)
 }
 
 fn explained(name: &str) -> Result<String, Failed> {
@@ -76,7 +78,7 @@ fn explained(name: &str) -> Result<String, Failed> {
                 match judged(|| shows(&own.case, rule)) {
                     Ok(true) => ids.push(format!("        {}\n", escaped(&own.id))),
                     Ok(false) => {}
-                    Err(why) => return Err(output::failed(format!("{}: {why}", own.id))),
+                    Err(why) => return Err(Failed::harness(format!("{}: {why}", own.id))),
                 }
             }
             match ids.as_slice() {
@@ -101,8 +103,7 @@ fn unknown(name: &str) -> Failed {
         true => format!("`{} explain` lists them all", program()),
         false => format!("did you mean {}?", near.join(", ")),
     };
-    let message = format!("there is no rule `{name}`");
-    (Exit::Usage, format!("{}\n  {hint}", output::error(&message)))
+    UsageError::NoRule { name: name.to_owned(), hint }.into()
 }
 
 /// True where the prediction for the case without the rule differs.

@@ -6,6 +6,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::exit::Exit;
+use crate::case::HarnessError;
 
 /// Reads SIGINT and SIGTERM from a descriptor, so that they do not kill this process. A signal that
 /// is ignored, as under nohup(1) or after `&` in a script, stays ignored.
@@ -14,7 +15,7 @@ pub struct Interrupt(SignalFd);
 
 impl Interrupt {
     /// Starts to watch: blocks both signals here. A forked worker unblocks all signals again.
-    pub fn watch() -> Result<Interrupt, String> {
+    pub fn watch() -> Result<Interrupt, HarnessError> {
         let ignored = ignored();
         let mut signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
@@ -28,7 +29,7 @@ impl Interrupt {
                 SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             })
             .map(Interrupt)
-            .map_err(|errno| format!("cannot watch for signals: {errno}"))
+            .map_err(|errno| HarnessError::System(format!("cannot watch for signals: {errno}")))
     }
 
     /// The exit code of the signal that has arrived; `None` where none has.

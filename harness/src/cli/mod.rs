@@ -15,6 +15,7 @@ mod pool;
 mod report;
 mod select;
 mod shell;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -70,10 +71,7 @@ pub fn main() -> ExitCode {
     let claimed = SoleThread::claim().map_err(|error| error.to_string());
     match allow_a_stack().and(claimed) {
         Ok(thread) => crate::sys::close_inherited(thread),
-        Err(message) => {
-            anstream::eprintln!("{}", output::error(&message));
-            return ExitCode::from(Exit::Harness as u8);
-        }
+        Err(why) => return ExitCode::from(Failed::harness(why).report() as u8),
     }
     match args::Cli::try_parse() {
         Ok(cli) => ExitCode::from(run(cli.command) as u8),
@@ -101,10 +99,7 @@ fn run(command: Command) -> Exit {
             Selection::load(&[case]).and_then(|all| measure(&all, &options, Snapshots::Ignored))
         }
     };
-    result.unwrap_or_else(|(exit, message)| {
-        output::tell(&message);
-        exit
-    })
+    result.unwrap_or_else(|failed| failed.report())
 }
 
 fn list() -> Result<Exit, Failed> {
@@ -114,7 +109,8 @@ fn list() -> Result<Exit, Failed> {
     for Loaded { id, case, .. } in &all.cases {
         out.print(&format!("{:width$}  {}\n", escaped(id), escaped(&case.summary())));
     }
-    out.end(Exit::Agree)
+    out.end()?;
+    Ok(Exit::Agree)
 }
 
 /// The pictures that the model predicts of each case.
@@ -135,7 +131,8 @@ fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
             }
         }
     }
-    out.end(exit)
+    out.end()?;
+    Ok(exit)
 }
 
 /// Returns true if the model says anything of a case, and its pictures: the one that it predicts, and those
@@ -171,10 +168,10 @@ enum Snapshots {
 
 fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
-        return Err((Exit::Nothing, output::error("the folder holds no case")));
+        return Err(Failed::Nothing("the folder holds no case".to_owned()));
     }
     let backing = options.place.backing();
-    let interrupt = Interrupt::watch().map_err(output::failed)?;
+    let interrupt = Interrupt::watch()?;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));
     let places = Places { backing: &backing, out: None, clear };
     let surveyed = places.look(None, &interrupt)?;

@@ -2,11 +2,12 @@
 
 use super::cases::{CaseReport, CaseResult, Cases, Task};
 use super::exit::{Exit, Failed};
-use super::output::{self, Output};
+use super::output::Output;
 use super::report::format::{Format, ReportedProbe};
 use super::report::machine::Machine;
 use super::report::verdict::{self, Verdict};
 use super::select::Loaded;
+use super::usage::UsageError;
 use crate::case::HarnessError;
 use crate::victim::Probe;
 
@@ -19,12 +20,10 @@ pub fn run(
 ) -> Result<Exit, Failed> {
     let all = cases.cases;
     for loaded in all {
-        let have = loaded.case.sweeps().count();
-        if have <= probe.sweep {
-            let sweeps = output::count(have, "sweep");
-            let message =
-                format!("{} has {sweeps}: there is no sweep {}", loaded.word, probe.sweep + 1);
-            return Err((Exit::Usage, output::error(&message)));
+        let sweeps = loaded.case.sweeps().count();
+        if sweeps <= probe.sweep {
+            let (case, sweep) = (loaded.word.clone(), probe.sweep + 1);
+            return Err(UsageError::NoSweep { case, sweeps, sweep }.into());
         }
     }
     cases.task = Task::OneProbe(probe);
@@ -40,7 +39,8 @@ pub fn run(
         };
         out.print(&format.probe(&probed));
     });
-    out.end(interrupted.unwrap_or(exit))
+    out.end()?;
+    Ok(interrupted.unwrap_or(exit))
 }
 
 fn probed<'a>(

@@ -4,13 +4,15 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::exit::{Exit, Failed};
-use crate::backing::Backing;
+use crate::case::HarnessError;
 use crate::printable::escaped;
 
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const NOTE: Style = AnsiColor::Yellow.on_default();
+
+/// The advice where the place of the files is of no use.
+pub const OTHER_PLACE: &str = "--dir DIR names another folder, --memfd uses none";
 
 /// Escapes each line of a message, which may hold text from files.
 pub fn printable(message: &str) -> String {
@@ -30,22 +32,6 @@ pub fn note(message: &str) -> String {
 /// Writes a line to stderr. An error of that is ignored: the exit code is the same.
 pub fn tell(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-/// The failure of the harness for this reason.
-pub fn failed(why: String) -> Failed {
-    (Exit::Harness, error(&why))
-}
-
-/// The failure where files cannot be made in a place.
-pub fn unusable(backing: &Backing, cause: &std::io::Error) -> Failed {
-    // A folder that does not exist or cannot be written to is wrong usage; a full disk is not.
-    let exit = match cause.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Exit::Harness,
-        _ => Exit::Usage,
-    };
-    let message = format!("cannot make a file in {}: {cause}", backing.describe());
-    (exit, format!("{}\n  --dir DIR names another folder, --memfd uses none", error(&message)))
 }
 
 /// True where text on stderr may have colours.
@@ -79,14 +65,13 @@ impl Output {
         }
     }
 
-    /// Returns this exit code, or fails where output was lost. A pipe that the reader closed is no
-    /// loss.
-    pub fn end(self, exit: Exit) -> Result<Exit, Failed> {
+    /// Fails where output was lost. A pipe that the reader closed is no loss.
+    pub fn end(self) -> Result<(), HarnessError> {
         match self.lost {
             Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(failed(format!("cannot print: {error}")))
+                Err(HarnessError::System(format!("cannot print: {error}")))
             }
-            _ => Ok(exit),
+            _ => Ok(()),
         }
     }
 }

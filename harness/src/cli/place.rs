@@ -2,14 +2,18 @@
 //! access the places, and are killed where they do not end.) The main type is [`Places`], the places to
 //! check.
 
+use std::io::ErrorKind;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::environment::Surveyed;
 use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::output;
+use super::usage::UsageError;
 use crate::backing::Backing;
 use crate::confine::{NoAnswer, PATIENCE, in_own_process};
 use crate::sys::forget_stale_segments;
@@ -24,6 +28,17 @@ pub struct Places<'a> {
     pub clear: bool,
 }
 
+/// The reason why a place is of no use, with the error of the system call.
+#[derive(Debug, Serialize, Deserialize)]
+enum Unusable {
+    /// Nothing can be written to the folder of the search.
+    Out(String),
+    /// No file can be made in the place of the files.
+    Place(String),
+    /// The same, as the disk is full: no argument is wrong.
+    Full(String),
+}
+
 impl Places<'_> {
     /// Checks that files can be made there, within this time. Returns the facts about the backing.
     pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Surveyed, Failed> {
@@ -32,37 +47,39 @@ impl Places<'_> {
         let place = self.backing.describe();
         let why = match in_own_process(limit, Some(interrupt.as_fd()), false, |_| self.try_them()) {
             Ok(Ok(surveyed)) => return Ok(surveyed),
-            Ok(Err((true, message))) => return Err((Exit::Usage, message)),
-            Ok(Err((false, message))) => return Err((Exit::Harness, message)),
+            Ok(Err(Unusable::Out(error))) => {
+                let folder = self.out.unwrap_or(Path::new(".")).display().to_string();
+                return Err(UsageError::NoOut { folder, error }.into());
+            }
+            Ok(Err(Unusable::Place(error))) => {
+                return Err(UsageError::NoPlace { place, error }.into());
+            }
+            Ok(Err(Unusable::Full(error))) => {
+                let full = UsageError::NoPlace { place, error };
+                return Err(Failed::harness(format!("{full}\n  {}", output::OTHER_PLACE)));
+            }
             Err(NoAnswer::Interrupted) => {
                 let exit = interrupt.caught().unwrap_or(Exit::Interrupted);
-                let message = format!("{} ended the run before {place} answered", exit.signal());
-                return Err((exit, output::note(&message)));
+                return Err(Failed::Interrupted { exit, place });
             }
             Err(NoAnswer::Late) => {
-                let message = format!(
-                    "{place} did not answer within {limit:?}; --dir DIR names another folder, --memfd \
-                     uses none"
-                );
-                return Err(output::failed(message));
+                let message =
+                    format!("{place} did not answer within {limit:?}; {}", output::OTHER_PLACE);
+                return Err(Failed::harness(message));
             }
             Err(NoAnswer::Fork(errno)) => output::cannot_fork(errno),
             Err(why) => why.to_string(),
         };
-        Err(output::failed(format!("cannot access {place}: {why}")))
+        Err(Failed::harness(format!("cannot access {place}: {why}")))
     }
 
-    /// Checks each place. Fails with true where an argument is wrong, and with the message.
-    fn try_them(&self) -> Result<Surveyed, (bool, String)> {
+    fn try_them(&self) -> Result<Surveyed, Unusable> {
         if let Some(out) = self.out {
-            tempfile::tempfile_in(out).map_err(|error| {
-                let message = format!("cannot write cases to {}: {error}", out.display());
-                (true, format!("{}\n  --out DIR names another folder", output::error(&message)))
-            })?;
+            tempfile::tempfile_in(out).map_err(|error| Unusable::Out(error.to_string()))?;
         }
-        self.backing.check().map_err(|error| {
-            let (exit, message) = output::unusable(self.backing, &error);
-            (exit == Exit::Usage, message)
+        self.backing.check().map_err(|error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Unusable::Full(error.to_string()),
+            _ => Unusable::Place(error.to_string()),
         })?;
         if self.clear {
             self.backing.remove_stale();

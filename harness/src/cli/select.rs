@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 
-use super::exit::{Exit, Failed};
-use super::{output, shell};
+use super::exit::Failed;
+use super::shell;
+use super::usage::UsageError;
 use crate::case::{Case, limits};
 use crate::parse;
 use crate::snapshot::Snapshots;
@@ -41,10 +42,7 @@ impl Selection {
         }
         if arguments.is_empty() {
             let Some(root) = root() else {
-                return Err(usage(
-                    "there is no folder cases/ here or above",
-                    "run it in the project, or name a case file",
-                ));
+                return Err(UsageError::NoFolder.into());
             };
             collect(&root, &mut paths)?;
         }
@@ -56,8 +54,8 @@ impl Selection {
             match seen.get(&loaded.id) {
                 Some(other) if *other == whole => continue, // named twice
                 Some(other) => {
-                    let both = format!("{} and {}", other.display(), whole.display());
-                    return Err(usage(&format!("two cases are called `{}`", loaded.id), &both));
+                    let files = format!("{} and {}", other.display(), whole.display());
+                    return Err(UsageError::SameId { id: loaded.id, files }.into());
                 }
                 None => seen.insert(loaded.id.clone(), whole),
             };
@@ -81,8 +79,7 @@ fn root() -> Option<PathBuf> {
 
 fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     if argument.is_empty() {
-        // As an unset variable of a shell leaves it: it does not ask for all cases.
-        return Err(usage("an empty word is no case", "without any word, all cases are meant"));
+        return Err(UsageError::EmptyWord.into());
     }
     let path = Path::new(argument);
     if path.is_dir() {
@@ -105,18 +102,16 @@ fn resolve(argument: &str, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     // No file, and not because there is none: a loop of links, or a folder that must not be entered.
     match path.metadata() {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EACCES)) => {
-            return Err(unreadable(path, &error));
+            return Err(unreadable(path, error));
         }
         _ => {}
     }
     if path.extension().is_some_and(|ending| ending == ENDING) {
-        return Err(usage(
-            &format!("there is no file {argument}"),
-            &format!("`{} list` names the cases", shell::program()),
-        ));
+        return Err(UsageError::NoFile(argument.to_owned()).into());
     }
     let known = root().map(|root| ids_below(&root)).unwrap_or_default();
-    Err(usage(&format!("there is no case `{argument}`"), &instead(argument, &known)))
+    let hint = instead(argument, &known);
+    Err(UsageError::NoCase { word: argument.to_owned(), hint }.into())
 }
 
 /// The hint for an id that is not there: ids in another family, ids that contain it, or near ones. A part of
@@ -183,7 +178,7 @@ fn ids_below(root: &Path) -> Vec<String> {
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
     let mut entries: Vec<_> = std::fs::read_dir(dir)
         .and_then(Iterator::collect::<Result<_, _>>)
-        .map_err(|error| unreadable(dir, &error))?;
+        .map_err(|error| unreadable(dir, error))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -197,18 +192,18 @@ fn collect(dir: &Path, paths: &mut Vec<PathBuf>) -> Result<(), Failed> {
 }
 
 fn read(path: &Path, whole: &Path) -> Result<Loaded, Failed> {
-    let source = read_bounded(path).map_err(|error| unreadable(path, &error))?;
-    let case = parse::bytes(&source).map_err(|error| {
-        let renderer = match output::coloured_stderr() {
-            true => parse::Renderer::styled(),
-            false => parse::Renderer::plain(),
-        };
-        (Exit::Usage, error.render(&path.display().to_string(), &source, &renderer))
-    })?;
+    let source = read_bounded(path).map_err(|error| unreadable(path, error))?;
+    let case = match parse::bytes(&source) {
+        Ok(case) => case,
+        Err(error) => {
+            let path = path.display().to_string();
+            return Err(UsageError::Case { path, text: source, error }.into());
+        }
+    };
     let (id, snapshots) = place(whole);
     let Some(id) = id.filter(|id| !id.chars().any(char::is_control)) else {
         let shown = path.to_string_lossy().escape_debug().to_string();
-        return Err(usage(&format!("the name of {shown} cannot be an id"), "use printable text"));
+        return Err(UsageError::Name(shown).into());
     };
     let word = if leads_to(&id, whole) { shell::word(&id) } else { shell::path(path) };
     Ok(Loaded { id, word, case, snapshots })
@@ -250,15 +245,11 @@ fn place(whole: &Path) -> (Option<String>, Option<Snapshots>) {
 
 /// The failure where a file cannot be read: wrong usage, unless the machine has run out of
 /// something.
-fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
-    let (exit, message) = usage(&format!("cannot read {}: {error}", path.display()), "");
+fn unreadable(path: &Path, error: std::io::Error) -> Failed {
     let exhausted = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EIO];
-    let is_exhausted = error.raw_os_error().is_some_and(|errno| exhausted.contains(&errno));
-    (if is_exhausted { Exit::Harness } else { exit }, message)
-}
-
-fn usage(message: &str, hint: &str) -> Failed {
-    let hint =
-        if hint.is_empty() { String::new() } else { format!("\n  {}", output::printable(hint)) };
-    (Exit::Usage, format!("{}{hint}", output::error(message)))
+    let path = path.display().to_string();
+    match error.raw_os_error().is_some_and(|errno| exhausted.contains(&errno)) {
+        true => Failed::harness(format!("cannot read {path}: {error}")),
+        false => UsageError::Unreadable { path, error }.into(),
+    }
 }

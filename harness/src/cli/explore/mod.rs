@@ -16,7 +16,6 @@ use super::args::Exploration;
 use super::environment;
 use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
-use super::output;
 use super::place::Places;
 use super::pool::{self, GuardMode, Setting};
 use crate::confine::Held;
@@ -31,7 +30,7 @@ const OVERTIME: Duration = Duration::from_secs(60);
 pub fn run(options: &Exploration) -> Result<Exit, Failed> {
     let Exploration { count, time, seed, out, place } = options;
     let backing = place.backing();
-    let interrupt = Interrupt::watch().map_err(output::failed)?;
+    let interrupt = Interrupt::watch()?;
     // `out` is checked now, as the first program to write may come after an hour.
     let places = Places { backing: &backing, out: Some(out), clear: false };
     let surveyed = places.look(*time, &interrupt)?;
@@ -48,7 +47,7 @@ pub fn run(options: &Exploration) -> Result<Exit, Failed> {
         until: until.map(|until| until + OVERTIME),
     };
     if let Some(reason) = setting.refusal() {
-        return Err((Exit::Nothing, output::error(&reason)));
+        return Err(Failed::Nothing(reason));
     }
     let search = Search { seed: *seed, environment: environment::of(&setting, &surveyed) };
     let mut programs = Programs::of(search, setting);

@@ -129,7 +129,8 @@ impl<'a> Totals<'a> {
             (0, _) => Exit::Differ,
             _ => Exit::Harness,
         };
-        self.output.end(interrupted.unwrap_or(exit))
+        self.output.end()?;
+        Ok(interrupted.unwrap_or(exit))
     }
 
     fn tried(&self) -> String {

@@ -127,7 +127,8 @@ impl<'a> Reporter<'a> {
         let end = self.format.end(&self.last_line(interrupted));
         self.out.print(&end);
         let exit = interrupted.unwrap_or(self.totals.exit(self.judge.compares));
-        self.out.end(exit)
+        self.out.end()?;
+        Ok(exit)
     }
 
     fn last_line(&self, interrupted: Option<Exit>) -> String {

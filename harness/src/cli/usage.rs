@@ -1,0 +1,134 @@
+//! Arguments and case files may be wrong: [`UsageError`] says how, and what to write instead. No case is run
+//! then.
+
+use thiserror::Error;
+
+use super::{output, shell};
+use crate::parse::{ParseError, Renderer};
+
+/// The reason why no case was run.
+#[derive(Debug, Error)]
+pub enum UsageError {
+    /// As an unset variable of a shell leaves it: it does not ask for all cases.
+    #[error("an empty word is no case")]
+    EmptyWord,
+    /// A path ends in `.case`, and nothing is there.
+    #[error("there is no file {0}")]
+    NoFile(String),
+    /// A word is neither an id, nor a family, nor a path.
+    #[error("there is no case `{word}`")]
+    NoCase {
+        /// The word.
+        word: String,
+        /// The ids that may be meant.
+        hint: String,
+    },
+    /// A word is neither a rule of the model nor a word that is explained.
+    #[error("there is no rule `{name}`")]
+    NoRule {
+        /// The word.
+        name: String,
+        /// The rules that may be meant.
+        hint: String,
+    },
+    /// The file has a name that no snapshot can have.
+    #[error("the name of {0} cannot be an id")]
+    Name(String),
+    /// No word names a case, and there is no folder of cases.
+    #[error("there is no folder cases/ here or above")]
+    NoFolder,
+    /// Two files have the same id.
+    #[error("two cases are called `{id}`")]
+    SameId {
+        /// The id.
+        id: String,
+        /// Both files.
+        files: String,
+    },
+    /// A probe is asked for in a sweep that the case does not have.
+    #[error("{case} has {}: there is no sweep {sweep}", output::count(*.sweeps, "sweep"))]
+    NoSweep {
+        /// The word for the case.
+        case: String,
+        /// The number of its sweeps.
+        sweeps: usize,
+        /// The sweep, counted from 1.
+        sweep: usize,
+    },
+    /// A case file or a folder cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file or the folder.
+        path: String,
+        /// The error of the system call.
+        #[source]
+        error: std::io::Error,
+    },
+    /// No file can be made where the files of the cases are to be.
+    #[error("cannot make a file in {place}: {error}")]
+    NoPlace {
+        /// The place, in words.
+        place: String,
+        /// The error of the system call, found by another process.
+        error: String,
+    },
+    /// No case can be written to the folder of a search.
+    #[error("cannot write cases to {folder}: {error}")]
+    NoOut {
+        /// The folder.
+        folder: String,
+        /// The error of the system call, found by another process.
+        error: String,
+    },
+    /// The text of a file is no case.
+    #[error("{path} is no case")]
+    Case {
+        /// The file.
+        path: String,
+        /// Its text.
+        text: Vec<u8>,
+        /// The first thing that is wrong in it.
+        #[source]
+        error: ParseError,
+    },
+}
+
+impl UsageError {
+    /// Returns the advice on what to write instead.
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            UsageError::EmptyWord => "without any word, all cases are meant".to_owned(),
+            UsageError::NoFile(_) => format!("`{} list` names the cases", shell::program()),
+            UsageError::NoCase { hint, .. } | UsageError::NoRule { hint, .. } => hint.clone(),
+            UsageError::NoFolder => "run it in the project, or name a case file".to_owned(),
+            UsageError::SameId { files, .. } => files.clone(),
+            UsageError::Name(_) => "use printable text".to_owned(),
+            UsageError::NoPlace { .. } => output::OTHER_PLACE.to_owned(),
+            UsageError::NoOut { .. } => "--out DIR names another folder".to_owned(),
+            UsageError::NoSweep { .. }
+            | UsageError::Unreadable { .. }
+            | UsageError::Case { .. } => {
+                return None;
+            }
+        })
+    }
+
+    /// Returns the text for stderr: of a case file, with the place and the line.
+    pub fn text(&self) -> String {
+        let message = match self {
+            UsageError::Case { path, text, error } => {
+                let renderer = match output::coloured_stderr() {
+                    true => Renderer::styled(),
+                    false => Renderer::plain(),
+                };
+                return error.render(path, text, &renderer);
+            }
+            UsageError::Unreadable { error, .. } => format!("{self}: {error}"),
+            _ => self.to_string(),
+        };
+        match self.hint() {
+            Some(hint) => format!("{}\n  {}", output::error(&message), output::printable(&hint)),
+            None => output::error(&message),
+        }
+    }
+}
