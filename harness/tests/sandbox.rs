@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use faultmap::internals::backing::Backing;
-use faultmap::internals::confine;
+use faultmap::internals::confine::{self, Isolation};
 use faultmap::internals::supervise::Ending;
 use faultmap::internals::sys::{Child, SoleThread, fork_worker, set_dumpable};
 use nix::libc;
@@ -70,7 +70,7 @@ fn beside_a_secret(body: fn(&Path)) {
 
 /// Forks a worker that enters the sandbox and then runs this.
 fn worker(files: &Path, body: impl FnOnce(&Stage) -> i32) -> Pid {
-    let forked = confine::fork_worker(thread(), true, |namespaces| {
+    let forked = confine::fork_worker(thread(), Isolation::Strict, |namespaces| {
         let backing = Backing::Directory(files.to_owned());
         if namespaces.is_none_or(|namespaces| namespaces.enter(&backing).is_err()) {
             return NOT_SHUT_IN;

@@ -13,6 +13,7 @@ mod yardstick;
 use std::path::Path;
 
 use command::Whole;
+use faultmap::internals::confine::Isolation;
 use yardstick::{EVERYTHING, LAYERS, NAMESPACES, OWN_FILE, Yardstick};
 
 const ROUNDS: usize = 25;
@@ -73,8 +74,8 @@ fn main() {
     let (mut speedup, mut c_speedup, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         cores::pin(one);
-        let on_one = ours::probe(one, dir, false, PROBES);
-        let on_all = ours::probe(&all, dir, false, PROBES);
+        let on_one = ours::probe(one, dir, Isolation::Default, PROBES);
+        let on_all = ours::probe(&all, dir, Isolation::Default, PROBES);
         speedup.extend(on_one.zip(on_all).map(|(one, all)| one / all));
         let every_byte = (round % WHOLE == 0).then(|| whole.every_byte().each());
         let of_one = (round % WHOLE == 0).then(|| whole.all_cases(1).each());
@@ -91,7 +92,10 @@ fn main() {
             ("bare loop in C, with all that we do (see below)", c.child(one, EVERYTHING, PROBES)),
             ("one probe, on one core", on_one),
             ("one probe, on all cores", on_all),
-            ("one probe, on one core, --isolation strict", ours::probe(one, dir, true, PROBES)),
+            (
+                "one probe, on one core, --isolation strict",
+                ours::probe(one, dir, Isolation::Strict, PROBES),
+            ),
             ("a whole run of every byte, exec to exit: a probe", every_byte),
             ("a whole run of all cases, on one core: a child", of_one),
             ("a whole run of all cases, on all cores: a child", of_all),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use faultmap::internals::backing::Backing;
 use faultmap::internals::case::{Access, Pattern};
-use faultmap::internals::confine::{self, Held};
+use faultmap::internals::confine::{self, Held, Isolation};
 use faultmap::internals::journal::{self, Journal};
 use faultmap::internals::measure::{Means, Measurer};
 use faultmap::internals::supervise::Supervisor;
@@ -23,14 +23,14 @@ const PAGE: u64 = 4096;
 /// Microseconds a probe, over as many workers as there are cores, each pinned to its own. As with the loop
 /// in C, each tells the time itself, from its first probe to its last. `None` where workers cannot be
 /// isolated so far.
-pub fn probe(cores: &[usize], dir: &str, strict: bool, probes: u32) -> Option<f64> {
+pub fn probe(cores: &[usize], dir: &str, isolation: Isolation, probes: u32) -> Option<f64> {
     let (told, tells) = rustix::pipe::pipe().expect("a pipe");
     let backing = Backing::Directory(dir.into());
     let held = Held::find();
     let mut workers = Vec::new();
     for core in cores {
         let thread = SoleThread::claim().expect("this thread alone");
-        let worker = confine::fork_worker(thread, strict, |apart| {
+        let worker = confine::fork_worker(thread, isolation, |apart| {
             pin(&[*core]);
             let ready = match apart {
                 Some(apart) => apart.enter(&backing),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::pool::GuardMode;
 use super::report::FORMATS;
@@ -11,6 +11,7 @@ use super::report::format::Format;
 use super::{exit, shell};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
+use crate::confine::Isolation;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,16 +114,6 @@ pub struct Exploration {
     pub place: Place,
 }
 
-/// The level of isolation of workers and their children.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Isolation {
-    /// Filters for each child, as far as this kernel has them; works in containers too
-    #[default]
-    Default,
-    /// Workers in their own namespaces too; cases are skipped where the kernel refuses
-    Strict,
-}
-
 /// The place of the files, the isolation, and the number of workers.
 #[derive(Debug, Args)]
 pub struct Place {
@@ -134,7 +125,7 @@ pub struct Place {
     memfd: bool,
     /// Isolation of the children from this machine
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
-    isolation: Isolation,
+    pub isolation: Isolation,
     /// Number of workers that measure at the same time [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -190,16 +181,10 @@ impl Place {
             (Some(dir), _) => format!(" --dir {}", shell::path(dir)),
             (None, _) => String::new(),
         };
-        place + if self.strict() { " --isolation strict" } else { "" }
-    }
-
-    /// The word for the level of isolation.
-    pub fn isolation(&self) -> &'static str {
-        if self.strict() { "strict" } else { "default" }
-    }
-
-    pub fn strict(&self) -> bool {
-        self.isolation == Isolation::Strict
+        match self.isolation {
+            Isolation::Default => place,
+            Isolation::Strict => place + " --isolation strict",
+        }
     }
 
     pub fn jobs(&self) -> usize {

@@ -11,6 +11,7 @@ use super::select::Loaded;
 use crate::case::{
     Case, HarnessError, Measurement, Note, Outcome, Requirement, Scarce, StepResult,
 };
+use crate::confine::Isolation;
 use crate::journal::Journal;
 use crate::measure::{Failure, Means, Measurer};
 use crate::supervise::{ChildReport, Supervisor};
@@ -108,7 +109,7 @@ impl Cases<'_> {
     /// Returns the reason where strict isolation takes away what a case needs: root in a user
     /// namespace alone has no privileges outside of it (user_namespaces(7)).
     fn lost_by_isolation(&self, case: &Case) -> Option<String> {
-        (self.setting.strict && case.requires.contains(&Requirement::Root))
+        (self.setting.isolation == Isolation::Strict && case.requires.contains(&Requirement::Root))
             .then(|| "requires root; isolation strict leaves root no privileges".to_owned())
     }
 }

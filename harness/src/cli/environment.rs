@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::pool::Setting;
 use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
+use crate::confine::Isolation;
 use crate::model::{Environment, Limits, Noexec};
 
 /// Numbers of capabilities. (<linux/capability.h>)
@@ -84,8 +85,8 @@ fn limits(setting: &Setting<'_>) -> Limits {
     let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
     let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
     Limits {
-        raises: !setting.strict && may(CAP_SYS_RESOURCE),
-        locks: !setting.strict && may(CAP_IPC_LOCK),
+        raises: setting.isolation == Isolation::Default && may(CAP_SYS_RESOURCE),
+        locks: setting.isolation == Isolation::Default && may(CAP_IPC_LOCK),
         hard,
         lockable: soft(Resource::RLIMIT_MEMLOCK),
         little_memory: finite.contains(&true) || never_overcommits,

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::output;
-use crate::confine::{NoAnswer, in_own_process};
+use crate::confine::{Isolation, NoAnswer, in_own_process};
 
 /// The result of the body, run in a process of its own; in this one, where none can be forked now. Fails with
 /// what to say of a body that panicked, or could not be run.
 pub fn judged<T: Serialize + DeserializeOwned>(body: impl Fn() -> T) -> Result<T, String> {
-    let why = match in_own_process(None, None, false, |_| body()) {
+    let why = match in_own_process(None, None, Isolation::Default, |_| body()) {
         Ok(found) => return Ok(found),
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM)) => return Ok(body()),
         Err(NoAnswer::Panicked(panic)) => {

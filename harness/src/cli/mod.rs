@@ -184,7 +184,7 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
     let setting = Setting {
         backing: &backing,
         held: &held,
-        strict: options.place.strict(),
+        isolation: options.place.isolation,
         interrupt: &interrupt,
         jobs,
         guard: options.guard,
@@ -192,8 +192,7 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
         until: None,
     };
     let environment = environment::of(&setting, &surveyed);
-    let isolation = options.place.isolation();
-    let machine = Machine::here(isolation, &backing, surveyed.file_system, &held);
+    let machine = Machine::of(&setting, surveyed.file_system);
     let mut cases = Cases {
         cases: &all.cases,
         setting,

@@ -15,7 +15,7 @@ use super::interrupt::Interrupt;
 use super::output;
 use super::usage::UsageError;
 use crate::backing::Backing;
-use crate::confine::{NoAnswer, PATIENCE, in_own_process};
+use crate::confine::{Isolation, NoAnswer, PATIENCE, in_own_process};
 use crate::sys::forget_stale_segments;
 
 /// The places to check before anything is run.
@@ -45,7 +45,9 @@ impl Places<'_> {
         forget_stale_segments();
         let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
         let place = self.backing.describe();
-        let why = match in_own_process(limit, Some(interrupt.as_fd()), false, |_| self.try_them()) {
+        let why = match in_own_process(limit, Some(interrupt.as_fd()), Isolation::Default, |_| {
+            self.try_them()
+        }) {
             Ok(Ok(surveyed)) => return Ok(surveyed),
             Ok(Err(Unusable::Out(error))) => {
                 let folder = self.out.unwrap_or(Path::new(".")).display().to_string();

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{PATIENCE, because, calls, in_own_process, opens};
+use super::{Isolation, PATIENCE, because, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
 use crate::sys::{self, Arena, Sandbox};
@@ -32,7 +32,7 @@ impl Held {
     /// Finds out what there is.
     pub fn find() -> Held {
         let found = opens::version();
-        let tried = in_own_process(PATIENCE, None, false, |_| try_on_oneself(&found));
+        let tried = in_own_process(PATIENCE, None, Isolation::Default, |_| try_on_oneself(&found));
         tried.unwrap_or_else(|why| Held::by_nothing(&format!("it could not be tried: {why}")))
     }
 

@@ -47,6 +47,24 @@ use crate::sys::{self, SoleThread};
 /// The time that a place may take to answer: a disk that has to spin up, a network.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The level of isolation of workers and their children.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Isolation {
+    /// Filters for each child, as far as this kernel has them; works in containers too
+    #[default]
+    Default,
+    /// Workers in their own namespaces too; cases are skipped where the kernel refuses
+    Strict,
+}
+
+impl Isolation {
+    /// Returns the word for it on a command line.
+    pub fn word(self) -> &'static str {
+        if self == Isolation::Strict { "strict" } else { "default" }
+    }
+}
+
 /// A process in namespaces of its own that still has to be shut in: see [`Namespaces::enter`].
 #[derive(Debug)]
 pub struct Namespaces {
@@ -55,15 +73,15 @@ pub struct Namespaces {
     group: u32,
 }
 
-/// Forks a worker, in namespaces of its own where it is to be `strict`. Fails as [`sys::fork_worker`] and [`sys::clone_worker`] do.
+/// Forks a worker, in namespaces of its own for strict isolation. Fails as [`sys::fork_worker`] and [`sys::clone_worker`] do.
 pub fn fork_worker(
     thread: SoleThread,
-    strict: bool,
+    isolation: Isolation,
     body: impl FnOnce(Option<Namespaces>) -> i32,
 ) -> Result<nix::unistd::Pid, Errno> {
     // A worker cannot ask any more once it is shut in.
     sys::MemoryRules::here();
-    if !strict {
+    if isolation == Isolation::Default {
         return sys::fork_worker(thread, || body(None));
     }
     let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
@@ -78,7 +96,7 @@ pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), S
         Some(namespaces) => namespaces.enter(backing),
         None => Err("cannot start".to_owned()),
     };
-    match in_own_process(PATIENCE, watched, true, shut_in) {
+    match in_own_process(PATIENCE, watched, Isolation::Strict, shut_in) {
         Ok(entered) => entered,
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM) | NoAnswer::Interrupted) => Ok(()),
         Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) => Ok(()),

@@ -22,7 +22,7 @@ use rustix::process::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Namespaces, fork_worker};
+use super::{Isolation, Namespaces, fork_worker};
 use crate::sys::SoleThread;
 
 /// The time that a killed process may take to disappear: the kernel may not let it go.
@@ -73,7 +73,7 @@ impl fmt::Display for NoAnswer {
     }
 }
 
-/// Runs `body` in a process of its own, in new namespaces where it is to be `strict`, and returns its result.
+/// Runs `body` in a process of its own, isolated like a worker, and returns its result.
 ///
 /// The process is killed where it takes longer than `limit`, if there is one, and where a descriptor that is
 /// `watched`, such as a signalfd, can be read: reading it is left to the caller. A process that somebody else
@@ -81,15 +81,15 @@ impl fmt::Display for NoAnswer {
 pub fn in_own_process<T: Serialize + DeserializeOwned>(
     limit: impl Into<Option<Duration>>,
     watched: Option<BorrowedFd<'_>>,
-    strict: bool,
+    isolation: Isolation,
     body: impl Fn(Option<Namespaces>) -> T,
 ) -> Result<T, NoAnswer> {
     let limit = limit.into();
-    let mut tried = try_once(limit, watched, strict, &body);
+    let mut tried = try_once(limit, watched, isolation, &body);
     for _ in 1..TRIES {
         match tried {
             Err(NoAnswer::Stopped | NoAnswer::Ended(WaitStatus::Signaled(..))) => {
-                tried = try_once(limit, watched, strict, &body);
+                tried = try_once(limit, watched, isolation, &body);
             }
             answer => return answer,
         }
@@ -100,14 +100,14 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
 fn try_once<T: Serialize + DeserializeOwned>(
     limit: Option<Duration>,
     watched: Option<BorrowedFd<'_>>,
-    strict: bool,
+    isolation: Isolation,
     body: impl FnOnce(Option<Namespaces>) -> T,
 ) -> Result<T, NoAnswer> {
     let unasked = |error: std::io::Error| NoAnswer::Unasked(error.to_string());
     let thread = SoleThread::claim().map_err(|error| NoAnswer::Unasked(error.to_string()))?;
     let (told, tell) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| unasked(errno.into()))?;
     let mut ends = Some((File::from(told), File::from(tell)));
-    let forked = fork_worker(thread, strict, |namespaces| {
+    let forked = fork_worker(thread, isolation, |namespaces| {
         let Some((_, mut tell)) = ends.take() else { return 1 };
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
         let Ok(lost) = tell.try_clone() else { return 1 };

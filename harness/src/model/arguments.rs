@@ -1,7 +1,8 @@
 //! A case writes the arguments of a call as words and sums, and the model needs the numbers that the kernel
 //! sees.
 
-use super::interpreter::{Interpreter, Value};
+use super::interpreter::Interpreter;
+use super::returned::Value;
 use super::rule::Rule;
 use super::state::Descriptor;
 use crate::case::{Arg, Size};

@@ -8,59 +8,13 @@ use std::collections::HashMap;
 use super::address_space::{ALL, AddressSpace};
 use super::environment::Environment;
 use super::prediction::Unmodelled;
+use super::returned::{Failure, Returned, Value};
 use super::rule::Rule;
 use super::script::{Script, Turn};
 use super::state::{FileKind, Process, State};
 use crate::case::{
-    Arg, BlockKind, Case, Clean, Errno, Measurement, Seen, Signal, Size, Step, StepResult,
-    SweepResult, limits,
+    Arg, BlockKind, Case, Errno, Measurement, Size, Step, StepResult, SweepResult, limits,
 };
-
-/// The value of a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
-    /// The call failed: MAP_FAILED, or -1.
-    Failed,
-    /// The number of a descriptor.
-    Descriptor(usize),
-    /// The address of a map.
-    Map(u64),
-    /// The number of a segment.
-    Segment(usize),
-}
-
-/// The outcome of a call that does not fail: a value, a number of bytes, the bytes seen, or the end of the
-/// process.
-pub enum Returned {
-    /// Success without a result to show.
-    Nothing,
-    /// Success, with a value for the variable.
-    Value(Value),
-    /// The number of bytes that were moved.
-    Count(u64),
-    /// The runs of bytes that were read.
-    Saw(Vec<(u64, Clean)>),
-    /// The kernel kills the process with this signal.
-    Killed(i32),
-    /// The process exits.
-    Exits,
-    /// The call never returns.
-    Hangs,
-}
-
-/// The reason why a call does not succeed.
-pub enum Failure {
-    /// The kernel refuses it with this errno.
-    Errno(i32),
-    /// The model says nothing of it, for this reason.
-    Unmodelled(&'static str),
-}
-
-impl From<i32> for Failure {
-    fn from(errno: i32) -> Failure {
-        Failure::Errno(errno)
-    }
-}
 
 /// Performs a call in the model.
 pub type Predict = fn(&mut Interpreter<'_>, &[Arg]) -> Result<Returned, Failure>;
@@ -245,7 +199,7 @@ impl Interpreter<'_> {
                 match returned {
                     Ok(returned) => {
                         flow = self.flow_after(&returned)?;
-                        told(returned)
+                        returned.result()
                     }
                     Err(errno) => StepResult::Errno(Errno(errno)),
                 }
@@ -348,16 +302,5 @@ impl Interpreter<'_> {
         if kind == BlockKind::Fork && !self.state.holds(Rule::ForkSeparatesPrivate) {
             self.process().space = child.space;
         }
-    }
-}
-
-/// Returns the result of a call in the terms of a measurement.
-fn told(returned: Returned) -> StepResult {
-    match returned {
-        Returned::Nothing | Returned::Value(_) | Returned::Exits => StepResult::Done,
-        Returned::Count(count) => StepResult::Count(count),
-        Returned::Saw(runs) => StepResult::Saw(Seen::of(runs)),
-        Returned::Killed(signal) => StepResult::Killed(Signal(signal)),
-        Returned::Hangs => StepResult::TimedOut,
     }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 use nix::libc;
 
 use super::address_space::AddressSpace;
-use super::interpreter::{Failure, Interpreter};
+use super::interpreter::Interpreter;
+use super::returned::Failure;
 use super::rule::Rule;
 
 impl Interpreter<'_> {

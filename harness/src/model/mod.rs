@@ -19,6 +19,7 @@ mod interpreter;
 mod judge;
 mod limits;
 mod prediction;
+mod returned;
 mod rule;
 mod script;
 mod signals;

@@ -1,7 +1,8 @@
 //! A case makes loads, stores and sweeps itself, besides its calls, and the model must predict them, too.
 
 use super::bytes::Content;
-use super::interpreter::{Interpreter, Value};
+use super::interpreter::Interpreter;
+use super::returned::Value;
 use crate::case::{
     Access, Fault, FaultAddress, FaultMap, Row, Seen, StepResult, SweepResult, window,
 };

@@ -39,7 +39,7 @@ pub fn run(options: &Exploration) -> Result<Exit, Failed> {
     let setting = Setting {
         backing: &backing,
         held: &held,
-        strict: place.strict(),
+        isolation: place.isolation,
         interrupt: &interrupt,
         jobs: place.jobs(),
         guard: GuardMode::On,

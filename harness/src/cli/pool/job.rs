@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backing::Backing;
 use crate::case::HarnessError;
 use crate::cli::interrupt::Interrupt;
-use crate::confine::{self, Held};
+use crate::confine::{self, Held, Isolation};
 use crate::journal::Journal;
 use crate::supervise::Supervisor;
 use crate::sys::Arena;
@@ -51,8 +51,8 @@ pub struct Setting<'a> {
     pub backing: &'a Backing,
     /// The filters for workers and victims.
     pub held: &'a Held,
-    /// True for strict isolation, see [`crate::confine`].
-    pub strict: bool,
+    /// The isolation of workers and victims.
+    pub isolation: Isolation,
     /// The signals that end all work early.
     pub interrupt: &'a Interrupt,
     /// The number of workers to keep.
@@ -69,7 +69,8 @@ impl Setting<'_> {
     /// Returns the reason where this machine refuses the isolation that is asked for.
     pub fn refusal(&self) -> Option<String> {
         let watched = self.interrupt.as_fd();
-        let checked = self.strict.then(|| confine::check(self.backing, Some(watched)));
+        let checked = (self.isolation == Isolation::Strict)
+            .then(|| confine::check(self.backing, Some(watched)));
         checked?.err().map(|reason| format!("isolation strict: {reason}"))
     }
 }

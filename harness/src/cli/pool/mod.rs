@@ -43,7 +43,7 @@ use super::exit::Exit;
 use super::output;
 use crate::backing::Backing;
 use crate::case::HarnessError;
-use crate::confine::{self, in_own_process};
+use crate::confine::{self, Isolation, in_own_process};
 use crate::journal;
 use crate::supervise::{Cores, children, is_dead, kill_if_stopped, reap, sweep_orphans};
 use crate::sys::{SoleThread, forget_stale_segments};
@@ -172,7 +172,7 @@ impl<J: Job> Pool<'_, J> {
         };
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
         let mut ends = Some((orders, results, told, answers, journal));
-        let forked = confine::fork_worker(thread, self.job.setting().strict, |namespaces| {
+        let forked = confine::fork_worker(thread, self.job.setting().isolation, |namespaces| {
             self.cores.pin(number);
             // The pipes of other workers must hang up when the controller dies, so no worker keeps
             // them open.
@@ -313,7 +313,7 @@ impl<J: Job> Pool<'_, J> {
 fn clear(backing: &Backing) {
     forget_stale_segments();
     if let Backing::Directory(_) = backing {
-        let _ = in_own_process(CLEARING, None, false, |_| backing.remove_stale());
+        let _ = in_own_process(CLEARING, None, Isolation::Default, |_| backing.remove_stale());
     }
 }
 

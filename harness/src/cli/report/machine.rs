@@ -3,8 +3,7 @@
 
 use serde::Serialize;
 
-use crate::backing::Backing;
-use crate::confine::Held;
+use crate::cli::pool::Setting;
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
 #[derive(Debug, Clone, Serialize)]
@@ -28,23 +27,18 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Returns this machine.
-    pub fn here(
-        isolation: &'static str,
-        backing: &Backing,
-        file_system: String,
-        held: &Held,
-    ) -> Machine {
+    /// Returns this machine, with the setting of its workers.
+    pub fn of(setting: &Setting<'_>, file_system: String) -> Machine {
         Machine {
             faultmap: env!("CARGO_PKG_VERSION"),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             architecture: std::env::consts::ARCH,
             page_size: rustix::param::page_size() as u64,
             file_system,
-            place: backing.place(),
-            isolation,
+            place: setting.backing.place(),
+            isolation: setting.isolation.word(),
             user: rustix::process::geteuid().as_raw(),
-            without: held.without(),
+            without: setting.held.without(),
         }
     }
 }

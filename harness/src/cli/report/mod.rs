@@ -55,6 +55,7 @@ impl<'a> Reporter<'a> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases  {elapsed}") {
             bar.set_style(style);
         }
+        let totals = Totals::of(&judge);
         Reporter {
             cases,
             judge,
@@ -62,7 +63,7 @@ impl<'a> Reporter<'a> {
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
-            totals: Totals::default(),
+            totals,
             children: 0,
             reported: 0,
             out: Output::default(),
@@ -126,14 +127,14 @@ impl<'a> Reporter<'a> {
         self.bar.finish_and_clear();
         let end = self.format.end(&self.last_line(interrupted));
         self.out.print(&end);
-        let exit = interrupted.unwrap_or(self.totals.exit(self.judge.compares));
+        let exit = interrupted.unwrap_or(self.totals.exit());
         self.out.end()?;
         Ok(exit)
     }
 
     fn last_line(&self, interrupted: Option<Exit>) -> String {
         let seconds = self.started.elapsed().as_secs_f64();
-        let counts = self.totals.words(self.judge.compares);
+        let counts = self.totals.words();
         let children = match self.children {
             1 => "1 child".to_owned(),
             children => format!("{children} children"),

@@ -1,6 +1,6 @@
 //! A run of many cases ends with one line of counts and one exit code. The main type is [`Totals`].
 
-use super::verdict::{Tally, Verdict};
+use super::verdict::{Judge, Tally, Verdict};
 use crate::cli::exit::Exit;
 use crate::cli::output::count;
 
@@ -9,6 +9,8 @@ use crate::cli::output::count;
 /// the model need not.
 #[derive(Debug, Default)]
 pub struct Totals {
+    /// True if the cases are compared with their snapshots.
+    compares: bool,
     same: usize,
     changed: usize,
     new: usize,
@@ -25,6 +27,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Returns the counts before the first case.
+    pub fn of(judge: &Judge) -> Totals {
+        Totals { compares: judge.compares, ..Totals::default() }
+    }
+
     /// Counts a case.
     pub fn add(&mut self, case: &Tally) {
         *match case.compared {
@@ -42,11 +49,11 @@ impl Totals {
         self.not_modelled += usize::from(case.is_not_modelled);
     }
 
-    /// Returns the exit code that these come to, of a run that compares or of one that only measures.
-    pub fn exit(&self, compares: bool) -> Exit {
+    /// Returns the exit code that these come to.
+    pub fn exit(&self) -> Exit {
         if self.harness_errors > 0 {
             Exit::Harness
-        } else if compares && self.changed + self.new + self.split + self.needless > 0 {
+        } else if self.compares && self.changed + self.new + self.split + self.needless > 0 {
             Exit::Differ
         } else if self.same + self.measured == 0 {
             Exit::Nothing
@@ -55,9 +62,9 @@ impl Totals {
         }
     }
 
-    /// Returns the counts in words, those of a run that compares or of one that only measures.
-    pub fn words(&self, compares: bool) -> String {
-        let counts = match compares {
+    /// Returns the counts in words.
+    pub fn words(&self) -> String {
+        let counts = match self.compares {
             true => format!("{} same, {} changed, {} new", self.same, self.changed, self.new),
             false => format!("{} measured", self.measured),
         };
@@ -70,7 +77,8 @@ impl Totals {
             (self.not_modelled, "not modelled"),
         ];
         // A run that compares says so, too, where there is no split.
-        let told = |(number, what): &(usize, &str)| *number > 0 || (compares && *what == "split");
+        let told =
+            |(number, what): &(usize, &str)| *number > 0 || (self.compares && *what == "split");
         let by_model: Vec<String> = by_model
             .iter()
             .filter(|own| told(own))

@@ -8,8 +8,9 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::address_space::{READ, Vma, WRITE};
 use crate::model::bytes::Content;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 
 const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;

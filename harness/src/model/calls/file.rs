@@ -6,8 +6,9 @@ use nix::libc;
 
 use crate::case::Arg;
 use crate::model::bytes::{Bytes, Content, phase_of};
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned, Value};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
 

@@ -16,7 +16,8 @@ mod shm;
 mod signal;
 mod transfer;
 
-use super::interpreter::{Failure, Interpreter, Predict, Returned};
+use super::interpreter::{Interpreter, Predict};
+use super::returned::{Failure, Returned};
 use crate::case::Arg;
 use crate::vocabulary::Syscall;
 

@@ -3,8 +3,9 @@
 use nix::libc;
 
 use crate::case::Arg;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 
 /// Descriptors that a process may be allowed at most, on any Linux. (proc_sys_fs(5): nr_open)

@@ -8,8 +8,9 @@ use nix::libc;
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{APART, Interpreter, Predict, Returned};
+use crate::model::interpreter::{APART, Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[

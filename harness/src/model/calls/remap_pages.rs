@@ -5,8 +5,9 @@ use nix::libc;
 
 use crate::case::Arg;
 use crate::model::address_space::Vma;
-use crate::model::interpreter::Failure::{self, Errno};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 
 pub(super) const CALLS: &[(&str, Predict)] =

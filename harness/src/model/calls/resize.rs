@@ -7,8 +7,9 @@ use nix::libc;
 
 use crate::case::Arg;
 use crate::model::bytes::Content;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::model::signals::Sent;
 use crate::model::state::{FileKind, Kind};

@@ -4,8 +4,9 @@ use nix::libc;
 
 use crate::case::{Arg, limits};
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{APART, Interpreter, Predict, Returned, Value};
+use crate::model::interpreter::{APART, Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::Segment;
 

@@ -3,8 +3,9 @@
 use nix::libc;
 
 use crate::case::Arg;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::signals::{HARMLESS, Sent, UNCATCHABLE};
 
 pub(super) const CALLS: &[(&str, Predict)] = &[

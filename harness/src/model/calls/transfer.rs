@@ -12,8 +12,9 @@ use super::resize::FILE_END;
 use crate::case::{Arg, Clean};
 use crate::model::access::Loaded;
 use crate::model::bytes::Content;
-use crate::model::interpreter::Failure::{self, Errno, Unmodelled};
-use crate::model::interpreter::{Interpreter, Predict, Returned};
+use crate::model::interpreter::{Interpreter, Predict};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
+use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind};
 
