@@ -17,6 +17,7 @@ use seccompiler::{
     SeccompRule,
 };
 
+use super::refusal::Refusal;
 use crate::sys::{FORK_FLAGS, INSTALL_ARGUMENTS, OWN_CALLS, PIDFD_SELF_THREAD};
 use crate::victim::{self, Allowed};
 use crate::vocabulary::{self, Syscall};
@@ -118,7 +119,7 @@ const WITH: &[(libc::c_long, u8, &[i32])] = &[
 ];
 
 /// The filter of a worker. Fails with the reason where there is none.
-pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, String> {
+pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, Refusal> {
     let vocabulary = vocabulary::all().filter_map(Syscall::number);
     let any = ALLOWED.iter().chain(OWN_CALLS).copied().chain(vocabulary);
     let any = any.map(|number| Allowed { number, with: Vec::new() });
@@ -135,14 +136,14 @@ pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, String> {
 pub(super) fn of_victims(
     program: &victim::Program<'_>,
     accesses: &[crate::case::Access],
-) -> Result<Vec<libc::sock_filter>, String> {
+) -> Result<Vec<libc::sock_filter>, Refusal> {
     compile(victim::calls(program, accesses))
 }
 
 /// A filter that kills whoever makes another call, or one as a process of another architecture: 32-bit
 /// calls have other numbers. The x32 calls of x86-64 have numbers of their own, which are in no list.
 #[cfg(target_endian = "little")]
-fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, String> {
+fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, Refusal> {
     let architecture = std::env::consts::ARCH.try_into().map_err(|_| unknown_here())?;
     // No rules at all stand for any arguments.
     let mut rules: std::collections::BTreeMap<i64, Option<Vec<SeccompRule>>> = Default::default();
@@ -157,7 +158,7 @@ fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_
     let (other, listed) = (SeccompAction::KillProcess, SeccompAction::Allow);
     let program = SeccompFilter::new(rules.collect(), other, listed, architecture)
         .and_then(BpfProgram::try_from)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Refusal::Filter(error.to_string()))?;
     let instruction = |own: seccompiler::sock_filter| {
         let seccompiler::sock_filter { code, jt, jf, k } = own;
         libc::sock_filter { code, jt, jf, k }
@@ -167,21 +168,21 @@ fn compile(allowed: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_
 
 /// These arguments must have these values in their lower halves.
 #[cfg(target_endian = "little")]
-fn rule(with: &[(u8, u32)]) -> Result<SeccompRule, String> {
+fn rule(with: &[(u8, u32)]) -> Result<SeccompRule, Refusal> {
     let (half, equal) = (SeccompCmpArgLen::Dword, SeccompCmpOp::Eq);
     let condition = |(argument, value): &(u8, u32)| {
         SeccompCondition::new(*argument, half.clone(), equal.clone(), u64::from(*value))
     };
     let conditions: Result<Vec<_>, _> = with.iter().map(condition).collect();
-    conditions.and_then(SeccompRule::new).map_err(|error| error.to_string())
+    conditions.and_then(SeccompRule::new).map_err(|error| Refusal::Filter(error.to_string()))
 }
 
 /// Fails: seccompiler has nothing for big-endian architectures.
 #[cfg(target_endian = "big")]
-fn compile(_: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, String> {
+fn compile(_: impl IntoIterator<Item = Allowed>) -> Result<Vec<libc::sock_filter>, Refusal> {
     Err(unknown_here())
 }
 
-fn unknown_here() -> String {
-    format!("the numbers of system calls are not known for {}", std::env::consts::ARCH)
+fn unknown_here() -> Refusal {
+    Refusal::Architecture(std::env::consts::ARCH.to_owned())
 }

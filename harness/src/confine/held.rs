@@ -9,7 +9,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use super::{Isolation, PATIENCE, because, calls, in_own_process, opens};
+use super::refusal::Refusal;
+use super::{Isolation, PATIENCE, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
 use crate::sys::{self, Arena, Sandbox};
@@ -18,22 +19,26 @@ use crate::victim::{self, Program};
 /// The availability of seccomp and of Landlock, or the reason why one is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    seccomp: Result<(), String>,
+    seccomp: Result<(), Refusal>,
     /// The version of Landlock.
-    landlock: Result<i32, String>,
+    landlock: Result<i32, Refusal>,
 }
 
 impl Held {
     /// Returns that there is neither, for this reason: as on a kernel that has neither.
     pub fn by_nothing(why: &str) -> Held {
-        Held { seccomp: Err(why.to_owned()), landlock: Err(why.to_owned()) }
+        let why = || Refusal::Missing(why.to_owned());
+        Held { seccomp: Err(why()), landlock: Err(why()) }
     }
 
     /// Finds out what there is.
     pub fn find() -> Held {
         let found = opens::version();
         let tried = in_own_process(PATIENCE, None, Isolation::Default, |_| try_on_oneself(&found));
-        tried.unwrap_or_else(|why| Held::by_nothing(&format!("it could not be tried: {why}")))
+        tried.unwrap_or_else(|why| {
+            let why = Refusal::Untried(why.to_string());
+            Held { seccomp: Err(why.clone()), landlock: Err(why) }
+        })
     }
 
     /// Returns what is missing, and why: `seccomp: Function not implemented (os error 38)`.
@@ -45,7 +50,7 @@ impl Held {
 
     /// Restricts this worker, and all that it forks. A worker that has been shut in is restricted already.
     /// Fails with the reason, and the worker must then end.
-    pub fn hold_worker(&self) -> Result<(), String> {
+    pub fn hold_worker(&self) -> Result<(), Refusal> {
         match self.seccomp {
             Ok(()) => hold_worker(),
             Err(_) => no_new_privileges(),
@@ -60,7 +65,7 @@ impl Held {
         accesses: &[Access],
         backing: &Backing,
         memory: &'m Arena,
-    ) -> Result<(&'m Sandbox<'m>, Option<OwnedFd>), String> {
+    ) -> Result<(&'m Sandbox<'m>, Option<OwnedFd>), Refusal> {
         let filter = match self.seccomp {
             Ok(()) => memory.keep(&calls::of_victims(program, accesses)?),
             Err(_) => &[],
@@ -78,22 +83,22 @@ impl Held {
 }
 
 /// Sets PR_SET_NO_NEW_PRIVS, and installs the filter of a worker.
-pub(super) fn hold_worker() -> Result<(), String> {
+pub(super) fn hold_worker() -> Result<(), Refusal> {
     no_new_privileges()?;
-    let filter = calls::of_worker().map_err(|why| format!("no seccomp filter: {why}"))?;
-    sys::install_call_filter(&filter).map_err(because("install a seccomp filter"))
+    let filter = calls::of_worker()?;
+    sys::install_call_filter(&filter).map_err(Refusal::of("install a seccomp filter"))
 }
 
-fn no_new_privileges() -> Result<(), String> {
-    set_no_new_privs(true).map_err(because("set PR_SET_NO_NEW_PRIVS"))
+fn no_new_privileges() -> Result<(), Refusal> {
+    set_no_new_privs(true).map_err(Refusal::of("set PR_SET_NO_NEW_PRIVS"))
 }
 
 /// Restricts this process for good, by all that there is.
-fn try_on_oneself(found: &Result<i32, String>) -> Held {
+fn try_on_oneself(found: &Result<i32, Refusal>) -> Held {
     let landlock = found.clone().and_then(|version| {
         no_new_privileges()?;
         let ruleset = opens::ruleset(version, &Backing::Memfd, &[])?;
-        sys::enter_landlock(&ruleset).map_err(because("enter a Landlock domain"))?;
+        sys::enter_landlock(&ruleset).map_err(Refusal::of("enter a Landlock domain"))?;
         Ok(version)
     });
     Held { seccomp: hold_worker(), landlock }

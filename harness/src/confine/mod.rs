@@ -30,9 +30,11 @@ mod files;
 mod held;
 mod opens;
 mod own_process;
+mod refusal;
 
 pub use held::Held;
 pub use own_process::{NoAnswer, in_own_process};
+pub use refusal::Refusal;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -91,23 +93,23 @@ pub fn fork_worker(
 /// Shuts a process in and lets it end, to see that this machine allows it. Fails with the reason why it does
 /// not; it is no such reason that there is no room for one more process now, that somebody kills it, or that
 /// what is `watched` can be read.
-pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), String> {
+pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), Refusal> {
     let shut_in = |namespaces: Option<Namespaces>| match namespaces {
         Some(namespaces) => namespaces.enter(backing),
-        None => Err("cannot start".to_owned()),
+        None => Err(Refusal::Untried("it has no namespaces".to_owned())),
     };
     match in_own_process(PATIENCE, watched, Isolation::Strict, shut_in) {
         Ok(entered) => entered,
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM) | NoAnswer::Interrupted) => Ok(()),
         Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) => Ok(()),
         Err(NoAnswer::Fork(errno)) => Err(refused(errno)),
-        Err(NoAnswer::Late) => Err(format!("{} does not answer", backing.describe())),
-        Err(why) => Err(why.to_string()),
+        Err(NoAnswer::Late) => Err(Refusal::Silent(backing.describe())),
+        Err(why) => Err(Refusal::Untried(why.to_string())),
     }
 }
 
-/// Returns the reason why no namespaces can be made, in words.
-fn refused(errno: Errno) -> String {
+/// Returns the reason why no namespaces can be made.
+fn refused(errno: Errno) -> Refusal {
     let hint = match errno {
         Errno::EPERM => {
             "; the seccomp profile of a container, a chroot or a sysctl such as \
@@ -117,40 +119,34 @@ fn refused(errno: Errno) -> String {
         Errno::EINVAL | Errno::ENOSYS => "; this kernel was built without them",
         _ => "",
     };
-    let error = std::io::Error::from(errno);
-    format!("user, pid, mount and IPC namespaces cannot be made: {error}{hint}")
+    let error = std::io::Error::from(errno).to_string();
+    Refusal::Namespaces { error, hint: hint.to_owned() }
 }
 
 impl Namespaces {
     /// Shuts this process in, and with it all that it forks. It keeps what it has open, but for
     /// standard input and output. Fails with the reason, and must then end.
-    pub fn enter(self, backing: &Backing) -> Result<(), String> {
+    pub fn enter(self, backing: &Backing) -> Result<(), Refusal> {
         self.be_who_one_was()?;
         files::enter(backing)?;
         // The mounts needed them; no victim does.
-        sys::give_up_capabilities().map_err(because("give up capabilities"))?;
+        sys::give_up_capabilities().map_err(Refusal::of("give up capabilities"))?;
         held::hold_worker()?;
-        sys::make_undumpable().map_err(because("hide from children"))?;
-        backing.check().map_err(|error| {
-            let place = backing.describe();
-            format!("cannot make a file in {place} from a user namespace: {error}")
-        })
+        sys::make_undumpable().map_err(Refusal::of("hide from children"))?;
+        let place = backing.describe();
+        let made = backing.check();
+        made.map_err(Refusal::of(format!("make a file in {place} from a user namespace")))
     }
 
     /// user_namespaces(7): an ordinary user may map themselves, and a group once setgroups is denied.
-    fn be_who_one_was(&self) -> Result<(), String> {
+    fn be_who_one_was(&self) -> Result<(), Refusal> {
         let Namespaces { user, group } = self;
         let write = |name: &str, text: String| {
             let path = format!("/proc/self/{name}");
-            std::fs::write(&path, text).map_err(|error| format!("cannot write {path}: {error}"))
+            std::fs::write(&path, text).map_err(Refusal::of(format!("write {path}")))
         };
         write("setgroups", "deny".to_owned())?;
         write("uid_map", format!("{user} {user} 1"))?;
         write("gid_map", format!("{group} {group} 1"))
     }
-}
-
-/// Returns the words for an error of a system call.
-fn because<E: Into<std::io::Error>>(what: &str) -> impl FnOnce(E) -> String {
-    move |error| format!("cannot {what}: {}", error.into())
 }

@@ -18,7 +18,7 @@ use linux_raw_sys::landlock::*;
 use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags};
 
-use super::because;
+use super::refusal::Refusal;
 use crate::backing::Backing;
 use crate::sys;
 use crate::victim::Opened;
@@ -50,11 +50,13 @@ const HANDLED: [(i32, u32); 4] = [
 const SCOPES_SIGNALS: i32 = 6;
 
 /// Returns the version of Landlock here. Fails with the reason where there is none.
-pub(super) fn version() -> Result<i32, String> {
+pub(super) fn version() -> Result<i32, Refusal> {
     sys::landlock_version().map_err(|errno| match errno {
-        Errno::ENOSYS => "this kernel was built without it".to_owned(),
-        Errno::EOPNOTSUPP => "it is not switched on (lsm= on the kernel's command line)".to_owned(),
-        _ => std::io::Error::from(errno).to_string(),
+        Errno::ENOSYS => Refusal::Missing("this kernel was built without it".to_owned()),
+        Errno::EOPNOTSUPP => {
+            Refusal::Missing("it is not switched on (lsm= on the kernel's command line)".to_owned())
+        }
+        _ => Refusal::Missing(std::io::Error::from(errno).to_string()),
     })
 }
 
@@ -63,7 +65,7 @@ pub(super) fn ruleset(
     version: i32,
     backing: &Backing,
     opened: &[Opened<'_>],
-) -> Result<OwnedFd, String> {
+) -> Result<OwnedFd, Refusal> {
     let handled = HANDLED.iter().filter(|(since, _)| *since <= version);
     let handled = handled.fold(0, |all, (_, access)| all | access);
     let scoped = if version >= SCOPES_SIGNALS { LANDLOCK_SCOPE_SIGNAL } else { 0 };
@@ -72,7 +74,8 @@ pub(super) fn ruleset(
         handled_access_net: 0,
         scoped: u64::from(scoped),
     };
-    let ruleset = sys::landlock_ruleset(&attributes).map_err(because("make a Landlock ruleset"))?;
+    let ruleset =
+        sys::landlock_ruleset(&attributes).map_err(Refusal::of("make a Landlock ruleset"))?;
     for opened in opened {
         let Some((path, access)) = rule(backing, *opened) else { continue };
         let beneath = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
@@ -80,13 +83,13 @@ pub(super) fn ruleset(
             // Opening it fails for the case as well, as it would without Landlock.
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => continue,
             Err(rustix::io::Errno::ACCESS | rustix::io::Errno::LOOP) => continue,
-            Err(errno) => return Err(because("open the file of a Landlock rule")(errno)),
+            Err(errno) => return Err(Refusal::of("open the file of a Landlock rule")(errno)),
         };
         let access = u64::from(access & handled);
         sys::landlock_allow(ruleset.as_fd(), beneath.as_fd(), access)
-            .map_err(because("make a Landlock rule"))?;
+            .map_err(Refusal::of("make a Landlock rule"))?;
     }
-    sys::keep_from_victims(ruleset).map_err(|errno| format!("cannot keep a ruleset: {errno}"))
+    sys::keep_from_victims(ruleset).map_err(Refusal::of("keep a ruleset"))
 }
 
 /// Returns a path and the accesses that are allowed below it; `None` where no rule is needed.

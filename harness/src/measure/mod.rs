@@ -121,7 +121,8 @@ impl<'a> Measurer<'a> {
         let named = self.case.sweeps().flat_map(|(_, _, accesses)| accesses);
         let accesses: Vec<Access> = named.copied().chain(further).collect();
         let held = by.sandbox(&self.program, &accesses, self.means.backing, self.means.memory);
-        (self.program.sandbox, self._ruleset) = held.map_err(HarnessError::System)?;
+        (self.program.sandbox, self._ruleset) =
+            held.map_err(|why| HarnessError::System(why.to_string()))?;
         Ok(())
     }
 

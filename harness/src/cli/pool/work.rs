@@ -30,7 +30,7 @@ pub fn work<J: Job>(
     let (supervisor, mut memory) = match prepare(job.setting(), jobs, namespaces, &orders) {
         Ok(prepared) => prepared,
         Err(why) => {
-            send(&mut results, &Message::<J::Report>::Broken(why));
+            send(&mut results, &Message::<J::Report>::Broken(why.to_string()));
             return 1;
         }
     };
@@ -59,7 +59,7 @@ fn prepare(
     jobs: usize,
     namespaces: Option<Namespaces>,
     orders: &OwnedFd,
-) -> Result<(Supervisor, Arena), String> {
+) -> Result<(Supervisor, Arena), Box<dyn std::error::Error>> {
     match namespaces {
         // With the filters.
         Some(namespaces) => namespaces.enter(setting.backing)?,
@@ -77,7 +77,7 @@ fn prepare(
         let record = Box::leak(Box::new(record));
         Ok((Supervisor::new(record, Some(orders.try_clone()?))?, Arena::new()?))
     });
-    let (supervisor, memory) = prepared.map_err(|error| error.to_string())?;
+    let (supervisor, memory) = prepared?;
     let guard = setting.guard;
     let supervisor = if jobs == 1 { supervisor } else { supervisor.with_throttle() };
     let supervisor = if guard.is_on() { supervisor } else { supervisor.unguarded() };
