@@ -207,6 +207,6 @@ fn killed_twice(level: &str) {
     let output = child.wait_with_output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{stdout}");
-    assert!(stdout.contains("the worker that ran the case is gone: killed by SIGKILL"), "{stdout}");
+    assert!(stdout.contains("the worker is gone: killed by SIGKILL"), "{stdout}");
     watched.nothing_is_left();
 }

@@ -35,6 +35,7 @@ pub struct Region {
 impl Row {
     /// Builds a row from runs: each is its first offset and its outcome, in rising order of
     /// offsets. Neighbouring runs of equal outcome become one region.
+    #[doc(hidden)]
     pub fn from_starts(access: Access, starts: impl IntoIterator<Item = (i64, Outcome)>) -> Row {
         let mut regions: Vec<Region> = Vec::new();
         for (from, outcome) in starts {

@@ -59,7 +59,6 @@ pub enum HarnessError {
         /// The index of the step in [`super::Case::walk`].
         step: usize,
         /// The error.
-        #[source]
         error: Box<HarnessError>,
     },
     /// The child has not disappeared after SIGKILL.
@@ -101,7 +100,7 @@ pub enum HarnessError {
     #[error("an earlier worker has asked something else: {0}")]
     Journal(String),
     /// The worker that ran the probe died.
-    #[error("the worker that ran the case is gone: {0}")]
+    #[error("the worker is gone: {0}")]
     WorkerDied(String),
     /// The harness itself had no process, memory or disk space left, or another call of its own
     /// failed.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Access;
 
-/// One such fact. `sweep` counts the sweeps of the case from 0.
+/// A circumstance of a measurement that its picture does not show. `sweep` counts the sweeps of the case from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -43,7 +43,7 @@ pub enum Note {
     },
 }
 
-/// Something of which there may be too little for two probes at once.
+/// The thing that two cases, measured at once, might use up for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -5,10 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, HarnessError, Pattern};
+use super::Fault;
 
 /// The answer to one probe. Only an answer can be part of a snapshot; all else is a
-/// [`HarnessError`].
+/// [`super::HarnessError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -50,27 +50,6 @@ pub enum Clean {
 pub struct Errno(pub i32);
 
 impl Outcome {
-    /// Returns the outcome of a byte, by asking for it with each pattern in the files. A byte is data where
-    /// both call it so: the second pattern is asked about nothing else.
-    pub fn by_both<E: From<HarnessError>>(
-        mut ask: impl FnMut(Pattern) -> Result<Outcome, E>,
-    ) -> Result<Outcome, E> {
-        let first = ask(Pattern::First)?;
-        if first != Outcome::Clean(Clean::Data) {
-            return Ok(first);
-        }
-        Ok(first.agreed(ask(Pattern::Second)?)?)
-    }
-
-    /// Returns the outcome of a byte by both patterns; an error where they cannot both be true of one byte.
-    pub fn agreed(self, second: Outcome) -> Result<Outcome, HarnessError> {
-        let agreed = match (self, second) {
-            (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
-            (one, two) => (one == two).then_some(one),
-        };
-        agreed.ok_or(HarnessError::Ambiguous { first: self, second })
-    }
-
     /// Returns the word for the outcome in JSON output: `data`, `to file`, `SIGBUS`, `EFAULT`.
     pub fn word(&self) -> String {
         match self {

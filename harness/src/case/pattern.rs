@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Clean, HarnessError, Outcome};
+
 /// A way to fill files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pattern {
@@ -14,6 +16,31 @@ pub enum Pattern {
     First,
     /// Repeats after 126 bytes: no multiple of both is less than 16,002.
     Second,
+}
+
+impl Outcome {
+    #[doc(hidden)]
+    /// Returns the outcome of a byte, by asking for it with each pattern in the files. A byte is data where
+    /// both call it so: the second pattern is asked about nothing else.
+    pub fn by_both<E: From<HarnessError>>(
+        mut ask: impl FnMut(Pattern) -> Result<Outcome, E>,
+    ) -> Result<Outcome, E> {
+        let first = ask(Pattern::First)?;
+        if first != Outcome::Clean(Clean::Data) {
+            return Ok(first);
+        }
+        Ok(first.agreed(ask(Pattern::Second)?)?)
+    }
+
+    #[doc(hidden)]
+    /// Returns the outcome of a byte by both patterns; an error where they cannot both be true of one byte.
+    pub fn agreed(self, second: Outcome) -> Result<Outcome, HarnessError> {
+        let agreed = match (self, second) {
+            (Outcome::Clean(one), Outcome::Clean(two)) => one.agreed(two).map(Outcome::Clean),
+            (one, two) => (one == two).then_some(one),
+        };
+        agreed.ok_or(HarnessError::Ambiguous { first: self, second })
+    }
 }
 
 impl Pattern {

@@ -74,6 +74,7 @@ pub enum SweepResult {
 impl StepResult {
     /// Merges the results of two runs of a step that had another pattern in their files; `None`
     /// where the results contradict each other.
+    #[doc(hidden)]
     pub fn agreed(&self, other: &StepResult) -> Option<StepResult> {
         match (self, other) {
             (StepResult::Saw(one), StepResult::Saw(two)) => one.agreed(two).map(StepResult::Saw),

@@ -84,6 +84,7 @@ pub fn shape(byte: Clean) -> Clean {
 
 impl Seen {
     /// Returns the bytes of these runs. Neighbours of equal bytes become one run.
+    #[doc(hidden)]
     pub fn of(runs: impl IntoIterator<Item = (u64, Clean)>) -> Seen {
         let mut all: Vec<Run> = Vec::new();
         for (count, byte) in runs.into_iter().filter(|(count, _)| *count > 0) {
@@ -109,6 +110,7 @@ impl Seen {
 
     /// Returns what two results agree on that saw the same bytes with different patterns in the files: `Data`
     /// only where both do. `None` where they cannot have seen the same.
+    #[doc(hidden)]
     pub fn agreed(&self, other: &Seen) -> Option<Seen> {
         if self == other {
             return Some(self.clone());
@@ -173,6 +175,7 @@ impl Seen {
 
     /// Returns the runs as a person reads them: `data`, `8 zero`, `'c'`, `"abc", 7 data`, `nothing`. `number`
     /// writes the counts.
+    #[doc(hidden)]
     pub fn describe(&self, number: impl Fn(u32) -> String) -> String {
         let mut parts: Vec<String> = Vec::new();
         let mut text = String::new();
@@ -219,6 +222,7 @@ fn each(runs: &[Run]) -> impl Iterator<Item = Clean> + '_ {
 
 impl Clean {
     /// Returns what two results agree on that saw the same byte with different patterns in the files.
+    #[doc(hidden)]
     pub fn agreed(self, other: Clean) -> Option<Clean> {
         match (self, other) {
             (one, two) if one == two => Some(one),

@@ -136,8 +136,7 @@ pub struct Place {
 pub struct Options {
     #[command(flatten)]
     pub place: Place,
-    /// The form of the output: text for people, json for programs
-    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = format)]
+    #[arg(long, value_name = "FORMAT", help = format!("Form of the output: {}", names()), default_value = FORMATS[0].name(), value_parser = format)]
     format: &'static dyn Format,
     /// Print one JSON object on each line, and nothing else: --format json
     #[arg(long, conflicts_with = "format")]
@@ -204,8 +203,8 @@ impl Options {
     }
 
     pub fn format(&self) -> &'static dyn Format {
-        let json = FORMATS.into_iter().find(|form| self.json && form.name() == "json");
-        json.unwrap_or(self.format)
+        let json = FORMATS.iter().find(|form| self.json && form.name() == "json");
+        json.copied().unwrap_or(self.format)
     }
 
     pub fn deadline(&self) -> Duration {
@@ -253,9 +252,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn format(name: &str) -> Result<&'static dyn Format, String> {
-    let known = || FORMATS.map(Format::name).join(", ");
-    let named = FORMATS.into_iter().find(|form| form.name() == name);
-    named.ok_or_else(|| format!("one of: {}", known()))
+    let named = FORMATS.iter().copied().find(|form| form.name() == name);
+    named.ok_or_else(|| format!("one of: {}", names()))
+}
+
+/// The words for `--format`: `text, json`.
+fn names() -> String {
+    FORMATS.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ")
 }
 
 fn access(name: &str) -> Result<Access, String> {

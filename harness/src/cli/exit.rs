@@ -109,7 +109,7 @@ Exit codes:
   1  the kernel contradicts the model on some program
   2  wrong usage; no program was run
   3  harness error: some program has no answer
-  4  nothing was run: this machine has no strict isolation
+  4  nothing was run: no program was asked for, or this machine has no strict isolation
   130, 143  ended by Ctrl-C or SIGTERM, with what was found so far";
 
 /// The exit codes of `list`.

@@ -34,7 +34,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
 
 use crate::case::Case;
-use crate::confine::Held;
+use crate::confine::{Held, has_whole_ipc_namespaces};
 use crate::model::{self, Environment};
 use crate::printable::escaped;
 use crate::sys::{SoleThread, VERDICTS};
@@ -188,7 +188,8 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
         interrupt: &interrupt,
         jobs,
         guard: options.guard,
-        makes_segments: all.cases.iter().any(|loaded| makes_segments(&loaded.case)),
+        ipc_namespace: all.cases.iter().any(|loaded| makes_segments(&loaded.case))
+            && has_whole_ipc_namespaces(),
         until: None,
     };
     let environment = environment::of(&setting, &surveyed);

@@ -43,7 +43,7 @@ impl Places<'_> {
     /// Checks that files can be made there, within this time. Returns the facts about the backing.
     pub fn look(&self, limit: Option<Duration>, interrupt: &Interrupt) -> Result<Surveyed, Failed> {
         forget_stale_segments();
-        let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
+        let limit = limit.map_or(PATIENCE, |limit| limit.clamp(Duration::from_secs(1), PATIENCE));
         let place = self.backing.describe();
         let why = match in_own_process(limit, Some(interrupt.as_fd()), Isolation::Default, |_| {
             self.try_them()

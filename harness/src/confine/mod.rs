@@ -33,7 +33,7 @@ mod own_process;
 mod refusal;
 
 pub use held::Held;
-pub use own_process::{NoAnswer, in_own_process};
+pub use own_process::{NoAnswer, has_whole_ipc_namespaces, in_own_process};
 pub use refusal::Refusal;
 
 use std::os::fd::BorrowedFd;

@@ -22,8 +22,8 @@ use rustix::process::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Isolation, Namespaces, fork_worker};
-use crate::sys::SoleThread;
+use super::{Isolation, Namespaces, PATIENCE, fork_worker};
+use crate::sys::{SoleThread, own_ipc_namespace};
 
 /// The time that a killed process may take to disappear: the kernel may not let it go.
 const GRACE: Duration = Duration::from_secs(5);
@@ -71,6 +71,13 @@ impl fmt::Display for NoAnswer {
             NoAnswer::Unasked(why) => f.write_str(why),
         }
     }
+}
+
+/// True unless an IPC namespace can be entered half the way only: a user namespace can be made, but its user cannot
+/// be mapped. Whoever tries that cannot go on, so a process of its own does.
+pub fn has_whole_ipc_namespaces() -> bool {
+    let half_way = |_: Option<Namespaces>| own_ipc_namespace().is_err();
+    in_own_process(PATIENCE, None, Isolation::Default, half_way).is_ok_and(|half_way| !half_way)
 }
 
 /// Runs `body` in a process of its own, isolated like a worker, and returns its result.
@@ -122,12 +129,21 @@ fn try_once<T: Serialize + DeserializeOwned>(
     };
     drop(tell);
     let deadline = limit.map(|limit| Instant::now() + limit);
-    let answered = await_answer(pid, &told, watched, deadline);
-    if answered.is_err() {
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
-    }
     let mut answer = Vec::new();
-    let read = answered.and_then(|()| told.read_to_end(&mut answer).map_err(unasked));
+    let mut part = [0; 16 * 1024];
+    // The process may be stopped, or hang, after a part of its answer as well.
+    let read = loop {
+        let read = await_answer(pid, &told, watched, deadline)
+            .and_then(|()| told.read(&mut part).map_err(unasked));
+        match read {
+            Ok(0) => break Ok(()),
+            Ok(bytes) => answer.extend_from_slice(&part[..bytes]),
+            Err(why) => break Err(why),
+        }
+    };
+    if read.is_err() {
+        kill(pid);
+    }
     let ended = await_end(pid);
     read?;
     match serde_json::from_slice::<Result<T, String>>(&answer) {
@@ -183,12 +199,20 @@ fn is_stopped(pid: Pid) -> bool {
     matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
 }
 
-/// Waits for a process that has ended or was killed; not for ever.
+fn kill(pid: Pid) {
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
+}
+
+/// Waits for a process that has ended, is about to or was killed; not for ever. One that is stopped on its way is
+/// killed.
 fn await_end(pid: Pid) -> WaitStatus {
     let deadline = Instant::now() + GRACE;
     loop {
         match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
+                if is_stopped(pid) {
+                    kill(pid);
+                }
                 // As a rule it is just about to end.
                 std::thread::sleep(Duration::from_micros(50));
             }

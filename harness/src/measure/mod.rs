@@ -25,9 +25,9 @@ use crate::sweep::{Plan, Unanswered};
 use crate::sys::{Arena, ForkServer};
 use crate::victim::{Fill, Probe, Program};
 
-/// A case that takes more children than this, bisected, is none that anybody would wait for.
+/// The most children that a bisected case may take: nobody would wait for more.
 const CHILDREN: u64 = 20_000;
-/// A case that takes longer than this is none either.
+/// The longest that a bisected case may take, for the same reason.
 const TIME: Duration = Duration::from_secs(120);
 
 /// After so many children a fork server is made: it costs about two, and saves a quarter of each.

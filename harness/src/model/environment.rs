@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::rule::Rule;
+use crate::case::limits;
 
 /// The facts that the model is told of the machine and of the place where files live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +29,24 @@ pub struct Environment {
 impl Environment {
     /// Returns an x86-64 machine with pages of `page` bytes, on which every rule holds and root lacks
     /// nothing.
+    ///
+    /// # Panics
+    /// Where no Linux machine has such pages: a page is a power of two, from 4096 bytes to 65536.
     pub fn with_pages_of(page: u64) -> Environment {
-        let limits = Limits {
+        let own = Limits {
             raises: true,
             locks: true,
             hard: BTreeMap::new(),
             lockable: u64::MAX,
             little_memory: false,
         };
+        let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
+        let is_known = page.is_power_of_two() && sizes.contains(&page);
+        assert!(is_known, "no machine has pages of {page} bytes");
         Environment {
             page,
             instruction_bytes: 1,
-            limits,
+            limits: own,
             noexec: Noexec::default(),
             little_disk: false,
             large_pages: false,

@@ -20,7 +20,7 @@ pub struct Judgement {
     pub unmodelled: Option<Unmodelled>,
 }
 
-/// A measurement that must not be.
+/// A measurement that the model forbids, and what it predicts instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Split {
@@ -32,7 +32,8 @@ pub struct Split {
     pub rule: Option<Rule>,
 }
 
-/// Compares a measurement with all outcomes that the model allows.
+/// Compares a measurement of this case with all outcomes that the model allows. A measurement that ends early is
+/// compared as far as it goes.
 pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> Judgement {
     let ways = follow(case, environment, measured);
     let open = ways.certain();

@@ -41,6 +41,7 @@ impl ParseError {
     }
 
     /// The error for a person: the message, `path:line:column`, the line, and the hint.
+    #[doc(hidden)]
     pub fn render(&self, path: &str, source: &[u8], renderer: &Renderer) -> String {
         let text = String::from_utf8_lossy(source);
         // U+FFFD is longer than the byte that it replaces, so the span moves.

@@ -129,7 +129,9 @@ fn sweep_lines(
         SweepResult::Map(fault_map) => grid(fault_map, name, offsets),
         SweepResult::NoMap => vec![format!("{map} is MAP_FAILED: nothing to sweep")],
         SweepResult::NotReached => {
-            vec![format!("the sweep of {map} was not reached: a step above ended its process")]
+            vec![format!(
+                "the sweep of {map} was not reached: a step above ended or held up its process"
+            )]
         }
         SweepResult::Failed { access, at, .. } => {
             vec![format!("{access} at {}: no answer", offsets.name(*at))]

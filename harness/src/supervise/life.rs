@@ -13,6 +13,7 @@ use super::orphans;
 use super::recorded::Recorded;
 use super::spawn::{Asked, Fork, Forked, Spawn};
 use super::throttle::Throttle;
+use crate::case::limits;
 use crate::sys::{self, AddressRange, Arena, Body, ForkServer, SharedRecord, SoleThread, VERDICTS};
 use crate::victim::{self, Program, Steps, Terms};
 
@@ -105,6 +106,12 @@ impl Supervisor {
         if sys::allowed_descriptors() < needed {
             return Err(std::io::Error::other(format!(
                 "the limit on open files is too low (see `ulimit -n`): a case needs {needed}"
+            )));
+        }
+        let (allowed, needed) = (sys::allowed_file_bytes(), limits::FILE_BYTES);
+        if allowed < needed {
+            return Err(std::io::Error::other(format!(
+                "the limit on the size of files is too low (see `ulimit -f`): a case may need {needed} bytes"
             )));
         }
         let controller = controller.map(sys::keep_from_victims).transpose()?;

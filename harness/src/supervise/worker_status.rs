@@ -1,7 +1,9 @@
 //! A worker that was stopped or is dead tells nothing any more: the controller has to find that out.
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::{SIGKILL, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
@@ -17,9 +19,27 @@ pub fn is_dead(worker: Pid) -> bool {
     has(worker, WaitIdOptions::EXITED)
 }
 
-/// Waits for a worker that has ended, or is about to. Returns how it ended, in words.
+/// The time that a worker may take to end after it has closed its pipe.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Waits for a worker that has ended, or is about to. Returns how it ended, in words. A worker that is
+/// stopped on its way, or takes too long, is killed.
 pub fn reap(worker: Pid) -> String {
-    match waitpid(worker, None) {
+    let deadline = Instant::now() + GRACE;
+    let ended = loop {
+        match waitpid(worker, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
+                kill_if_stopped(worker);
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            Ok(WaitStatus::StillAlive) => {
+                let _ = kill(worker, SIGKILL);
+                break waitpid(worker, None);
+            }
+            ended => break ended,
+        }
+    };
+    match ended {
         Ok(WaitStatus::Signaled(_, signal, _)) => {
             format!("killed by {}", crate::case::Signal(signal as i32))
         }

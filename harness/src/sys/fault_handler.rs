@@ -54,7 +54,8 @@ fn handle(signal: libc::c_int) -> Result<(), i32> {
     };
     // `struct sigaction` as the kernel has it: handler, flags, restorer and mask. riscv64 has no field for the
     // restorer, and takes that 0 as the mask.
-    let action = [on_fault as *const () as usize, FLAGS as usize | restorer_flag, restorer, 0];
+    let action =
+        [on_fault as *const () as usize, FLAGS as u32 as usize | restorer_flag, restorer, 0];
     let args = [signal as usize, (&raw const action) as usize, 0, size_of::<u64>(), 0, 0];
     // SAFETY: `action` is what the kernel reads; the handler is async-signal-safe, see below.
     unsafe { checked(libc::SYS_rt_sigaction, args) }.map(drop)

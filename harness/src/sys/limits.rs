@@ -69,6 +69,11 @@ pub fn allowed_descriptors() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
 }
 
+/// Bytes that a file may have which this process writes; 0 where the kernel does not tell.
+pub fn allowed_file_bytes() -> u64 {
+    getrlimit(Resource::RLIMIT_FSIZE).map_or(0, |(soft, _)| soft)
+}
+
 /// Bytes that this process has mapped; 0 where /proc does not tell.
 pub fn mapped_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();

@@ -63,7 +63,10 @@ impl<'m> Compiler<'m> {
         let mut own = System { args: [Operand::Number(0); 6], fixed: 0, ..system };
         for (index, argument) in arguments.iter().enumerate() {
             own.args[index] = match *argument {
-                Argument::Of(parameter) => system.args[parameter],
+                Argument::Of(parameter) => {
+                    own.fixed |= (system.fixed >> parameter & 1) << index;
+                    system.args[parameter]
+                }
                 Argument::LengthOf(parameter) => match args.get(parameter) {
                     Some(Arg::Text(bytes)) => Operand::Number(bytes.len()),
                     _ => Operand::Number(0),

@@ -51,4 +51,46 @@ mod tests {
             assert_ne!(row.number(), Some(-1), "{}", row.name);
         }
     }
+
+    /// A child knows what a descriptor shows only of files that it opens itself.
+    #[test]
+    fn a_call_that_gives_a_descriptor_says_what_it_shows() {
+        for row in all() {
+            let is_other =
+                matches!(row.returns, Returns::Map | Returns::Id) || !row.returns.is_kept();
+            let is_plain = matches!(row.action, Action::System(_) | Action::Arranged(..));
+            assert!(is_other || !is_plain, "{}: what does its descriptor show?", row.name);
+        }
+    }
+
+    /// The guard and the budget look for an address and its length where the kernel has them.
+    #[test]
+    fn an_address_and_its_length_keep_their_places() {
+        for row in all() {
+            let Action::Arranged(_, arguments) = row.action else { continue };
+            if row.position(|own| own == Parameter::Address).is_none() {
+                continue;
+            }
+            for (place, parameter) in row.parameters.iter().enumerate() {
+                if matches!(parameter, Parameter::Address | Parameter::Length) {
+                    assert_eq!(arguments.get(place), Some(&Argument::Of(place)), "{}", row.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_result_that_fills_a_buffer_is_read_from_it() {
+        for row in all() {
+            let fills = match row.action {
+                Action::Arranged(_, arguments) => arguments.contains(&Argument::Buffer),
+                _ => false,
+            };
+            let reads = matches!(row.returns, Returns::Bytes | Returns::BytePerPage(_));
+            assert!(!fills || reads, "{}: what it fills is not shown", row.name);
+            if let Returns::BytePerPage(length) = row.returns {
+                assert_eq!(row.parameters.get(length), Some(&Parameter::Length), "{}", row.name);
+            }
+        }
+    }
 }

@@ -56,10 +56,13 @@ impl Answer for Modelled {
         }
         let mut results = first.measurement.steps.into_iter();
         self.sweep = first.measurement.sweeps.into_iter().next();
-        let mut all = Vec::new();
-        for (_, _, step) in case.walk() {
-            // A removed call is not reached either if the step before it was not.
-            let result = match all.last() {
+        let mut all: Vec<StepResult> = Vec::new();
+        let mut depths: Vec<usize> = Vec::new();
+        for (_, depth, step) in case.walk() {
+            // A removed call is not reached either if the step before it, of the same process, was not.
+            let before = depths.iter().rposition(|own| *own <= depth);
+            depths.push(depth);
+            let result = match before.map(|before| &all[before]) {
                 _ if !self.lacks(step) => results.next().ok_or(HarnessError::ExitedEarly)?,
                 Some(StepResult::NotReached | StepResult::Fault(_)) => StepResult::NotReached,
                 _ => StepResult::Errno(Errno(libc::ENOSYS)),

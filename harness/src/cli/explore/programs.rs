@@ -68,7 +68,7 @@ impl Job for Programs<'_> {
         memory: &mut Arena,
         mut journal: Journal<'_>,
     ) -> Option<Found> {
-        // Nothing is written to the journal but that a program is lost.
+        // Of a program, the journal says nothing but that it is lost.
         if let Some(Err(error)) = journal.steps() {
             return Some(Found::Failed(error));
         }

@@ -125,6 +125,7 @@ impl<'a> Totals<'a> {
             output::without(&setting.held.without())
         ));
         let exit = match (self.errors, self.splits) {
+            (0, 0) if self.programs == 0 => Exit::Nothing,
             (0, 0) => Exit::Agree,
             (0, _) => Exit::Differ,
             _ => Exit::Harness,

@@ -59,8 +59,8 @@ pub struct Setting<'a> {
     pub jobs: usize,
     /// The treatment of the addresses in the cases.
     pub guard: GuardMode,
-    /// True if cases may make shared memory segments.
-    pub makes_segments: bool,
+    /// True if workers get an IPC namespace where the kernel allows it, for shared memory segments.
+    pub ipc_namespace: bool,
     /// The time at which workers that are still at work are given up.
     pub until: Option<Instant>,
 }

@@ -8,9 +8,10 @@
 //! No process stays behind. A worker whose pipe hangs up knows that the controller is gone, kills
 //! its child and ends. If a worker is killed, so is its child (PR_SET_PDEATHSIG); the processes
 //! that the child had forked become children of the controller, which is a subreaper
-//! (PR_SET_CHILD_SUBREAPER) and kills them. A new worker continues the item from its [`journal`],
-//! and repeats only the probe that was under way. A probe during which two workers die is a harness
-//! error. A worker that is stopped (SIGSTOP) is killed.
+//! (PR_SET_CHILD_SUBREAPER) and kills them. A new worker continues a case from its [`journal`],
+//! and repeats only the probe that was under way; a program of a search it repeats from the start. A
+//! probe or a program during which two workers die is a harness error. A worker that is stopped
+//! (SIGSTOP) is killed.
 //!
 //! Ctrl-C and SIGTERM end everything at once, as the pipes of all workers hang up.
 
@@ -239,10 +240,14 @@ impl<J: Job> Pool<'_, J> {
 
     /// Ends all workers: their pipes hang up, and they kill their children.
     fn end(&mut self) {
-        let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
+        // 0 stands for a worker that was waited for, and to the kernel for all processes of the group.
+        let living =
+            self.workers.drain(..).map(|worker| worker.pid).filter(|pid| pid.as_raw() != 0);
+        let pids: Vec<Pid> = living.collect();
         let deadline = Instant::now() + GRACE;
         for pid in pids {
             while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
+                kill_if_stopped(pid);
                 if Instant::now() >= deadline {
                     let _ = kill(pid, SIGKILL);
                     break; // to be reaped with the orphans

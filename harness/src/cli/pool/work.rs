@@ -64,7 +64,7 @@ fn prepare(
         // With the filters.
         Some(namespaces) => namespaces.enter(setting.backing)?,
         None => {
-            if setting.makes_segments {
+            if setting.ipc_namespace {
                 // Without an IPC namespace, the harness removes each segment itself.
                 own_ipc_namespace().map_err(|errno| {
                     format!("cannot map the user into a new IPC namespace: {errno}")

@@ -29,7 +29,7 @@ use totals::Totals;
 use verdict::{Findings, Judge, Verdict};
 
 /// The forms of output. The first is the default.
-pub const FORMATS: [&dyn Format; 2] = [&text::Text, &json::Json];
+pub const FORMATS: &[&dyn Format] = &[&text::Text, &json::Json];
 
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
