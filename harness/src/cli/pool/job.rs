@@ -24,7 +24,8 @@ pub trait Job {
     /// Returns the setting of the workers.
     fn setting(&self) -> &Setting<'_>;
 
-    /// True if no other item may be under way at the same time.
+    /// True if no other item may be under way at the same time. Such items come before all others:
+    /// a worker that is done takes the next item without asking.
     fn is_alone(&self, _item: u64) -> bool {
         false
     }
