@@ -1,6 +1,6 @@
 //! Two cases that are measured side by side may need something of which there is enough for one only.
 //!
-//! Where a disk is nearly full, or has room set aside for one file, cases that are measured side by side
+//! If a disk is nearly full, or has room set aside for one file, cases that are measured side by side
 //! take each other's room: what each sees then depends on the other. So they are measured one at a time,
 //! which a [`Note`](crate::case::Note) says: each probe still has all of it to itself.
 

@@ -17,9 +17,9 @@ use super::Access;
 pub enum Note {
     /// A random byte of a region was not what was drawn there: the row was bisected further.
     BisectedFurther {
-        /// Which sweep.
+        /// The sweep.
         sweep: usize,
-        /// Which row of it.
+        /// The row of it.
         access: Access,
         /// The byte, relative to the map.
         at: i64,
@@ -27,7 +27,7 @@ pub enum Note {
     /// The map is so large, or the case names so many offsets, that some pages were not probed, or not at
     /// each of these offsets.
     Capped {
-        /// Which sweep.
+        /// The sweep.
         sweep: usize,
         /// Pages that were probed at each offset that a step names.
         closely: u64,

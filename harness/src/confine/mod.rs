@@ -9,7 +9,7 @@
 //!   own words and of the victim's own code; whoever makes another is killed (`calls`);
 //! - a Landlock domain for the victims of each case: the files that its words name (`opens`).
 //!
-//! Where the kernel refuses a part of that, the part is left out and the run says so ([`Held`]). It costs a
+//! If the kernel refuses a part of that, the part is left out and the run says so ([`Held`]). It costs a
 //! victim next to nothing: the process that forks it is restricted already.
 //!
 //! Under `--isolation strict` a worker is shut in as well before its first child, without root:

@@ -1,7 +1,7 @@
 //! An answer counts only if the steps before the probe came out as in the children that went through all
 //! steps.
 //!
-//! Where a step was not performed, or came to something else, the child has answered another question:
+//! If a step was not performed, or had another result, the child has answered another question:
 //! somebody may have killed the process of a block, or the machine may have run out of something.
 
 use super::judge::Judge;

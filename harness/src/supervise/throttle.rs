@@ -1,6 +1,6 @@
 //! Workers that only fork can keep other processes off their cores: a throttle lets others run now and then.
 //!
-//! Where two processes do nothing but fork, each kept on a core of its own, Linux 6.18 lets hardly any
+//! If two processes do nothing but fork, each kept on a core of its own, Linux 6.18 lets hardly any
 //! process outside of their autogroup or control group (sched(7)) run on those cores, for half a minute and
 //! more: each fork and exit moves the group's share from core to core, and the group gains by that. Two loops
 //! in plain C do the same. A process that sleeps for a moment loses that gain; a moment of some ten

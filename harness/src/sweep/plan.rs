@@ -65,7 +65,7 @@ pub struct Plan {
     pub to: i64,
     /// Bytes of a page.
     pub(super) page: i64,
-    /// Where in a page to look: at each named offset and just before it.
+    /// The offsets in a page to look at: each named offset and just before it.
     pub(super) within: BTreeSet<i64>,
     /// The first bytes of the pages to look at first.
     pub(super) pages: BTreeSet<i64>,

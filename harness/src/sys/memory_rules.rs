@@ -15,7 +15,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
     Never,
-    /// Where madvise(2) asks for it.
+    /// In maps for which madvise(2) asks for it.
     Asked,
     Always,
 }

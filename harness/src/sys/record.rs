@@ -116,7 +116,7 @@ pub struct Slot {
     pub address: AtomicU64,
     /// The return value of the call, as the kernel gives it: -errno where it failed.
     pub value: AtomicU64,
-    /// Where the touched map begins.
+    /// The address at which the touched map begins.
     pub base: AtomicU64,
     /// The wait status of the process that ran the block.
     pub wait_status: AtomicU32,

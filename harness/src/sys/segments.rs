@@ -1,7 +1,7 @@
 //! Shared memory segments outlive the process that made them: those of victims have to be told from all
 //! others, and removed.
 //!
-//! Where a worker has no IPC namespace of its own, a segment stays until some process removes it, even if the
+//! If a worker has no IPC namespace of its own, a segment stays until some process removes it, even if the
 //! worker is killed. A segment that was made with IPC_PRIVATE cannot be found again. So a victim makes its
 //! segments under keys of a range of its own, each new (IPC_CREAT | IPC_EXCL): no process looks at a key
 //! beside that, and the segment is like one made with IPC_PRIVATE (shmget(2)).

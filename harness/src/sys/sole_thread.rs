@@ -15,7 +15,7 @@ thread_local! {
     static MARK: u8 = const { 0 };
 }
 
-/// Where the mark of the thread lies that forks; 0 where none does yet.
+/// The address of the mark of the thread that forks; 0 as long as none does.
 static OWNER: AtomicUsize = AtomicUsize::new(0);
 
 /// The right to fork. It cannot be sent to another thread.

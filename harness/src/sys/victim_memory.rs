@@ -85,7 +85,7 @@ pub(super) fn give_room_back(place: NonNull<u8>) -> bool {
     is_room
 }
 
-/// Where the program's own data ends (end(3)). What is mapped there shares their page tables, which a fork
+/// The end of the program's own data (end(3)). What is mapped there shares their page tables, which a fork
 /// would otherwise make anew.
 pub(super) fn after_own_data() -> *mut libc::c_void {
     // Every linker for ELF defines it.

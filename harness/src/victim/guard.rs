@@ -6,7 +6,7 @@
 //! listed: it differs from machine to machine): the addresses kept for its maps, those below everything that
 //! the process has, and those that no process has. A refusal is a harness error, never an answer.
 //!
-//! Where the kernel itself refuses a call before it looks at any memory, or stops at the first address that
+//! If the kernel itself refuses a call before it looks at any memory, or stops at the first address that
 //! is not mapped, the call is made: the kernel's answer is what a case is for.
 //!
 //! The main type is [`Guard`]. Each [`Verdict`] is counted in the record, so that a test can tell which of

@@ -1,6 +1,6 @@
 //! A search tries programs in workers, while the controller counts them and writes splits down.
 //!
-//! Which program a number stands for depends on the seed alone. A case can do nothing to the search: each
+//! The seed alone decides which program a number stands for. A case can do nothing to the search: each
 //! of its children is isolated like any other. A worker that is killed is replaced, and its program is tried
 //! again; a program that costs two workers their lives is a harness error.
 

@@ -77,7 +77,7 @@ struct Pool<'a, J: Job> {
     looked: Instant,
 }
 
-/// Has workers do all items, and passes the report of each to `take`. Returns the exit code of the
+/// Runs all items in workers, and passes the report of each to `take`. Returns the exit code of the
 /// signal that ended it early, if one did. Fails with the reason where no worker can go on: some
 /// items are then not reported.
 pub fn run<J: Job>(

@@ -1,7 +1,7 @@
 //! The model must predict how many bytes a transfer between a file and memory moves. read(2) into a map and
 //! write(2) from one are the kernel's own accesses, many bytes at a time.
 //!
-//! Where the kernel meets a byte that it cannot reach it stops, and returns the number of bytes that it has
+//! The kernel stops at a byte that it cannot reach, and returns the number of bytes that it has
 //! moved so far, or EFAULT where it has moved none.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! What differs from one CPU architecture to another is in one file for each, and nowhere else.
+//! CPU architectures differ: each has one file that says how, and no other file knows.
 //!
 //! Such a file says how a process calls the kernel ([`system_call`], [`clone_onto`]), accesses memory with
 //! exactly one instruction (`load1` to `store8`, [`execute`]) and returns from a signal handler
