@@ -117,10 +117,10 @@ impl<J: Job> Pool<'_, J> {
     fn run(&mut self, take: &mut impl FnMut(u64, J::Report)) -> Result<Option<Exit>, String> {
         self.fill()?;
         while !self.workers.is_empty() {
-            for index in self.ready() {
+            // From the last one on: a worker that has ended leaves the list.
+            for index in self.ready().into_iter().rev() {
                 self.receive(index, take)?;
             }
-            self.workers.retain(|worker| worker.pid.as_raw() != 0);
             self.fill()?;
             let setting = self.job.setting();
             if let Some(exit) = setting.interrupt.caught() {
@@ -168,9 +168,7 @@ impl<J: Job> Pool<'_, J> {
         let ((told, orders), (results, answers)) = (pipe()?, pipe()?);
         let journal = journal::file().map_err(cannot_start)?;
         let thread = SoleThread::claim().map_err(cannot_start)?;
-        let taken = |number: &usize| {
-            self.workers.iter().any(|worker| worker.pid.as_raw() != 0 && worker.number == *number)
-        };
+        let taken = |number: &usize| self.workers.iter().any(|worker| worker.number == *number);
         let number = (0..).find(|number| !taken(number)).unwrap_or(0);
         let mut ends = Some((orders, results, told, answers, journal));
         let forked = confine::fork_worker(thread, self.job.setting().isolation, |namespaces| {
@@ -240,10 +238,7 @@ impl<J: Job> Pool<'_, J> {
 
     /// Ends all workers: their pipes hang up, and they kill their children.
     fn end(&mut self) {
-        // 0 stands for a worker that was waited for, and to the kernel for all processes of the group.
-        let living =
-            self.workers.drain(..).map(|worker| worker.pid).filter(|pid| pid.as_raw() != 0);
-        let pids: Vec<Pid> = living.collect();
+        let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
         let deadline = Instant::now() + GRACE;
         for pid in pids {
             while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
@@ -291,10 +286,9 @@ impl<J: Job> Pool<'_, J> {
 
     /// Waits for a worker that has closed its pipe. Its unfinished item is left for another worker.
     fn reap(&mut self, index: usize, take: &mut impl FnMut(u64, J::Report)) {
-        let worker = &mut self.workers[index];
+        let worker = self.workers.remove(index);
         let how = reap(worker.pid);
-        worker.pid = Pid::from_raw(0); // no longer ours
-        let Some(item) = worker.at.take() else { return };
+        let Some(item) = worker.at else { return };
         let journal = journal::answers(&worker.journal).unwrap_or_default();
         self.reap_orphans();
         clear(self.job.setting().backing);
