@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use named_file::NamedFile;
+use procfs_core::{CpuInfo, FromRead as _};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
@@ -186,9 +187,9 @@ fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<Stri
 
 /// True where /proc/cpuinfo lists the flag for the first CPU.
 fn has_cpu_flag(flag: &str) -> bool {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = info.lines().find(|line| line.starts_with("flags") || line.starts_with("Features"));
-    line.is_some_and(|line| line.split_whitespace().any(|own| own == flag))
+    let Ok(info) = CpuInfo::from_file("/proc/cpuinfo") else { return false };
+    let flags = info.get_field(0, "flags").or_else(|| info.get_field(0, "Features"));
+    flags.is_some_and(|flags| flags.split_whitespace().any(|own| own == flag))
 }
 
 /// The first two numbers of a kernel release such as `6.18.44-generic`.

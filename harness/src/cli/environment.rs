@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use procfs_core::FromRead as _;
+use procfs_core::process::{MountInfo, MountInfos};
 use rustix::fs::StatVfsMountFlags;
+use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
 use super::pool::Setting;
@@ -12,10 +15,8 @@ use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
 use crate::confine::Isolation;
 use crate::model::{Environment, Limits, Noexec};
+use crate::sys;
 
-/// Numbers of capabilities. (<linux/capability.h>)
-const CAP_IPC_LOCK: u32 = 14;
-const CAP_SYS_RESOURCE: u32 = 24;
 /// The limits that a case can set.
 const RESOURCES: [Resource; 6] = [
     Resource::RLIMIT_AS,
@@ -56,7 +57,7 @@ pub fn of(setting: &Setting<'_>, surveyed: &Surveyed) -> Environment {
     let wanted = FILE_BYTES.saturating_mul(setting.jobs as u64);
     Environment {
         page: rustix::param::page_size() as u64,
-        instruction_bytes: crate::sys::instruction_bytes() as u64,
+        instruction_bytes: sys::instruction_bytes() as u64,
         limits: limits(setting),
         noexec: Noexec {
             files: surveyed.no_exec,
@@ -85,8 +86,8 @@ fn limits(setting: &Setting<'_>) -> Limits {
     let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
     let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
     Limits {
-        raises: setting.isolation == Isolation::Default && may(CAP_SYS_RESOURCE),
-        locks: setting.isolation == Isolation::Default && may(CAP_IPC_LOCK),
+        raises: setting.isolation == Isolation::Default && may(CapabilitySet::SYS_RESOURCE),
+        locks: setting.isolation == Isolation::Default && may(CapabilitySet::IPC_LOCK),
         hard,
         lockable: soft(Resource::RLIMIT_MEMLOCK),
         little_memory: finite.contains(&true) || never_overcommits,
@@ -94,41 +95,27 @@ fn limits(setting: &Setting<'_>) -> Limits {
 }
 
 /// True if this process has a capability, and not only in a user namespace of its own.
-fn may(capability: u32) -> bool {
-    let status = read("/proc/self/status");
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let effective = effective.and_then(|word| u64::from_str_radix(word.trim(), 16).ok());
-    let whole = |map: String| map.split_whitespace().eq(["0", "0", "4294967295"]);
-    match effective {
-        Some(effective) => effective >> capability & 1 == 1 && whole(read("/proc/self/uid_map")),
-        None => rustix::process::geteuid().is_root(),
-    }
+fn may(capability: CapabilitySet) -> bool {
+    let map = read("/proc/self/uid_map");
+    // Without user namespaces, or without /proc, there is no such file.
+    let is_whole = map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"]);
+    is_whole && capabilities(None).is_ok_and(|own| own.effective.contains(capability))
 }
 
 /// True where tmpfs may use huge pages: a file can then have more memory than its size says
 /// (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst).
 fn has_large_pages(backing: &Backing) -> bool {
-    let chosen = |text: &str| !["[never]", "[deny]"].iter().any(|word| text.contains(word));
-    let settings = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
-    let setting = read(settings);
-    if !setting.is_empty() && chosen(&setting) {
-        return true;
-    }
-    match backing {
-        Backing::Directory(dir) => mount_options(dir).is_some_and(|options| {
-            options.split(',').any(|word| word.starts_with("huge=") && word != "huge=never")
-        }),
-        Backing::Memfd => false,
-    }
+    let mounted_so = |dir: &Path| mount_of(dir).is_some_and(|mount| sys::may_be_huge(&mount));
+    let in_folder = matches!(backing, Backing::Directory(dir) if mounted_so(dir));
+    in_folder || sys::shared_memory_may_be_huge()
 }
 
-/// Returns the options of the file system that a folder is on. (proc_pid_mountinfo(5))
-fn mount_options(dir: &Path) -> Option<String> {
+/// Returns the mount of the file system that a folder is on. (proc_pid_mountinfo(5))
+fn mount_of(dir: &Path) -> Option<MountInfo> {
     let device = rustix::fs::stat(dir).ok()?.st_dev;
     let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    let mounts = read("/proc/self/mountinfo");
-    let mut mounts = mounts.lines().filter(|line| line.split(' ').nth(2) == Some(&device));
-    Some(mounts.next_back()?.rsplit(' ').next()?.to_owned())
+    let mounts = MountInfos::from_file("/proc/self/mountinfo").ok()?;
+    mounts.into_iter().rfind(|mount| mount.majmin == device)
 }
 
 fn read(path: &str) -> String {

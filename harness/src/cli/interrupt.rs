@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use procfs_core::FromRead as _;
+use procfs_core::process::Status;
 
 use super::exit::Exit;
 use crate::case::HarnessError;
@@ -41,9 +43,7 @@ impl Interrupt {
 
 /// The signals that this process ignores: signal `n` is bit `n - 1` (proc(5): SigIgn).
 fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    Status::from_file("/proc/self/status").map_or(0, |status| status.sigign)
 }
 
 impl AsFd for Interrupt {

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
+use procfs_core::FromRead as _;
+use procfs_core::process::{Stat, Status};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// Kills and reaps every child of this process but those in `keep`. Returns the number of those that were not
@@ -61,9 +63,8 @@ pub fn open_children() -> Option<File> {
 /// True if /proc is that of this pid namespace, and not of one around it where processes have other pids
 /// (NSpid in proc(5): one for each namespace from that of /proc down to the process's own).
 fn numbers_are_ours() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    numbers.is_some_and(|numbers| numbers.split_whitespace().count() == 1)
+    let own = Status::from_file("/proc/self/status").ok().and_then(|status| status.nspid);
+    own.is_some_and(|numbers| numbers.len() == 1)
 }
 
 /// Reaps every child that has ended; true when none at all is left.
@@ -92,10 +93,8 @@ pub fn children() -> Vec<Pid> {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
-            // proc(5): pid (comm) state ppid; comm may hold anything, ')' included.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<i32>().ok()?;
-            (parent == own).then(|| pid(&name)).flatten()
+            let stat = Stat::from_file(format!("/proc/{name}/stat")).ok()?;
+            (stat.ppid == own).then(|| pid(&name)).flatten()
         })
         .collect()
 }

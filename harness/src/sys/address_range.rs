@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use super::arena::Area;
+use super::arena::own_maps;
 use crate::case::limits::{LOW_ADDRESS, MAPS};
 
 /// Addresses from one map to the next: far more than the largest map that a case may have.
@@ -94,9 +94,7 @@ impl AddressRange {
 /// Returns the lowest address at which this process has anything mapped; where /proc does not tell, an
 /// address below which the kernel maps nothing by itself (vm.mmap_min_addr).
 fn lowest_mapped() -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let areas = maps.lines().filter_map(Area::of_line);
-    areas.map(|area| area.start).min().unwrap_or(LOW_ADDRESS as usize)
+    own_maps().iter().map(|area| area.address.0 as usize).min().unwrap_or(LOW_ADDRESS as usize)
 }
 
 /// The first power of two that is no address of a process: a map that must lie there fails with ENOMEM

@@ -14,6 +14,8 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use nix::libc;
+use procfs_core::FromRead as _;
+use procfs_core::process::{MMPermissions, MMapPath, MemoryMap, MemoryMaps};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 use super::arch;
@@ -119,7 +121,6 @@ pub fn can_exclude_from_fork() -> bool {
 /// where /proc is not mounted. Returns the addresses of the stack.
 #[inline(never)]
 pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     // The compiler may call memcpy for any move of a value: that page of libc stays.
     let (code, memcpy) =
         (exclude_from_fork as *const () as usize, libc::memcpy as *const () as usize);
@@ -127,44 +128,46 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let here = 0u8;
     let stack = (&raw const here) as usize;
     let needed = [code, memcpy, stack, arena.address()];
-    let areas: Vec<Area<'_>> = maps.lines().filter_map(Area::of_line).collect();
-    let own = areas.iter().find(|area| area.holds(code)).map_or("", |area| area.name);
+    let areas = own_maps();
+    let holds = |area: &MemoryMap, at: usize| bounds(area).contains(&at);
+    let own = areas.iter().find(|area| holds(area, code)).map(|area| &area.pathname);
     let mut end_of_own = 0;
     let mut own_stack = 0..0;
-    for area in areas {
+    for area in &areas {
+        let Range { start, end } = bounds(area);
         // A VMA without a name that follows the program's own data is the rest of that data (.bss).
-        let is_own = area.name == own || area.start == end_of_own && area.name.is_empty();
+        let is_rest = start == end_of_own && area.pathname == MMapPath::Anonymous;
+        let is_own = Some(&area.pathname) == own || is_rest;
         if is_own {
-            end_of_own = area.end;
+            end_of_own = end;
         }
-        if area.holds(stack) {
-            own_stack = area.start..area.end;
+        if holds(area, stack) {
+            own_stack = start..end;
             // Calls that have returned left what lies below the frames in use.
-            let end = (stack - OWN_FRAME) / page * page;
-            let length = end.saturating_sub(area.start);
+            let unused = ((stack - OWN_FRAME) / page * page).saturating_sub(start);
             // SAFETY: nothing of it is in use: this function is not inlined, and its own frame, with those of
             // what it has called, is smaller than what is left out.
-            let _ = unsafe { madvise(pointer(area.start), length, Advice::LinuxDontNeed) };
+            let _ = unsafe { madvise(pointer(start), unused, Advice::LinuxDontNeed) };
         }
         // A handler may return through [vdso].
-        let is_kernels = area.name.starts_with("[v") && arch::restorer().is_none();
-        if is_own || is_kernels || area.shared || needed.iter().any(|at| area.holds(*at)) {
+        let is_kernels = is_kernels(&area.pathname) && arch::restorer().is_none();
+        let is_shared = area.perms.contains(MMPermissions::SHARED);
+        if is_own || is_kernels || is_shared || needed.iter().any(|at| holds(area, *at)) {
             continue;
         }
         // SAFETY: the advice changes nothing for this process. A child does not get this memory, and
         // only victims are forked from here on, which need none of it.
-        let _ =
-            unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDontFork) };
+        let _ = unsafe { madvise(pointer(start), end - start, Advice::LinuxDontFork) };
     }
     own_stack
 }
 
 /// Undoes [`exclude_from_fork`]: victims inherit everything again.
 pub fn include_in_fork() {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for area in maps.lines().filter_map(Area::of_line) {
+    for area in own_maps() {
+        let Range { start, end } = bounds(&area);
         // SAFETY: the advice changes nothing for this process.
-        let _ = unsafe { madvise(pointer(area.start), area.end - area.start, Advice::LinuxDoFork) };
+        let _ = unsafe { madvise(pointer(start), end - start, Advice::LinuxDoFork) };
     }
 }
 
@@ -172,26 +175,21 @@ fn pointer(address: usize) -> *mut libc::c_void {
     std::ptr::with_exposed_provenance_mut(address)
 }
 
-/// A line of /proc/self/maps (proc(5)).
-pub(super) struct Area<'a> {
-    pub(super) start: usize,
-    end: usize,
-    shared: bool,
-    name: &'a str,
+/// Returns the VMAs of this process; none where /proc does not tell.
+pub(super) fn own_maps() -> Vec<MemoryMap> {
+    MemoryMaps::from_file("/proc/self/maps").map_or(Vec::new(), |maps| maps.0)
 }
 
-impl Area<'_> {
-    pub(super) fn of_line(line: &str) -> Option<Area<'_>> {
-        let mut words = line.splitn(6, ' ');
-        let (start, end) = words.next()?.split_once('-')?;
-        let address = |hex| usize::from_str_radix(hex, 16).ok();
-        let shared = words.next()?.ends_with('s');
-        let name = words.nth(3).unwrap_or("").trim_start();
-        Some(Area { start: address(start)?, end: address(end)?, shared, name })
-    }
+fn bounds(area: &MemoryMap) -> Range<usize> {
+    area.address.0 as usize..area.address.1 as usize
+}
 
-    fn holds(&self, address: usize) -> bool {
-        (self.start..self.end).contains(&address)
+/// True for \[vdso], and for the data that it reads: \[vvar], \[vvar_vclock].
+fn is_kernels(name: &MMapPath) -> bool {
+    match name {
+        MMapPath::Vdso | MMapPath::Vvar | MMapPath::Vsyscall => true,
+        MMapPath::Other(name) => name.starts_with('v'),
+        _ => false,
     }
 }
 

@@ -7,6 +7,8 @@
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+use procfs_core::process::StatM;
+use procfs_core::{FromRead as _, LoadAverage};
 
 use super::{Child, sigchld};
 use crate::case::limits::FILE_OFFSET;
@@ -76,15 +78,11 @@ pub fn allowed_file_bytes() -> u64 {
 
 /// Bytes that this process has mapped; 0 where /proc does not tell.
 pub fn mapped_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    pages * rustix::param::page_size() as u64
+    StatM::from_file("/proc/self/statm").map_or(0, |pages| pages.size)
+        * rustix::param::page_size() as u64
 }
 
 /// Tasks on this machine, of all users; a generous guess where /proc does not tell.
 fn running_tasks() -> u64 {
-    // proc(5): "0.20 0.18 0.12 1/80 11206", the number after the slash counts all tasks.
-    let loadavg = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let tasks = loadavg.split(' ').nth(3).and_then(|field| field.split('/').nth(1));
-    tasks.and_then(|n| n.parse().ok()).unwrap_or(32 * 1024)
+    LoadAverage::from_file("/proc/loadavg").map_or(32 * 1024, |load| u64::from(load.max))
 }

@@ -8,6 +8,8 @@
 use std::fs::read_to_string;
 use std::sync::OnceLock;
 
+use procfs_core::FromRead as _;
+use procfs_core::process::{MountInfo, MountInfos};
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
@@ -32,6 +34,22 @@ pub struct MemoryRules {
 
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
+/// True if memfds and shared memory may have huge pages.
+pub fn shared_memory_may_be_huge() -> bool {
+    let setting = told("shmem_enabled");
+    !setting.is_empty() && !setting.contains("[never]") && !setting.contains("[deny]")
+}
+
+/// True if the files of this mount may have huge pages. (tmpfs(5): huge)
+pub fn may_be_huge(mount: &MountInfo) -> bool {
+    mount.super_options.get("huge").is_some_and(|word| word.as_deref() != Some("never"))
+}
+
+/// Returns a setting of transparent huge pages; nothing where the kernel does not tell.
+fn told(name: &str) -> String {
+    read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default()
+}
+
 impl MemoryRules {
     /// Returns the rules of this machine. Asks the kernel the first time; one that does not tell has no huge
     /// pages.
@@ -42,25 +60,27 @@ impl MemoryRules {
 
     fn find() -> MemoryRules {
         let page = rustix::param::page_size() as u64;
-        let told = |name: &str| read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default();
         let anonymous = match told("enabled") {
             text if text.contains("[always]") => When::Always,
             text if text.contains("[madvise]") => When::Asked,
             _ => When::Never,
         };
-        let shared = told("shmem_enabled");
-        let shared =
-            !shared.is_empty() && !shared.contains("[never]") && !shared.contains("[deny]");
-        let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let mounted =
-            mounts.lines().any(|line| line.contains("huge=") && !line.contains("huge=never"));
+        // Where the kernel does not tell, there may be such a mount.
+        let mounted = MountInfos::from_file("/proc/self/mountinfo")
+            .map_or(true, |mounts| mounts.iter().any(may_be_huge));
         let huge = told("hpage_pmd_size").trim().parse().unwrap_or(page).max(page);
         // RLIMIT_MEMLOCK, CAP_IPC_LOCK in capabilities(7).
         let any =
             capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
         let limit = getrlimit(Resource::Memlock).current;
         let lockable = limit.filter(|_| !any).unwrap_or(u64::MAX);
-        MemoryRules { page, huge, anonymous, files: shared || mounted, lockable }
+        MemoryRules {
+            page,
+            huge,
+            anonymous,
+            files: mounted || shared_memory_may_be_huge(),
+            lockable,
+        }
     }
 
     /// Returns the number of bytes that may be locked.

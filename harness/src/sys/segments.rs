@@ -54,7 +54,8 @@ pub fn forget_stale_segments() {
     all.lines().filter_map(|line| stale(line, own)).for_each(forget_segment);
 }
 
-/// The id of the segment of this line, if it is such a one. (proc_sysvipc(5))
+/// The id of the segment of this line, if it is such a one (proc_sysvipc(5)). The crate procfs-core reads user
+/// ids of 16 bits, and refuses the whole list where one user has a larger id.
 fn stale(line: &str, own: u32) -> Option<i32> {
     let fields: Vec<i64> = line.split_whitespace().map_while(|field| field.parse().ok()).collect();
     let &[key, id, _, _, creator, _, attached, uid, _, creator_uid, ..] = fields.as_slice() else {
