@@ -13,14 +13,13 @@ use std::process::ExitCode;
 use faultmap::internals::case::Access;
 use faultmap::internals::case::Pattern;
 use faultmap::internals::confine::Held;
-use faultmap::internals::supervise::{Asked, Ending, Fork, Judge};
+use faultmap::internals::supervise::{Asked, Ending, Fork, Judge, await_end};
 use faultmap::internals::sys::{
     Child, PIDFD_SELF_THREAD, SoleThread, can_signal_itself, fork_worker,
 };
 use faultmap::internals::victim::Program;
 use linux_raw_sys::general::__NR_shmget;
 use nix::libc;
-use nix::sys::wait::{WaitStatus, waitpid};
 use own_process::children::none_left_by;
 use own_process::refused_call::refuse_call;
 use own_process::test;
@@ -232,13 +231,13 @@ fn a_worker_has_a_filter_too() {
         i32::from(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"))
     });
     let told = told.expect("it was forked");
-    assert_eq!(waitpid(told, None), Ok(WaitStatus::Exited(told, 1)));
+    assert_eq!(await_end(told, ENDS), Ending::Exited(1));
     let worker = worker(|| {
         let _ = nix::sys::prctl::set_name(c"other");
         0
     });
-    let ended = waitpid(worker.expect("it was forked"), None);
-    assert!(matches!(ended, Ok(WaitStatus::Signaled(_, nix::sys::signal::SIGSYS, _))), "{ended:?}");
+    let ended = await_end(worker.expect("it was forked"), ENDS);
+    assert_eq!(ended, Ending::Killed(libc::SIGSYS));
 }
 
 /// A step may make a call that the filter of its child lacks. It is judged as any other step.

@@ -13,14 +13,13 @@ use std::time::Duration;
 use faultmap::internals::backing::{Backing, MadeFile};
 use faultmap::internals::case::limits::FILES;
 use faultmap::internals::case::{Access, Pattern};
-use faultmap::internals::supervise::{Asked, ChildReport, Ending, Fork, NoReport};
+use faultmap::internals::supervise::{Asked, ChildReport, Ending, Fork, NoReport, await_end};
 use faultmap::internals::sys::{Arena, Child, ForkServer, fork_worker};
 use faultmap::internals::victim::{FileHandle, Fill, Op, Probe, Program, Request};
 use nix::libc;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::waitpid;
 use own_process::children::{none_left_by, own_children, pause};
 use own_process::{Test, test};
+use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use stage::{ENDS, HANGS, Stage, laid_out};
 
 type Row = (&'static str, fn(&Stage));
@@ -271,10 +270,9 @@ fn a_child_signals_its_fork_server(stage: &Stage, signal: i32) {
 }
 
 fn a_fork_server_that_is_killed_is_gone(stage: &Stage) {
-    for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGSTOP] {
+    for signal in [Signal::KILL, Signal::SEGV, Signal::STOP] {
         let fork_server = server_of(stage, |_| 0);
-        kill(nix::unistd::Pid::from_raw(fork_server.pid().as_raw_nonzero().get()), signal)
-            .expect("it is there");
+        kill_process(fork_server.pid(), signal).expect("it is there");
         is_gone(stage, &fork_server);
     }
 }
@@ -292,11 +290,11 @@ fn a_fork_server_ends_with_its_worker(stage: &Stage) {
     let worker = worker.expect("a worker");
     drop(tells);
     assert_eq!(rustix::io::read(&told, &mut [0]), Ok(1));
-    kill(worker, Signal::SIGKILL).expect("it is there");
-    waitpid(worker, None).expect("it ends");
+    kill_process(worker, Signal::KILL).expect("it is there");
+    assert_eq!(await_end(worker, ENDS), Ending::Killed(libc::SIGKILL));
     // The fork server of a dead worker ends with it, and this process adopts its orphans.
     while !own_children().is_empty() {
-        let _ = waitpid(None, Some(nix::sys::wait::WaitPidFlag::WNOHANG));
+        let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -16,14 +16,12 @@ use std::process::ExitCode;
 
 use faultmap::internals::backing::Backing;
 use faultmap::internals::confine::{self, Isolation};
-use faultmap::internals::supervise::Ending;
+use faultmap::internals::supervise::{Ending, await_end, has_ended};
 use faultmap::internals::sys::{Child, SoleThread, fork_worker, set_dumpable};
 use nix::libc;
-use nix::sys::signal::{SIGKILL, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use own_process::children::pause;
 use own_process::test;
+use rustix::process::{Pid, Signal, kill_process};
 use stage::{ENDS, Stage};
 
 /// The exit status of a worker whose child was killed: this number plus that of the signal.
@@ -85,8 +83,8 @@ fn thread() -> SoleThread {
 }
 
 fn exit_code(pid: Pid) -> i32 {
-    match waitpid(pid, None) {
-        Ok(WaitStatus::Exited(_, code)) => code,
+    match await_end(pid, ENDS) {
+        Ending::Exited(code) => code,
         other => panic!("the worker: {other:?}"),
     }
 }
@@ -146,7 +144,7 @@ fn signals_a_process_outside(files: &Path) {
     })
     .expect("it was forked");
     let own = std::process::id() as usize;
-    for pid in [outsider.as_raw() as usize, own] {
+    for pid in [outsider.as_raw_nonzero().get() as usize, own] {
         let sent = |number, group: bool| {
             let target = if group { pid.wrapping_neg() } else { pid };
             child(files, |child| {
@@ -166,9 +164,9 @@ fn signals_a_process_outside(files: &Path) {
         let _ = child.call(libc::SYS_kill, [usize::MAX, libc::SIGKILL as usize, 0, 0, 0, 0]);
         0
     });
-    assert_eq!(waitpid(outsider, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive));
-    kill(outsider, SIGKILL).expect("it lives");
-    waitpid(outsider, None).expect("it is a child");
+    assert!(!has_ended(outsider));
+    kill_process(outsider, Signal::KILL).expect("it lives");
+    assert_eq!(await_end(outsider, ENDS), Ending::Killed(libc::SIGKILL));
 }
 
 fn looks_for_processes_outside(files: &Path) {
@@ -341,8 +339,8 @@ fn outlives_its_worker(files: &Path) {
     });
     drop(held);
     alive.read_exact(&mut [0; 3]).expect("three of them live");
-    kill(worker, SIGKILL).expect("it lives");
+    kill_process(worker, Signal::KILL).expect("it lives");
     // The pipe is at its end: no process is left that has its other end.
     assert_eq!(alive.read(&mut [0]).expect("a pipe"), 0);
-    assert_eq!(waitpid(worker, None), Ok(WaitStatus::Signaled(worker, SIGKILL, false)));
+    assert_eq!(await_end(worker, ENDS), Ending::Killed(libc::SIGKILL));
 }

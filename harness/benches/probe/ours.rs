@@ -10,7 +10,7 @@ use faultmap::internals::measure::{Means, Measurer};
 use faultmap::internals::supervise::Supervisor;
 use faultmap::internals::sys::{Arena, SharedRecord, SoleThread};
 use faultmap::internals::victim::Probe;
-use nix::sys::wait::waitpid;
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use crate::cores::{pin, together};
 
@@ -47,7 +47,7 @@ pub fn probe(cores: &[usize], dir: &str, isolation: Isolation, probes: u32) -> O
     }
     drop(tells);
     for worker in &workers {
-        waitpid(*worker, None).expect("it ends");
+        waitid(WaitId::Pid(*worker), WaitIdOptions::EXITED).expect("it ends");
     }
     let each = workers.iter().map(|_| {
         let mut seconds = [0; size_of::<f64>()];

@@ -40,10 +40,10 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
-use nix::sys::wait::WaitStatus;
+use rustix::process::{Pid, Signal};
 
 use crate::backing::Backing;
+use crate::supervise::Ending;
 use crate::sys::{self, SoleThread};
 
 /// The time that a place may take to answer: a disk that has to spin up, a network.
@@ -80,7 +80,7 @@ pub fn fork_worker(
     thread: SoleThread,
     isolation: Isolation,
     body: impl FnOnce(Option<Namespaces>) -> i32,
-) -> Result<nix::unistd::Pid, Errno> {
+) -> Result<Pid, Errno> {
     // A worker cannot ask any more once it is shut in.
     sys::MemoryRules::here();
     if isolation == Isolation::Default {
@@ -101,7 +101,7 @@ pub fn check(backing: &Backing, watched: Option<BorrowedFd<'_>>) -> Result<(), R
     match in_own_process(PATIENCE, watched, Isolation::Strict, shut_in) {
         Ok(entered) => entered,
         Err(NoAnswer::Fork(Errno::EAGAIN | Errno::ENOMEM) | NoAnswer::Interrupted) => Ok(()),
-        Err(NoAnswer::Ended(WaitStatus::Signaled(_, Signal::SIGKILL, _))) => Ok(()),
+        Err(NoAnswer::Ended(Ending::Killed(signal))) if signal == Signal::KILL.as_raw() => Ok(()),
         Err(NoAnswer::Fork(errno)) => Err(refused(errno)),
         Err(NoAnswer::Late) => Err(Refusal::Silent(backing.describe())),
         Err(why) => Err(Refusal::Untried(why.to_string())),

@@ -14,19 +14,15 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Isolation, Namespaces, PATIENCE, fork_worker};
+use crate::supervise::{Ending, GRACE, await_end, is_stopped};
 use crate::sys::{SoleThread, own_ipc_namespace};
-
-/// The time that a killed process may take to disappear: the kernel may not let it go.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// The number of processes that may be killed, one after the other, before there is no answer.
 const TRIES: usize = 6;
@@ -48,7 +44,7 @@ pub enum NoAnswer {
     /// The body panicked, with this message.
     Panicked(String),
     /// It has ended without an answer.
-    Ended(WaitStatus),
+    Ended(Ending),
     /// It could not be asked.
     Unasked(String),
 }
@@ -61,13 +57,7 @@ impl fmt::Display for NoAnswer {
             NoAnswer::Stopped => f.write_str("the process that tried it was stopped"),
             NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
             NoAnswer::Panicked(message) => f.write_str(message),
-            NoAnswer::Ended(WaitStatus::Signaled(_, signal, _)) => {
-                write!(f, "the process that tried it was killed by {signal}")
-            }
-            NoAnswer::Ended(WaitStatus::Exited(_, code)) => {
-                write!(f, "the process that tried it exited with {code}")
-            }
-            NoAnswer::Ended(_) => f.write_str("the process that tried it gave no answer"),
+            NoAnswer::Ended(ending) => write!(f, "the process that tried it: {ending}"),
             NoAnswer::Unasked(why) => f.write_str(why),
         }
     }
@@ -95,7 +85,7 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
     let mut tried = try_once(limit, watched, isolation, &body);
     for _ in 1..TRIES {
         match tried {
-            Err(NoAnswer::Stopped | NoAnswer::Ended(WaitStatus::Signaled(..))) => {
+            Err(NoAnswer::Stopped | NoAnswer::Ended(Ending::Killed(_))) => {
                 tried = try_once(limit, watched, isolation, &body);
             }
             answer => return answer,
@@ -142,9 +132,9 @@ fn try_once<T: Serialize + DeserializeOwned>(
         }
     };
     if read.is_err() {
-        kill(pid);
+        let _ = kill_process(pid, Signal::KILL);
     }
-    let ended = await_end(pid);
+    let ended = await_end(pid, GRACE);
     read?;
     match serde_json::from_slice::<Result<T, String>>(&answer) {
         Ok(answer) => answer.map_err(NoAnswer::Panicked),
@@ -190,34 +180,5 @@ fn await_answer(
             return Ok(());
         }
         return Err(NoAnswer::Interrupted);
-    }
-}
-
-/// A stopped child (waitid(2): WSTOPPED).
-fn is_stopped(pid: Pid) -> bool {
-    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
-}
-
-fn kill(pid: Pid) {
-    let _ = nix::sys::signal::kill(pid, nix::sys::signal::SIGKILL);
-}
-
-/// Waits for a process that has ended, is about to or was killed; not for ever. One that is stopped on its way is
-/// killed.
-fn await_end(pid: Pid) -> WaitStatus {
-    let deadline = Instant::now() + GRACE;
-    loop {
-        match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) if Instant::now() < deadline => {
-                if is_stopped(pid) {
-                    kill(pid);
-                }
-                // As a rule it is just about to end.
-                std::thread::sleep(Duration::from_micros(50));
-            }
-            Ok(ended) => return ended,
-            Err(_) => return WaitStatus::StillAlive,
-        }
     }
 }

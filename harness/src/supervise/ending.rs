@@ -1,9 +1,16 @@
 //! A child cannot be trusted to tell how it ended: the kernel tells it (waitid(2)). The main type is
 //! [`Ending`].
 
+use std::fmt;
+use std::time::{Duration, Instant};
+
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitIdStatus, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, waitid};
 use serde::{Deserialize, Serialize};
+
+/// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
+/// on its behalf.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// The end of a child, as the kernel tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +28,49 @@ pub enum Ending {
     Stuck,
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Exited(code) => write!(f, "exited with {code}"),
+            Ending::Killed(signal) => write!(f, "killed by {}", crate::case::Signal(*signal)),
+            Ending::TimedOut { .. } => f.write_str("killed at its deadline"),
+            Ending::Stuck => f.write_str("killed, and still there"),
+        }
+    }
+}
+
+/// Waits for a child that has ended or is about to, and reaps it. Kills it where a signal has stopped it on
+/// its way, and where it takes longer than `limit`.
+pub fn await_end(child: Pid, limit: Duration) -> Ending {
+    let mut deadline = Instant::now() + limit;
+    let mut is_killed = false;
+    loop {
+        match waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(status)) => return ending(&status),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(_) => return Ending::Stuck,
+        }
+        let is_late = Instant::now() >= deadline;
+        if is_late && is_killed {
+            return Ending::Stuck;
+        }
+        if is_late || is_stopped(child) {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        if is_late {
+            (is_killed, deadline) = (true, Instant::now() + GRACE);
+        }
+        std::thread::sleep(Duration::from_micros(50));
+    }
+}
+
+/// Kills a stopped worker. No process of the harness stops workers, and a stopped one does no work.
+pub fn kill_if_stopped(worker: Pid) {
+    if is_stopped(worker) {
+        let _ = kill_process(worker, Signal::KILL);
+    }
+}
+
 /// Reaps a child that is a zombie, and returns how it ended. Fails where the child is no zombie, and does not
 /// wait for it to become one.
 pub(super) fn reap(child: Pid) -> Result<Ending, Errno> {
@@ -36,13 +86,13 @@ fn ending(status: &WaitIdStatus) -> Ending {
     }
 }
 
-/// True if the child is a zombie.
-pub(super) fn has_ended(child: Pid) -> bool {
+/// True if the child is a zombie. Processes that it has forked may still hold its pipes open.
+pub fn has_ended(child: Pid) -> bool {
     is(child, WaitIdOptions::EXITED).is_some()
 }
 
 /// True if a signal has stopped the child.
-pub(super) fn is_stopped(child: Pid) -> bool {
+pub fn is_stopped(child: Pid) -> bool {
     is(child, WaitIdOptions::STOPPED).is_some_and(|status| status.stopped())
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::ending::Ending;
+use super::ending::{Ending, GRACE};
 use super::orphans;
 use super::recorded::Recorded;
 use super::spawn::{Asked, Fork, Forked, Spawn};
@@ -16,10 +16,6 @@ use super::throttle::Throttle;
 use crate::case::limits;
 use crate::sys::{self, AddressRange, Arena, Body, ForkServer, SharedRecord, SoleThread, VERDICTS};
 use crate::victim::{self, Program, Steps, Terms};
-
-/// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
-/// on its behalf.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// The interval between two checks for a vanished controller, and for the end of a fork server that says
 /// nothing.

@@ -17,13 +17,11 @@ mod spawn;
 mod steady;
 mod throttle;
 mod waiting;
-mod worker_status;
 
 pub use cores::Cores;
-pub use ending::Ending;
+pub use ending::{Ending, GRACE, await_end, has_ended, is_stopped, kill_if_stopped};
 pub use judge::Judge;
 pub use life::{ChildReport, NoReport, Supervisor};
 pub use orphans::{children, sweep_orphans};
 pub use recorded::{Recorded, RecordedSlot};
 pub use spawn::{Asked, Fork, Forked, Spawn};
-pub use worker_status::{is_dead, kill_if_stopped, reap};

@@ -31,14 +31,14 @@ use super::own_descriptors;
 use super::record::SharedMemory;
 use super::sandbox::Sandbox;
 use super::sole_thread::SoleThread;
-use super::spawn::{Body, Entry, fork_victim, with_patience};
+use super::spawn::{Body, Entry, fork_victim, pid_of, with_patience};
 use super::system_call::{checked, system_call};
 use super::victim_memory::lay_on_stack;
 
 /// The memory that worker and fork server share.
 #[derive(Debug)]
 #[repr(C)]
-struct Desk {
+struct ForkRequest {
     /// The number of victims that the worker has asked for.
     asked: AtomicU32,
     /// The pid of the last victim, or -errno; 0 for as long as there is neither.
@@ -52,7 +52,7 @@ pub const FORK_FLAGS: i32 = libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID;
 /// Forks victims, one after the other, for as long as it lives.
 #[derive(Debug)]
 pub struct ForkServer {
-    desk: SharedMemory<Desk>,
+    request: SharedMemory<ForkRequest>,
     pid: Pid,
     asked: Cell<u32>,
     reaped: Cell<bool>,
@@ -88,17 +88,16 @@ impl ForkServer {
         sandbox: &Sandbox<'_>,
         body: B,
     ) -> Result<ForkServer, nix::errno::Errno> {
-        let desk = SharedMemory::new()
+        let request = SharedMemory::new()
             .map_err(|errno| nix::errno::Errno::from_raw(errno.raw_os_error()))?;
         let own = rustix::process::getpid().as_raw_nonzero().get();
         let body = lay_on_stack(&Nested(body));
-        let pid = with_patience(|| match start_fork_server(&desk, own, &stack, sandbox, body) {
-            error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
-            pid => Ok(pid as libc::c_long),
-        })?;
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or(nix::errno::Errno::ESRCH)?;
-        Ok(ForkServer { desk, pid, asked: Cell::new(0), reaped: Cell::new(false) })
+        let pid =
+            with_patience(|| match start_fork_server(&request, own, &stack, sandbox, body) {
+                error @ -4095..0 => Err(nix::errno::Errno::from_raw(-error as i32)),
+                pid => Ok(pid as libc::c_long),
+            })?;
+        Ok(ForkServer { request, pid: pid_of(pid)?, asked: Cell::new(0), reaped: Cell::new(false) })
     }
 
     /// Returns the pid of the fork server.
@@ -110,17 +109,17 @@ impl ForkServer {
     pub fn ask(&self) {
         let number = self.asked.get().wrapping_add(1);
         self.asked.set(number);
-        let desk = self.desk();
-        desk.pid.store(0, Relaxed);
-        desk.asked.store(number, Release);
-        wake(&desk.asked);
+        let request = self.request();
+        request.pid.store(0, Relaxed);
+        request.asked.store(number, Release);
+        wake(&request.asked);
     }
 
     /// Returns the victim that was asked for; `None` as long as there is none. Fails where there will be
     /// none.
     pub fn victim(&self) -> Result<Option<Pid>, NoVictim> {
-        match self.desk().pid.load(Acquire) {
-            0 if self.is_dead_or_stopped() => match self.desk().pid.load(Acquire) {
+        match self.request().pid.load(Acquire) {
+            0 if self.is_dead_or_stopped() => match self.request().pid.load(Acquire) {
                 pid @ 1.. => Ok(Pid::from_raw(pid)), // its last one
                 _ => Err(NoVictim::Gone),
             },
@@ -136,9 +135,9 @@ impl ForkServer {
         !matches!(waitid(WaitId::Pid(self.pid), options), Ok(None))
     }
 
-    fn desk(&self) -> &Desk {
+    fn request(&self) -> &ForkRequest {
         // SAFETY: zero is a valid value of every field, and all are atomics.
-        unsafe { self.desk.at().as_ref() }
+        unsafe { self.request.at().as_ref() }
     }
 
     /// Kills and reaps the fork server. What it forked stays.
@@ -166,21 +165,21 @@ impl Drop for ForkServer {
 #[unsafe(link_section = "faultmap_victim")]
 #[inline(never)]
 fn start_fork_server<F: Entry>(
-    desk: &SharedMemory<Desk>,
+    request: &SharedMemory<ForkRequest>,
     worker: i32,
     stack: &Range<usize>,
     sandbox: &Sandbox<'_>,
     body: *const F,
 ) -> isize {
-    let address = desk.at();
+    let address = request.at();
     let flags = (libc::CLONE_FILES | libc::SIGCHLD) as usize;
     // SAFETY: without CLONE_VM the child has a copy of the memory and the same stack pointer (a null
     // stack means that), exactly as after fork(2), but for the table of descriptors.
     let pid = unsafe { system_call(libc::SYS_clone, [flags, 0, 0, 0, 0, 0]) };
     if pid == 0 {
         // SAFETY: the worker has mapped it for at least as long as this process lives.
-        let desk: &Desk = unsafe { address.as_ref() };
-        live(desk, worker, stack, sandbox, body)
+        let request: &ForkRequest = unsafe { address.as_ref() };
+        live(request, worker, stack, sandbox, body)
     }
     pid
 }
@@ -188,7 +187,7 @@ fn start_fork_server<F: Entry>(
 /// Runs the fork server from start to end.
 #[inline(always)]
 fn live<F: Entry>(
-    desk: &Desk,
+    request: &ForkRequest,
     worker: i32,
     stack: &Range<usize>,
     sandbox: &Sandbox<'_>,
@@ -204,7 +203,7 @@ fn live<F: Entry>(
     };
     // The stack for speed alone: what this process writes there it would have to copy after each fork.
     let _ = exclude_from_fork(stack.start, stack.len());
-    let kept = exclude_from_fork(std::ptr::from_ref(desk) as usize, size_of::<Desk>());
+    let kept = exclude_from_fork(std::ptr::from_ref(request) as usize, size_of::<ForkRequest>());
     if kept.is_err() || fork_server.call(libc::SYS_getppid, [0; 6]) != Ok(worker as usize) {
         fork_server.exit(1);
     }
@@ -214,14 +213,14 @@ fn live<F: Entry>(
     }
     let mut done = 0;
     loop {
-        while desk.asked.load(Acquire) == done {
-            wait(&desk.asked, done);
+        while request.asked.load(Acquire) == done {
+            wait(&request.asked, done);
         }
-        done = desk.asked.load(Acquire);
+        done = request.asked.load(Acquire);
         // SAFETY: the worker has laid the body there, and these flags share nothing.
-        if let Err(errno) = unsafe { fork_victim(FORK_FLAGS, Some(&desk.pid), body) } {
+        if let Err(errno) = unsafe { fork_victim(FORK_FLAGS, Some(&request.pid), body) } {
             // Its end wakes the worker: a signal that it sent would need a filter that lets victims send some.
-            desk.pid.store(-errno, Release);
+            request.pid.store(-errno, Release);
             fork_server.exit(0);
         }
     }

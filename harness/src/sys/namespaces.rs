@@ -11,10 +11,11 @@
 use nix::errno::Errno;
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
+use rustix::process::Pid;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 use super::sole_thread::SoleThread;
-use super::spawn::with_patience;
+use super::spawn::{pid_of, with_patience};
 use super::system_call::checked;
 
 /// Forks a worker as [`super::fork_worker`] does, but in new user, pid, mount and IPC namespaces, so that it
@@ -23,10 +24,7 @@ use super::system_call::checked;
 /// The process should have no other thread. Fails as clone(2) does: EPERM where a container or the
 /// kernel allows no such namespace, ENOSPC where there are to be no more of them, ENOSYS or EINVAL
 /// where the kernel was built without.
-pub fn clone_worker(
-    _: SoleThread,
-    body: impl FnOnce() -> i32,
-) -> Result<nix::unistd::Pid, nix::errno::Errno> {
+pub fn clone_worker(_: SoleThread, body: impl FnOnce() -> i32) -> Result<Pid, Errno> {
     let flags = libc::CLONE_NEWUSER
         | libc::CLONE_NEWPID
         | libc::CLONE_NEWNS
@@ -47,7 +45,7 @@ pub fn clone_worker(
             // SAFETY: `_exit` has no preconditions; atexit handlers are the controller's.
             unsafe { libc::_exit(code) }
         }
-        pid => Ok(nix::unistd::Pid::from_raw(pid as i32)),
+        pid => pid_of(pid),
     }
 }
 

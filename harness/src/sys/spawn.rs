@@ -70,7 +70,12 @@ pub fn spawn(
     // SAFETY: the body lies there, and the flags share nothing.
     let fork = || unsafe { fork_victim(libc::SIGCHLD, None, body) };
     let pid = with_patience(|| fork().map_err(nix::errno::Errno::from_raw))?;
-    i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
+    pid_of(pid)
+}
+
+/// Returns the pid that clone(2) has returned.
+pub(super) fn pid_of(returned: libc::c_long) -> Result<Pid, nix::errno::Errno> {
+    i32::try_from(returned).ok().and_then(Pid::from_raw).ok_or(nix::errno::Errno::ESRCH)
 }
 
 /// Forks a victim, with these flags, onto the stack on which its body has been laid (it starts right
@@ -113,10 +118,7 @@ extern "C" fn start<F: Entry>(body: usize) -> ! {
 ///
 /// The process should have no other thread: whatever lock that held would stay locked in the worker. Fails
 /// as fork(2) does.
-pub fn fork_worker(
-    _: SoleThread,
-    body: impl FnOnce() -> i32,
-) -> Result<nix::unistd::Pid, nix::errno::Errno> {
+pub fn fork_worker(_: SoleThread, body: impl FnOnce() -> i32) -> Result<Pid, nix::errno::Errno> {
     // SAFETY: the process is single-threaded, so the child's memory is in order.
     let fork = || nix::errno::Errno::result(libc::c_long::from(unsafe { libc::fork() }));
     match with_patience(fork)? {
@@ -125,7 +127,7 @@ pub fn fork_worker(
             // SAFETY: `_exit` has no preconditions; atexit handlers are the controller's.
             unsafe { libc::_exit(code) }
         }
-        pid => Ok(nix::unistd::Pid::from_raw(pid as i32)),
+        pid => pid_of(pid),
     }
 }
 

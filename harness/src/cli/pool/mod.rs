@@ -30,11 +30,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SIGKILL, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Pid;
 
 use interrupted::Interrupted;
 use job::Message;
@@ -46,11 +44,11 @@ use crate::backing::Backing;
 use crate::case::HarnessError;
 use crate::confine::{self, Isolation, in_own_process};
 use crate::journal;
-use crate::supervise::{Cores, children, is_dead, kill_if_stopped, reap, sweep_orphans};
+use crate::supervise::{
+    Cores, GRACE, await_end, children, has_ended, kill_if_stopped, sweep_orphans,
+};
 use crate::sys::{SoleThread, forget_stale_segments};
 
-/// The time for a worker that was told to end, or for the orphans of a killed one, to be gone.
-const GRACE: Duration = Duration::from_secs(5);
 /// The time to remove the files of killed workers.
 const CLEARING: Duration = Duration::from_secs(5);
 /// The interval at which workers that send nothing are checked.
@@ -72,7 +70,7 @@ struct Pool<'a, J: Job> {
     lost: usize,
     /// Children that this process had at its start, which are not the harness's: they were forked
     /// before exec.
-    foreign: Vec<rustix::process::Pid>,
+    foreign: Vec<Pid>,
     /// The time of the last check of the workers.
     looked: Instant,
 }
@@ -230,7 +228,7 @@ impl<J: Job> Pool<'_, J> {
         }
         self.looked = Instant::now();
         self.workers.iter().for_each(|worker| kill_if_stopped(worker.pid));
-        if self.workers.iter().any(|worker| is_dead(worker.pid)) {
+        if self.workers.iter().any(|worker| has_ended(worker.pid)) {
             // A descendant of the dead worker holds its pipe open.
             self.reap_orphans();
         }
@@ -241,14 +239,7 @@ impl<J: Job> Pool<'_, J> {
         let pids: Vec<Pid> = self.workers.drain(..).map(|worker| worker.pid).collect();
         let deadline = Instant::now() + GRACE;
         for pid in pids {
-            while waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive) {
-                kill_if_stopped(pid);
-                if Instant::now() >= deadline {
-                    let _ = kill(pid, SIGKILL);
-                    break; // to be reaped with the orphans
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            await_end(pid, deadline.saturating_duration_since(Instant::now()));
         }
         self.reap_orphans();
         clear(self.job.setting().backing);
@@ -287,7 +278,7 @@ impl<J: Job> Pool<'_, J> {
     /// Waits for a worker that has closed its pipe. Its unfinished item is left for another worker.
     fn reap(&mut self, index: usize, take: &mut impl FnMut(u64, J::Report)) {
         let worker = self.workers.remove(index);
-        let how = reap(worker.pid);
+        let how = await_end(worker.pid, GRACE).to_string();
         let Some(item) = worker.at else { return };
         let journal = journal::answers(&worker.journal).unwrap_or_default();
         self.reap_orphans();
@@ -301,8 +292,7 @@ impl<J: Job> Pool<'_, J> {
 
     /// Kills the descendants of dead workers, which have become children of this process.
     fn reap_orphans(&self) {
-        let workers = self.workers.iter().map(|worker| worker.pid.as_raw());
-        let mut keep: Vec<_> = workers.filter_map(rustix::process::Pid::from_raw).collect();
+        let mut keep: Vec<_> = self.workers.iter().map(|worker| worker.pid).collect();
         keep.extend(&self.foreign);
         sweep_orphans(&keep, GRACE);
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::unistd::Pid;
+use rustix::process::Pid;
 
 pub struct Worker {
     pub pid: Pid,
