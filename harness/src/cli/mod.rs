@@ -34,7 +34,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
 
 use crate::case::Case;
-use crate::confine::{Held, has_whole_ipc_namespaces};
+use crate::confine::Held;
 use crate::model::{self, Environment};
 use crate::printable::escaped;
 use crate::sys::{SoleThread, VERDICTS};
@@ -189,7 +189,7 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
         jobs,
         guard: options.guard,
         ipc_namespace: all.cases.iter().any(|loaded| makes_segments(&loaded.case))
-            && has_whole_ipc_namespaces(),
+            && held.ipc_namespace(),
         until: None,
     };
     let environment = environment::of(&setting, &surveyed);

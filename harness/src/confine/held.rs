@@ -1,7 +1,7 @@
-//! A kernel may lack seccomp or Landlock, and a container may refuse them: this module finds out what there
-//! is, and restricts workers and victims by that, at every level of isolation.
+//! A kernel may lack seccomp, Landlock or IPC namespaces, and a container may refuse them: this module finds
+//! out what there is, and restricts workers and victims by that, at every level of isolation.
 //!
-//! A process that tries both finds out once for each run: a container's own filter may refuse what the kernel
+//! A process that tries them finds out once for each run: a container's own filter may refuse what the kernel
 //! could do. The main type is [`Held`].
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -22,13 +22,15 @@ pub struct Held {
     seccomp: Result<(), Refusal>,
     /// The version of Landlock.
     landlock: Result<i32, Refusal>,
+    /// A worker that asks for an IPC namespace gets one, or stays as it is.
+    ipc_namespace: bool,
 }
 
 impl Held {
     /// Returns that there is neither, for this reason: as on a kernel that has neither.
     pub fn by_nothing(why: &str) -> Held {
         let why = || Refusal::Missing(why.to_owned());
-        Held { seccomp: Err(why()), landlock: Err(why()) }
+        Held { seccomp: Err(why()), landlock: Err(why()), ipc_namespace: false }
     }
 
     /// Finds out what there is.
@@ -37,8 +39,14 @@ impl Held {
         let tried = in_own_process(PATIENCE, None, Isolation::Default, |_| try_on_oneself(&found));
         tried.unwrap_or_else(|why| {
             let why = Refusal::Untried(why.to_string());
-            Held { seccomp: Err(why.clone()), landlock: Err(why) }
+            Held { seccomp: Err(why.clone()), landlock: Err(why), ipc_namespace: false }
         })
+    }
+
+    /// True if a worker may ask for an IPC namespace. False where that would take it only half the way: a user
+    /// namespace can be made, but its user cannot be mapped, and the worker could not go on.
+    pub fn ipc_namespace(&self) -> bool {
+        self.ipc_namespace
     }
 
     /// Returns what is missing, and why: `seccomp: Function not implemented (os error 38)`.
@@ -95,11 +103,13 @@ fn no_new_privileges() -> Result<(), Refusal> {
 
 /// Restricts this process for good, by all that there is.
 fn try_on_oneself(found: &Result<i32, Refusal>) -> Held {
+    // In the order of a worker: the filter allows no namespace.
+    let ipc_namespace = sys::own_ipc_namespace().is_ok();
     let landlock = found.clone().and_then(|version| {
         no_new_privileges()?;
         let ruleset = opens::ruleset(version, &Backing::Memfd, &[])?;
         sys::enter_landlock(&ruleset).map_err(Refusal::of("enter a Landlock domain"))?;
         Ok(version)
     });
-    Held { seccomp: hold_worker(), landlock }
+    Held { seccomp: hold_worker(), landlock, ipc_namespace }
 }

@@ -33,7 +33,7 @@ mod own_process;
 mod refusal;
 
 pub use held::Held;
-pub use own_process::{NoAnswer, has_whole_ipc_namespaces, in_own_process};
+pub use own_process::{NoAnswer, in_own_process};
 pub use refusal::Refusal;
 
 use std::os::fd::BorrowedFd;
@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use rustix::process::{Pid, Signal};
+use serde::Serialize;
 
 use crate::backing::Backing;
 use crate::supervise::Ending;
@@ -50,7 +51,8 @@ use crate::sys::{self, SoleThread};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The level of isolation of workers and their children.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Isolation {
     /// Filters for each child, as far as this kernel has them; works in containers too
@@ -58,13 +60,6 @@ pub enum Isolation {
     Default,
     /// Workers in their own namespaces too; cases are skipped where the kernel refuses
     Strict,
-}
-
-impl Isolation {
-    /// Returns the word for it on a command line.
-    pub fn word(self) -> &'static str {
-        if self == Isolation::Strict { "strict" } else { "default" }
-    }
 }
 
 /// A process in namespaces of its own that still has to be shut in: see [`Namespaces::enter`].

@@ -20,9 +20,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Isolation, Namespaces, PATIENCE, fork_worker};
+use super::{Isolation, Namespaces, fork_worker};
 use crate::supervise::{Ending, GRACE, await_end, is_stopped};
-use crate::sys::{SoleThread, own_ipc_namespace};
+use crate::sys::SoleThread;
 
 /// The number of processes that may be killed, one after the other, before there is no answer.
 const TRIES: usize = 6;
@@ -57,17 +57,10 @@ impl fmt::Display for NoAnswer {
             NoAnswer::Stopped => f.write_str("the process that tried it was stopped"),
             NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
             NoAnswer::Panicked(message) => f.write_str(message),
-            NoAnswer::Ended(ending) => write!(f, "the process that tried it: {ending}"),
+            NoAnswer::Ended(ending) => write!(f, "the process that tried it gave no answer: {ending}"),
             NoAnswer::Unasked(why) => f.write_str(why),
         }
     }
-}
-
-/// True unless an IPC namespace can be entered half the way only: a user namespace can be made, but its user cannot
-/// be mapped. Whoever tries that cannot go on, so a process of its own does.
-pub fn has_whole_ipc_namespaces() -> bool {
-    let half_way = |_: Option<Namespaces>| own_ipc_namespace().is_err();
-    in_own_process(PATIENCE, None, Isolation::Default, half_way).is_ok_and(|half_way| !half_way)
 }
 
 /// Runs `body` in a process of its own, isolated like a worker, and returns its result.

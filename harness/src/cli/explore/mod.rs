@@ -18,7 +18,7 @@ use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::place::Places;
 use super::pool::{self, GuardMode, Setting};
-use crate::confine::{Held, has_whole_ipc_namespaces};
+use crate::confine::Held;
 use crate::explore::Search;
 
 /// The time of a search that has no bound.
@@ -43,7 +43,7 @@ pub fn run(options: &Exploration) -> Result<Exit, Failed> {
         interrupt: &interrupt,
         jobs: place.jobs(),
         guard: GuardMode::On,
-        ipc_namespace: has_whole_ipc_namespaces(),
+        ipc_namespace: held.ipc_namespace(),
         until: until.map(|until| until + OVERTIME),
     };
     if let Some(reason) = setting.refusal() {

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::cli::pool::Setting;
+use crate::confine::Isolation;
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
 #[derive(Debug, Clone, Serialize)]
@@ -18,8 +19,8 @@ pub struct Machine {
     pub file_system: String,
     /// The folder of the files, or `memfd`.
     pub place: String,
-    /// `default` or `strict`, as it was asked for.
-    pub isolation: &'static str,
+    /// As it was asked for.
+    pub isolation: Isolation,
     /// The effective user id.
     pub user: u32,
     /// The restrictions of victims that are missing here, each with the reason: `seccomp: ...`.
@@ -36,7 +37,7 @@ impl Machine {
             page_size: rustix::param::page_size() as u64,
             file_system,
             place: setting.backing.place(),
-            isolation: setting.isolation.word(),
+            isolation: setting.isolation,
             user: rustix::process::geteuid().as_raw(),
             without: setting.held.without(),
         }

@@ -23,6 +23,7 @@ use super::judging::judged;
 use super::output::{self, Output, count};
 use super::select::Loaded;
 use crate::case::Measurement;
+use crate::confine::Isolation;
 use format::{Format, ReportedCase};
 use machine::Machine;
 use totals::Totals;
@@ -149,7 +150,7 @@ impl<'a> Reporter<'a> {
         };
         let Machine { file_system, place, isolation, without, .. } = &self.judge.machine;
         let place = crate::printable::escaped(place);
-        let strictly = if *isolation == "strict" { ", strictly isolated" } else { "" };
+        let strictly = if *isolation == Isolation::Strict { ", strictly isolated" } else { "" };
         format!(
             "{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {file_system} in \
              {place}{strictly}{}\n",

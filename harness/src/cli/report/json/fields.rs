@@ -10,6 +10,7 @@ use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
 use crate::cli::select::Loaded;
+use crate::confine::Isolation;
 use crate::model::{Environment, OpenRule, Rule, Unmodelled, judge, predict};
 use crate::supervise::ChildReport;
 
@@ -74,7 +75,7 @@ fn machine() -> Machine {
         page_size: PAGE,
         file_system: "ext4".to_owned(),
         place: "/tmp".to_owned(),
-        isolation: "default",
+        isolation: Isolation::Default,
         user: 0,
         without: vec!["seccomp: reason".to_owned()],
     }
