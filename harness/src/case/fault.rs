@@ -33,7 +33,7 @@ pub enum FaultAddress {
 }
 
 /// The signals that an access can raise. The codes of each have their names in [`Fault::code_name`].
-pub const FAULTS: [i32; 5] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP];
+pub const FAULTS: &[i32] = &[SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP];
 
 /// A signal by number, shown by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -37,10 +37,10 @@ pub const RESOURCE: u64 = 1 << 30;
 /// Bytes of one read, write or pread.
 pub const BUFFER_BYTES: u64 = 1 << 20;
 /// Bytes of one access by the CPU.
-pub const WIDTHS: [u64; 4] = [1, 2, 4, 8];
+pub const WIDTHS: &[u64] = &[1, 2, 4, 8];
 /// The existing files that a case may open. To read or map them changes nothing on the machine.
-pub const PATHS: [&str; 6] =
-    ["/dev/zero", "/dev/null", "/dev/full", "/proc/self/maps", "/proc/cpuinfo", "/proc/version"];
+pub const PATHS: &[&str] =
+    &["/dev/zero", "/dev/null", "/dev/full", "/proc/self/maps", "/proc/cpuinfo", "/proc/version"];
 /// Milliseconds in a `timeout(...)`. A shorter one could pass on a busy machine before the first
 /// step.
 pub const TIMEOUT_MS: std::ops::RangeInclusive<u64> = 100..=10_000;

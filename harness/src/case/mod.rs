@@ -134,8 +134,8 @@ pub enum Access {
 
 impl Access {
     /// Every access, in the order of the rows of a picture.
-    pub const ALL: [Access; 5] =
-        [Access::Read, Access::Write, Access::Exec, Access::CopyFromUser, Access::CopyToUser];
+    pub const ALL: &[Access] =
+        &[Access::Read, Access::Write, Access::Exec, Access::CopyFromUser, Access::CopyToUser];
 
     /// The name of the access in a case and on the command line.
     pub fn name(self) -> &'static str {
@@ -150,7 +150,7 @@ impl Access {
 
     /// The access of that name.
     pub fn from_name(name: &str) -> Option<Access> {
-        Access::ALL.into_iter().find(|access| access.name() == name)
+        Access::ALL.iter().copied().find(|access| access.name() == name)
     }
 
     /// True where the access changes the byte.

@@ -27,7 +27,7 @@ pub enum Requirement {
 
 /// The `f_type` of each file system (statfs(2)), and its name in cases and in variants of
 /// snapshots.
-pub const FILE_SYSTEMS: [(u64, &str); 16] = [
+pub const FILE_SYSTEMS: &[(u64, &str)] = &[
     (0xef53, "ext4"),
     (0x5846_5342, "xfs"),
     (0x9123_683e, "btrfs"),
@@ -47,12 +47,12 @@ pub const FILE_SYSTEMS: [(u64, &str); 16] = [
 ];
 
 /// The 64-bit instruction sets of Linux, as Rust spells them.
-pub const ARCHITECTURES: [&str; 8] =
-    ["x86_64", "aarch64", "riscv64", "powerpc64", "s390x", "loongarch64", "mips64", "sparc64"];
+pub const ARCHITECTURES: &[&str] =
+    &["x86_64", "aarch64", "riscv64", "powerpc64", "s390x", "loongarch64", "mips64", "sparc64"];
 
 /// The flags of /proc/cpuinfo that change a picture. `ospke`: the kernel uses protection keys, with
 /// which memory that is PROT_EXEC alone cannot be read (pkeys(7)).
-pub const CPU_FLAGS: [&str; 1] = ["ospke"];
+pub const CPU_FLAGS: &[&str] = &["ospke"];
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -262,7 +262,7 @@ fn names() -> String {
 }
 
 fn access(name: &str) -> Result<Access, String> {
-    let known = || Access::ALL.map(Access::name).join(", ");
+    let known = || Access::ALL.iter().map(|access| access.name()).collect::<Vec<_>>().join(", ");
     Access::from_name(name).ok_or_else(|| format!("one of: {}", known()))
 }
 

@@ -18,7 +18,7 @@ use crate::model::{Environment, Limits, Noexec};
 use crate::sys;
 
 /// The limits that a case can set.
-const RESOURCES: [Resource; 6] = [
+const RESOURCES: &[Resource] = &[
     Resource::RLIMIT_AS,
     Resource::RLIMIT_DATA,
     Resource::RLIMIT_FSIZE,

@@ -14,7 +14,7 @@ use crate::parse::nearest;
 use crate::printable::escaped;
 
 /// The words that `run` uses for the model, with their explanations.
-const WORDS: [(&str, &str); 4] = [
+const WORDS: &[(&str, &str)] = &[
     (
         "split",
         "The kernel contradicts the model: the rules do not allow the measured result. `rule:` names the one \

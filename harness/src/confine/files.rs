@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 use crate::backing::Backing;
 
 /// The files of /dev that a case may open, where the machine has them.
-const DEVICES: [&str; 3] = ["dev/full", "dev/null", "dev/zero"];
+const DEVICES: &[&str] = &["dev/full", "dev/null", "dev/zero"];
 /// The path of the former root for as long as it is needed.
 const BEFORE: &str = "/before";
 

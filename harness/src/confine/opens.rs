@@ -27,7 +27,7 @@ const READ: u32 = LANDLOCK_ACCESS_FS_READ_FILE;
 const WRITE: u32 = LANDLOCK_ACCESS_FS_WRITE_FILE;
 
 /// The accesses that are forbidden unless a rule allows them, by the first version of Landlock that has them.
-const HANDLED: [(i32, u32); 4] = [
+const HANDLED: &[(i32, u32)] = &[
     (
         1,
         READ | WRITE

@@ -57,7 +57,9 @@ impl fmt::Display for NoAnswer {
             NoAnswer::Stopped => f.write_str("the process that tried it was stopped"),
             NoAnswer::Fork(errno) => write!(f, "cannot fork: {}", std::io::Error::from(*errno)),
             NoAnswer::Panicked(message) => f.write_str(message),
-            NoAnswer::Ended(ending) => write!(f, "the process that tried it gave no answer: {ending}"),
+            NoAnswer::Ended(ending) => {
+                write!(f, "the process that tried it gave no answer: {ending}")
+            }
             NoAnswer::Unasked(why) => f.write_str(why),
         }
     }

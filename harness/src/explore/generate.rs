@@ -83,11 +83,11 @@ pub struct Program {
 /// The weight of an access among the choices, compared with the weights of the calls.
 const TOUCHES: u32 = 100;
 /// Texts to write.
-const TEXTS: [&str; 3] = ["w", "uv", "0123456789"];
+const TEXTS: &[&str] = &["w", "uv", "0123456789"];
 /// Numbers of variables, modulo how many there are.
 const VARIABLES: std::ops::Range<usize> = 0..4;
 /// The sizes at which large folios and page tables begin to matter.
-const LARGE: [u64; 2] = [64 << 10, 2 << 20];
+const LARGE: &[u64] = &[64 << 10, 2 << 20];
 
 fn near(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Near> {
     let bytes =

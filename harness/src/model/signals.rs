@@ -9,10 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nix::libc;
 
+use crate::vocabulary::{Facet, Family, flags};
+
 /// The signals that no process can catch, ignore or block. (signal(7))
-pub const UNCATCHABLE: [i32; 2] = [libc::SIGKILL, libc::SIGSTOP];
-/// The signals that do nothing by default. (signal(7))
-pub const HARMLESS: [i32; 4] = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+pub const UNCATCHABLE: &[i32] = &[libc::SIGKILL, libc::SIGSTOP];
+/// True if this signal does nothing by default.
+pub fn is_harmless(signal: i32) -> bool {
+    let known = flags(Family::Signal).iter().find(|flag| flag.value == i64::from(signal));
+    known.is_some_and(|flag| flag.facet == Facet::Harmless)
+}
 
 /// The dispositions and the mask of a process, by the number of the signal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +54,7 @@ impl Signals {
         }
         match self.set.get(&signal) {
             Some(true) => Sent::Ignored,
-            _ if HARMLESS.contains(&signal) => Sent::Ignored,
+            _ if is_harmless(signal) => Sent::Ignored,
             _ => Sent::Ends,
         }
     }

@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
             let (name, span) = self.word("an access")?;
             let Some(access) = Access::from_name(&name) else {
                 return Err(ParseError::new(span, format!("unknown access `{name}`"))
-                    .suggest(&name, Access::ALL.map(Access::name)));
+                    .suggest(&name, Access::ALL.iter().map(|access| access.name())));
             };
             if accesses.contains(&access) {
                 return Err(ParseError::new(span, format!("`{name}` is written twice"))
@@ -195,7 +195,7 @@ impl<'a> Parser<'a> {
         if let Some(to) = &to {
             for page in [limits::SMALLEST_PAGE, limits::LARGEST_PAGE] {
                 let width = to.eval(page).unwrap_or(0) - at.eval(page).unwrap_or(0);
-                if !limits::WIDTHS.map(i128::from).contains(&width) {
+                if !limits::WIDTHS.iter().any(|own| i128::from(*own) == width) {
                     return Err(ParseError::new(
                         start..self.last_end(),
                         format!("no single access is {width} bytes wide"),

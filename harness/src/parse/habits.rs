@@ -11,7 +11,7 @@ use super::{ParseError, nearest};
 use crate::vocabulary;
 
 /// The words that begin a declaration in C.
-const TYPES: [&str; 23] = [
+const TYPES: &[&str] = &[
     "void",
     "char",
     "short",
@@ -38,14 +38,14 @@ const TYPES: [&str; 23] = [
 ];
 
 /// The words of C that choose, repeat or skip statements.
-const CONTROL: [&str; 7] = ["if", "else", "for", "while", "do", "switch", "goto"];
+const CONTROL: &[&str] = &["if", "else", "for", "while", "do", "switch", "goto"];
 
 const PRINTS: &str = "leave it out: the picture shows what each step returned";
 const PAGES: &str = "write `PAGE`, or a number of bytes";
 const BYTES: &str = "write the bytes one by one: `map[0] = 'x';`";
 
 /// Functions of C that no case can call, each with the hint.
-const FUNCTIONS: [(&str, &str); 22] = [
+const FUNCTIONS: &[(&str, &str)] = &[
     ("printf", PRINTS),
     ("fprintf", PRINTS),
     ("puts", PRINTS),

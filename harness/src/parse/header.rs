@@ -33,7 +33,10 @@ impl Parser<'_> {
             "exec" => Ok(Requirement::Exec),
             "fs" => {
                 let equal = self.equal()?;
-                let name = self.one_of("file system", &FILE_SYSTEMS.map(|(_, name)| name))?;
+                let name = self.one_of(
+                    "file system",
+                    &FILE_SYSTEMS.iter().map(|(_, name)| *name).collect::<Vec<_>>(),
+                )?;
                 Ok(match equal {
                     true => Requirement::FileSystem(name),
                     false => Requirement::NotFileSystem(name),

@@ -31,8 +31,8 @@ pub(super) enum TokenKind {
 }
 
 /// The signs, the longer ones first, so that `==` is not read as two `=`.
-const SIGNS: [&str; 18] =
-    ["==", "!=", ">=", "..", "(", ")", "{", "}", "[", "]", ",", ";", "=", "|", "+", "-", "*", "."];
+const SIGNS: &[&str] =
+    &["==", "!=", ">=", "..", "(", ")", "{", "}", "[", "]", ",", ";", "=", "|", "+", "-", "*", "."];
 
 /// Returns all tokens of the text, comments included. The last is [`TokenKind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
@@ -107,7 +107,7 @@ fn token(input: &mut Input<'_>, first: char) -> Result<TokenKind, ParseError> {
             let word = input.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
             Ok(TokenKind::Word(word.to_owned()))
         }
-        _ => match SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
+        _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
             Some(sign) => {
                 input.take(sign.len());
                 Ok(TokenKind::Sign(sign))

@@ -41,7 +41,7 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
     let stack = libc::stack_t { ss_sp: start.cast(), ss_flags: 0, ss_size: bytes };
     // SAFETY: the stack is static and used for nothing else.
     nix::errno::Errno::result(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;
-    FAULTS.into_iter().try_for_each(handle).map_err(nix::errno::Errno::from_raw)
+    FAULTS.iter().copied().try_for_each(handle).map_err(nix::errno::Errno::from_raw)
 }
 
 /// Installs the handler without the C library: a victim that is process 1 comes here too, see [`on_fault`].

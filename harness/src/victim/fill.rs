@@ -20,8 +20,8 @@ pub enum Fill {
 
 impl Fill {
     /// Every fill, in the order of their numbers.
-    pub const ALL: [Fill; 3] =
-        [Fill::Pattern(Pattern::First), Fill::Code, Fill::Pattern(Pattern::Second)];
+    pub const ALL: &[Fill] =
+        &[Fill::Pattern(Pattern::First), Fill::Code, Fill::Pattern(Pattern::Second)];
 
     /// Returns the fill of the files while this access is probed with this pattern.
     pub fn of(access: Access, pattern: Pattern) -> Fill {

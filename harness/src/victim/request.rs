@@ -95,7 +95,7 @@ pub(super) fn probe(record: &Record) -> Option<Probe> {
     let sweep = question.sweep.load(Relaxed);
     let number = question.access.load(Relaxed);
     // Compared, not looked up in a table: that would lie on a page of constants of its own.
-    let access = Access::ALL.into_iter().find(|access| *access as u32 == number)?;
+    let access = Access::ALL.iter().copied().find(|access| *access as u32 == number)?;
     let at = question.at.load(Relaxed);
     (sweep != NO_SWEEP).then_some(Probe { sweep: sweep as usize, access, at })
 }

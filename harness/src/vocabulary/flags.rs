@@ -77,6 +77,8 @@ pub enum Facet {
     Appends,
     /// The process stops until another one lets it go on.
     Stops,
+    /// The signal does nothing by default. (signal(7))
+    Harmless,
 }
 
 /// A flag.
@@ -149,7 +151,7 @@ pub fn flags(family: Family) -> &'static [Flag] {
             SHM_EXEC;],
         Family::Shmctl => flags![libc: IPC_RMID;],
         Family::Signal => flags![libc: SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
-            SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGCONT,
+            SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGCONT = Harmless,
             SIGSTOP = Stops, SIGTSTP = Stops, SIGXCPU, SIGXFSZ, SIGSYS;],
         Family::Disposition => flags![libc: SIG_IGN, SIG_DFL;],
         Family::MaskHow => flags![libc: SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK;],

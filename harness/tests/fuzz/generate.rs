@@ -186,7 +186,7 @@ impl Generator {
     fn sweep(&mut self) -> Option<Step> {
         let map = self.pick(&[Returns::Map], false)?;
         let mut accesses: Vec<Access> =
-            Access::ALL.into_iter().filter(|_| self.random.within(0, 4) == 0).collect();
+            Access::ALL.iter().copied().filter(|_| self.random.within(0, 4) == 0).collect();
         if accesses.is_empty() {
             accesses.push(self.random.of(&Access::ALL));
         }

@@ -19,7 +19,7 @@ const MADV_GUARD_INSTALL: i32 = linux::MADV_GUARD_INSTALL as i32;
 const MADV_GUARD_REMOVE: i32 = linux::MADV_GUARD_REMOVE as i32;
 
 /// Advice that takes content away: sealed memory keeps its content where it cannot be stored to.
-const DISCARDS: [i32; 7] = [
+const DISCARDS: &[i32] = &[
     libc::MADV_FREE,
     libc::MADV_DONTNEED,
     MADV_DONTNEED_LOCKED,

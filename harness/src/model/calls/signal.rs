@@ -6,7 +6,7 @@ use crate::case::Arg;
 use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
-use crate::model::signals::{HARMLESS, Sent, UNCATCHABLE};
+use crate::model::signals::{Sent, UNCATCHABLE, is_harmless};
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("sigaction", |p, args| p.sigaction(args)),
@@ -24,7 +24,7 @@ impl Interpreter<'_> {
         let ignores = action == libc::SIG_IGN as i64;
         let signals = &mut self.process().signals;
         signals.set.insert(signal, ignores);
-        if ignores || HARMLESS.contains(&signal) {
+        if ignores || is_harmless(signal) {
             signals.pending.remove(&signal);
         }
         Ok(Returned::Nothing)
