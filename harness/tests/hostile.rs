@@ -9,16 +9,14 @@ mod stage;
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use faultmap::internals::case::{Access, HarnessError, Outcome, Pattern};
-use faultmap::internals::supervise::{Asked, ChildReport, Ending, Judge, await_end};
-use faultmap::internals::sys::{Arena, Child, SlotState, SoleThread, fork_worker};
+use faultmap::internals::supervise::{Asked, ChildReport, Ending, Judge};
+use faultmap::internals::sys::{Arena, Child, SlotState, SoleThread};
 use faultmap::internals::victim::{Fill, Probe, Program, Request};
 use nix::libc;
 use own_process::children::{none_left_by, pause};
 use own_process::{Test, test};
-use rustix::process::{Pid, Signal, getpid, kill_process};
 use stage::{ENDS, HANGS, SLOTS, Stage, laid_out};
 
 /// The op of the sweep in [`program`].
@@ -53,8 +51,6 @@ fn main() -> ExitCode {
     tests.push(on_stage(row).inside(own_segments));
     let row: Row = ("has_the_process_id_of_a_reaped_child", has_the_process_id_of_a_reaped_child);
     tests.push(on_stage(row).inside(own_ids));
-    tests.push(test("a_worker_that_is_stopped_on_its_way_out_is_killed", stops_on_its_way_out));
-    tests.push(test("a_worker_that_does_not_end_is_killed", does_not_end));
     own_process::run(tests)
 }
 
@@ -322,24 +318,4 @@ fn has_the_process_id_of_a_reaped_child(stage: &Stage) {
     let report = report.expect("it was there");
     assert_eq!(report.recorded.slots[SWEEP].value as u64, gone, "it has another number");
     assert_eq!(report.ending, Ending::TimedOut { stopped: false });
-}
-
-/// Forks a worker that runs this. It has not been restricted, and has forked nothing.
-fn worker(body: fn() -> i32) -> Pid {
-    let thread = SoleThread::claim().expect("this thread alone");
-    fork_worker(thread, body).expect("it can be forked")
-}
-
-fn stops_on_its_way_out() {
-    let worker = worker(|| i32::from(kill_process(getpid(), Signal::STOP).is_err()));
-    assert_eq!(await_end(worker, ENDS * 60), Ending::Killed(libc::SIGKILL));
-}
-
-fn does_not_end() {
-    let worker = worker(|| {
-        loop {
-            std::thread::sleep(ENDS);
-        }
-    });
-    assert_eq!(await_end(worker, Duration::ZERO), Ending::Killed(libc::SIGKILL));
 }
