@@ -92,7 +92,7 @@ const LARGE: &[u64] = &[64 << 10, 2 << 20];
 fn near(count: impl Strategy<Value = u64>) -> impl Strategy<Value = Near> {
     let bytes =
         prop_oneof![4 => Just(0), 1 => Just(-1), 1 => Just(1), 2 => Just(100), 2 => 1i64..4000];
-    let unit = prop_oneof![150 => Just(0u64), 1 => select(&LARGE[..])];
+    let unit = prop_oneof![150 => Just(0u64), 1 => select(LARGE)];
     (unit, count, bytes).prop_map(|(unit, count, bytes)| Near { unit, count, bytes })
 }
 
@@ -155,9 +155,9 @@ fn value(call: &'static Syscall, parameter: Parameter) -> BoxedStrategy<Value> {
             (first(usual(family)), more).prop_map(|(usual, more)| Value::Flags(usual, more)).boxed()
         }
         Parameter::Word(family) => word(call, family),
-        Parameter::Text => first(&TEXTS).prop_map(Value::Text).boxed(),
+        Parameter::Text => first(TEXTS).prop_map(Value::Text).boxed(),
         Parameter::PathOrFile => {
-            let path = select(&limits::PATHS[..]).prop_map(Value::Text);
+            let path = select(limits::PATHS).prop_map(Value::Text);
             prop_oneof![3 => VARIABLES.prop_map(Value::Variable), 1 => path].boxed()
         }
     }
@@ -186,7 +186,7 @@ fn call(call: &'static Syscall) -> BoxedStrategy<Choice> {
 
 fn touch() -> impl Strategy<Value = Choice> {
     let store = prop_oneof![2 => Just(None), 3 => (b'a'..=b'z').prop_map(Some)];
-    let width = prop_oneof![1 => Just(limits::WIDTHS[0]), 1 => select(&limits::WIDTHS[..])];
+    let width = prop_oneof![1 => Just(limits::WIDTHS[0]), 1 => select(limits::WIDTHS)];
     (VARIABLES, low(), width, store).prop_map(|(map, at, width, store)| Choice::Touch {
         map,
         at,

@@ -234,7 +234,7 @@ impl Parser<'_> {
             TokenKind::Text(bytes) => {
                 let path = String::from_utf8_lossy(bytes);
                 if !limits::PATHS.contains(&&*path) {
-                    return Err(habits::path(token.span.clone(), &path, &limits::PATHS));
+                    return Err(habits::path(token.span.clone(), &path, limits::PATHS));
                 }
                 Ok(Arg::Text(bytes.clone()))
             }

@@ -44,12 +44,12 @@ impl Parser<'_> {
             }
             "cpu" => {
                 let equal = self.equal()?;
-                let flag = self.one_of("flag of a CPU", &CPU_FLAGS)?;
+                let flag = self.one_of("flag of a CPU", CPU_FLAGS)?;
                 Ok(if equal { Requirement::Cpu(flag) } else { Requirement::NotCpu(flag) })
             }
             "arch" => {
                 self.expect("==")?;
-                Ok(Requirement::Arch(self.one_of("architecture", &ARCHITECTURES)?))
+                Ok(Requirement::Arch(self.one_of("architecture", ARCHITECTURES)?))
             }
             "page" => {
                 self.expect("==")?;

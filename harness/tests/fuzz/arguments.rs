@@ -205,7 +205,7 @@ pub fn text(random: &mut Random) -> Vec<u8> {
 pub fn width(random: &mut Random) -> u64 {
     match random.within(0, 10) {
         0..=3 => 1,
-        4..=6 => random.of(&limits::WIDTHS),
+        4..=6 => random.of(limits::WIDTHS),
         _ => random.within(0, 2 * limits::WIDTHS.iter().max().expect("there are some") + 1),
     }
 }
@@ -213,6 +213,6 @@ pub fn width(random: &mut Random) -> u64 {
 /// A file that a case may open, and sometimes one that it may not.
 pub fn path(random: &mut Random) -> Vec<u8> {
     let other = "/etc/passwd";
-    let path = if random.within(0, 7) == 0 { other } else { random.of(&limits::PATHS) };
+    let path = if random.within(0, 7) == 0 { other } else { random.of(limits::PATHS) };
     path.into()
 }

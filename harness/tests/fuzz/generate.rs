@@ -188,7 +188,7 @@ impl Generator {
         let mut accesses: Vec<Access> =
             Access::ALL.iter().copied().filter(|_| self.random.within(0, 4) == 0).collect();
         if accesses.is_empty() {
-            accesses.push(self.random.of(&Access::ALL));
+            accesses.push(self.random.of(Access::ALL));
         }
         Some(Step::Sweep { map, accesses })
     }
