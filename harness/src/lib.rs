@@ -72,6 +72,7 @@ mod journal;
 mod measure;
 mod model;
 mod named;
+pub mod observe;
 mod parse;
 mod picture;
 mod printable;
@@ -92,6 +93,7 @@ pub use model::{
     Environment, Judgement, Limits, Noexec, OpenRule, Place, Prediction, Rule, Split, Unmodelled,
     judge, predict,
 };
+pub use observe::{Observation, Observe, observe};
 pub use parse::ParseError;
 pub use picture::draw;
 

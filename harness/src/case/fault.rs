@@ -40,34 +40,39 @@ pub const FAULTS: &[i32] = &[SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP];
 pub struct Signal(pub i32);
 
 impl Fault {
-    /// Returns the full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name.
+    /// Returns the full name of `si_code`, such as `BUS_ADRERR`; its number where it has no name, and `None` where
+    /// it is not known.
     pub fn code_name(&self) -> Option<String> {
-        const SI_KERNEL: i32 = 0x80;
-        let code = self.code?;
-        // <asm-generic/siginfo.h>; sigaction(2), "The siginfo_t argument".
-        let named = match (self.signal.0, code) {
-            (_, SI_KERNEL) => "SI_KERNEL",
-            (SIGSEGV, 1) => "SEGV_MAPERR",
-            (SIGSEGV, 2) => "SEGV_ACCERR",
-            (SIGSEGV, 3) => "SEGV_BNDERR",
-            (SIGSEGV, 4) => "SEGV_PKUERR",
-            (SIGSEGV, 8) => "SEGV_MTEAERR",
-            (SIGSEGV, 9) => "SEGV_MTESERR",
-            (SIGSEGV, 10) => "SEGV_CPERR",
-            (SIGBUS, 1) => "BUS_ADRALN",
-            (SIGBUS, 2) => "BUS_ADRERR",
-            (SIGBUS, 3) => "BUS_OBJERR",
-            (SIGBUS, 4) => "BUS_MCEERR_AR",
-            (SIGBUS, 5) => "BUS_MCEERR_AO",
-            (SIGILL, 1) => "ILL_ILLOPC",
-            (SIGILL, 2) => "ILL_ILLOPN",
-            (SIGTRAP, 1) => "TRAP_BRKPT",
-            (SIGTRAP, 2) => "TRAP_TRACE",
-            (SIGFPE, 1) => "FPE_INTDIV",
-            _ => return Some(code.to_string()),
-        };
-        Some(named.to_owned())
+        self.code.map(|code| code_name(self.signal, code))
     }
+}
+
+/// Returns the name of a signal's `si_code`; its number where it has no name. (<asm-generic/siginfo.h>;
+/// sigaction(2), "The siginfo_t argument")
+pub fn code_name(signal: Signal, code: i32) -> String {
+    const SI_KERNEL: i32 = 0x80;
+    let named = match (signal.0, code) {
+        (_, SI_KERNEL) => "SI_KERNEL",
+        (SIGSEGV, 1) => "SEGV_MAPERR",
+        (SIGSEGV, 2) => "SEGV_ACCERR",
+        (SIGSEGV, 3) => "SEGV_BNDERR",
+        (SIGSEGV, 4) => "SEGV_PKUERR",
+        (SIGSEGV, 8) => "SEGV_MTEAERR",
+        (SIGSEGV, 9) => "SEGV_MTESERR",
+        (SIGSEGV, 10) => "SEGV_CPERR",
+        (SIGBUS, 1) => "BUS_ADRALN",
+        (SIGBUS, 2) => "BUS_ADRERR",
+        (SIGBUS, 3) => "BUS_OBJERR",
+        (SIGBUS, 4) => "BUS_MCEERR_AR",
+        (SIGBUS, 5) => "BUS_MCEERR_AO",
+        (SIGILL, 1) => "ILL_ILLOPC",
+        (SIGILL, 2) => "ILL_ILLOPN",
+        (SIGTRAP, 1) => "TRAP_BRKPT",
+        (SIGTRAP, 2) => "TRAP_TRACE",
+        (SIGFPE, 1) => "FPE_INTDIV",
+        _ => return code.to_string(),
+    };
+    named.to_owned()
 }
 
 impl fmt::Display for Fault {

@@ -18,7 +18,7 @@ mod seen;
 mod size;
 mod window;
 
-pub use fault::{FAULTS, Fault, FaultAddress, Signal};
+pub use fault::{FAULTS, Fault, FaultAddress, Signal, code_name};
 pub use fault_map::{FaultMap, Region, Row};
 pub use flag_word::FlagWord;
 pub use harness_error::HarnessError;

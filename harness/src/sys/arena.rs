@@ -18,9 +18,8 @@ use procfs_core::FromRead as _;
 use procfs_core::process::{MMPermissions, MMapPath, MemoryMap, MemoryMaps};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
-use super::arch;
-use super::system_call::checked;
 use super::victim_memory::{self, ROOM_BYTES as BYTES};
+use super::{arch, rseq};
 
 /// Bytes of stack that [`exclude_from_fork`] and what it calls may be using: far more than they do.
 const OWN_FRAME: usize = 8 * 1024;
@@ -113,7 +112,7 @@ impl Drop for Arena {
 /// Prepares this process to exclude memory. False where its victims need all of it, because the
 /// kernel writes to their thread-local memory.
 pub fn can_exclude_from_fork() -> bool {
-    unregister_rseq()
+    rseq::unregister()
 }
 
 /// Excludes all private memory of this process from its forks, but for this program's own code and
@@ -191,40 +190,6 @@ fn is_kernels(name: &MMapPath) -> bool {
         MMapPath::Other(name) => name.starts_with('v'),
         _ => false,
     }
-}
-
-/// Ends the registration of glibc's restartable sequences (rseq(2)): the kernel writes to that place in
-/// thread-local memory whenever a process is resumed, and kills a process that does not have it. True where
-/// there is none now.
-fn unregister_rseq() -> bool {
-    const UNREGISTER: usize = 1;
-    // SAFETY: looks a symbol up by name; glibc has it since 2.35.
-    let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
-    let Some(offset) = NonNull::new(offset.cast::<isize>()) else {
-        return true; // no C library that registers any, or one that does not tell
-    };
-    // SAFETY: as above.
-    let size = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()) };
-    // SAFETY: `__rseq_size` is an `unsigned int`, 0 where none is registered.
-    if NonNull::new(size.cast::<u32>()).is_some_and(|size| unsafe { size.read() } == 0) {
-        return true;
-    }
-    // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
-    let at = arch::thread_pointer().wrapping_add_signed(unsafe { offset.read() });
-    // The kernel takes exactly the length that was registered: 32, or what it said itself (AT_RSEQ_FEATURE_SIZE).
-    // SAFETY: no more than a lookup.
-    let told = unsafe { libc::getauxval(27) } as usize;
-    for length in [32, told.next_multiple_of(32), told] {
-        // SAFETY: ends a registration, after which the kernel writes there no more.
-        match unsafe {
-            checked(libc::SYS_rseq, [at, length, UNREGISTER, arch::RSEQ_SIGNATURE, 0, 0])
-        } {
-            Ok(_) => return true,
-            Err(libc::ENOSYS) => return true,
-            Err(_) => {}
-        }
-    }
-    false
 }
 
 #[cfg(test)]

@@ -26,13 +26,14 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::Child;
 use super::dumpable;
+use super::futex;
 use super::limits;
 use super::own_descriptors;
 use super::record::SharedMemory;
 use super::sandbox::Sandbox;
 use super::sole_thread::SoleThread;
 use super::spawn::{Body, Entry, fork_victim, pid_of, with_patience};
-use super::system_call::{checked, system_call};
+use super::system_call::system_call;
 use super::victim_memory::lay_on_stack;
 
 /// The memory that worker and fork server share.
@@ -112,7 +113,7 @@ impl ForkServer {
         let request = self.request();
         request.pid.store(0, Relaxed);
         request.asked.store(number, Release);
-        wake(&request.asked);
+        futex::wake(&request.asked);
     }
 
     /// Returns the victim that was asked for; `None` as long as there is none. Fails where there will be
@@ -214,7 +215,7 @@ fn live<F: Entry>(
     let mut done = 0;
     loop {
         while request.asked.load(Acquire) == done {
-            wait(&request.asked, done);
+            futex::wait(&request.asked, done, None);
         }
         done = request.asked.load(Acquire);
         // SAFETY: the worker has laid the body there, and these flags share nothing.
@@ -224,20 +225,4 @@ fn live<F: Entry>(
             fork_server.exit(0);
         }
     }
-}
-
-/// futex(2): sleeps while the word holds this value. Returns early now and then.
-#[inline(always)]
-fn wait(word: &AtomicU32, value: u32) {
-    let args = [word.as_ptr() as usize, libc::FUTEX_WAIT as usize, value as usize, 0, 0, 0];
-    // SAFETY: the kernel reads the word.
-    let _ = unsafe { checked(libc::SYS_futex, args) };
-}
-
-/// futex(2): wakes who sleeps on the word.
-#[inline(always)]
-fn wake(word: &AtomicU32) {
-    let args = [word.as_ptr() as usize, libc::FUTEX_WAKE as usize, 1, 0, 0, 0];
-    // SAFETY: the word is not even read.
-    let _ = unsafe { checked(libc::SYS_futex, args) };
 }
