@@ -21,6 +21,9 @@
 //! # Ok::<(), faultmap::ParseError>(())
 //! ```
 //!
+//! Code that maps files is tested with [`observe()`]: a closure runs in a child process, and its end is told. See the
+//! module [`mod@observe`].
+//!
 //! The language of cases, the model and the isolation are described in the folder `harness/docs`. Everything
 //! below `internals` is for the project's own tests, and may change at any time.
 //!
@@ -59,6 +62,7 @@
 //! - `journal`: the answers of a case so far, which outlive the worker that measured them.
 //! - `measure`: the measurement of a whole case on a backing.
 //! - `snapshot`: the kept pictures, and their comparison with measured ones.
+//! - `observe`: a closure in a child process, which it forks by `sys::observed`.
 //! - `cli`: arguments, workers, progress, colours, exit codes.
 
 mod backing;
