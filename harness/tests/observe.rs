@@ -250,9 +250,11 @@ fn a_supervisor_that_is_attacked() {
     let told =
         patiently().run(|| nix::sys::signal::kill(parent(), nix::sys::signal::SIGTERM).is_ok());
     assert_eq!(told.to_string(), "returned true");
-    let stopped =
-        shortly().run(|| nix::sys::signal::kill(parent(), nix::sys::signal::SIGCHLD).is_ok());
-    assert_eq!(stopped.to_string(), "returned true");
+    let stopped = patiently().run(|| {
+        let _ = nix::sys::signal::kill(parent(), nix::sys::signal::SIGSTOP);
+        std::thread::sleep(Duration::from_secs(600));
+    });
+    assert!(matches!(stopped.ending, Ending::Lost(_)), "{stopped}");
 }
 
 /// A handler that the process had before mends the fault; the closure goes on.

@@ -1,6 +1,11 @@
 //! The limits on a case. The parser enforces them before any step is performed, so that a case file
 //! cannot exhaust the memory, the disk or the processes of the machine.
 
+use std::time::Duration;
+
+/// The time that a child may take, unless its case or the command line says otherwise. A child takes well below a
+/// millisecond; on a machine with ten busy processes for each core some have taken more than five seconds.
+pub const DEADLINE: Duration = Duration::from_secs(20);
 /// Bytes of a case file.
 pub const SOURCE_BYTES: usize = 64 * 1024;
 /// Steps, those in blocks included.

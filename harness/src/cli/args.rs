@@ -28,7 +28,7 @@ Examples:
 const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
 
 /// The time that a child may take by default, in milliseconds.
-const TIMEOUT: u64 = 5000;
+const TIMEOUT: u64 = limits::DEADLINE.as_millis() as u64;
 
 /// The longest search.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -1,12 +1,11 @@
 //! The programs of a search: the job of its workers.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::backing::missing;
-use crate::case::{Case, HarnessError, Outcome, StepResult};
+use crate::case::{Case, HarnessError, Outcome, StepResult, limits};
 use crate::cli::pool::{Job, Setting};
 use crate::explore::{Answer, Search, Split, Tried};
 use crate::journal::Journal;
@@ -15,9 +14,6 @@ use crate::model::Rule;
 use crate::supervise::Supervisor;
 use crate::sys::Arena;
 use crate::victim::Probe;
-
-/// The time that a child of a program may take.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The programs, and the setting of the workers that try them.
 pub struct Programs<'a> {
@@ -119,7 +115,7 @@ impl Kernel<'_> {
         }
         self.memory.clear();
         let (supervisor, memory, backing) = (self.supervisor, &*self.memory, self.setting.backing);
-        let (deadline, exhaustive, seed) = (DEADLINE, false, 0);
+        let (deadline, exhaustive, seed) = (limits::DEADLINE, false, 0);
         let means = Means { supervisor, memory, backing, deadline, exhaustive, seed };
         let baselines = std::mem::take(&mut self.baselines);
         let mut measurer = Measurer::new(means, case).with_baselines(baselines);

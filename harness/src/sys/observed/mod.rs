@@ -111,10 +111,11 @@ pub struct Told {
 /// Runs `body` in a child of its own until it has ended, or until the deadline. Fails where there is no memory,
 /// no descriptor or no process for it.
 pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Result<Told> {
-    let (note, report) = (SharedMemory::<Note>::new()?, SharedMemory::<Report>::new()?);
-    // SAFETY: all zero is a valid value of both, and all fields that two processes use are atomics.
-    let (note, report) = unsafe { (note.at().as_ref(), (report.at().as_ref(), &report)) };
-    let report = report.0;
+    let (note_memory, report_memory) =
+        (SharedMemory::<Note>::new()?, SharedMemory::<Report>::new()?);
+    // SAFETY: all zero is a valid value of both, and both live until this function returns. Two processes use
+    // atomics of them, or bytes after the writer has ended.
+    let (note, report) = unsafe { (note_memory.at().as_ref(), report_memory.at().as_ref()) };
     let (told, tells) = pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&told, true)?;
     let stack = Stack::new()?;
@@ -134,7 +135,7 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
     let supervisor = start_supervisor(&mut start, report, &stack)?;
     drop(start.locks.into_inner());
     drop(tells);
-    let mut output = Output { kept: Vec::new(), printed: 0 };
+    let mut output = Output { kept: Vec::new(), printed: 0, is_over: false };
     supervisor.await_end(&told, &mut output);
     Ok(tell(note, report, output))
 }
@@ -151,13 +152,19 @@ fn locks() -> (StdoutLock<'static>, StderrLock<'static>) {
 struct Output {
     kept: Vec<u8>,
     printed: u64,
+    /// No process has the other end of the pipe.
+    is_over: bool,
 }
 
 impl Output {
     /// Reads what there is.
     fn read(&mut self, pipe: &OwnedFd) {
         let mut part = [0; 4096];
-        while let Ok(count @ 1..) = rustix::io::read(pipe, &mut part) {
+        while let Ok(count) = rustix::io::read(pipe, &mut part) {
+            if count == 0 {
+                self.is_over = true;
+                return;
+            }
             self.printed += count as u64;
             let room = (OUTPUT - self.kept.len()).min(count);
             self.kept.extend_from_slice(&part[..room]);

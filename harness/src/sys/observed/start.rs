@@ -97,44 +97,68 @@ extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
 
 /// True if this child has ended, or there is none. It stays a zombie.
 fn has_ended(kind: libc::idtype_t, number: i32) -> bool {
-    // si_signo is SIGCHLD where the child has ended.
-    let mut information = [0u32; 32];
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
-    let information_at = (&raw mut information) as usize;
-    let args = [kind as usize, number as usize, information_at, options as usize, 0, 0];
-    // SAFETY: the kernel writes a siginfo, of 128 bytes.
-    let waited = unsafe { checked(libc::SYS_waitid, args) };
-    waited.is_err() || information[0] == libc::SIGCHLD as u32
+    wait(kind, number, libc::WEXITED | libc::WNOWAIT) != Ok(false)
 }
 
+/// True if waitid(2) finds this child in such a state.
+fn wait(kind: libc::idtype_t, number: i32, state: libc::c_int) -> Result<bool, i32> {
+    // si_signo, the first field, is SIGCHLD where it does. A siginfo has 128 bytes.
+    let mut information = [0u32; 32];
+    let options = state | libc::WNOHANG | libc::__WALL;
+    let information_at = (&raw mut information) as usize;
+    let args = [kind as usize, number as usize, information_at, options as usize, 0, 0];
+    // SAFETY: the kernel writes a siginfo.
+    unsafe { checked(libc::SYS_waitid, args) }.map(|_| information[0] == libc::SIGCHLD as u32)
+}
+
+/// The time between two looks for a supervisor that has no pidfd, and for one that was stopped.
+const SHORT: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+const LONG: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 impl Supervisor {
-    /// Reads the output of the child until the supervisor has ended, and reaps that.
+    /// Reads the output of the child until the supervisor has ended, and reaps that. Kills one that was stopped:
+    /// it would see no deadline. The child then ends with it.
     pub fn await_end(&self, told: &OwnedFd, output: &mut Output) {
+        let (kind, number, pause) = match self {
+            Supervisor::Sharing(pidfd) => (libc::P_PIDFD, pidfd.as_raw_fd(), LONG),
+            Supervisor::Forked(pid) => (libc::P_PID, *pid, SHORT),
+        };
         loop {
             output.read(told);
-            let (ended, number, kind) = match self {
+            if has_ended(kind, number) {
+                break;
+            }
+            if wait(kind, number, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
+                self.kill();
+            }
+            let pidfd = match self {
+                Supervisor::Sharing(pidfd) => Some(pidfd.as_fd()),
+                Supervisor::Forked(_) => None,
+            };
+            let told = (!output.is_over).then_some(told.as_fd());
+            let fds = pidfd.into_iter().chain(told);
+            let mut fds: Vec<PollFd<'_>> =
+                fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+            let _ = poll(&mut fds, Some(&pause));
+        }
+        let _ = wait(kind, number, libc::WEXITED);
+        output.read(told);
+    }
+
+    fn kill(&self) {
+        let signal = libc::SIGKILL as usize;
+        // SAFETY: the supervisor is a child of this process, and not yet reaped.
+        let _ = unsafe {
+            match self {
                 Supervisor::Sharing(pidfd) => {
-                    let fds =
-                        [pidfd, told].map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
-                    let _ = poll(&mut { fds }, None);
-                    (has_ended(libc::P_PIDFD, pidfd.as_raw_fd()), pidfd.as_raw_fd(), libc::P_PIDFD)
+                    let pidfd = pidfd.as_raw_fd() as usize;
+                    checked(libc::SYS_pidfd_send_signal, [pidfd, signal, 0, 0, 0, 0])
                 }
                 Supervisor::Forked(pid) => {
-                    let moment = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-                    let told = PollFd::from_borrowed_fd(told.as_fd(), PollFlags::IN);
-                    let _ = poll(&mut [told], Some(&moment));
-                    (has_ended(libc::P_PID, *pid), *pid, libc::P_PID)
+                    checked(libc::SYS_kill, [*pid as usize, signal, 0, 0, 0, 0])
                 }
-            };
-            if ended {
-                let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
-                let args = [kind as usize, number as usize, 0, options as usize, 0, 0];
-                // SAFETY: without a siginfo, the kernel writes nothing.
-                let _ = unsafe { checked(libc::SYS_waitid, args) };
-                output.read(told);
-                return;
             }
-        }
+        };
     }
 }
 
