@@ -63,6 +63,7 @@
 //! - `measure`: the measurement of a whole case on a backing.
 //! - `snapshot`: the kept pictures, and their comparison with measured ones.
 //! - `observe`: a closure in a child process, which it forks by `sys::observed`.
+//! - `runner`: a case that is measured from code.
 //! - `cli`: arguments, workers, progress, colours, exit codes.
 
 mod backing;
@@ -80,6 +81,7 @@ pub mod observe;
 mod parse;
 mod picture;
 mod printable;
+mod runner;
 mod scarce;
 mod snapshot;
 mod supervise;
@@ -100,6 +102,7 @@ pub use model::{
 pub use observe::{Observation, Observe, observe};
 pub use parse::ParseError;
 pub use picture::draw;
+pub use runner::{NotMeasured, Runner};
 
 /// The parts of the harness, for the project's own tests and benchmarks.
 #[doc(hidden)]

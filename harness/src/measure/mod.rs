@@ -7,6 +7,9 @@
 //! The answers that the children of a dead worker gave are read from its journal, and not asked again.
 
 mod child;
+mod worker;
+
+pub use worker::{Restrictions, become_worker};
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::job::{Job, Message, Setting};
 use crate::confine::Namespaces;
 use crate::journal::Journal;
+use crate::measure::{Restrictions, become_worker};
 use crate::supervise::Supervisor;
-use crate::sys::{Arena, SharedRecord, keep_only, own_ipc_namespace};
+use crate::sys::{Arena, keep_only};
 
 /// Runs a worker, one of `jobs`, and returns its exit status. With `namespaces`, it first enters
 /// its namespaces. The descriptors are the pipe for its orders, the pipe for its messages, and its
@@ -60,25 +61,9 @@ fn prepare(
     namespaces: Option<Namespaces>,
     orders: &OwnedFd,
 ) -> Result<(Supervisor, Arena), Box<dyn std::error::Error>> {
-    match namespaces {
-        // With the filters.
-        Some(namespaces) => namespaces.enter(setting.backing)?,
-        None => {
-            if setting.ipc_namespace {
-                // Without an IPC namespace, the harness removes each segment itself.
-                own_ipc_namespace().map_err(|errno| {
-                    format!("cannot map the user into a new IPC namespace: {errno}")
-                })?;
-            }
-            setting.held.hold_worker()?;
-        }
-    }
-    let prepared = SharedRecord::new().map_err(std::io::Error::from).and_then(|record| {
-        let record = Box::leak(Box::new(record));
-        Ok((Supervisor::new(record, Some(orders.try_clone()?))?, Arena::new()?))
-    });
-    let (supervisor, memory) = prepared?;
-    let guard = setting.guard;
+    let Setting { backing, held, ipc_namespace, guard, .. } = *setting;
+    let restrictions = Restrictions { backing, held, namespaces, ipc_namespace };
+    let (supervisor, memory) = become_worker(restrictions, orders.try_clone()?)?;
     let supervisor = if jobs == 1 { supervisor } else { supervisor.with_throttle() };
     let supervisor = if guard.is_on() { supervisor } else { supervisor.unguarded() };
     let supervisor = if guard.counts_costs() { supervisor } else { supervisor.without_budget() };
