@@ -39,11 +39,13 @@
 
 mod explain;
 mod fault;
+mod live_map;
 mod system_call;
 
 #[doc(hidden)]
 pub use explain::expect_fault;
 pub use fault::{Fault, MapPlace};
+pub use live_map::{LiveMap, fault_map};
 
 use std::fmt::{self, Debug};
 use std::time::Duration;
@@ -106,7 +108,7 @@ impl Observe {
         }
     }
 
-    fn observation(&self, told: Told) -> Observation {
+    fn observation(self, told: Told) -> Observation {
         let fault = Fault::of(&told);
         let text = || String::from_utf8_lossy(&told.text).into_owned();
         let lost = |why: &str| Ending::Lost(why.to_owned());

@@ -10,8 +10,22 @@ const COLUMN: usize = 15;
 /// The width of the names of rows.
 const NAMES: usize = 11;
 
+/// The bytes before the map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// They were probed, as the first region of each row.
+    Probed,
+    /// They were not: the first region begins with the map.
+    NotProbed,
+}
+
 /// Draws the rows below a header with all columns.
-pub(super) fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) -> Vec<String> {
+pub fn grid(
+    fault_map: &FaultMap,
+    name: Option<&str>,
+    offsets: &Offsets,
+    front: Front,
+) -> Vec<String> {
     let mut starts: BTreeSet<i64> = fault_map.rows.iter().flat_map(Row::boundaries).collect();
     starts.insert(0);
     // The outcomes before the map are drawn only where they differ from those past the map.
@@ -19,7 +33,8 @@ pub(super) fn grid(fault_map: &FaultMap, name: Option<&str>, offsets: &Offsets) 
         let (first, last) = (row.regions.first(), row.regions.last());
         first.map(|region| region.outcome) != last.map(|region| region.outcome)
     };
-    let with_front = fault_map.rows.iter().any(differs) || starts.first().is_some_and(|at| *at < 0);
+    let is_drawn = fault_map.rows.iter().any(differs) || starts.first().is_some_and(|at| *at < 0);
+    let with_front = front == Front::Probed && is_drawn;
     let mut columns: Vec<Option<i64>> = Vec::new();
     if with_front {
         columns.push(None);

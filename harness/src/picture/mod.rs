@@ -8,6 +8,7 @@ mod grid;
 mod kept;
 mod offsets;
 
+pub use grid::{Front, grid};
 pub use kept::{Byte, changed_byte};
 pub use offsets::Offsets;
 
@@ -15,7 +16,6 @@ use std::collections::BTreeSet;
 
 use crate::case::{Case, FaultMap, Measurement, Row, Step, StepResult, SweepResult};
 use crate::parse::{lines, text_of};
-use grid::grid;
 
 /// Draws the whole picture of a measurement made on a machine with pages of `page` bytes.
 pub fn draw(case: &Case, measurement: &Measurement, page: u64) -> String {
@@ -126,7 +126,7 @@ fn sweep_lines(
     offsets: &Offsets,
 ) -> Vec<String> {
     match sweep {
-        SweepResult::Map(fault_map) => grid(fault_map, name, offsets),
+        SweepResult::Map(fault_map) => grid(fault_map, name, offsets, Front::Probed),
         SweepResult::NoMap => vec![format!("{map} is MAP_FAILED: nothing to sweep")],
         SweepResult::NotReached => {
             vec![format!(

@@ -23,6 +23,11 @@ impl Offsets {
         Offsets { page: case.says_page().then_some(page), known: all }
     }
 
+    /// The notation in bytes.
+    pub fn in_bytes() -> Offsets {
+        Offsets { page: None, known: Vec::new() }
+    }
+
     /// The text of an offset or of a count of bytes.
     pub fn name(&self, value: i64) -> String {
         let Some(page) = self.page else {

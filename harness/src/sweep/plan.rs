@@ -141,6 +141,25 @@ impl Plan {
         }
     }
 
+    /// Returns the plan for the pages of some memory of which nothing is known.
+    pub fn of_pages(length: i64, page: i64) -> Plan {
+        let every = (length / page).div_euclid(Effort::MOST.pages).max(1);
+        Plan {
+            from: 0,
+            to: length,
+            page,
+            within: BTreeSet::new(),
+            pages: (0..length / page).step_by(every as usize).map(|number| number * page).collect(),
+            closely: None,
+            bytes: [length - 1].into(),
+            effort: Effort::MOST,
+            both: false,
+            truncated: false,
+            exhaustive: false,
+            seed: 0,
+        }
+    }
+
     /// Returns a note where not every page is probed, or not every page at each offset that a step names.
     pub fn note(&self, sweep: usize) -> Option<Note> {
         let pages = (self.to - self.from) / self.page;

@@ -7,6 +7,7 @@
 
 mod child;
 mod note;
+mod probe;
 mod report;
 mod start;
 mod supervisor;
@@ -21,6 +22,7 @@ use nix::libc;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use note::Note;
+pub use probe::probe;
 use report::Report;
 use start::{Stack, start_supervisor};
 

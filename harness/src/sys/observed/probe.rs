@@ -1,0 +1,63 @@
+//! One access to one byte of the caller's own memory, in a child. The main function is [`probe`].
+
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use nix::libc;
+
+use super::{Told, run};
+use crate::case::Access;
+use crate::sys::arch;
+use crate::sys::system_call::checked;
+
+/// Makes an access to the byte at this address, in a child. A store stores what was there before. The text of what
+/// is told is the errno of an access by the kernel; 0 where it succeeded. Fails as [`run`] does.
+pub fn probe(access: Access, address: usize, deadline: Duration) -> std::io::Result<Told> {
+    run(&mut || perform(access, address).map_or_else(|errno| errno, |()| 0).to_string(), deadline)
+}
+
+/// Runs in the child.
+fn perform(access: Access, address: usize) -> Result<(), i32> {
+    match access {
+        Access::Read => {
+            // SAFETY: this process is there to make this load.
+            unsafe { arch::load1(address) };
+            Ok(())
+        }
+        Access::Write => {
+            // SAFETY: as above. No other instruction changes the byte between the load and the store.
+            unsafe {
+                let byte = AtomicU8::from_ptr(std::ptr::with_exposed_provenance_mut(address));
+                let mut known = byte.load(Relaxed);
+                while let Err(other) = byte.compare_exchange(known, known, Relaxed, Relaxed) {
+                    known = other;
+                }
+            }
+            Ok(())
+        }
+        Access::Exec => {
+            // SAFETY: as above.
+            unsafe { arch::execute(address) };
+            Ok(())
+        }
+        Access::CopyFromUser => copy_from_user(address).map(drop),
+        // The byte that is there is the one to copy there.
+        Access::CopyToUser => copy_from_user(address).and_then(|pipe| {
+            // SAFETY: the kernel writes one byte there, in this process or in what it shares.
+            unsafe { checked(libc::SYS_read, [pipe[0], address, 1, 0, 0, 0]) }.map(drop)
+        }),
+    }
+}
+
+/// Makes the kernel copy the byte into a new pipe, which it returns.
+fn copy_from_user(address: usize) -> Result<[usize; 2], i32> {
+    let mut pipe = [0i32; 2];
+    // SAFETY: the kernel writes two descriptors, and reads one byte.
+    unsafe {
+        checked(libc::SYS_pipe2, [(&raw mut pipe) as usize, 0, 0, 0, 0, 0])?;
+        let pipe = pipe.map(|end| end as usize);
+        checked(libc::SYS_write, [pipe[1], address, 1, 0, 0, 0])?;
+        Ok(pipe)
+    }
+}
