@@ -106,16 +106,19 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
     let probe = Probe { sweep: 4, access: Access::Read, at: AT };
     let ended = RecordedSlot { wait_status: SIGBUS, ..slot(Done) };
     let of_block = fault(SIGBUS, 2, BASE);
-    let own = |last: RecordedSlot| {
-        let slots = vec![slot(Done), ended.clone(), of_block.clone(), last, slot(NotReached)];
+    let beside = |block: &RecordedSlot, last: RecordedSlot| {
+        let slots = vec![slot(Done), block.clone(), of_block.clone(), last, slot(NotReached)];
         let recorded = Recorded { slots, ..Recorded::default() };
         judge_of(&program(text), Ending::Killed(SIGBUS), &recorded).probe_outcome(&probe)
     };
+    let own = |last: RecordedSlot| beside(&ended, last);
     let fault_at = FaultAddress::Accessed;
     let raised = Fault { signal: Signal(SIGBUS), code: Some(2), address: fault_at };
     let error = Box::new(HarnessError::Raised(raised));
-    let told = Err(HarnessError::InStep { step: 3, error });
-    assert_eq!(own(fault(SIGBUS, 2, BASE + 5)), told);
+    let told = |step| Err(HarnessError::InStep { step, error: error.clone() });
+    assert_eq!(own(fault(SIGBUS, 2, BASE + 5)), told(3));
+    // A block that is not over is the process that was killed.
+    assert_eq!(beside(&slot(Begun), slot(NotReached)), told(2));
     // The fault killed the process of the block, and not this process.
     let outside = Err(HarnessError::KilledFromOutside(Signal(SIGBUS)));
     assert_eq!(own(slot(Begun)), outside);

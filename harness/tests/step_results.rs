@@ -104,6 +104,14 @@ fn a_fault_of_a_step_is_the_answer_and_the_steps_after_it_are_not_reached() {
 }
 
 #[test]
+fn the_fault_of_a_later_step_does_not_explain_an_earlier_one() {
+    let text = format!("{MAP} map[5]; map[6];");
+    let slots = [slot(Done), slot(Begun), fault(SIGBUS, BASE + 6)];
+    let outside = HarnessError::KilledFromOutside(Signal(SIGBUS));
+    assert_eq!(judged(&text, Ending::Killed(SIGBUS), false, &slots), in_step(1, outside));
+}
+
+#[test]
 fn a_victim_that_is_killed_in_a_call_has_no_answer() {
     let text = format!("{MAP} munmap(map, 1);");
     let judge = |ending| judged(&text, ending, false, &[slot(Done), slot(Begun)]);
