@@ -126,6 +126,14 @@ fn a_step_that_kills_the_child_before_its_access_is_named() {
 }
 
 #[test]
+fn a_map_that_is_not_there_has_no_outcome() {
+    let none = judge(Access::Read, Ending::Exited(0), finished(slot(NoMap)));
+    assert_eq!(none, Err(HarnessError::NoMap));
+    let early = judge(Access::Read, Ending::Exited(0), unfinished(slot(NoMap)));
+    assert_eq!(early, Err(HarnessError::ExitedEarly));
+}
+
+#[test]
 fn an_errno_of_the_access_is_an_answer() {
     let last = RecordedSlot { value: -14, ..slot(Done) };
     let outcome = judge(Access::CopyFromUser, Ending::Exited(0), finished(last));
