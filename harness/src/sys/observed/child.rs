@@ -49,7 +49,6 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
         if libc::getppid() != supervisor {
             libc::_exit(0);
         }
-        libc::munmap(ptr::from_ref(report).cast_mut().cast(), size_of::<Report>());
         if start.shares_memory {
             rseq::register();
         }
@@ -70,11 +69,14 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
         // SAFETY: it has no preconditions.
         unsafe { libc::_exit(0) }
     }
-    futex::wake(state);
+    // The thread that observes may go on: its supervisor has left fork(3).
+    report.released.store(1, Release);
+    futex::wake(&report.released);
     let mut mask = start.mask;
     // SAFETY: the mask is a copy of a valid one, and the closure is that of a caller who waits: nobody else has
     // a reference to this copy of it.
     let returned = unsafe {
+        libc::munmap(ptr::from_ref(report).cast_mut().cast(), size_of::<Report>());
         for signal in FAULTS {
             libc::sigdelset(&mut mask, *signal);
         }

@@ -46,7 +46,7 @@ pub fn supervise(start: &Start<'_>, report: &Report) {
     let action = (&raw const default) as usize;
     let _ = call(libc::SYS_rt_sigaction, [libc::SIGCHLD as usize, action, 0, size_of::<u64>()]);
     let deadline = now().saturating_add(start.nanoseconds);
-    let forked = fork(start, report);
+    let forked = fork(start, report, deadline);
     report.released.store(1, Release);
     futex::wake(&report.released);
     // Otherwise a pipe or a lock of the process that observes would be held open here, too.
@@ -57,8 +57,9 @@ pub fn supervise(start: &Start<'_>, report: &Report) {
     }
 }
 
-/// Forks until a child has come to the closure.
-fn fork(start: &Start<'_>, report: &Report) -> Option<usize> {
+/// Forks until a child has come to the closure, or has ended, or the deadline is over. The child lets the thread that
+/// observes go on; this process sleeps meanwhile.
+fn fork(start: &Start<'_>, report: &Report, deadline: u64) -> Option<usize> {
     let own = call(libc::SYS_getpid, [0; 4]).unwrap_or(0);
     for tried in 0..TRIES {
         start.note.state.store(STARTING, Release);
@@ -82,13 +83,17 @@ fn fork(start: &Start<'_>, report: &Report) -> Option<usize> {
         futex::wake(&start.note.go);
         let pid = pid as usize;
         let limit = now().saturating_add(START << tried);
-        while start.note.state.load(Acquire) == STARTING && now() < limit {
-            futex::wait(&start.note.state, STARTING, Some(10 * MILLISECOND));
-            if has_ended(pid) {
+        let state = &start.note.state;
+        loop {
+            let now = now();
+            if now >= deadline || has_ended(pid) {
                 return Some(pid);
             }
+            if now >= limit {
+                break;
+            }
+            sleep(limit.min(deadline).saturating_sub(now));
         }
-        let state = &start.note.state;
         if state.compare_exchange(STARTING, CANCELLED, Release, Relaxed).is_err() {
             return Some(pid);
         }
@@ -138,9 +143,6 @@ fn sweep() -> u32 {
     let mut reaped = 0;
     let deadline = now().saturating_add(GRACE);
     loop {
-        for_each_child(|pid| {
-            let _ = call(libc::SYS_kill, [pid, libc::SIGKILL as usize, 0, 0]);
-        });
         loop {
             match call(libc::SYS_wait4, [usize::MAX, 0, libc::WNOHANG as usize, 0]) {
                 Ok(0) => break,
@@ -148,6 +150,9 @@ fn sweep() -> u32 {
                 Err(_) => return reaped, // ECHILD
             }
         }
+        for_each_child(|pid| {
+            let _ = call(libc::SYS_kill, [pid, libc::SIGKILL as usize, 0, 0]);
+        });
         if now() >= deadline {
             return reaped;
         }
