@@ -124,6 +124,42 @@ fn a_panic() {
 }
 
 #[test]
+fn a_panic_without_a_hook() {
+    let resumed = patiently().run(|| -> u8 {
+        let _ = std::panic::catch_unwind(|| panic!("the first"));
+        std::panic::resume_unwind(Box::new("the second"));
+    });
+    assert_eq!(resumed.to_string(), "panicked at ?: the second");
+    // A thread that panics may observe, too.
+    struct Observes;
+    impl Drop for Observes {
+        fn drop(&mut self) {
+            assert_eq!(patiently().run(|| 3).to_string(), "returned 3");
+        }
+    }
+    let panicked = std::panic::catch_unwind(|| {
+        let _observes = Observes;
+        panic!("outside");
+    });
+    assert_eq!(panicked.expect_err("it panics").downcast_ref(), Some(&"outside"));
+}
+
+#[test]
+fn a_closure_that_forks() {
+    let seen = patiently().run(|| {
+        // SAFETY: the child of one thread.
+        match unsafe { nix::unistd::fork() }.expect("a child") {
+            nix::unistd::ForkResult::Child => load(24),
+            nix::unistd::ForkResult::Parent { child } => {
+                nix::sys::wait::waitpid(child, None).expect("its child");
+                9
+            }
+        }
+    });
+    assert_eq!((seen.to_string().as_str(), seen.fault()), ("returned 9", None));
+}
+
+#[test]
 fn a_panic_while_another_unwinds() {
     struct Panics;
     impl Drop for Panics {
@@ -207,7 +243,7 @@ fn a_child_that_hangs() {
             black_box(0);
         }
     });
-    assert!(seen.explain().contains("it was running"), "{}", seen.explain());
+    assert!(seen.explain().contains("it was in no system call"), "{}", seen.explain());
     let seen = shortly().run(|| nix::sys::signal::raise(nix::sys::signal::SIGSTOP));
     assert!(matches!(seen.ending, Ending::TimedOut { stopped: true, .. }), "{}", seen.explain());
 }

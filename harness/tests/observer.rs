@@ -35,6 +35,7 @@ fn main() -> ExitCode {
             storm(5);
         }),
         test("other_threads_panic_now_and_then", beside_some_panics),
+        test("another_thread_holds_standard_error", beside_a_lock),
     ])
 }
 
@@ -217,4 +218,16 @@ fn beside_some_panics() {
     for seen in beside_panics(100, 300) {
         assert!(seen.contains(file!()) && seen.ends_with(": it"), "{seen}");
     }
+}
+
+/// Two threads that take both locks in two orders would wait for each other for ever.
+fn beside_a_lock() {
+    let stderr = std::io::stderr().lock();
+    thread::scope(|scope| {
+        let observer = scope.spawn(|| observe(|| 5));
+        thread::sleep(Duration::from_millis(50));
+        println!("one thread holds one lock, and needs the other");
+        assert_eq!(observer.join().expect("it returns"), "returned 5");
+    });
+    drop(stderr);
 }

@@ -13,7 +13,8 @@ use crate::vocabulary::{Facet, Family, flags};
 
 /// The signals that no process can catch, ignore or block. (signal(7))
 pub const UNCATCHABLE: &[i32] = &[libc::SIGKILL, libc::SIGSTOP];
-/// True if this signal does nothing by default.
+
+/// True if this signal of the vocabulary does nothing by default.
 pub fn is_harmless(signal: i32) -> bool {
     let known = flags(Family::Signal).iter().find(|flag| flag.value == i64::from(signal));
     known.is_some_and(|flag| flag.facet == Facet::Harmless)

@@ -34,11 +34,11 @@ impl Observation {
                     );
                 }
                 (false, Some(call)) => line(format!("it was in {call}")),
-                (false, None) => line("it was running, in no system call".to_owned()),
+                (false, None) => {}
             }
         }
         if self.left > 0 {
-            line(format!("it left {} processes, which were killed", self.left));
+            line(format!("it left {} processes behind", self.left));
         }
         if !self.output.is_empty() {
             let cut = self.printed - self.output.len() as u64;
@@ -70,7 +70,8 @@ impl Fault {
         if address < page {
             lines.push(format!("address {address:#x}: a null pointer, or close to one"));
         } else {
-            lines.push(format!("address {address:#x}, where nothing is mapped"));
+            let known = if self.knows_maps() { ", where nothing is mapped" } else { "" };
+            lines.push(format!("address {address:#x}{known}"));
         }
         if let Some((distance, place)) = self.behind().filter(|(distance, _)| *distance < NEAR) {
             lines.push(format!("{distance} bytes past the end of {}", place.describe()));

@@ -21,9 +21,11 @@ pub struct Fault {
     map: Option<MapPlace>,
     /// The bytes from the end of the last map below the address, and that map.
     behind: Option<(usize, MapPlace)>,
+    /// The kernel has told what was mapped.
+    knows_maps: bool,
 }
 
-/// A place in a map.
+/// A place in the memory of a child: in a VMA, which may hold several maps that are alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MapPlace {
@@ -47,14 +49,24 @@ impl Fault {
     /// Returns the last fault that a child has noted.
     pub(super) fn of(told: &Told) -> Option<Fault> {
         let (signal, code, address) = told.fault?;
-        let mut fault =
-            Fault { signal: Signal(signal), code, address: None, map: None, behind: None };
+        let mut fault = Fault {
+            signal: Signal(signal),
+            code,
+            address: None,
+            map: None,
+            behind: None,
+            knows_maps: false,
+        };
         // SI_KERNEL: the CPU tells no address, of a non-canonical one for example.
         if code <= 0 || code == nix::libc::SI_KERNEL || signal == nix::libc::SIGSYS {
             return Some(fault);
         }
         fault.address = Some(address);
-        let maps = MemoryMaps::from_read(&told.maps[..]).map_or(Vec::new(), |maps| maps.0);
+        // Line by line: one that cannot be read, or was cut, takes none of the others away.
+        let lines = told.maps.split_inclusive(|byte| *byte == b'\n');
+        let read = lines.filter_map(|line| MemoryMaps::from_read(line).ok());
+        let maps: Vec<MemoryMap> = read.flat_map(|maps| maps.0).collect();
+        fault.knows_maps = !maps.is_empty();
         let bounds = |map: &MemoryMap| map.address.0 as usize..map.address.1 as usize;
         let hit = maps.iter().find(|map| bounds(map).contains(&address));
         fault.map = hit.map(|map| MapPlace::of(map, address));
@@ -102,6 +114,11 @@ impl Fault {
         self.map.as_ref()
     }
 
+    /// True if what was mapped is known.
+    pub(super) fn knows_maps(&self) -> bool {
+        self.knows_maps
+    }
+
     /// Returns the number of bytes between the end of the last map below the address and the address, and the last
     /// byte of that map; `None` where something was mapped, or nothing below.
     pub(super) fn behind(&self) -> Option<&(usize, MapPlace)> {
@@ -120,6 +137,8 @@ impl MapPlace {
     fn of(map: &MemoryMap, address: usize) -> MapPlace {
         let (start, end) = (map.address.0 as usize, map.address.1 as usize);
         let file = match &map.pathname {
+            // The name of shared memory that no file is behind.
+            MMapPath::Path(path) if path.as_os_str() == "/dev/zero (deleted)" => None,
             MMapPath::Path(path) => Some(path),
             _ => None,
         };

@@ -21,17 +21,21 @@
 //!
 //! The closure runs in a copy of the process, made by fork(2), with the calling thread alone. It may allocate,
 //! lock, print, panic, and start threads and programs. What it captured is not dropped there. Processes that it
-//! leaves are killed.
+//! leaves are killed, where the kernel lists them (CONFIG_PROC_CHILDREN).
 //!
 //! # What cannot be promised
 //!
 //! - No other thread is in the copy. A closure that waits for one (a pool, a channel, an async runtime), or that
 //!   locks what another thread had locked at that moment, hangs until the deadline: [`Ending::TimedOut`], with the
-//!   system call that it hangs in. The locks of the allocator, of standard output and of standard error are in
-//!   order; `observe` waits for the latter two.
+//!   system call that it hangs in. The locks of the C library's allocator, of standard output and of standard error
+//!   are in order; `observe` waits for standard output.
 //! - What the closure does to the outside stays: to files, to memory that is mapped MAP_SHARED, to other processes.
 //! - The copy has all descriptors, for as long as it lives: a file that another thread locks (flock(2)), a port, a
 //!   pipe or a program file may stay in use a little longer than that thread expects.
+//! - Whoever kills the supervisor, a process that shares the memory of the caller, in the microseconds of its fork,
+//!   leaves locks of the C library locked. The closure comes too late for that. On Linux before 5.2, and where a
+//!   filter refuses the flags of clone(2), the supervisor is an ordinary child: SIGCHLD comes, and another thread's
+//!   wait(2) may take it.
 //! - A closure that blocks a signal, or replaces the handler of one, is killed without an address. A handler that the
 //!   process had before does run, after the fault was noted: one that recovers lets the closure go on.
 //! - Text that `println!` prints under `cargo test` goes to a buffer of the test runner in the copy, and is lost.
@@ -117,7 +121,9 @@ impl Observe {
                 Ending::Returned { value: text(), is_cut: told.is_cut }
             }
             (End::Exited(0), Came::Panicked) => Ending::Panicked(text()),
-            (End::Exited(status), _) => Ending::Exited(status),
+            (End::Exited(status), _) => {
+                Ending::Exited { status, after: fault.filter(Fault::is_raised) }
+            }
             (End::Killed(signal), _) => match fault {
                 Some(fault) if fault.signal().0 == signal && fault.is_raised() => {
                     Ending::Fault(fault)
@@ -130,7 +136,8 @@ impl Observe {
             },
             (End::Late { system_call, stopped }, _) => Ending::TimedOut {
                 after: self.deadline,
-                within: system_call.map(system_call::name),
+                within: system_call
+                    .map(|number| number.map_or("no system call".to_owned(), system_call::name)),
                 stopped,
             },
             (End::Stuck, _) => lost("the child was killed, and is still there"),
@@ -176,8 +183,13 @@ pub enum Ending {
     },
     /// The closure panicked: `src/lib.rs:3:5: the message`.
     Panicked(String),
-    /// It ended the process with this status, by exit(3) or _exit(2).
-    Exited(i32),
+    /// It ended the process, by exit(3) or _exit(2).
+    Exited {
+        /// The exit status.
+        status: i32,
+        /// The fault that came before: a handler of the process may exit after one.
+        after: Option<Fault>,
+    },
     /// An instruction of the child raised a signal, which killed it.
     Fault(Fault),
     /// A signal killed the child.
@@ -191,7 +203,7 @@ pub enum Ending {
     TimedOut {
         /// The deadline.
         after: Duration,
-        /// The system call that it was in: `futex`, `read`; `None` in none, or where the kernel does not tell.
+        /// The system call that it was in: `futex`, `read`, `no system call`; `None` where the kernel does not tell.
         within: Option<String>,
         /// A signal had stopped it.
         stopped: bool,
@@ -204,7 +216,9 @@ impl Observation {
     /// Returns the fault that ended the child, or that came before its end.
     pub fn fault(&self) -> Option<&Fault> {
         match &self.ending {
-            Ending::Fault(fault) | Ending::Killed { after: Some(fault), .. } => Some(fault),
+            Ending::Fault(fault)
+            | Ending::Killed { after: Some(fault), .. }
+            | Ending::Exited { after: Some(fault), .. } => Some(fault),
             _ => None,
         }
     }
@@ -229,7 +243,10 @@ impl fmt::Display for Ending {
                 write!(f, "returned {}{rest}", escaped(value))
             }
             Ending::Panicked(message) => write!(f, "panicked at {}", escaped(message)),
-            Ending::Exited(status) => write!(f, "exited with {status}"),
+            Ending::Exited { status, after: None } => write!(f, "exited with {status}"),
+            Ending::Exited { status, after: Some(fault) } => {
+                write!(f, "exited with {status} after {fault}")
+            }
             Ending::Fault(fault) => fmt::Display::fmt(fault, f),
             Ending::Killed { signal, after: None } => write!(f, "killed by {signal}"),
             Ending::Killed { signal, after: Some(fault) } => {

@@ -24,8 +24,8 @@ const OLD_WAITS: &[(libc::c_long, &str)] =
 const OLD_WAITS: &[(libc::c_long, &str)] = &[];
 
 /// Returns the name of a system call that waits; `system call 1` for another.
-pub fn name(number: i64) -> String {
-    let known = WAITS.iter().chain(OLD_WAITS).find(|(own, _)| *own == number);
+pub fn name(number: u32) -> String {
+    let known = WAITS.iter().chain(OLD_WAITS).find(|(own, _)| *own == libc::c_long::from(number));
     let name = known.and_then(|(_, name)| name.strip_prefix("SYS_"));
     name.map_or_else(|| format!("system call {number}"), str::to_owned)
 }

@@ -34,18 +34,20 @@ impl fmt::Display for Ending {
             Ending::Exited(code) => write!(f, "exited with {code}"),
             Ending::Killed(signal) => write!(f, "killed by {}", crate::case::Signal(*signal)),
             Ending::TimedOut { .. } => f.write_str("killed at its deadline"),
-            Ending::Stuck => f.write_str("killed, and still there"),
+            Ending::Stuck => f.write_str("its end is not known"),
         }
     }
 }
 
 /// Waits for a child that has ended or is about to, and reaps it. Kills it where a signal has stopped it on
-/// its way, and where it takes longer than `limit`.
+/// its way; and where it takes longer than `limit`, which is then its ending.
 pub fn await_end(child: Pid, limit: Duration) -> Ending {
     let mut deadline = Instant::now() + limit;
     let mut is_killed = false;
+    let mut pause = Duration::from_micros(50);
     loop {
         match waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) if is_killed => return Ending::TimedOut { stopped: false },
             Ok(Some(status)) => return ending(&status),
             Ok(None) | Err(Errno::INTR) => {}
             Err(_) => return Ending::Stuck,
@@ -60,7 +62,8 @@ pub fn await_end(child: Pid, limit: Duration) -> Ending {
         if is_late {
             (is_killed, deadline) = (true, Instant::now() + GRACE);
         }
-        std::thread::sleep(Duration::from_micros(50));
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(2));
     }
 }
 

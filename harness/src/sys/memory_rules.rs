@@ -51,8 +51,8 @@ fn told(name: &str) -> String {
 }
 
 impl MemoryRules {
-    /// Returns the rules of this machine. Asks the kernel the first time; one that does not tell has no huge
-    /// pages.
+    /// Returns the rules of this machine. Asks the kernel the first time. Where it does not tell, memory has
+    /// no huge pages, and files may.
     pub fn here() -> MemoryRules {
         static HERE: OnceLock<MemoryRules> = OnceLock::new();
         *HERE.get_or_init(MemoryRules::find)

@@ -5,14 +5,15 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::ptr;
-use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicPtr};
 
 use nix::libc;
 
 use super::Start;
 use super::note::{Note, PANICKED, RETURNED, STARTED, STARTING};
 use super::report::Report;
+use super::start::Stack;
 use crate::sys::system_call::checked;
 use crate::sys::{futex, rseq};
 
@@ -27,18 +28,25 @@ const HANDLER_STACK: usize = 64 << 10;
 /// Nanoseconds between two looks for a supervisor that is gone.
 const LOOK: u64 = 10_000_000;
 
+/// sigaction(2).
+const SEGV_MTEAERR: i32 = 8;
+
+/// The process that the note is of.
+static OWN_PID: AtomicI32 = AtomicI32::new(0);
+
 /// The note of this process.
 static NOTE: AtomicPtr<Note> = AtomicPtr::new(ptr::null_mut());
 
 /// The handlers that the program had, by signal.
 static BEFORE: Before = Before(UnsafeCell::new([const { None }; 32]));
 struct Before(UnsafeCell<[Option<libc::sigaction>; 32]>);
-// SAFETY: written by `run` before any handler is installed, and by handlers, each of which has its signal blocked
-// meanwhile or was told not to care (SA_NODEFER).
+// SAFETY: written by `run` before any handler is installed, and then only where a handler of the program was to run
+// once (SA_RESETHAND). The process is expendable.
 unsafe impl Sync for Before {}
 
 /// Runs the closure, and ends the process. `supervisor` is the parent.
 pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
+    let _last = ExitAtUnwinding;
     // SAFETY: these calls concern this process alone, which is new and has one thread. Its memory is a copy.
     // What is read of `start` was laid there before the fork.
     unsafe {
@@ -55,13 +63,19 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
         libc::sigaction(libc::SIGCHLD, &start.sigchld, ptr::null_mut());
         NOTE.store(ptr::from_ref(start.note).cast_mut(), Relaxed);
         install_handlers();
-        // The thread that observes had the locks of both for the fork, and this thread is its copy.
-        drop((*start.locks.get()).take());
+        // The thread that observes has the lock for the fork, and this thread is its copy.
+        drop((*start.lock.get()).take());
+        OWN_PID.store(libc::getpid(), Relaxed);
         libc::dup2(start.output, libc::STDOUT_FILENO);
         libc::dup2(start.output, libc::STDERR_FILENO);
     }
-    let keeps_hook = start.note.keeps_hook.load(Relaxed);
-    if !keeps_hook {
+    let spares_locks = start.note.keeps_hook.load(Relaxed);
+    if !spares_locks {
+        // Where another thread had it, this process ends here and is forked again.
+        drop(std::io::stderr().lock());
+    }
+    // A thread that panics already may not set a hook.
+    if !spares_locks && !std::thread::panicking() {
         std::panic::set_hook(Box::new(note_panic));
     }
     let state = &start.note.state;
@@ -84,15 +98,24 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
         let body = &mut *start.body.get();
         catch_unwind(AssertUnwindSafe(&mut **body))
     };
+    // The closure may have forked: its process ends here, and says nothing.
+    if OWN_PID.load(Relaxed) != std::process::id() as i32 {
+        // SAFETY: it has no preconditions.
+        unsafe { libc::_exit(0) }
+    }
     match returned {
         Ok(text) => {
             start.note.text.set(text.as_bytes());
             state.store(RETURNED, Release);
         }
         Err(payload) => {
-            if keeps_hook {
-                start.note.text.set(format!("?: {}", message_of(&*payload)).as_bytes());
+            // The hook has noted this panic or, where the closure has set another one or resumes a panic, an
+            // earlier one.
+            let message = message_of(&*payload);
+            if !start.note.text.get().0.ends_with(format!(": {message}").as_bytes()) {
+                start.note.text.set(format!("?: {message}").as_bytes());
             }
+            std::mem::forget(payload);
             state.store(PANICKED, Release);
         }
     }
@@ -105,6 +128,16 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
 /// the process; the message of the panic before says why.
 const LAST_PANICS: &[&str] =
     &["panic in a destructor during cleanup", "panic in a function that cannot unwind"];
+
+/// Ends the process where anything here panics: the frames below are a copy of the caller's.
+struct ExitAtUnwinding;
+
+impl Drop for ExitAtUnwinding {
+    fn drop(&mut self) {
+        // SAFETY: it has no preconditions.
+        unsafe { libc::_exit(101) }
+    }
+}
 
 /// Keeps the place and the message of a panic.
 fn note_panic(panic: &PanicHookInfo<'_>) {
@@ -133,11 +166,12 @@ fn message_of(payload: &dyn Any) -> &str {
 /// # Safety
 /// The process must have one thread, and be a child that runs a closure.
 unsafe fn install_handlers() {
-    let stack = Box::leak(vec![0u8; HANDLER_STACK].into_boxed_slice());
-    let stack =
-        libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: HANDLER_STACK };
-    // SAFETY: the stack is never freed, and used for nothing else.
-    unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
+    if let Ok(stack) = Stack::new(HANDLER_STACK) {
+        let (start, length) = stack.leak();
+        let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: length };
+        // SAFETY: the stack is never given back, and used for nothing else.
+        unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
+    }
     for signal in FAULTS {
         // SAFETY: all zero is a valid `struct sigaction`. The handler is async-signal-safe.
         unsafe {
@@ -148,7 +182,10 @@ unsafe fn install_handlers() {
             // What the program wanted of its own handler, and: siginfo, on a stack of its own, for good.
             action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
             action.sa_flags &= !libc::SA_RESETHAND;
-            (*BEFORE.0.get())[*signal as usize] = Some(before);
+            // In a closure within a closure, the handler is this one already, and what was before it is known.
+            if before.sa_sigaction != action.sa_sigaction {
+                (*BEFORE.0.get())[*signal as usize] = Some(before);
+            }
             libc::sigaction(*signal, &action, ptr::null_mut());
         }
     }
@@ -165,13 +202,19 @@ extern "C" fn on_fault(
     let (Some(note), code) = (unsafe { (NOTE.load(Relaxed).as_ref(), (*info).si_code) }) else {
         return;
     };
+    // SAFETY: getpid(2) has no preconditions.
+    let is_own = OWN_PID.load(Relaxed) == unsafe { libc::getpid() };
     // SAFETY: a fault of the kernel's has an address; a signal that was sent has a pid in its place.
     let address = if code > 0 { unsafe { (*info).si_addr() as usize } } else { 0 };
-    note.signal.store(signal, Relaxed);
-    note.code.store(code, Relaxed);
-    note.address.store(address, Release);
-    if code > 0 {
-        note_maps(note);
+    // A process that the closure has forked has this handler, too.
+    if is_own {
+        note.signal.store(signal, Relaxed);
+        note.code.store(code, Relaxed);
+        note.address.store(address, Release);
+        note.maps.set(&[]);
+        if code > 0 {
+            note_maps(note);
+        }
     }
     // SAFETY: `run` has filled the table; `signal` is one of FAULTS, all below 32.
     let before = unsafe { &mut (*BEFORE.0.get())[signal as usize] };
@@ -202,7 +245,14 @@ fn die(signal: libc::c_int, code: i32) {
     unsafe {
         let default: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, &default, ptr::null_mut());
-        if code <= 0 || signal == libc::SIGTRAP || signal == libc::SIGSYS {
+        let comes_again = match signal {
+            libc::SIGTRAP | libc::SIGSYS => false,
+            // Tag check faults and memory failures that are told later than they occur.
+            libc::SIGSEGV if code == SEGV_MTEAERR => false,
+            libc::SIGBUS if code == libc::BUS_MCEERR_AO => false,
+            _ => code > 0,
+        };
+        if !comes_again {
             let args = [libc::getpid() as usize, libc::gettid() as usize, signal as usize, 0, 0, 0];
             let _ = checked(libc::SYS_tgkill, args); // held back until the handler returns
         }

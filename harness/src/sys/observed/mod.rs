@@ -13,7 +13,7 @@ mod start;
 mod supervisor;
 
 use std::cell::UnsafeCell;
-use std::io::{StderrLock, StdoutLock, Write as _};
+use std::io::{StdoutLock, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
@@ -28,6 +28,8 @@ use start::{Stack, start_supervisor};
 
 use super::record::SharedMemory;
 
+/// Bytes of the stack of the supervisor and of the child, as the first thread of a program has them (RLIMIT_STACK).
+const STACK: usize = 8 << 20;
 /// Bytes of output that are kept.
 const OUTPUT: usize = 64 << 10;
 
@@ -36,8 +38,8 @@ struct Start<'b> {
     note: &'b Note,
     /// The closure, which returns its value as a text.
     body: UnsafeCell<&'b mut dyn FnMut() -> String>,
-    /// The locks of standard output and standard error, which the child gives back.
-    locks: UnsafeCell<Option<(StdoutLock<'static>, StderrLock<'static>)>>,
+    /// The lock of standard output, which the child gives back.
+    lock: UnsafeCell<Option<StdoutLock<'static>>>,
     /// The write end of a pipe.
     output: i32,
     /// The mask of the calling thread, and the disposition of SIGCHLD.
@@ -53,14 +55,14 @@ struct Start<'b> {
 /// The end of a child, as its supervisor tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It called `_exit` with this status. `in_closure` is false where the closure had come to its end.
+    /// It called `_exit` with this status.
     Exited(i32),
     /// This signal killed it.
     Killed(i32),
     /// It was killed at its deadline.
     Late {
-        /// The number of the system call that it was in; `None` in none, or where the kernel does not tell.
-        system_call: Option<i64>,
+        /// The number of the system call that it was in, or that it was in none; `None` where the kernel does not tell.
+        system_call: Option<Option<u32>>,
         /// A signal had stopped it.
         stopped: bool,
     },
@@ -118,14 +120,14 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
     // SAFETY: all zero is a valid value of both, and both live until this function returns. Two processes use
     // atomics of them, or bytes after the writer has ended.
     let (note, report) = unsafe { (note_memory.at().as_ref(), report_memory.at().as_ref()) };
-    let (told, tells) = pipe_with(PipeFlags::CLOEXEC)?;
-    rustix::io::ioctl_fionbio(&told, true)?;
-    let stack = Stack::new()?;
+    let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read_end, true)?;
+    let stack = Stack::new(STACK)?;
     let mut start = Start {
         note,
         body: UnsafeCell::new(body),
-        locks: UnsafeCell::new(Some(locks())),
-        output: tells.as_raw_fd(),
+        lock: UnsafeCell::new(Some(lock())),
+        output: write_end.as_raw_fd(),
         // SAFETY: all zero is a valid value of both; they are filled in below.
         mask: unsafe { std::mem::zeroed() },
         // SAFETY: as above.
@@ -135,19 +137,22 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
         shares_memory: true,
     };
     let supervisor = start_supervisor(&mut start, report, &stack)?;
-    drop(start.locks.into_inner());
-    drop(tells);
+    drop(start.lock.into_inner());
+    drop(write_end);
     let mut output = Output { kept: Vec::new(), printed: 0, is_over: false };
-    supervisor.await_end(&told, &mut output);
+    supervisor.await_end(&read_end, &mut output);
     Ok(tell(note, report, output))
 }
 
-/// Takes the locks of standard output and standard error: a child that were forked while another thread has one
-/// could never print. Nothing is left in the buffer that the child would print once more.
-fn locks() -> (StdoutLock<'static>, StderrLock<'static>) {
-    let mut locks = (std::io::stdout().lock(), std::io::stderr().lock());
-    let _ = locks.0.flush();
-    locks
+/// Takes the lock of standard output: a child that is forked while another thread has it could never print. Nothing
+/// is left in the buffer that the child would print once more.
+///
+/// The lock of standard error is not taken beside it: another thread may have that, and wait for this one. The child
+/// tries it, and is forked again where it does not get it.
+fn lock() -> StdoutLock<'static> {
+    let mut lock = std::io::stdout().lock();
+    let _ = lock.flush();
+    lock
 }
 
 /// The output of a child.
@@ -162,7 +167,9 @@ impl Output {
     /// Reads what there is.
     fn read(&mut self, pipe: &OwnedFd) {
         let mut part = [0; 4096];
-        while let Ok(count) = rustix::io::read(pipe, &mut part) {
+        // No more than a pipe holds at once: somebody may write without an end.
+        for _ in 0..256 {
+            let Ok(count) = rustix::io::read(pipe, &mut part) else { return };
             if count == 0 {
                 self.is_over = true;
                 return;
@@ -183,7 +190,10 @@ fn tell(note: &Note, report: &Report, output: Output) -> Told {
         report::ENDED if libc::WIFSIGNALED(value) => End::Killed(libc::WTERMSIG(value)),
         report::ENDED => End::Exited(libc::WEXITSTATUS(value)),
         report::LATE => End::Late {
-            system_call: Some(report.system_call.load(Relaxed)).filter(|number| *number >= 0),
+            system_call: match report.system_call.load(Relaxed) {
+                report::UNTOLD => None,
+                number => Some(u32::try_from(number).ok()),
+            },
             stopped: report.stopped.load(Relaxed) == 1,
         },
         report::STUCK => End::Stuck,

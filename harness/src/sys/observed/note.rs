@@ -45,7 +45,7 @@ pub struct Note {
     pub code: AtomicI32,
     /// Its `si_addr`. A signal that was sent (`si_code <= 0`) has none.
     pub address: AtomicUsize,
-    /// 1 where the last panic cannot be caught: it ends the process.
+    /// True where the last panic cannot be caught: it ends the process.
     pub ends: AtomicBool,
     /// The value, or the message of the last panic.
     pub text: Text,

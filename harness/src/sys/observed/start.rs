@@ -1,7 +1,7 @@
 //! The supervisor of a closure's child is made beside all other threads of the program, and waited for by the one that
 //! observes. The main type is [`Supervisor`].
 
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
 use std::ptr;
 
 use nix::libc;
@@ -12,15 +12,11 @@ use super::report::Report;
 use super::{Output, Start, supervisor};
 use crate::sys::system_call::checked;
 
-/// Bytes of the stack of the supervisor and of the child, as the first thread of a program has them (RLIMIT_STACK).
-const STACK: usize = 8 << 20;
-
-/// A supervisor that was made.
-pub enum Supervisor {
-    /// It shares the memory of this process, and has no exit signal: a pidfd tells its end.
-    Sharing(OwnedFd),
-    /// It is a child of this process, as any other.
-    Forked(i32),
+/// A supervisor that was made. Until it is reaped, no other process has its pid.
+pub struct Supervisor {
+    pid: i32,
+    /// None before Linux 5.2, and for one that fork(3) has made.
+    pidfd: Option<OwnedFd>,
 }
 
 /// Makes the supervisor, and returns when the child is in the closure, or never will be.
@@ -57,11 +53,12 @@ unsafe fn make_supervisor(
     // writes to `report` and to the stack, and calls the C library only while this thread waits, here.
     let pid = unsafe { libc::clone(enter, stack.top(), flags, argument, &raw mut pidfd) };
     if pid > 0 {
-        supervisor::await_release(&report.released, || has_ended(libc::P_PIDFD, pidfd));
-        // SAFETY: the kernel has just made it for this process.
-        return Ok(Supervisor::Sharing(unsafe { OwnedFd::from_raw_fd(pidfd) }));
+        supervisor::await_release(&report.released, || has_ended(pid));
+        // SAFETY: where it is one, the kernel has just made it for this process.
+        let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+        return Ok(Supervisor { pid, pidfd });
     }
-    // Linux before 5.2, or an emulator of it.
+    // An emulator of Linux, as a rule; or there is no room for one more process.
     start.shares_memory = false;
     // SAFETY: the child of a program of several threads, made by fork(3). It does what a supervisor does.
     match unsafe { libc::fork() } {
@@ -72,8 +69,8 @@ unsafe fn make_supervisor(
         }
         ..0 => Err(std::io::Error::last_os_error()),
         pid => {
-            supervisor::await_release(&report.released, || has_ended(libc::P_PID, pid));
-            Ok(Supervisor::Forked(pid))
+            supervisor::await_release(&report.released, || has_ended(pid));
+            Ok(Supervisor { pid, pidfd: None })
         }
     }
 }
@@ -96,17 +93,17 @@ extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
 }
 
 /// True if this child has ended, or there is none. It stays a zombie.
-fn has_ended(kind: libc::idtype_t, number: i32) -> bool {
-    wait(kind, number, libc::WEXITED | libc::WNOWAIT) != Ok(false)
+fn has_ended(pid: i32) -> bool {
+    matches!(wait(pid, libc::WEXITED | libc::WNOWAIT), Ok(true) | Err(libc::ECHILD))
 }
 
 /// True if waitid(2) finds this child in such a state.
-fn wait(kind: libc::idtype_t, number: i32, state: libc::c_int) -> Result<bool, i32> {
+fn wait(pid: i32, state: libc::c_int) -> Result<bool, i32> {
     // si_signo, the first field, is SIGCHLD where it does. A siginfo has 128 bytes.
     let mut information = [0u32; 32];
-    let options = state | libc::WNOHANG | libc::__WALL;
+    let options = (state | libc::WNOHANG | libc::__WALL) as usize;
     let information_at = (&raw mut information) as usize;
-    let args = [kind as usize, number as usize, information_at, options as usize, 0, 0];
+    let args = [libc::P_PID as usize, pid as usize, information_at, options, 0, 0];
     // SAFETY: the kernel writes a siginfo.
     unsafe { checked(libc::SYS_waitid, args) }.map(|_| information[0] == libc::SIGCHLD as u32)
 }
@@ -118,75 +115,65 @@ const LONG: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 impl Supervisor {
     /// Reads the output of the child until the supervisor has ended, and reaps that. Kills one that was stopped:
     /// it would see no deadline. The child then ends with it.
-    pub fn await_end(&self, told: &OwnedFd, output: &mut Output) {
-        let (kind, number, pause) = match self {
-            Supervisor::Sharing(pidfd) => (libc::P_PIDFD, pidfd.as_raw_fd(), LONG),
-            Supervisor::Forked(pid) => (libc::P_PID, *pid, SHORT),
-        };
+    pub fn await_end(&self, pipe: &OwnedFd, output: &mut Output) {
+        let pause = if self.pidfd.is_some() { LONG } else { SHORT };
         loop {
-            output.read(told);
-            if has_ended(kind, number) {
+            output.read(pipe);
+            if has_ended(self.pid) {
                 break;
             }
-            if wait(kind, number, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
-                self.kill();
+            if wait(self.pid, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
+                let args = [self.pid as usize, libc::SIGKILL as usize, 0, 0, 0, 0];
+                // SAFETY: it is a child of this process, and not yet reaped.
+                let _ = unsafe { checked(libc::SYS_kill, args) };
             }
-            let pidfd = match self {
-                Supervisor::Sharing(pidfd) => Some(pidfd.as_fd()),
-                Supervisor::Forked(_) => None,
-            };
-            let told = (!output.is_over).then_some(told.as_fd());
-            let fds = pidfd.into_iter().chain(told);
+            let pipe = (!output.is_over).then_some(pipe.as_fd());
+            let fds = self.pidfd.as_ref().map(|pidfd| pidfd.as_fd()).into_iter().chain(pipe);
             let mut fds: Vec<PollFd<'_>> =
                 fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
             let _ = poll(&mut fds, Some(&pause));
         }
-        let _ = wait(kind, number, libc::WEXITED);
-        output.read(told);
-    }
-
-    fn kill(&self) {
-        let signal = libc::SIGKILL as usize;
-        // SAFETY: the supervisor is a child of this process, and not yet reaped.
-        let _ = unsafe {
-            match self {
-                Supervisor::Sharing(pidfd) => {
-                    let pidfd = pidfd.as_raw_fd() as usize;
-                    checked(libc::SYS_pidfd_send_signal, [pidfd, signal, 0, 0, 0, 0])
-                }
-                Supervisor::Forked(pid) => {
-                    checked(libc::SYS_kill, [*pid as usize, signal, 0, 0, 0, 0])
-                }
-            }
-        };
+        let _ = wait(self.pid, libc::WEXITED);
+        output.read(pipe);
     }
 }
 
-/// The stack of a supervisor: a page that cannot be accessed, and above it the stack.
-pub struct Stack(*mut libc::c_void);
+/// A stack: a page that cannot be accessed, and above it the stack.
+pub struct Stack {
+    start: *mut libc::c_void,
+    length: usize,
+}
 
 impl Stack {
     /// Reserves it. Fails as mmap(2) does.
-    pub fn new() -> std::io::Result<Stack> {
+    pub fn new(length: usize) -> std::io::Result<Stack> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::STACK;
         // SAFETY: a new mapping at an address of the kernel's choice, and its first page.
         unsafe {
-            let start =
-                mmap_anonymous(ptr::null_mut(), STACK, ProtFlags::READ | ProtFlags::WRITE, flags)?;
-            let stack = Stack(start);
-            mprotect(start, rustix::param::page_size(), MprotectFlags::empty())?;
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            let stack =
+                Stack { start: mmap_anonymous(ptr::null_mut(), length, access, flags)?, length };
+            mprotect(stack.start, rustix::param::page_size(), MprotectFlags::empty())?;
             Ok(stack)
         }
     }
 
-    fn top(&self) -> *mut libc::c_void {
-        self.0.wrapping_byte_add(STACK)
+    /// Its last byte, and one more.
+    pub fn top(&self) -> *mut libc::c_void {
+        self.start.wrapping_byte_add(self.length)
+    }
+
+    /// Its first byte that can be accessed, and the number of bytes from there. It is never given back.
+    pub fn leak(self) -> (*mut libc::c_void, usize) {
+        let page = rustix::param::page_size();
+        let stack = std::mem::ManuallyDrop::new(self);
+        (stack.start.wrapping_byte_add(page), stack.length - page)
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: mapped by `new` with this length. Whoever ran on it has ended.
-        let _ = unsafe { munmap(self.0, STACK) };
+        let _ = unsafe { munmap(self.start, self.length) };
     }
 }

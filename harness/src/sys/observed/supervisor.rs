@@ -22,8 +22,9 @@ use crate::sys::system_call::checked;
 /// Nanoseconds in which a child must come to the closure, at the first try: another thread may have held a lock
 /// at the fork that the child needs on its way. Each further try has twice as many.
 const START: u64 = 200 * MILLISECOND;
-/// The number of tries.
-const TRIES: u32 = 6;
+/// The number of tries; from this one on, the child takes fewer locks.
+const TRIES: u32 = 4;
+const SPARING: u32 = 2;
 /// Nanoseconds that killed processes may take to disappear.
 const GRACE: u64 = 5_000 * MILLISECOND;
 const MILLISECOND: u64 = 1_000_000;
@@ -45,27 +46,26 @@ pub fn supervise(start: &Start<'_>, report: &Report) {
     let default = [0usize; 4];
     let action = (&raw const default) as usize;
     let _ = call(libc::SYS_rt_sigaction, [libc::SIGCHLD as usize, action, 0, size_of::<u64>()]);
-    let deadline = now().saturating_add(start.nanoseconds);
-    let forked = fork(start, report, deadline);
+    let forked = fork(start, report);
     report.released.store(1, Release);
     futex::wake(&report.released);
     // Otherwise a pipe or a lock of the process that observes would be held open here, too.
     let _ = call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0]);
-    if let Some(pid) = forked {
+    if let Some((pid, deadline)) = forked {
         follow(start, report, pid, deadline);
         report.left.store(sweep(), Relaxed);
     }
 }
 
-/// Forks until a child has come to the closure, or has ended, or the deadline is over. The child lets the thread that
-/// observes go on; this process sleeps meanwhile.
-fn fork(start: &Start<'_>, report: &Report, deadline: u64) -> Option<usize> {
+/// Forks until a child has come to the closure, or has ended. Returns its pid, and its deadline. The child lets the
+/// thread that observes go on; this process sleeps meanwhile.
+fn fork(start: &Start<'_>, report: &Report) -> Option<(usize, u64)> {
     let own = call(libc::SYS_getpid, [0; 4]).unwrap_or(0);
     for tried in 0..TRIES {
         start.note.state.store(STARTING, Release);
         start.note.go.store(0, Release);
         // Another thread that panics holds the lock of the hook for as long as it prints.
-        start.note.keeps_hook.store(tried + 1 == TRIES, Release);
+        start.note.keeps_hook.store(tried >= SPARING, Release);
         // SAFETY: the thread that observes waits. The child is a process like any that fork(3) makes in a
         // program of several threads.
         let pid = unsafe { libc::fork() };
@@ -82,23 +82,28 @@ fn fork(start: &Start<'_>, report: &Report, deadline: u64) -> Option<usize> {
         start.note.go.store(1, Release);
         futex::wake(&start.note.go);
         let pid = pid as usize;
-        let limit = now().saturating_add(START << tried);
+        let (limit, deadline) =
+            (now().saturating_add(START << tried), now().saturating_add(start.nanoseconds));
         let state = &start.note.state;
         loop {
-            let now = now();
-            if now >= deadline || has_ended(pid) {
-                return Some(pid);
+            let (now, is_in_closure) = (now(), state.load(Acquire) != STARTING);
+            if has_ended(pid) || (is_in_closure && now >= deadline) {
+                return Some((pid, deadline));
             }
             if now >= limit {
                 break;
             }
-            sleep(limit.min(deadline).saturating_sub(now));
+            let until = if is_in_closure || deadline > now { limit.min(deadline) } else { limit };
+            sleep(until.saturating_sub(now));
         }
         if state.compare_exchange(STARTING, CANCELLED, Release, Relaxed).is_err() {
-            return Some(pid);
+            return Some((pid, deadline));
         }
         let _ = call(libc::SYS_kill, [pid, libc::SIGKILL as usize, 0, 0]);
-        let _ = call(libc::SYS_wait4, [pid, 0, 0, 0]);
+        let limit = now().saturating_add(GRACE);
+        while call(libc::SYS_wait4, [pid, 0, libc::WNOHANG as usize, 0]) == Ok(0) && now() < limit {
+            sleep(MILLISECOND);
+        }
     }
     report.kind.store(report::NOT_STARTED, Relaxed);
     None
@@ -113,7 +118,7 @@ fn follow(start: &Start<'_>, report: &Report, pid: usize, deadline: u64) {
         let flags = libc::WNOHANG as usize;
         let ended = call(libc::SYS_wait4, [pid, (&raw mut status) as usize, flags, 0]);
         if ended != Ok(0) {
-            if !is_killed {
+            if !is_killed && ended.is_ok() {
                 report.value.store(status, Relaxed);
                 report.kind.store(report::ENDED, Relaxed);
             }
@@ -219,7 +224,8 @@ fn system_call_of(pid: usize) -> i64 {
     match read_file(&path, &mut text) {
         0 => report::UNTOLD,
         _ if text[0] == b'r' => report::RUNNING,
-        _ if text[0] == b'-' => report::RUNNING,
+        // "-1": it waits, and in no system call: for a page, for example.
+        _ if text[0] == b'-' => report::UNTOLD,
         _ => number(&text) as i64,
     }
 }
@@ -228,12 +234,11 @@ fn system_call_of(pid: usize) -> i64 {
 fn for_each_child(mut each: impl FnMut(usize)) {
     let mut text = [0u8; 4096];
     let length = read_file(b"/proc/thread-self/children\0", &mut text);
-    for word in text.get(..length).unwrap_or(&[]).split(|byte| *byte == b' ') {
-        // The last word may have been cut; then it is read whole the next time.
-        if word.first().is_some_and(u8::is_ascii_digit) {
-            each(number(word));
-        }
-    }
+    let text = text.get(..length).unwrap_or(&[]);
+    // A space follows each number. The last one may have been cut; then it is read whole the next time.
+    let whole = text.iter().rposition(|byte| *byte == b' ').unwrap_or(0);
+    let words = text.get(..whole).unwrap_or(&[]).split(|byte| *byte == b' ');
+    words.filter(|word| !word.is_empty()).for_each(|word| each(number(word)));
 }
 
 /// The number at the beginning of a text.
