@@ -47,6 +47,7 @@ fn time(times: u32, body: fn()) -> f64 {
 fn fork_and_exit() {
     // SAFETY: the child does no more than exit.
     match unsafe { fork() }.expect("a child") {
+        // SAFETY: it has no preconditions.
         ForkResult::Child => unsafe { nix::libc::_exit(0) },
         ForkResult::Parent { child } => drop(waitpid(child, None)),
     }
