@@ -99,7 +99,7 @@ pub use model::{
     Environment, Judgement, Limits, Noexec, OpenRule, Place, Prediction, Rule, Split, Unmodelled,
     judge, predict,
 };
-pub use observe::{Observation, Observe, fault_map, observe};
+pub use observe::{Ending, Observation, Observe, fault_map, observe};
 pub use parse::ParseError;
 pub use picture::draw;
 pub use runner::{NotMeasured, Runner};

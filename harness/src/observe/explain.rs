@@ -26,19 +26,23 @@ impl Observation {
             match (stopped, within.as_deref()) {
                 (true, _) => line("a signal had stopped it".to_owned()),
                 (false, Some("futex")) => {
-                    line("it was waiting for a lock, or for another thread (futex)".to_owned());
+                    line(
+                        "its first thread was waiting for a lock, or for another thread (futex)"
+                            .to_owned(),
+                    );
                     line(
                         "a child has the calling thread alone: what other threads had locked when it \
                          was forked stays locked"
                             .to_owned(),
                     );
                 }
-                (false, Some(call)) => line(format!("it was in {call}")),
+                (false, Some(call)) => line(format!("its first thread was in {call}")),
                 (false, None) => {}
             }
         }
         if self.left > 0 {
-            line(format!("it left {} processes behind", self.left));
+            let processes = if self.left == 1 { "process" } else { "processes" };
+            line(format!("it left {} {processes} behind", self.left));
         }
         if !self.output.is_empty() {
             let cut = self.printed - self.output.len() as u64;
@@ -58,6 +62,11 @@ impl Fault {
         let Some(address) = self.address() else {
             return vec!["the CPU tells no address".to_owned()];
         };
+        if self.overflows() {
+            return vec![
+                "the page below the stack of the closure: the stack has overflowed".to_owned(),
+            ];
+        }
         if let Some(place) = self.map() {
             let file = place.explain_file();
             return [format!("byte {} of {}", place.offset, place.describe())]
@@ -106,6 +115,9 @@ impl MapPlace {
         let past = self.past_end()?;
         let page = rustix::param::page_size() as u64;
         let end = size.next_multiple_of(page);
+        if size == 0 {
+            return Some("the file is empty".to_owned());
+        }
         Some(format!(
             "the file has {size} bytes, and its last page ends at {end}: this is {past} bytes past the \
              end of the file"

@@ -21,6 +21,8 @@ pub struct Fault {
     map: Option<MapPlace>,
     /// The bytes from the end of the last map below the address, and that map.
     behind: Option<(usize, MapPlace)>,
+    /// The address is in the page below the stack of the closure.
+    overflows: bool,
     /// The kernel has told what was mapped.
     knows_maps: bool,
 }
@@ -55,6 +57,7 @@ impl Fault {
             address: None,
             map: None,
             behind: None,
+            overflows: false,
             knows_maps: false,
         };
         // SI_KERNEL: the CPU tells no address, of a non-canonical one for example.
@@ -62,6 +65,7 @@ impl Fault {
             return Some(fault);
         }
         fault.address = Some(address);
+        fault.overflows = told.guard.contains(&address);
         // Line by line: one that cannot be read, or was cut, takes none of the others away.
         let lines = told.maps.split_inclusive(|byte| *byte == b'\n');
         let read = lines.filter_map(|line| MemoryMaps::from_read(line).ok());
@@ -71,9 +75,14 @@ impl Fault {
         let hit = maps.iter().find(|map| bounds(map).contains(&address));
         fault.map = hit.map(|map| MapPlace::of(map, address));
         if hit.is_none() {
+            // What the loader and the kernel have mapped is no neighbour that anybody knows.
+            let is_known = |map: &&MemoryMap| match &map.pathname {
+                MMapPath::Path(path) => !path.to_string_lossy().contains(".so"),
+                name => *name == MMapPath::Anonymous || *name == MMapPath::Heap,
+            };
             let below = maps.iter().rfind(|map| bounds(map).end <= address);
             let place = |map| (address - bounds(map).end, MapPlace::of(map, bounds(map).end - 1));
-            fault.behind = below.map(place);
+            fault.behind = below.filter(is_known).map(place);
         }
         Some(fault)
     }
@@ -112,6 +121,11 @@ impl Fault {
     /// Returns the place of the address in the child's memory; `None` where nothing was mapped.
     pub fn map(&self) -> Option<&MapPlace> {
         self.map.as_ref()
+    }
+
+    /// True if the stack of the closure has overflowed.
+    pub(super) fn overflows(&self) -> bool {
+        self.overflows
     }
 
     /// True if what was mapped is known.

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct LiveMap(FaultMap);
 
 /// Returns the fault map of the pages that a slice lies in: for loads, stores, and the kernel's copies from there and
-/// to there. Offsets count from the beginning of the first page, in bytes.
+/// to there; none of a slice without bytes. Offsets count from the beginning of the first page, in bytes.
 ///
 /// ```
 /// # let page = rustix::param::page_size();
@@ -53,6 +53,9 @@ pub fn fault_map(slice: &[u8]) -> LiveMap {
     let start = slice.as_ptr() as usize / page * page;
     let end = (slice.as_ptr() as usize + slice.len()).next_multiple_of(page);
     let plan = Plan::of_pages((end - start) as i64, page as i64);
+    if slice.is_empty() {
+        return LiveMap(FaultMap { rows: Vec::new() });
+    }
     let accesses = [Access::Read, Access::Write, Access::CopyFromUser, Access::CopyToUser];
     let rows = accesses.map(|access| {
         let found = plan.row(access, &Default::default(), |at, _| {
@@ -99,6 +102,9 @@ impl LiveMap {
 
 impl fmt::Display for LiveMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.rows.is_empty() {
+            return Ok(());
+        }
         for line in grid(&self.0, None, &Offsets::in_bytes(), Front::NotProbed) {
             writeln!(f, "{line}")?;
         }

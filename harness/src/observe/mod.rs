@@ -16,10 +16,12 @@
 //! # What is promised
 //!
 //! The calling process is not changed. Its limits, handlers, masks, descriptors and children are what they were;
-//! no SIGCHLD arrives, and no other thread's wait(2) takes a child of this one. Any number of threads may observe
-//! at the same time, in any test runner.
+//! no SIGCHLD arrives, and no other thread's wait(2) takes a child of this one (unless it asks for `__WALL` or
+//! `__WCLONE`). Signals for the calling thread wait until the closure begins. Any number of threads may observe at the
+//! same time, in any test runner.
 //!
-//! The closure runs in a copy of the process, made by fork(2), with the calling thread alone. It may allocate,
+//! The closure runs in a copy of the process, made by fork(2), with the calling thread alone, on a stack of 8 MiB of its
+//! own. The panic hook of the program does not run there: a panic is told, and not printed. It may allocate,
 //! lock, print, panic, and start threads and programs. What it captured is not dropped there. Processes that it
 //! leaves are killed, where the kernel lists them (CONFIG_PROC_CHILDREN).
 //!
@@ -28,7 +30,8 @@
 //! - No other thread is in the copy. A closure that waits for one (a pool, a channel, an async runtime), or that
 //!   locks what another thread had locked at that moment, hangs until the deadline: [`Ending::TimedOut`], with the
 //!   system call that it hangs in. The locks of the C library's allocator, of standard output and of standard error
-//!   are in order; `observe` waits for standard output.
+//!   are in order; `observe` waits for standard output. Rust's library has more locks: of the environment (`env::var`,
+//!   `Command`), and of the list of threads (`thread::spawn`, while another thread spawns one).
 //! - What the closure does to the outside stays: to files, to memory that is mapped MAP_SHARED, to other processes.
 //! - The copy has all descriptors, for as long as it lives: a file that another thread locks (flock(2)), a port, a
 //!   pipe or a program file may stay in use a little longer than that thread expects.
@@ -36,9 +39,11 @@
 //!   leaves locks of the C library locked. The closure comes too late for that. On Linux before 5.2, and where a
 //!   filter refuses the flags of clone(2), the supervisor is an ordinary child: SIGCHLD comes, and another thread's
 //!   wait(2) may take it.
-//! - A closure that blocks a signal, or replaces the handler of one, is killed without an address. A handler that the
+//! - A closure that kills its supervisor leaves the processes that it has started.
+//! - A closure that blocks a signal, or replaces the handler of one, may be killed without an address. A handler that the
 //!   process had before does run, after the fault was noted: one that recovers lets the closure go on.
-//! - Text that `println!` prints under `cargo test` goes to a buffer of the test runner in the copy, and is lost.
+//! - Text that `println!` prints under `cargo test` goes to a buffer of the test runner in the copy, and is lost (not
+//!   with `--nocapture`).
 //!   What is written to descriptors 1 and 2 is kept: [`Observation::output`].
 
 mod explain;

@@ -14,6 +14,7 @@ mod supervisor;
 
 use std::cell::UnsafeCell;
 use std::io::{StdoutLock, Write as _};
+use std::ops::Range;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::Duration;
@@ -104,6 +105,8 @@ pub struct Told {
     pub fault: Option<(i32, i32, usize)>,
     /// The memory of the child at that fault (proc_pid_maps(5)).
     pub maps: Vec<u8>,
+    /// The page below the stack of the closure.
+    pub guard: Range<usize>,
     /// The beginning of its output, and the number of bytes in all.
     pub output: Vec<u8>,
     /// The number of bytes that it wrote in all.
@@ -141,7 +144,7 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
     drop(write_end);
     let mut output = Output { kept: Vec::new(), printed: 0, is_over: false };
     supervisor.await_end(&read_end, &mut output);
-    Ok(tell(note, report, output))
+    Ok(tell(note, report, output, stack.guard()))
 }
 
 /// Takes the lock of standard output: a child that is forked while another thread has it could never print. Nothing
@@ -182,7 +185,7 @@ impl Output {
 }
 
 /// Reads what the supervisor and the child have left.
-fn tell(note: &Note, report: &Report, output: Output) -> Told {
+fn tell(note: &Note, report: &Report, output: Output, guard: Range<usize>) -> Told {
     let value = report.value.load(Relaxed);
     let end = match report.kind.load(Acquire) {
         report::NOT_FORKED => End::NotForked(value),
@@ -215,6 +218,7 @@ fn tell(note: &Note, report: &Report, output: Output) -> Told {
         panic_ends: note.ends.load(Acquire),
         fault: (signal != 0).then_some((signal, fault.0, fault.1)),
         maps: note.maps.get().0,
+        guard,
         output: output.kept,
         printed: output.printed,
         left: report.left.load(Relaxed),

@@ -1,6 +1,7 @@
 //! The supervisor of a closure's child is made beside all other threads of the program, and waited for by the one that
 //! observes. The main type is [`Supervisor`].
 
+use std::ops::Range;
 use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
 use std::ptr;
 
@@ -53,7 +54,7 @@ unsafe fn make_supervisor(
     // writes to `report` and to the stack, and calls the C library only while this thread waits, here.
     let pid = unsafe { libc::clone(enter, stack.top(), flags, argument, &raw mut pidfd) };
     if pid > 0 {
-        supervisor::await_release(&report.released, || has_ended(pid));
+        supervisor::await_release(&report.released, || has_ended_or_goes_on(pid));
         // SAFETY: where it is one, the kernel has just made it for this process.
         let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
         return Ok(Supervisor { pid, pidfd });
@@ -69,7 +70,7 @@ unsafe fn make_supervisor(
         }
         ..0 => Err(std::io::Error::last_os_error()),
         pid => {
-            supervisor::await_release(&report.released, || has_ended(pid));
+            supervisor::await_release(&report.released, || has_ended_or_goes_on(pid));
             Ok(Supervisor { pid, pidfd: None })
         }
     }
@@ -95,6 +96,16 @@ extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
 /// True if this child has ended, or there is none. It stays a zombie.
 fn has_ended(pid: i32) -> bool {
     matches!(wait(pid, libc::WEXITED | libc::WNOWAIT), Ok(true) | Err(libc::ECHILD))
+}
+
+/// The same; and where somebody has stopped the child, it goes on: it holds locks of this process.
+fn has_ended_or_goes_on(pid: i32) -> bool {
+    if wait(pid, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
+        // SAFETY: it is a child of this process, and not yet reaped.
+        let _ =
+            unsafe { checked(libc::SYS_kill, [pid as usize, libc::SIGCONT as usize, 0, 0, 0, 0]) };
+    }
+    has_ended(pid)
 }
 
 /// True if waitid(2) finds this child in such a state.
@@ -156,6 +167,12 @@ impl Stack {
             mprotect(stack.start, rustix::param::page_size(), MprotectFlags::empty())?;
             Ok(stack)
         }
+    }
+
+    /// The page that cannot be accessed.
+    pub fn guard(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + rustix::param::page_size()
     }
 
     /// Its last byte, and one more.
