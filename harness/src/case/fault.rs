@@ -20,7 +20,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum FaultAddress {
-    /// The first byte of the access.
+    /// The first byte of the access, or its page where the kernel tells no more (s390x).
     Accessed,
     /// This number of bytes from the start of the map.
     At(i64),

@@ -107,7 +107,7 @@ impl Fault {
         code_name(self.signal, self.code)
     }
 
-    /// Returns `si_addr`; `None` where the CPU tells none.
+    /// Returns `si_addr`; `None` where the CPU tells none. On s390x it is the start of the page.
     pub fn address(&self) -> Option<usize> {
         self.address
     }

@@ -8,7 +8,7 @@ use super::{Ending, Observation, Observe};
 use crate::case::{Access, Clean, Errno, Fault, FaultAddress, FaultMap, HarnessError, Outcome};
 use crate::picture::{Front, Offsets, grid};
 use crate::sweep::Plan;
-use crate::sys::observed;
+use crate::sys::{observed, told_address};
 
 /// The time that one access may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ fn outcome(access: Access, address: usize) -> Result<Outcome, String> {
             signal: fault.signal(),
             code: Some(fault.code()),
             address: match fault.address() {
-                Some(told) if told == address => FaultAddress::Accessed,
+                Some(told) if told as u64 == told_address(address as u64) => FaultAddress::Accessed,
                 Some(_) => FaultAddress::Elsewhere,
                 None => FaultAddress::Null,
             },

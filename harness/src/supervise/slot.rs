@@ -4,7 +4,7 @@ use super::recorded::RecordedSlot;
 use crate::case::{
     Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Signal, StepResult,
 };
-use crate::sys::{SlotState, instruction_at};
+use crate::sys::{SlotState, instruction_at, told_address};
 use crate::victim::{Buffer, Op, Probe, System};
 
 impl RecordedSlot {
@@ -78,7 +78,7 @@ impl RecordedSlot {
         // As far as the largest map and its surroundings reach.
         const NEAR: i64 = 2 * crate::case::limits::MAP_BYTES as i64;
         let address = match address.wrapping_sub(self.base) as i64 {
-            _ if address == accessed => FaultAddress::Accessed,
+            _ if address == told_address(accessed) => FaultAddress::Accessed,
             _ if address == 0 => FaultAddress::Null,
             offset if offset.abs() <= NEAR => FaultAddress::At(offset),
             _ => FaultAddress::Elsewhere,

@@ -1,7 +1,9 @@
 //! An access must be exactly one load, one store or one jump of the CPU: see [`super::arch`].
 
 use super::Child;
-use super::arch::{self, RETURN, load1, load2, load4, load8, store1, store2, store4, store8};
+use super::arch::{
+    self, FAULT_ADDRESS_UNIT, RETURN, load1, load2, load4, load8, store1, store2, store4, store8,
+};
 
 /// Returns the byte that a file of return instructions holds at this offset.
 pub fn returns_at(offset: u64) -> u8 {
@@ -18,6 +20,11 @@ pub const fn instruction_bytes() -> usize {
 #[inline(always)]
 pub const fn instruction_at(address: u64) -> u64 {
     start_of(address, instruction_bytes() as u64)
+}
+
+/// Returns what the kernel tells in `si_addr` of a fault at this address.
+pub const fn told_address(address: u64) -> u64 {
+    start_of(address, FAULT_ADDRESS_UNIT)
 }
 
 /// Returns the multiple of a length at or below an address.

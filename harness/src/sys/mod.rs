@@ -35,7 +35,7 @@ mod startup;
 mod system_call;
 mod victim_memory;
 
-pub use access::{instruction_at, instruction_bytes, returns_at};
+pub use access::{instruction_at, instruction_bytes, returns_at, told_address};
 pub use address_range::AddressRange;
 pub use arch::{OWN_CALLS, TAG_BITS};
 pub use arena::{Arena, can_exclude_from_fork, exclude_from_fork, include_in_fork};

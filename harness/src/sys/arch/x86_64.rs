@@ -8,6 +8,9 @@ pub const RETURN: [u8; 1] = [0xc3];
 /// The uppermost bits of an address that the kernel ignores.
 pub const TAG_BITS: u32 = 0;
 
+/// The `si_addr` of a fault is the address of the access, rounded down to a multiple of this.
+pub const FAULT_ADDRESS_UNIT: u64 = 1;
+
 /// The RSEQ_SIG of glibc (bits/rseq.h).
 pub const RSEQ_SIGNATURE: usize = 0x5305_3053;
 
