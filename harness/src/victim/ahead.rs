@@ -32,11 +32,9 @@ pub(super) struct Memory {
 pub(super) fn prepare(child: &Child, access: Access) -> Result<(), i32> {
     match access {
         Access::CopyFromUser | Access::CopyToUser => {
-            let ends = std::cell::UnsafeCell::new([0i32; 2]);
-            child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
-            let [read, write] = ends.into_inner();
-            put_aside(child, read as usize, PIPE.read)?;
-            put_aside(child, write as usize, PIPE.write)
+            let [read, write] = pipe(child)?;
+            put_aside(child, read, PIPE.read)?;
+            put_aside(child, write, PIPE.write)
         }
         Access::Exec => {
             put_aside(child, open(child, c"/proc/self/maps")?, MEMORY.maps)?;
@@ -45,6 +43,15 @@ pub(super) fn prepare(child: &Child, access: Access) -> Result<(), i32> {
         }
         Access::Read | Access::Write => Ok(()),
     }
+}
+
+/// Makes a pipe. Returns its two ends: that to read from, and that to write to.
+#[inline(always)]
+pub(super) fn pipe(child: &Child) -> Result<[usize; 2], i32> {
+    let ends = std::cell::UnsafeCell::new([0i32; 2]);
+    child.call(libc::SYS_pipe2, [ends.get() as usize, 0, 0, 0, 0, 0])?;
+    let [read, write] = ends.into_inner();
+    Ok([read as usize, write as usize])
 }
 
 #[inline(always)]

@@ -134,8 +134,10 @@ fn of_access(access: Access) -> Vec<Allowed> {
             call(libc::SYS_read, &[]),
             call(libc::SYS_write, &[]),
         ],
-        // The victim looks at the bytes before it jumps to them.
+        // The victim looks at the bytes before it jumps to them, some by way of a pipe.
         Access::Exec => vec![
+            call(libc::SYS_pipe2, &[(1, 0)]),
+            call(libc::SYS_write, &[]),
             call(libc::SYS_prctl, &[(0, libc::PR_SET_DUMPABLE as u32)]),
             open(libc::O_RDONLY),
             call(libc::SYS_dup3, &[(2, 0)]),

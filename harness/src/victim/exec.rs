@@ -7,7 +7,7 @@
 
 use nix::libc;
 
-use super::ahead::{Memory, open_late};
+use super::ahead::{Memory, open_late, pipe};
 use crate::sys::{Child, instruction_bytes, returns_at, scratch, set_dumpable};
 
 /// The number of bytes that are read from /proc at once.
@@ -44,20 +44,33 @@ pub(super) fn runs(child: &Child, ahead: Option<Memory>, target: Target) -> Resu
         let expected = returns_at(index as u64);
         let at = target.address.wrapping_add(index);
         let args = [memory, child.scratch_address(), 1, at, 0, 0];
-        match child.call(libc::SYS_pread64, args) {
-            Ok(1) => returns &= scratch(0) == expected,
+        let byte = match child.call(libc::SYS_pread64, args) {
+            Ok(1) => scratch(0),
             // The protection allows a load that fails all the same, or the page lies past the end of the
             // file: the fetch faults, too.
             _ if load || target.past_eof => return Ok(true),
             // There is nothing to load and nothing to fetch: a guard page (MADV_GUARD_INSTALL).
             _ if shows_what_cannot_be_loaded(child, memory) => return Ok(true),
             // A kernel that looks at the protection here as well (proc_mem.force_override, Linux 6.12)
-            // cannot say what lies in a page of PROT_EXEC alone: nothing is run blindly.
-            _ => return Err(libc::EACCES),
-        }
+            // does not say what lies in a page without PROT_READ. Most CPUs load it all the same where it
+            // has PROT_WRITE (mmap(2)). Where not, nothing is run blindly.
+            _ => copied(child, at).map_err(|_| libc::EACCES)?,
+        };
+        returns &= byte == expected;
     }
     child.call(libc::SYS_close, [memory, 0, 0, 0, 0, 0])?;
     Ok(returns)
+}
+
+/// Returns the byte at this address. A load could raise a signal; where the kernel makes it, it fails.
+#[inline(always)]
+fn copied(child: &Child, address: usize) -> Result<u8, i32> {
+    let [read, write] = pipe(child)?;
+    child.call(libc::SYS_write, [write, address, 1, 0, 0, 0])?;
+    child.call(libc::SYS_read, [read, child.scratch_address(), 1, 0, 0, 0])?;
+    child.call(libc::SYS_close, [read, 0, 0, 0, 0, 0])?;
+    child.call(libc::SYS_close, [write, 0, 0, 0, 0, 0])?;
+    Ok(scratch(0))
 }
 
 /// True if this file shows a page of PROT_EXEC alone. Tries it with a new page.
