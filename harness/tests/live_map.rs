@@ -70,6 +70,16 @@ fn a_map_that_is_read_only() {
     copy_from_user | ok
     copy_to_user | EFAULT
     ");
+    file.set_len(0).expect("it is shorter");
+    // The kernel checks the protection first: a store is told as one.
+    insta::assert_snapshot!(picture(&map), @r"
+    A
+    read | SIGBUS ADRERR
+    write | SIGSEGV ACCERR
+    copy_from_user | EFAULT
+    copy_to_user | EFAULT
+    ");
+    file.set_len(1).expect("it is longer");
     // SAFETY: as above.
     let private = unsafe { MmapOptions::new().map_copy(&file) }.expect("a map");
     assert!(!picture(&private).contains("SIG"), "{}", fault_map(&private));

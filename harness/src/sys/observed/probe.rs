@@ -26,13 +26,17 @@ fn perform(access: Access, address: usize) -> Result<(), i32> {
             Ok(())
         }
         Access::Write => {
-            // SAFETY: as above. No other instruction changes the byte between the load and the store.
-            unsafe {
-                let byte = AtomicU8::from_ptr(std::ptr::with_exposed_provenance_mut(address));
-                let mut known = byte.load(Relaxed);
-                while let Err(other) = byte.compare_exchange(known, known, Relaxed, Relaxed) {
-                    known = other;
-                }
+            match value(address) {
+                // SAFETY: as above. Between the load and the store, no other instruction changes the byte.
+                Ok(mut known) => unsafe {
+                    let byte = AtomicU8::from_ptr(std::ptr::with_exposed_provenance_mut(address));
+                    while let Err(other) = byte.compare_exchange(known, known, Relaxed, Relaxed) {
+                        known = other;
+                    }
+                },
+                // There is nothing to put back. A load would raise a signal of its own, and perhaps another one.
+                // SAFETY: as above.
+                Err(_) => unsafe { arch::store1(address, 0) },
             }
             Ok(())
         }
@@ -48,6 +52,15 @@ fn perform(access: Access, address: usize) -> Result<(), i32> {
             unsafe { checked(libc::SYS_read, [pipe[0], address, 1, 0, 0, 0]) }.map(drop)
         }),
     }
+}
+
+/// Returns the byte, as the kernel reads it.
+fn value(address: usize) -> Result<u8, i32> {
+    let pipe = copy_from_user(address)?;
+    let mut value = 0u8;
+    // SAFETY: the kernel writes one byte there.
+    let read = unsafe { checked(libc::SYS_read, [pipe[0], (&raw mut value) as usize, 1, 0, 0, 0]) };
+    read.map(|_| value)
 }
 
 /// Makes the kernel copy the byte into a new pipe, which it returns.
