@@ -3,7 +3,7 @@
 //!
 //! The program may have many threads, handlers, children and limits of its own. None is changed: the supervisor
 //! is made by clone(2) without an exit signal, so that no handler for SIGCHLD runs and no wait(2) of another
-//! thread takes it, and the child is the supervisor's. See [`supervisor`] and [`child`].
+//! thread takes it, and the child is the supervisor's. See `supervisor` and `child`.
 
 mod child;
 mod note;
