@@ -12,7 +12,6 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::backing::{self, Backing};
 use crate::case::{Case, HarnessError, Measurement, limits};
 use crate::confine::Held;
-use crate::journal::Journal;
 use crate::measure::{Failure, Means, Measurer, Restrictions, become_worker};
 use crate::sys::observed::{self, End};
 use crate::sys::{SoleThread, keep_only};
@@ -146,7 +145,7 @@ impl Runner {
             exhaustive: self.is_exhaustive,
             seed: self.seed,
         };
-        let mut measurer = Measurer::new(means, case).resume(Journal::none());
+        let mut measurer = Measurer::new(means, case);
         let measured = match measurer.hold(held, None).and_then(|()| measurer.measure()) {
             Ok(measured) => Ok(measured),
             Err(Failure::Harness(error)) => Err(error),

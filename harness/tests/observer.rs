@@ -60,7 +60,7 @@ fn observe_all() {
     assert_eq!(late.to_string(), "did not end within 20ms");
 }
 
-/// What a process has that an observation could change, as the kernel tells it.
+/// The state of this process that an observation could change, as the kernel tells it.
 fn own_state() -> BTreeMap<String, String> {
     let mut state = BTreeMap::new();
     let read = |path: &str| std::fs::read_to_string(path).expect("/proc is mounted");

@@ -62,7 +62,7 @@ impl Fault {
         let Some(address) = self.address() else {
             return vec!["the CPU tells no address".to_owned()];
         };
-        if self.overflows() {
+        if self.overflows {
             return vec![
                 "the page below the stack of the closure: the stack has overflowed".to_owned(),
             ];
@@ -79,10 +79,10 @@ impl Fault {
         if address < page {
             lines.push(format!("address {address:#x}: a null pointer, or close to one"));
         } else {
-            let known = if self.knows_maps() { ", where nothing is mapped" } else { "" };
+            let known = if self.knows_maps { ", where nothing is mapped" } else { "" };
             lines.push(format!("address {address:#x}{known}"));
         }
-        if let Some((distance, place)) = self.behind().filter(|(distance, _)| *distance < NEAR) {
+        if let Some((distance, place)) = self.behind.as_ref().filter(|own| own.0 < NEAR) {
             lines.push(format!("{distance} bytes past the end of {}", place.describe()));
         }
         lines

@@ -19,12 +19,13 @@ pub struct Fault {
     code: i32,
     address: Option<usize>,
     map: Option<MapPlace>,
-    /// The bytes from the end of the last map below the address, and that map.
-    behind: Option<(usize, MapPlace)>,
+    /// The bytes from the end of the last map below the address, and the last byte of that map; `None` where
+    /// something was mapped, or nothing below.
+    pub(super) behind: Option<(usize, MapPlace)>,
     /// The address is in the page below the stack of the closure.
-    overflows: bool,
+    pub(super) overflows: bool,
     /// The kernel has told what was mapped.
-    knows_maps: bool,
+    pub(super) knows_maps: bool,
 }
 
 /// A place in the memory of a child: in a VMA, which may hold several maps that are alike.
@@ -121,22 +122,6 @@ impl Fault {
     /// Returns the place of the address in the child's memory; `None` where nothing was mapped.
     pub fn map(&self) -> Option<&MapPlace> {
         self.map.as_ref()
-    }
-
-    /// True if the stack of the closure has overflowed.
-    pub(super) fn overflows(&self) -> bool {
-        self.overflows
-    }
-
-    /// True if what was mapped is known.
-    pub(super) fn knows_maps(&self) -> bool {
-        self.knows_maps
-    }
-
-    /// Returns the number of bytes between the end of the last map below the address and the address, and the last
-    /// byte of that map; `None` where something was mapped, or nothing below.
-    pub(super) fn behind(&self) -> Option<&(usize, MapPlace)> {
-        self.behind.as_ref()
     }
 }
 

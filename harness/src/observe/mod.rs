@@ -160,7 +160,7 @@ impl Observe {
     }
 }
 
-/// What became of a closure.
+/// The result of an observation: the end of the closure, and its output.
 ///
 /// `Display` is one line that does not change from run to run, for snapshots:
 /// `insta::assert_snapshot!(seen, @"SIGBUS BUS_ADRERR")`. [`Observation::explain`] says more.
@@ -169,7 +169,7 @@ impl Observe {
 pub struct Observation {
     /// The end of the child.
     pub ending: Ending,
-    /// The number of processes that the closure left, and that were killed.
+    /// The number of processes that the closure left behind.
     pub left: u32,
     output: Vec<u8>,
     printed: u64,

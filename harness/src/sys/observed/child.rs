@@ -14,6 +14,7 @@ use super::Start;
 use super::note::{Note, PANICKED, RETURNED, STARTED, STARTING};
 use super::report::Report;
 use super::start::Stack;
+use crate::sys::signal_self::signal_self;
 use crate::sys::system_call::checked;
 use crate::sys::{futex, rseq};
 
@@ -45,8 +46,8 @@ struct Before(UnsafeCell<[Option<libc::sigaction>; 32]>);
 unsafe impl Sync for Before {}
 
 /// Runs the closure, and ends the process. `supervisor` is the parent.
-pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
-    let _last = ExitAtUnwinding;
+pub fn run(start: &Start<'_>, supervisor: i32) -> ! {
+    let (_last, report) = (ExitAtUnwinding, start.report);
     // SAFETY: these calls concern this process alone, which is new and has one thread. Its memory is a copy.
     // What is read of `start` was laid there before the fork.
     unsafe {
@@ -69,7 +70,7 @@ pub fn run(start: &Start<'_>, report: &Report, supervisor: i32) -> ! {
         libc::dup2(start.output, libc::STDOUT_FILENO);
         libc::dup2(start.output, libc::STDERR_FILENO);
     }
-    let spares_locks = start.note.keeps_hook.load(Relaxed);
+    let spares_locks = start.note.spares_locks.load(Relaxed);
     if !spares_locks {
         // Where another thread had it, this process ends here and is forked again.
         drop(std::io::stderr().lock());
@@ -241,7 +242,7 @@ extern "C" fn on_fault(
 /// Lets the signal do what it does without a handler. A fault comes again as soon as the handler returns; a
 /// signal that was sent, a breakpoint and a refused system call do not.
 fn die(signal: libc::c_int, code: i32) {
-    // SAFETY: all zero is SIG_DFL. sigaction(2), getpid(2) and gettid(2) are async-signal-safe.
+    // SAFETY: all zero is SIG_DFL. sigaction(2) is async-signal-safe.
     unsafe {
         let default: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, &default, ptr::null_mut());
@@ -253,8 +254,7 @@ fn die(signal: libc::c_int, code: i32) {
             _ => code > 0,
         };
         if !comes_again {
-            let args = [libc::getpid() as usize, libc::gettid() as usize, signal as usize, 0, 0, 0];
-            let _ = checked(libc::SYS_tgkill, args); // held back until the handler returns
+            let _ = signal_self(signal); // held back until the handler returns
         }
     }
 }

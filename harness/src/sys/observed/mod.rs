@@ -37,6 +37,7 @@ const OUTPUT: usize = 64 << 10;
 /// The first argument of the supervisor: all that it and the child need, laid down before the fork.
 struct Start<'b> {
     note: &'b Note,
+    report: &'b Report,
     /// The closure, which returns its value as a text.
     body: UnsafeCell<&'b mut dyn FnMut() -> String>,
     /// The lock of standard output, which the child gives back.
@@ -77,7 +78,7 @@ pub enum End {
     Lost,
 }
 
-/// How far the closure came.
+/// The progress of a closure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Came {
     /// Not to its end.
@@ -93,7 +94,7 @@ pub enum Came {
 pub struct Told {
     /// The end, as the supervisor saw it.
     pub end: End,
-    /// How far the closure came, as the child noted it.
+    /// The progress of the closure, as the child noted it.
     pub came: Came,
     /// The value, or the place and the message of the last panic.
     pub text: Vec<u8>,
@@ -107,11 +108,11 @@ pub struct Told {
     pub maps: Vec<u8>,
     /// The page below the stack of the closure.
     pub guard: Range<usize>,
-    /// The beginning of its output, and the number of bytes in all.
+    /// The beginning of its output.
     pub output: Vec<u8>,
     /// The number of bytes that it wrote in all.
     pub printed: u64,
-    /// The number of processes that it left, and that were killed.
+    /// The number of processes that it left behind.
     pub left: u32,
 }
 
@@ -128,6 +129,7 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
     let stack = Stack::new(STACK)?;
     let mut start = Start {
         note,
+        report,
         body: UnsafeCell::new(body),
         lock: UnsafeCell::new(Some(lock())),
         output: write_end.as_raw_fd(),
@@ -139,7 +141,7 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
         nanoseconds: u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX),
         shares_memory: true,
     };
-    let supervisor = start_supervisor(&mut start, report, &stack)?;
+    let supervisor = start_supervisor(&mut start, &stack)?;
     drop(start.lock.into_inner());
     drop(write_end);
     let mut output = Output { kept: Vec::new(), printed: 0, is_over: false };

@@ -35,9 +35,9 @@ pub struct Note {
     /// 1 when the supervisor has left fork(3). Until then it has the locks of the C library's allocator, and a child
     /// that killed it would leave them locked for ever in the process that observes.
     pub go: AtomicU32,
-    /// The child is to leave the panic hook of the program as it is.
-    pub keeps_hook: AtomicBool,
-    /// How far the child has come: [`STARTING`] and so on.
+    /// The child is to take no lock that can be left out: it leaves the panic hook of the program as it is.
+    pub spares_locks: AtomicBool,
+    /// The progress of the child: [`STARTING`] and so on.
     pub state: AtomicU32,
     /// The signal of the last fault; 0 where there was none.
     pub signal: AtomicI32,

@@ -45,32 +45,26 @@ fn perform(access: Access, address: usize) -> Result<(), i32> {
             unsafe { arch::execute(address) };
             Ok(())
         }
-        Access::CopyFromUser => copy_from_user(address).map(drop),
+        Access::CopyFromUser => value(address).map(drop),
         // The byte that is there is the one to copy there.
-        Access::CopyToUser => copy_from_user(address).and_then(|pipe| {
-            // SAFETY: the kernel writes one byte there, in this process or in what it shares.
-            unsafe { checked(libc::SYS_read, [pipe[0], address, 1, 0, 0, 0]) }.map(drop)
-        }),
+        Access::CopyToUser => copy(address, address),
     }
 }
 
 /// Returns the byte, as the kernel reads it.
 fn value(address: usize) -> Result<u8, i32> {
-    let pipe = copy_from_user(address)?;
     let mut value = 0u8;
-    // SAFETY: the kernel writes one byte there.
-    let read = unsafe { checked(libc::SYS_read, [pipe[0], (&raw mut value) as usize, 1, 0, 0, 0]) };
-    read.map(|_| value)
+    copy(address, (&raw mut value) as usize).map(|()| value)
 }
 
-/// Makes the kernel copy the byte into a new pipe, which it returns.
-fn copy_from_user(address: usize) -> Result<[usize; 2], i32> {
+/// Makes the kernel copy a byte into a new pipe, and from there.
+fn copy(from: usize, to: usize) -> Result<(), i32> {
     let mut pipe = [0i32; 2];
-    // SAFETY: the kernel writes two descriptors, and reads one byte.
+    // SAFETY: the kernel writes two descriptors, reads one byte and writes one, in this process or in what it shares.
     unsafe {
         checked(libc::SYS_pipe2, [(&raw mut pipe) as usize, 0, 0, 0, 0, 0])?;
-        let pipe = pipe.map(|end| end as usize);
-        checked(libc::SYS_write, [pipe[1], address, 1, 0, 0, 0])?;
-        Ok(pipe)
+        checked(libc::SYS_write, [pipe[1] as usize, from, 1, 0, 0, 0])?;
+        checked(libc::SYS_read, [pipe[0] as usize, to, 1, 0, 0, 0])?;
     }
+    Ok(())
 }

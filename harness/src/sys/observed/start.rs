@@ -9,7 +9,6 @@ use nix::libc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
-use super::report::Report;
 use super::{Output, Start, supervisor};
 use crate::sys::system_call::checked;
 
@@ -21,11 +20,7 @@ pub struct Supervisor {
 }
 
 /// Makes the supervisor, and returns when the child is in the closure, or never will be.
-pub fn start_supervisor(
-    start: &mut Start<'_>,
-    report: &Report,
-    stack: &Stack,
-) -> std::io::Result<Supervisor> {
+pub fn start_supervisor(start: &mut Start<'_>, stack: &Stack) -> std::io::Result<Supervisor> {
     // SAFETY: all pointers are to values of this function or of `start`. No handler of this thread may run while
     // the supervisor uses its thread-local memory.
     unsafe {
@@ -33,7 +28,7 @@ pub fn start_supervisor(
         libc::sigfillset(&mut all);
         libc::sigaction(libc::SIGCHLD, ptr::null(), &mut start.sigchld);
         libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut start.mask);
-        let made = make_supervisor(start, report, stack);
+        let made = make_supervisor(start, stack);
         libc::pthread_sigmask(libc::SIG_SETMASK, &start.mask, ptr::null_mut());
         made
     }
@@ -41,20 +36,15 @@ pub fn start_supervisor(
 
 /// # Safety
 /// All signals of this thread must be blocked.
-unsafe fn make_supervisor(
-    start: &mut Start<'_>,
-    report: &Report,
-    stack: &Stack,
-) -> std::io::Result<Supervisor> {
+unsafe fn make_supervisor(start: &mut Start<'_>, stack: &Stack) -> std::io::Result<Supervisor> {
     let mut pidfd: libc::c_int = -1;
-    let handed = Handed { start: ptr::from_ref(start).cast(), report };
-    let argument = (&raw const handed).cast_mut().cast();
+    let argument = ptr::from_mut(start).cast();
     let flags = libc::CLONE_VM | libc::CLONE_PIDFD;
     // SAFETY: the stack is the supervisor's alone. What it reads outlives it: this thread waits for its end. It
-    // writes to `report` and to the stack, and calls the C library only while this thread waits, here.
+    // writes to the report and to the stack, and calls the C library only while this thread waits, here.
     let pid = unsafe { libc::clone(enter, stack.top(), flags, argument, &raw mut pidfd) };
     if pid > 0 {
-        supervisor::await_release(&report.released, || has_ended_or_goes_on(pid));
+        supervisor::await_release(&start.report.released, || has_ended_or_goes_on(pid));
         // SAFETY: where it is one, the kernel has just made it for this process.
         let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
         return Ok(Supervisor { pid, pidfd });
@@ -64,59 +54,46 @@ unsafe fn make_supervisor(
     // SAFETY: the child of a program of several threads, made by fork(3). It does what a supervisor does.
     match unsafe { libc::fork() } {
         0 => {
-            supervisor::supervise(start, report);
+            supervisor::supervise(start);
             // SAFETY: it has no preconditions.
             unsafe { libc::_exit(0) }
         }
         ..0 => Err(std::io::Error::last_os_error()),
         pid => {
-            supervisor::await_release(&report.released, || has_ended_or_goes_on(pid));
+            supervisor::await_release(&start.report.released, || has_ended_or_goes_on(pid));
             Ok(Supervisor { pid, pidfd: None })
         }
     }
 }
 
-/// The argument of [`enter`].
-struct Handed<'r> {
-    start: *const Start<'r>,
-    report: &'r Report,
-}
-
 /// The first function of a supervisor that shares memory.
 extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `make_supervisor` passes such a value, and waits until it has been read.
-    let (start, report) = unsafe {
-        let handed = &*argument.cast::<Handed<'_>>();
-        (&*handed.start, handed.report)
-    };
-    supervisor::supervise(start, report);
+    // SAFETY: `make_supervisor` passes such a value, which outlives the supervisor.
+    supervisor::supervise(unsafe { &*argument.cast::<Start<'_>>() });
     0
 }
 
 /// True if this child has ended, or there is none. It stays a zombie.
 fn has_ended(pid: i32) -> bool {
-    matches!(wait(pid, libc::WEXITED | libc::WNOWAIT), Ok(true) | Err(libc::ECHILD))
+    matches!(supervisor::has(pid as usize, libc::WEXITED), Ok(true) | Err(libc::ECHILD))
 }
 
 /// The same; and where somebody has stopped the child, it goes on: it holds locks of this process.
 fn has_ended_or_goes_on(pid: i32) -> bool {
-    if wait(pid, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
-        // SAFETY: it is a child of this process, and not yet reaped.
-        let _ =
-            unsafe { checked(libc::SYS_kill, [pid as usize, libc::SIGCONT as usize, 0, 0, 0, 0]) };
+    if is_stopped(pid) {
+        kill(pid, libc::SIGCONT);
     }
     has_ended(pid)
 }
 
-/// True if waitid(2) finds this child in such a state.
-fn wait(pid: i32, state: libc::c_int) -> Result<bool, i32> {
-    // si_signo, the first field, is SIGCHLD where it does. A siginfo has 128 bytes.
-    let mut information = [0u32; 32];
-    let options = (state | libc::WNOHANG | libc::__WALL) as usize;
-    let information_at = (&raw mut information) as usize;
-    let args = [libc::P_PID as usize, pid as usize, information_at, options, 0, 0];
-    // SAFETY: the kernel writes a siginfo.
-    unsafe { checked(libc::SYS_waitid, args) }.map(|_| information[0] == libc::SIGCHLD as u32)
+fn is_stopped(pid: i32) -> bool {
+    supervisor::has(pid as usize, libc::WSTOPPED) == Ok(true)
+}
+
+/// Sends a signal to a child that is not yet reaped.
+fn kill(pid: i32, signal: i32) {
+    // SAFETY: it is a child of this process.
+    let _ = unsafe { checked(libc::SYS_kill, [pid as usize, signal as usize, 0, 0, 0, 0]) };
 }
 
 /// The time between two looks for a supervisor that has no pidfd, and for one that was stopped.
@@ -133,10 +110,8 @@ impl Supervisor {
             if has_ended(self.pid) {
                 break;
             }
-            if wait(self.pid, libc::WSTOPPED | libc::WNOWAIT) == Ok(true) {
-                let args = [self.pid as usize, libc::SIGKILL as usize, 0, 0, 0, 0];
-                // SAFETY: it is a child of this process, and not yet reaped.
-                let _ = unsafe { checked(libc::SYS_kill, args) };
+            if is_stopped(self.pid) {
+                kill(self.pid, libc::SIGKILL);
             }
             let pipe = (!output.is_over).then_some(pipe.as_fd());
             let fds = self.pidfd.as_ref().map(|pidfd| pidfd.as_fd()).into_iter().chain(pipe);
@@ -144,7 +119,7 @@ impl Supervisor {
                 fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
             let _ = poll(&mut fds, Some(&pause));
         }
-        let _ = wait(self.pid, libc::WEXITED);
+        let _ = supervisor::wait(self.pid as usize, libc::WEXITED);
         output.read(pipe);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use nix::libc;
 
 use super::note::{CANCELLED, STARTING};
-use super::report::{self, Report};
+use super::report;
 use super::{Start, child};
 use crate::sys::futex;
 use crate::sys::system_call::checked;
@@ -38,7 +38,8 @@ fn call(number: libc::c_long, args: [usize; 4]) -> Result<usize, i32> {
 }
 
 /// Runs a child to its end, and reports it. Returns when nothing of it is left.
-pub fn supervise(start: &Start<'_>, report: &Report) {
+pub fn supervise(start: &Start<'_>) {
+    let report = start.report;
     let _ = call(libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as usize, libc::SIGTERM as usize, 0, 0]);
     // What the child leaves becomes a child of this process.
     let _ = call(libc::SYS_prctl, [libc::PR_SET_CHILD_SUBREAPER as usize, 1, 0, 0]);
@@ -46,31 +47,32 @@ pub fn supervise(start: &Start<'_>, report: &Report) {
     let default = [0usize; 4];
     let action = (&raw const default) as usize;
     let _ = call(libc::SYS_rt_sigaction, [libc::SIGCHLD as usize, action, 0, size_of::<u64>()]);
-    let forked = fork(start, report);
+    let forked = fork(start);
     report.released.store(1, Release);
     futex::wake(&report.released);
     // Otherwise a pipe or a lock of the process that observes would be held open here, too.
     let _ = call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0]);
     if let Some((pid, deadline)) = forked {
-        follow(start, report, pid, deadline);
+        follow(start, pid, deadline);
         report.left.store(sweep(), Relaxed);
     }
 }
 
 /// Forks until a child has come to the closure, or has ended. Returns its pid, and its deadline. The child lets the
 /// thread that observes go on; this process sleeps meanwhile.
-fn fork(start: &Start<'_>, report: &Report) -> Option<(usize, u64)> {
+fn fork(start: &Start<'_>) -> Option<(usize, u64)> {
+    let report = start.report;
     let own = call(libc::SYS_getpid, [0; 4]).unwrap_or(0);
     for tried in 0..TRIES {
         start.note.state.store(STARTING, Release);
         start.note.go.store(0, Release);
         // Another thread that panics holds the lock of the hook for as long as it prints.
-        start.note.keeps_hook.store(tried >= SPARING, Release);
+        start.note.spares_locks.store(tried >= SPARING, Release);
         // SAFETY: the thread that observes waits. The child is a process like any that fork(3) makes in a
         // program of several threads.
         let pid = unsafe { libc::fork() };
         match pid {
-            0 => child::run(start, report, own as i32),
+            0 => child::run(start, own as i32),
             ..0 => {
                 // SAFETY: the address of errno of the thread that waits.
                 report.value.store(unsafe { *libc::__errno_location() }, Relaxed);
@@ -87,7 +89,7 @@ fn fork(start: &Start<'_>, report: &Report) -> Option<(usize, u64)> {
         let state = &start.note.state;
         loop {
             let (now, is_in_closure) = (now(), state.load(Acquire) != STARTING);
-            if has_ended(pid) || (is_in_closure && now >= deadline) {
+            if has(pid, libc::WEXITED) == Ok(true) || (is_in_closure && now >= deadline) {
                 return Some((pid, deadline));
             }
             if now >= limit {
@@ -110,7 +112,8 @@ fn fork(start: &Start<'_>, report: &Report) -> Option<(usize, u64)> {
 }
 
 /// Waits for the end of the child, or makes one at the deadline.
-fn follow(start: &Start<'_>, report: &Report, pid: usize, deadline: u64) {
+fn follow(start: &Start<'_>, pid: usize, deadline: u64) {
+    let report = start.report;
     let mut is_killed = false;
     let mut deadline = deadline;
     loop {
@@ -133,7 +136,7 @@ fn follow(start: &Start<'_>, report: &Report, pid: usize, deadline: u64) {
         }
         if late || (is_alone && !is_killed) {
             report.system_call.store(system_call_of(pid), Relaxed);
-            report.stopped.store(u32::from(is_stopped(pid)), Relaxed);
+            report.stopped.store(u32::from(has(pid, libc::WSTOPPED) == Ok(true)), Relaxed);
             report.kind.store(report::LATE, Relaxed);
             let _ = call(libc::SYS_kill, [pid, libc::SIGKILL as usize, 0, 0]);
             is_killed = true;
@@ -181,20 +184,18 @@ fn now() -> u64 {
     (time.tv_sec as u64).saturating_mul(1_000 * MILLISECOND).saturating_add(time.tv_nsec as u64)
 }
 
-fn has_ended(pid: usize) -> bool {
-    is(pid, libc::WEXITED)
+/// True if this child has this state (waitid(2): WEXITED, WSTOPPED). It keeps it. Fails with the errno.
+pub fn has(pid: usize, state: libc::c_int) -> Result<bool, i32> {
+    wait(pid, state | libc::WNOWAIT)
 }
 
-fn is_stopped(pid: usize) -> bool {
-    is(pid, libc::WSTOPPED)
-}
-
-fn is(pid: usize, state: libc::c_int) -> bool {
-    // si_signo is SIGCHLD where there is such a child.
+/// The same; but a child that has ended is reaped.
+pub fn wait(pid: usize, state: libc::c_int) -> Result<bool, i32> {
+    // si_signo, the first field, is SIGCHLD where there is such a child. A siginfo has 128 bytes.
     let mut information = [0u32; 32];
-    let options = (state | libc::WNOHANG | libc::WNOWAIT) as usize;
+    let options = (state | libc::WNOHANG | libc::__WALL) as usize;
     let args = [libc::P_PID as usize, pid, (&raw mut information) as usize, options];
-    call(libc::SYS_waitid, args).is_ok() && information[0] == libc::SIGCHLD as u32
+    call(libc::SYS_waitid, args).map(|_| information[0] == libc::SIGCHLD as u32)
 }
 
 /// Returns the number of the system call that a process is in. (proc_pid_syscall(5))
