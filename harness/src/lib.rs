@@ -63,6 +63,7 @@
 //! - `measure`: the measurement of a whole case on a backing.
 //! - `snapshot`: the kept pictures, and their comparison with measured ones.
 //! - `observe`: a closure in a child process, which it forks by `sys::observed`.
+//! - `exec`: a program of somebody else's, traced until a fault ends it.
 //! - `runner`: a case that is measured from code.
 //! - `cli`: arguments, workers, progress, colours, exit codes.
 
@@ -71,6 +72,8 @@ mod case;
 #[cfg(feature = "cli")]
 mod cli;
 mod confine;
+#[cfg(feature = "cli")]
+mod exec;
 #[cfg(feature = "cli")]
 mod explore;
 mod journal;

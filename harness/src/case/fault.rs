@@ -53,6 +53,9 @@ pub fn code_name(signal: Signal, code: i32) -> String {
     const SI_KERNEL: i32 = 0x80;
     let named = match (signal.0, code) {
         (_, SI_KERNEL) => "SI_KERNEL",
+        (_, 0) => "SI_USER",
+        (_, -1) => "SI_QUEUE",
+        (_, -6) => "SI_TKILL",
         (SIGSEGV, 1) => "SEGV_MAPERR",
         (SIGSEGV, 2) => "SEGV_ACCERR",
         (SIGSEGV, 3) => "SEGV_BNDERR",

@@ -23,7 +23,9 @@ Examples:
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
   faultmap run --isolation strict                children that reach only the files of their cases
-  faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model";
+  faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model
+  faultmap exec -- ./server --port 80            why a program dies of SIGBUS or SIGSEGV
+  faultmap exec --core core.4711                 the same of its core file";
 
 const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
 
@@ -83,6 +85,12 @@ pub enum Command {
     /// If nothing is found, nothing is written.
     #[command(after_help = exit::OF_EXPLORE)]
     Explore(Exploration),
+    /// Run any program, and explain the SIGSEGV or SIGBUS that ends it
+    ///
+    /// The program keeps its pid, its terminal and its exit status. Each process of it that is ended by a
+    /// fault has a report on standard error: the access, the map, the file behind it and the reason.
+    #[command(after_help = exit::OF_EXEC)]
+    Exec(super::exec::Options),
     /// List the ids of all cases, with the first sentence of each
     #[command(after_help = exit::OF_LIST)]
     List,

@@ -124,3 +124,18 @@ Exit codes:
   0  the rules, or this one, were explained
   2  there is no such rule, or a case file below cases/ is bad
   3  the model failed";
+
+/// The exit codes of `exec`.
+pub const OF_EXEC: &str = "\
+Examples:
+  faultmap exec -- ./server --port 80
+  faultmap exec --watch -- rg --mmap needle big.txt
+  faultmap exec --expect SIGBUS -- ./reads_past_the_end && echo as expected
+  faultmap exec --core core.4711
+
+Exit codes:
+  those of the program, whose signal ends this process as well
+  0, 1      with --expect: some process was, or none was ended by this signal
+  0         with --core: the file was explained
+  125       faultmap itself has failed
+  126, 127  the program cannot be executed, or was not found";

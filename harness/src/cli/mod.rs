@@ -3,6 +3,7 @@
 mod args;
 mod cases;
 mod environment;
+mod exec;
 mod exit;
 mod explain;
 mod explore;
@@ -48,44 +49,51 @@ const STACK_BYTES: u64 = 1 << 20;
 const LEAST_STACK_BYTES: u64 = if cfg!(debug_assertions) { 320 << 10 } else { 64 << 10 };
 
 /// Raises a soft limit on the stack that is lower than the command needs. The kernel looks at it when the stack
-/// grows (getrlimit(2)). Fails with a message where the hard limit is too low.
-fn allow_a_stack() -> Result<(), String> {
+/// grows (getrlimit(2)). Returns the limit that it had. Fails with a message where the hard limit is too low.
+fn allow_a_stack() -> Result<Rlimit, String> {
     let limit = getrlimit(Resource::Stack);
     if limit.current.is_none_or(|bytes| bytes >= STACK_BYTES) {
-        return Ok(());
+        return Ok(limit);
     }
     let most = limit.maximum.map_or(STACK_BYTES, |most| most.min(STACK_BYTES));
-    let _ = setrlimit(Resource::Stack, Rlimit { current: Some(most), ..limit });
+    let _ = setrlimit(Resource::Stack, Rlimit { current: Some(most), maximum: limit.maximum });
     match getrlimit(Resource::Stack).current {
         Some(bytes) if bytes < LEAST_STACK_BYTES => Err(format!(
             "the stack is limited to {bytes} bytes here, and faultmap needs {LEAST_STACK_BYTES}\n  \
              `ulimit -s {}` raises the limit, unless the hard limit is lower",
             STACK_BYTES >> 10
         )),
-        _ => Ok(()),
+        _ => Ok(limit),
     }
 }
 
 /// Runs the command and returns its exit code.
 pub fn main() -> ExitCode {
-    let claimed = SoleThread::claim().map_err(|error| error.to_string());
-    match allow_a_stack().and(claimed) {
-        Ok(thread) => crate::sys::close_inherited(thread),
+    let stack = match allow_a_stack() {
+        Ok(stack) => stack,
         Err(why) => return ExitCode::from(Failed::harness(why).report() as u8),
-    }
-    match args::Cli::try_parse() {
-        Ok(cli) => ExitCode::from(run(cli.command) as u8),
+    };
+    let command = match args::Cli::try_parse() {
+        Ok(cli) => cli.command,
         Err(error) => {
             // Help and version are printed to stdout and are no errors; anything else is wrong
             // usage.
             let _ = error.print();
-            ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Agree } as u8)
+            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Agree } as u8);
         }
+    };
+    match SoleThread::claim() {
+        // A program that is run has what its starter has given to it: descriptors, and ignored signals.
+        Ok(_) if matches!(command, Command::Exec(_)) => {}
+        Ok(thread) => crate::sys::close_inherited(thread),
+        Err(error) => return ExitCode::from(Failed::harness(error.to_string()).report() as u8),
     }
+    run(command, stack)
 }
 
-fn run(command: Command) -> Exit {
+fn run(command: Command, stack: Rlimit) -> ExitCode {
     let result = match command {
+        Command::Exec(options) => return exec::run(options, stack),
         Command::List => list(),
         Command::Explain { rule } => explain::run(rule.as_deref()),
         Command::Predict { case, page_size } => {
@@ -99,7 +107,8 @@ fn run(command: Command) -> Exit {
             Selection::load(&[case]).and_then(|all| measure(&all, &options, Snapshots::Ignored))
         }
     };
-    result.unwrap_or_else(|failed| failed.report())
+    let exit = result.unwrap_or_else(|failed| failed.report());
+    ExitCode::from(exit as u8)
 }
 
 fn list() -> Result<Exit, Failed> {

@@ -23,16 +23,22 @@ mod memory_rules;
 mod namespaces;
 pub mod observed;
 mod own_descriptors;
+#[cfg(feature = "cli")]
+mod own_end;
 mod record;
 mod rseq;
 mod sandbox;
 mod segments;
 pub mod sigchld;
 mod signal_self;
+#[cfg(feature = "cli")]
+pub mod sigpipe;
 mod sole_thread;
 mod spawn;
 mod startup;
 mod system_call;
+#[cfg(feature = "cli")]
+pub mod tracing;
 mod victim_memory;
 
 pub use access::{instruction_at, instruction_bytes, returns_at, told_address};
@@ -47,6 +53,8 @@ pub use limits::{Limits, allowed_descriptors, allowed_file_bytes, mapped_bytes, 
 pub use memory_rules::{MemoryRules, may_be_huge, shared_memory_may_be_huge};
 pub use namespaces::{clone_worker, give_up_capabilities, own_ipc_namespace};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
+#[cfg(feature = "cli")]
+pub use own_end::{die_by, ignore_terminal_signals};
 pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,
@@ -56,5 +64,5 @@ pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{Body, fork_worker, spawn};
-pub use startup::close_inherited;
+pub use startup::{close_inherited, close_inherited_but};
 pub use victim_memory::set_cursor;

@@ -1,0 +1,233 @@
+//! `faultmap exec`: a program of somebody else's is run, and its fault is explained.
+//!
+//! Its exit status is the program's own, as this process becomes the program. Only where the caller asks for a verdict
+//! (`--expect`), or where the program cannot be traced and leaves a core file, does faultmap stay as its parent.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::libc;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, waitpid};
+
+use super::shell;
+use crate::exec::{self, Form, NotStarted, Program, Reporter, To};
+use crate::sys::{self, SoleThread, make_undumpable};
+
+/// The failures of faultmap itself, as env(1) has them.
+const FAILED: u8 = 125;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// The arguments of `exec`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Explain a core file instead of running a program; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "watch", "command"])]
+    core: Option<PathBuf>,
+    /// Tell each SIGSEGV and SIGBUS that the program handles, too
+    #[arg(long)]
+    all: bool,
+    /// Note the size of each file when it is mapped: calls of mmap(2) then take longer
+    #[arg(long)]
+    watch: bool,
+    /// Succeed if a process ends by this signal (SIGBUS or SIGSEGV), and fail otherwise
+    #[arg(long, value_name = "SIGNAL", value_parser = signal)]
+    expect: Option<i32>,
+    /// Write reports to a file instead of standard error
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write each report as one JSON object on a line
+    #[arg(long)]
+    json: bool,
+    /// The program and its arguments
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, required_unless_present = "core")]
+    command: Vec<OsString>,
+}
+
+fn signal(name: &str) -> Result<i32, String> {
+    match name.to_ascii_uppercase().trim_start_matches("SIG") {
+        "BUS" => Ok(libc::SIGBUS),
+        "SEGV" => Ok(libc::SIGSEGV),
+        _ => Err("SIGBUS or SIGSEGV".to_owned()),
+    }
+}
+
+/// Runs the program. `stack` is the limit of the stack that the program is to have. Returns only where the program was
+/// not started, or faultmap had to stay.
+pub fn run(options: Options, stack: Rlimit) -> ExitCode {
+    let done = match &options.core {
+        Some(core) => explain_core(&options, core),
+        None => run_program(options, stack),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let code = match &error {
+                NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
+                NotStarted::Program(..) => NOT_EXECUTABLE,
+                _ => FAILED,
+            };
+            super::output::tell(&format!(
+                "faultmap: {}",
+                super::output::printable(&error.to_string())
+            ));
+            ExitCode::from(code)
+        }
+    }
+}
+
+impl Options {
+    fn reporter(&self, standard: To) -> Result<Reporter, NotStarted> {
+        let to = match &self.output {
+            None => standard,
+            Some(path) => To::File(File::create(path).map_err(|error| {
+                NotStarted::Failed(format!("cannot write to {}: {error}", path.display()))
+            })?),
+        };
+        let form = if self.json { Form::Json } else { Form::Text };
+        Ok(Reporter { form, to, program: shell::program() })
+    }
+}
+
+fn explain_core(options: &Options, path: &std::path::Path) -> Result<u8, NotStarted> {
+    let shown = path.display().to_string();
+    let failed = |error: String| NotStarted::Failed(error);
+    let bytes = match shown.as_str() {
+        "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        }
+        _ => std::fs::read(path),
+    };
+    let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
+    let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| failed(error.to_string()))?;
+    options.reporter(To::StandardOutput)?.report(&scene);
+    Ok(match options.expect {
+        Some(expected) if expected != scene.signal.0 => 1,
+        _ => 0,
+    })
+}
+
+fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
+    let thread = SoleThread::claim().map_err(|error| NotStarted::Failed(error.to_string()))?;
+    let reporter = options.reporter(To::StandardError)?;
+    let program = Program {
+        words: options.command,
+        stack,
+        is_watched: options.watch,
+        tells_all: options.all,
+    };
+    if let Some(expected) = options.expect {
+        return expect(thread, &program, reporter, expected);
+    }
+    match exec::trace_this_process(thread, &program, reporter, None) {
+        Ok(()) => Err(become_program(&program)),
+        Err(refused @ NotStarted::Refused(_)) => {
+            super::output::tell(&format!("faultmap: {refused}; running it untraced"));
+            run_untraced(thread, &program)
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+fn become_program(program: &Program) -> NotStarted {
+    if program.is_watched {
+        if let Err(why) = exec::watch_this_process() {
+            super::output::tell(&format!("faultmap: cannot watch mmap(2): {why}"));
+        }
+    }
+    exec::become_program(program)
+}
+
+/// Runs the program as a child. Returns 0 if a process was reported to end by the expected signal, and 1 otherwise.
+fn expect(
+    thread: SoleThread,
+    program: &Program,
+    reporter: Reporter,
+    expected: i32,
+) -> Result<u8, NotStarted> {
+    let pipe = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK);
+    let (reader, writer): (OwnedFd, OwnedFd) =
+        pipe.map_err(|error| NotStarted::Failed(format!("cannot make a pipe: {error}")))?;
+    let mut given = Some((reporter, File::from(writer)));
+    let child = sys::fork_worker(thread, || {
+        let Some((reporter, told)) = given.take() else { return i32::from(FAILED) };
+        let started = exec::trace_this_process(thread, program, reporter, Some(told));
+        let error = started.err().unwrap_or_else(|| become_program(program));
+        super::output::tell(&format!("faultmap: {error}"));
+        i32::from(match error {
+            NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
+            NotStarted::Program(..) => NOT_EXECUTABLE,
+            _ => FAILED,
+        })
+    });
+    drop(given);
+    let child = child.map_err(|errno| NotStarted::Failed(super::output::cannot_fork(errno)))?;
+    let status = outlive(child)?;
+    let mut told = Vec::new();
+    // What was reported of it was written before it ended; the pipe may be open still, in those that it left.
+    let _ = File::from(reader).read_to_end(&mut told);
+    match status.exit_status() {
+        Some(code @ 125..=127) if told.is_empty() => Ok(code as u8),
+        _ => Ok(u8::from(!told.contains(&(expected as u8)))),
+    }
+}
+
+/// Waits for a child. Signals of the terminal are for the child.
+fn outlive(child: Pid) -> Result<WaitStatus, NotStarted> {
+    sys::ignore_terminal_signals();
+    loop {
+        match waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return Ok(status),
+            Err(rustix::io::Errno::INTR) | Ok(None) => {}
+            Err(errno) => return Err(NotStarted::Failed(format!("cannot wait: {errno}"))),
+        }
+    }
+}
+
+/// Runs a program that cannot be traced, and explains its core file if it leaves one. Then this process ends as the
+/// program did.
+fn run_untraced(thread: SoleThread, program: &Program) -> Result<u8, NotStarted> {
+    let cores = getrlimit(Resource::Core).current != Some(0);
+    if !cores {
+        return Err(exec::become_program(program));
+    }
+    let child = sys::fork_worker(thread, || {
+        let error = exec::become_program(program);
+        super::output::tell(&format!("faultmap: {error}"));
+        i32::from(if matches!(error, NotStarted::Program(_, Errno::ENOENT)) {
+            NOT_FOUND
+        } else {
+            NOT_EXECUTABLE
+        })
+    });
+    let child = child.map_err(|errno| NotStarted::Failed(super::output::cannot_fork(errno)))?;
+    let status = outlive(child)?;
+    let Some(signal) = status.terminating_signal() else {
+        return Ok(status.exit_status().unwrap_or(0) as u8);
+    };
+    if exec::is_fault(signal) && libc::WCOREDUMP(status.as_raw()) {
+        let told = exec::of_process(child.as_raw_nonzero().get()).and_then(|path| {
+            let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+            exec::scene_of_core(&path.display().to_string(), &bytes)
+                .map_err(|error| error.to_string())
+        });
+        match told {
+            Ok(scene) => {
+                let program = shell::program();
+                Reporter { form: Form::Text, to: To::StandardError, program }.report(&scene);
+            }
+            Err(why) => super::output::tell(&format!("faultmap: {why}")),
+        }
+    }
+    // The core was the program's.
+    let _ = make_undumpable();
+    sys::die_by(signal);
+    Ok(128 + signal as u8)
+}

@@ -1,0 +1,343 @@
+//! The code of a signal names a class of faults, and many causes end in the same code. [`Cause`] is one of them, found
+//! by the maps, the file, the instruction and the stack pointer. What cannot be known is said to be unknown.
+
+use nix::libc::{SIGBUS, SIGSEGV};
+
+use super::maps::{Map, What};
+use super::scene::{Kind, Scene};
+
+/// The reason why an access failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// A process has sent the signal; no access has raised it.
+    Sent,
+    /// The byte lies in a whole page past the end of the file. (POSIX.1-2024 mmap)
+    PastEndOfFile { size: u64 },
+    /// The file has the byte, and its size is not known. So it may have been cut short.
+    FileNotFound,
+    /// The file has a hole there, and the file system has no block left for it. (mmap(2), SIGBUS)
+    NoSpace,
+    /// No page of hugetlbfs is free. (Documentation/admin-guide/mm/hugetlbpage.rst)
+    NoHugePage,
+    /// The map is registered with userfaultfd(2), and nobody has provided the page: UFFD_FEATURE_SIGBUS.
+    Userfaultfd,
+    /// The file has the byte, and there is room: the page could not be read.
+    ReadError,
+    /// The memory itself is broken. (Documentation/mm/hwpoison.rst)
+    BrokenMemory,
+    /// The CPU demands an aligned address.
+    Misaligned,
+    /// No address of this architecture looks like this: its upper bits differ.
+    NotCanonical,
+    /// The CPU tells no address, and the operand is no reason.
+    GeneralProtection,
+    /// A null pointer, or a member of what it points to.
+    NullPointer,
+    /// MAP_FAILED, or near.
+    MapFailed,
+    /// An address of the kernel.
+    KernelAddress,
+    /// The stack of the thread is full.
+    StackOverflow,
+    /// A page that was made a guard by madvise(2), MADV_GUARD_INSTALL.
+    GuardPage,
+    /// The protection of the map forbids it.
+    Protection,
+    /// The protection key of the map forbids it. (pkeys(7))
+    ProtectionKey { key: u64 },
+    /// Nothing is mapped; the nearest map below ends this many bytes before the address, and the nearest above begins
+    /// this many bytes after it.
+    NotMapped { below: Option<u64>, above: Option<u64> },
+    /// The map allows the access now: it was changed since, or something else is the reason.
+    AllowedNow,
+    /// The kernel does not let the maps of the process be read: it is not dumpable (PR_SET_DUMPABLE in prctl(2)).
+    MapsUnknown,
+    /// Nothing of this.
+    Unknown,
+}
+
+/// The first bytes of the address space that no map has: `mmap_min_addr` of most systems.
+const FIRST_MAPPABLE: u64 = 0x10000;
+/// An access up to so far from the stack pointer is one to the stack.
+const NEAR_STACK: u64 = 64 << 10;
+/// The distance up to which a neighbour is worth a word.
+const NEAR_MAP: u64 = 1 << 30;
+/// MAP_FAILED is the last address: the members of what it seems to point to wrap around to 0.
+const MAP_FAILED: u64 = u64::MAX;
+
+impl Cause {
+    /// Finds the cause.
+    pub fn of(scene: &Scene) -> Cause {
+        const SI_KERNEL: i32 = 0x80;
+        match (scene.signal.0, scene.code) {
+            (_, ..=0) => Cause::Sent,
+            (_, SI_KERNEL) => of_no_address(scene),
+            (SIGBUS, 1) => Cause::Misaligned,
+            (SIGBUS, 2) => of_bus_error(scene),
+            (SIGBUS, 4 | 5) => Cause::BrokenMemory,
+            (SIGSEGV, 4) => Cause::ProtectionKey { key: scene.flags.protection_key },
+            (SIGSEGV, 1) => of_no_map(scene),
+            (SIGSEGV, 2) => of_protection(scene),
+            _ => Cause::Unknown,
+        }
+    }
+
+    /// The word for it in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Cause::Sent => "sent",
+            Cause::PastEndOfFile { .. } => "past_end_of_file",
+            Cause::FileNotFound => "file_not_found",
+            Cause::NoSpace => "no_space",
+            Cause::NoHugePage => "no_huge_page",
+            Cause::Userfaultfd => "userfaultfd",
+            Cause::ReadError => "read_error",
+            Cause::BrokenMemory => "broken_memory",
+            Cause::Misaligned => "misaligned",
+            Cause::NotCanonical => "not_canonical",
+            Cause::GeneralProtection => "general_protection",
+            Cause::NullPointer => "null_pointer",
+            Cause::MapFailed => "map_failed",
+            Cause::KernelAddress => "kernel_address",
+            Cause::StackOverflow => "stack_overflow",
+            Cause::GuardPage => "guard_page",
+            Cause::Protection => "protection",
+            Cause::ProtectionKey { .. } => "protection_key",
+            Cause::NotMapped { .. } => "not_mapped",
+            Cause::AllowedNow => "allowed_now",
+            Cause::MapsUnknown => "maps_unknown",
+            Cause::Unknown => "unknown",
+        }
+    }
+}
+
+fn of_bus_error(scene: &Scene) -> Cause {
+    if scene.maps.0.is_empty() {
+        return Cause::MapsUnknown;
+    }
+    let Some(map) = scene.map() else { return Cause::Unknown };
+    let huge_page = scene.file.as_ref().and_then(|file| file.huge_page);
+    let page = huge_page.unwrap_or(scene.page);
+    if let (Some(file), Some(offset)) = (&scene.file, scene.offset_in_file()) {
+        match file.size {
+            Some(size) if offset >= size.next_multiple_of(page) => {
+                return Cause::PastEndOfFile { size };
+            }
+            None => return Cause::FileNotFound,
+            _ => {}
+        }
+    }
+    if huge_page.is_some() || scene.flags.has("ht") {
+        return Cause::NoHugePage;
+    }
+    if scene.flags.has("um") || scene.flags.has("ui") || scene.flags.has("uw") {
+        return Cause::Userfaultfd;
+    }
+    match &scene.file {
+        Some(file) if file.total_and_free.is_some_and(|(_, free)| free < scene.page) => {
+            Cause::NoSpace
+        }
+        Some(_) if map.file().is_some() => Cause::ReadError,
+        _ => Cause::Unknown,
+    }
+}
+
+fn of_no_address(scene: &Scene) -> Cause {
+    let Some(access) = scene.access else { return Cause::GeneralProtection };
+    let Some(address) = access.address else { return Cause::GeneralProtection };
+    if !is_canonical(address, scene) {
+        return Cause::NotCanonical;
+    }
+    // Aligned accesses of SSE raise a general protection fault, too. (Intel SDM 2, "Exceptions Type 1")
+    if access.bytes >= 16 && address % access.bytes.min(64) != 0 {
+        return Cause::Misaligned;
+    }
+    Cause::GeneralProtection
+}
+
+fn of_no_map(scene: &Scene) -> Cause {
+    let Some(address) = scene.address else { return Cause::Unknown };
+    let operand = scene.access.and_then(|access| access.address).unwrap_or(address);
+    if is_stack_overflow(scene, address) {
+        return Cause::StackOverflow;
+    }
+    if let Some(map) = scene.map() {
+        return match scene.is_guard {
+            Some(true) => Cause::GuardPage,
+            // Shared memory cannot be a guard page, and old kernels have none.
+            _ if allows(map, scene.kind()) => Cause::AllowedNow,
+            _ => Cause::Protection,
+        };
+    }
+    if address < FIRST_MAPPABLE {
+        let wraps = operand > MAP_FAILED - FIRST_MAPPABLE;
+        return if wraps { Cause::MapFailed } else { Cause::NullPointer };
+    }
+    if address > MAP_FAILED - FIRST_MAPPABLE {
+        return Cause::MapFailed;
+    }
+    if address > i64::MAX as u64 {
+        return Cause::KernelAddress;
+    }
+    if scene.maps.0.is_empty() {
+        return Cause::MapsUnknown;
+    }
+    let below = scene.maps.below(address).map(|map| address - map.end);
+    let above = scene.maps.above(address).map(|map| map.start - address);
+    let near = |distance: &u64| *distance < NEAR_MAP;
+    Cause::NotMapped { below: below.filter(near), above: above.filter(near) }
+}
+
+fn of_protection(scene: &Scene) -> Cause {
+    let Some(address) = scene.address else { return Cause::Unknown };
+    match scene.map() {
+        _ if is_stack_overflow(scene, address) => Cause::StackOverflow,
+        Some(map) if allows(map, scene.kind()) => Cause::AllowedNow,
+        Some(_) => Cause::Protection,
+        // The whole upper half is the kernel's, and has a protection.
+        None if address > MAP_FAILED - FIRST_MAPPABLE => Cause::MapFailed,
+        None if address > i64::MAX as u64 => Cause::KernelAddress,
+        None if scene.maps.0.is_empty() => Cause::MapsUnknown,
+        None => Cause::AllowedNow,
+    }
+}
+
+/// True where the access is to the page below a stack that is in use: the stack pointer is near, and what lies above is
+/// a stack.
+fn is_stack_overflow(scene: &Scene, address: u64) -> bool {
+    let sp = scene.registers.sp;
+    if sp.abs_diff(address) > NEAR_STACK || scene.kind() == Kind::Fetch {
+        return false;
+    }
+    let is_stack = |map: &Map| {
+        map.what == What::Stack
+            || (map.holds(sp) && map.write && matches!(map.what, What::Anonymous | What::Heap))
+            || (map.write && map.what == What::Anonymous)
+    };
+    match scene.map() {
+        // The guard page of a thread: without any access, and right below the stack.
+        Some(map) if map.is_closed() => {
+            let above = scene.maps.above(address);
+            above.is_some_and(|above| above.start == map.end && is_stack(above))
+        }
+        Some(map) => scene.is_guard == Some(true) && is_stack(map),
+        // Below the stack of the first thread, which cannot grow further.
+        None => scene.maps.above(address).is_some_and(|above| above.what == What::Stack),
+    }
+}
+
+/// True if the protection of a map allows an access. An access of unknown kind is no proof of the opposite.
+fn allows(map: &Map, kind: Kind) -> bool {
+    match kind {
+        Kind::Load => map.read,
+        Kind::Store => map.write,
+        Kind::Fetch => map.exec,
+        Kind::Access => map.read && map.write,
+    }
+}
+
+/// True for an address whose upper bits are all like its highest valid one: 48 bits, or 57 with five levels of page
+/// tables. (Intel SDM 1, "Canonical Addressing")
+fn is_canonical(address: u64, scene: &Scene) -> bool {
+    let top = scene.maps.0.iter().map(|map| map.end).filter(|end| *end <= i64::MAX as u64).max();
+    let bits = if top.is_some_and(|top| top > 1 << 47) { 57 } else { 48 };
+    let unused = 64 - bits;
+    ((address << unused) as i64 >> unused) as u64 == address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Signal;
+    use crate::exec::maps::MapFlags;
+    use crate::exec::scene::MappedFile;
+    use crate::exec::scene::tests::{PAGE, START, load, map};
+
+    const GIB: u64 = 1 << 30;
+
+    /// A load of the last page of four, of a file that has all of them.
+    fn within() -> Scene {
+        load(map(4 * PAGE, 0, true, (true, true)), 3 * PAGE, 4 * PAGE)
+    }
+
+    fn with_flags(flags: &str) -> Scene {
+        Scene { flags: MapFlags::of_letters(flags), ..within() }
+    }
+
+    fn with_file(file: MappedFile) -> Scene {
+        Scene { file: Some(file), ..within() }
+    }
+
+    fn with(signal: i32, code: i32) -> Scene {
+        Scene { signal: Signal(signal), code, ..within() }
+    }
+
+    #[test]
+    fn a_bus_error_within_the_file_has_another_reason() {
+        let file = |free| MappedFile {
+            size: Some(4 * PAGE),
+            total_and_free: Some((GIB, free)),
+            ..MappedFile::default()
+        };
+        assert_eq!(Cause::of(&with_file(file(0))), Cause::NoSpace);
+        assert_eq!(Cause::of(&with_file(file(GIB))), Cause::ReadError);
+        assert_eq!(Cause::of(&with_file(MappedFile::default())), Cause::FileNotFound);
+        assert_eq!(Cause::of(&with_flags("rd wr um")), Cause::Userfaultfd);
+        assert_eq!(Cause::of(&with_flags("rd ht")), Cause::NoHugePage);
+        assert_eq!(Cause::of(&with(SIGBUS, 4)), Cause::BrokenMemory);
+    }
+
+    #[test]
+    fn the_end_of_a_file_of_huge_pages_is_that_of_its_last_one() {
+        let huge = |size| {
+            let file =
+                MappedFile { size: Some(size), huge_page: Some(2 << 20), ..Default::default() };
+            Cause::of(&with_file(file))
+        };
+        assert_eq!(huge(PAGE), Cause::NoHugePage);
+        assert_eq!(huge(0), Cause::PastEndOfFile { size: 0 });
+    }
+
+    #[test]
+    fn what_the_map_allows_by_now_was_changed() {
+        assert_eq!(Cause::of(&with(SIGSEGV, 2)), Cause::AllowedNow);
+        let closed = load(map(PAGE, 0, true, (false, false)), 0, PAGE);
+        assert_eq!(
+            Cause::of(&Scene { signal: Signal(SIGSEGV), code: 2, ..closed }),
+            Cause::Protection
+        );
+    }
+
+    #[test]
+    fn the_neighbours_are_told_where_nothing_is_mapped() {
+        let at = |address| {
+            let scene = Scene { address: Some(address), access: None, ..with(SIGSEGV, 1) };
+            Cause::of(&scene)
+        };
+        let end = START + 4 * PAGE;
+        assert_eq!(at(end + 5), Cause::NotMapped { below: Some(5), above: None });
+        assert_eq!(at(START - 5), Cause::NotMapped { below: None, above: Some(5) });
+        assert_eq!(at(end + 2 * GIB), Cause::NotMapped { below: None, above: None });
+        assert_eq!(at(8), Cause::NullPointer);
+        assert_eq!(at(MAP_FAILED - 7), Cause::MapFailed);
+    }
+
+    #[test]
+    fn without_maps_nothing_is_said_of_them() {
+        for (signal, code) in [(SIGSEGV, 1), (SIGSEGV, 2), (SIGBUS, 2)] {
+            let scene = Scene { maps: Default::default(), ..with(signal, code) };
+            assert_eq!(Cause::of(&scene), Cause::MapsUnknown, "{signal} {code}");
+        }
+    }
+
+    #[test]
+    fn five_levels_of_page_tables_have_more_addresses() {
+        let scene = with(SIGSEGV, 0x80);
+        assert!(is_canonical(0x7fff_ffff_ffff, &scene));
+        assert!(!is_canonical(0x8000_0000_0000, &scene));
+        assert!(is_canonical(0xffff_8000_0000_0000, &scene));
+        let mut large = scene.clone();
+        large.maps.0.push(map(PAGE, 0, true, (true, true)).at(1 << 50));
+        assert!(is_canonical(0x8000_0000_0000, &large));
+    }
+}

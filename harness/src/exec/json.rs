@@ -1,0 +1,75 @@
+//! A report for programs: one object on a line. harness/docs/exec.md tells what each field means.
+
+use serde_json::{Value, json};
+
+use super::cause::Cause;
+use super::maps::What;
+use super::reason::reason;
+use super::scene::{Place, Scene};
+use crate::case::code_name;
+
+/// It grows when a field of a JSON report changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
+
+/// Returns the report of a fault.
+pub fn report(scene: &Scene) -> Value {
+    let cause = Cause::of(scene);
+    let hex = |address: u64| format!("{address:#x}");
+    let place = |place: &Place| {
+        json!({
+            "function": place.function.as_ref().map(|own| &own.0),
+            "offset": place.function.as_ref().map(|own| own.1),
+            "object": place.object,
+            "line": place.line,
+            "address": hex(place.address),
+        })
+    };
+    let map = scene.map().map(|map| {
+        json!({
+            "start": hex(map.start),
+            "length": map.length(),
+            "byte": scene.address.map(|address| address - map.start),
+            "read": map.read,
+            "write": map.write,
+            "exec": map.exec,
+            "shared": map.shared,
+            "what": match &map.what {
+                What::File(_) => "file",
+                What::Anonymous => "anonymous",
+                What::Heap => "heap",
+                What::Stack => "stack",
+                What::Kernel(_) => "kernel",
+            },
+            "offset": map.file().map(|_| map.offset),
+        })
+    });
+    let file = scene.file.as_ref().map(|file| {
+        json!({
+            "path": file.path.to_string_lossy(),
+            "deleted": file.is_deleted,
+            "replaced": file.is_replaced,
+            "size": file.size.filter(|_| !file.is_at_most),
+            "size_at_most": file.size.filter(|_| file.is_at_most),
+            "size_when_mapped": file.size_when_mapped,
+            "changed_seconds_ago": file.changed.map(|changed| changed.as_secs_f64()),
+            "byte": scene.offset_in_file(),
+        })
+    });
+    json!({
+        "schema": SCHEMA,
+        "signal": scene.signal.to_string(),
+        "code": code_name(scene.signal, scene.code),
+        "cause": cause.name(),
+        "reason": reason(scene, &cause),
+        "access": scene.access.map(|access| access.kind.to_string()),
+        "bytes": scene.access.map(|access| access.bytes).filter(|bytes| *bytes > 0),
+        "address": scene.address.map(hex),
+        "sender": scene.sender,
+        "process": { "pid": scene.process.pid, "name": scene.process.name },
+        "thread": { "tid": scene.thread.tid, "name": scene.thread.name },
+        "function": scene.function.as_ref().map(place),
+        "caller": scene.caller.as_ref().map(place),
+        "map": map,
+        "file": file,
+    })
+}

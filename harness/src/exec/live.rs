@@ -1,0 +1,184 @@
+//! A thread stands still at its fault: this module makes a [`Scene`] of what /proc tells of it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use procfs_core::FromRead as _;
+use procfs_core::process::{Stat, Status};
+
+use super::file;
+use super::instruction::{self, LONGEST};
+use super::maps::{Map, MapFlags, Maps};
+use super::registers::Registers;
+use super::scene::{Process, Scene, Thread};
+use super::symbol::{Symbols, accesses_for_others};
+use crate::case::Signal;
+use crate::sys::tracing::SignalInfo;
+
+/// Bit 58 of an entry: the page is a guard. (Documentation/admin-guide/mm/pagemap.rst, Linux 6.15)
+const PAGEMAP_GUARD: u64 = 1 << 58;
+
+/// The memory of a process, read through /proc/PID/mem.
+pub struct Memory(Option<File>);
+
+impl Memory {
+    pub fn of(process: i32) -> Memory {
+        Memory(File::open(format!("/proc/{process}/mem")).ok())
+    }
+
+    /// Reads up to so many bytes; fewer where a page cannot be read.
+    pub fn read(&self, address: u64, bytes: usize) -> Vec<u8> {
+        let mut read = vec![0; bytes];
+        let mut done = 0;
+        while done < bytes {
+            let at = address.wrapping_add(done as u64);
+            match self.0.as_ref().map(|file| file.read_at(&mut read[done..], at)) {
+                Some(Ok(count)) if count > 0 => done += count,
+                _ => break,
+            }
+        }
+        read.truncate(done);
+        read
+    }
+}
+
+/// A fault that a thread of a stopped process has raised: what siginfo tells, and the registers.
+#[derive(Debug, Clone)]
+pub struct Raised {
+    pub info: SignalInfo,
+    pub thread: i32,
+    pub registers: Registers,
+}
+
+/// A thread that stands still, and its process. What the kernel tells of the memory is asked of the thread: the first
+/// one of its process may have ended before.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopped {
+    pub process: i32,
+    pub thread: i32,
+}
+
+/// Makes the scene of a fault that this thread, or another one of its process, has raised.
+pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
+    let page = rustix::param::page_size() as u64;
+    let Stopped { process, thread } = at;
+    let memory = Memory::of(thread);
+    let maps = Maps::of_process(thread);
+    let registers = raised.registers.clone();
+    let told_address = told_address(&raised.info);
+    let code = memory.read(registers.pc, LONGEST);
+    let is_raised = raised.info.code > 0;
+    let access = instruction::access(&code, &registers, told_address).filter(|_| is_raised);
+    // Where the CPU tells none, the operand is the address.
+    let address = told_address.or(access.and_then(|own| own.address));
+    let map = address.and_then(|address| maps.at(address));
+    let flags = map.map_or_else(MapFlags::default, |map| MapFlags::of_process(thread, map.start));
+    // Or of a map that ends right below the address, for its picture.
+    let near = map.or_else(|| maps.below(address?));
+    let mut file = near.and_then(|map| file::behind(thread, map));
+    if let (Some(file), Some(map)) = (&mut file, near) {
+        if file.size.is_none() && file.is_deleted {
+            file.size = Some(map.offset + readable(&memory, map, page));
+            file.is_at_most = true;
+        }
+    }
+    let root = PathBuf::from(format!("/proc/{thread}/root"));
+    let function = is_raised.then(|| symbols.place(&root, &maps, registers.pc, false));
+    let is_for_others = function.as_ref().is_some_and(accesses_for_others);
+    let caller = is_for_others.then(|| caller(&memory, &maps, registers.sp)).flatten();
+    let caller = caller.map(|address| symbols.place(&root, &maps, address, true));
+    Scene {
+        signal: Signal(raised.info.signal),
+        code: raised.info.code,
+        address,
+        sender: (!is_raised).then_some(raised.info.sender),
+        process: Process {
+            pid: process,
+            name: name(&format!("/proc/{process}/comm")),
+            age: age(process),
+        },
+        thread: Thread {
+            tid: raised.thread,
+            name: name(&format!("/proc/{process}/task/{}/comm", raised.thread)),
+        },
+        registers,
+        access,
+        is_guard: address.and_then(|address| is_guard(thread, address, page)),
+        maps,
+        flags,
+        file,
+        function,
+        caller,
+        stack_limit: stack_limit(thread),
+        page,
+        is_of_core: false,
+    }
+}
+
+/// The bytes from the start of a map to the first page that cannot be read: of a map of a file that is its end, as a
+/// page is there or not whatever comes before.
+fn readable(memory: &Memory, map: &Map, page: u64) -> u64 {
+    let (mut good, mut bad) = (0, map.length() / page);
+    while good < bad {
+        let middle = good + (bad - good) / 2;
+        match memory.read(map.start + middle * page, 1).is_empty() {
+            true => bad = middle,
+            false => good = middle + 1,
+        }
+    }
+    good * page
+}
+
+/// `si_addr`, where it means something: SI_KERNEL is that of a fault without an address, and x86 tells none of a
+/// misaligned access. (arch/x86/kernel/traps.c: do_trap, exc_alignment_check)
+pub fn told_address(info: &SignalInfo) -> Option<u64> {
+    let is_misaligned = info.signal == nix::libc::SIGBUS && info.code == 1;
+    let is_told = info.code > 0 && info.code != nix::libc::SI_KERNEL;
+    (is_told && !(is_misaligned && info.address == 0)).then_some(info.address)
+}
+
+/// The return address on top of the stack, where a call comes right before it: that of a function without a frame.
+fn caller(memory: &Memory, maps: &Maps, sp: u64) -> Option<u64> {
+    const CALL: usize = 8;
+    let top: [u8; 8] = memory.read(sp, 8).try_into().ok()?;
+    let address = u64::from_le_bytes(top);
+    maps.at(address).filter(|map| map.exec)?;
+    let before = memory.read(address.checked_sub(CALL as u64)?, CALL);
+    (cfg!(target_arch = "x86_64") && instruction::is_after_call(&before)).then_some(address)
+}
+
+fn is_guard(process: i32, address: u64, page: u64) -> Option<bool> {
+    let file = File::open(format!("/proc/{process}/pagemap")).ok()?;
+    let mut entry = [0; 8];
+    file.read_exact_at(&mut entry, (address / page).checked_mul(8)?).ok()?;
+    Some(u64::from_ne_bytes(entry) & PAGEMAP_GUARD != 0)
+}
+
+/// The name of a thread, or of a process.
+fn name(path: &str) -> String {
+    let name = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&name).trim_end().to_owned()
+}
+
+/// The time since the process was started. (proc_pid_stat(5), starttime; proc_uptime(5))
+fn age(process: i32) -> Option<Duration> {
+    let stat = Stat::from_file(format!("/proc/{process}/stat")).ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let started = stat.starttime as f64 / rustix::param::clock_ticks_per_second() as f64;
+    Duration::try_from_secs_f64(uptime - started).ok()
+}
+
+/// The soft limit of the stack, in bytes; `None` where there is none.
+fn stack_limit(process: i32) -> Option<u64> {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max stack size"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// What /proc tells of a thread.
+pub fn status(thread: i32) -> Option<Status> {
+    Status::from_file(format!("/proc/{thread}/status")).ok()
+}

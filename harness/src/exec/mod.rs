@@ -1,0 +1,34 @@
+//! A program that died of SIGSEGV or SIGBUS says no more than the name of the signal. `faultmap exec` runs any program
+//! under ptrace(2), and tells which access of which byte of which map it was, and why that byte could not be accessed.
+//!
+//! - [`start`] makes the tracer beside the program, which keeps its pid, its parent and its terminal.
+//! - [`trace`] lets the program run, and passes on each signal. At a fault that nothing handles it looks at the process
+//!   before the kernel ends it. [`handled`] keeps the faults that a handler took, for a program that gives up later.
+//! - A [`Scene`](scene::Scene) is all that was seen: the signal, the thread, the [`instruction`], the
+//!   [`maps`], the [`file`] behind the map, the [`symbol`]s. [`core_file`] makes one of a core dump.
+//! - [`cause`] finds the reason. [`reason`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws the map, and writes a case of the same shape.
+//! - [`refused`] says why a program could not be traced.
+
+mod cause;
+mod core_file;
+mod file;
+mod handled;
+mod instruction;
+mod json;
+mod live;
+mod maps;
+mod reason;
+mod refused;
+mod registers;
+mod report;
+mod scene;
+mod shape;
+mod start;
+mod symbol;
+mod trace;
+mod watch;
+mod words;
+
+pub use core_file::{is_fault, of_process, scene as scene_of_core};
+pub use report::{Form, Reporter, To};
+pub use start::{NotStarted, Program, become_program, trace_this_process, watch_this_process};

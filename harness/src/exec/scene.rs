@@ -1,0 +1,221 @@
+//! A report must be made of facts, whether a process stands still before its death or only a core file is left: a
+//! [`Scene`] holds them.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::maps::{Map, MapFlags, Maps};
+use super::registers::Registers;
+use crate::case::Signal;
+
+/// All that is known of a fault.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    pub signal: Signal,
+    /// `si_code`.
+    pub code: i32,
+    /// The address that could not be accessed: `si_addr`, or the operand of the instruction where the CPU tells none.
+    pub address: Option<u64>,
+    /// The process that has sent the signal, where no access has raised it.
+    pub sender: Option<i32>,
+    pub process: Process,
+    pub thread: Thread,
+    pub registers: Registers,
+    /// What the instruction did; `None` where it could not be decoded.
+    pub access: Option<Access>,
+    pub maps: Maps,
+    /// Flags of the VMA at the address.
+    pub flags: MapFlags,
+    /// The page was made a guard (MADV_GUARD_INSTALL); `None` where nothing tells.
+    pub is_guard: Option<bool>,
+    /// The file behind the map at the address.
+    pub file: Option<MappedFile>,
+    /// The function of the instruction.
+    pub function: Option<Place>,
+    /// The caller of a function of the C library that accesses memory for others, such as memcpy.
+    pub caller: Option<Place>,
+    /// RLIMIT_STACK, in bytes.
+    pub stack_limit: Option<u64>,
+    /// Bytes of a page.
+    pub page: u64,
+    /// The scene is that of a core file, which lacks some of it.
+    pub is_of_core: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    pub pid: i32,
+    /// The name of its program.
+    pub name: String,
+    /// The time since it was started.
+    pub age: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    pub tid: i32,
+    pub name: String,
+}
+
+/// The access of an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    pub kind: Kind,
+    /// The address of the first byte; `None` where the operand is not known.
+    pub address: Option<u64>,
+    /// Bytes; 0 where the instruction does not say.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Load,
+    Store,
+    /// The instruction itself could not be fetched.
+    Fetch,
+    /// It loads and stores, or it is not known which.
+    Access,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Load => "load",
+            Kind::Store => "store",
+            Kind::Fetch => "fetch",
+            Kind::Access => "access",
+        })
+    }
+}
+
+/// The file behind a map, as it was right after the fault.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MappedFile {
+    pub path: PathBuf,
+    /// The name is gone, or is that of another file now.
+    pub is_deleted: bool,
+    /// Another file has the name.
+    pub is_replaced: bool,
+    /// Bytes; `None` where the file was not found.
+    pub size: Option<u64>,
+    /// The size is that of the pages that could be read, and the file ends within the last one: it has no name any more,
+    /// and nobody has it open.
+    pub is_at_most: bool,
+    /// Bytes when it was mapped, if that was watched.
+    pub size_when_mapped: Option<u64>,
+    /// The time since its content or its size was changed.
+    pub changed: Option<Duration>,
+    /// Bytes that it takes on the disk.
+    pub allocated: Option<u64>,
+    /// Bytes of the file system, and those of them that are free for this user.
+    pub total_and_free: Option<(u64, u64)>,
+    /// Bytes of a page of hugetlbfs, if the file is there.
+    pub huge_page: Option<u64>,
+    /// Seals of a memfd that forbid writing.
+    pub is_write_sealed: bool,
+}
+
+/// A place in the code of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the function, and the bytes from its start.
+    pub function: Option<(String, u64)>,
+    /// The name of the program or the library.
+    pub object: Option<String>,
+    /// `store.c:17`, where there is debug information.
+    pub line: Option<String>,
+    pub address: u64,
+}
+
+impl Scene {
+    /// The map at the address.
+    pub fn map(&self) -> Option<&Map> {
+        self.maps.at(self.address?)
+    }
+
+    /// The number of the file's byte at the address, for a map of a file.
+    pub fn offset_in_file(&self) -> Option<u64> {
+        let map = self.map()?;
+        map.file()?;
+        Some(map.offset + (self.address? - map.start))
+    }
+
+    /// What the instruction did, or `access` where that is not known.
+    pub fn kind(&self) -> Kind {
+        self.access.map_or(Kind::Access, |access| access.kind)
+    }
+}
+
+impl fmt::Display for Place {
+    /// `hash_block+0x42 in libstore.so (hash.c:17)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.function {
+            Some((name, offset)) => write!(f, "{name}+{offset:#x}")?,
+            None => write!(f, "{:#x}", self.address)?,
+        }
+        match &self.object {
+            Some(object) => write!(f, " in {object}")?,
+            None => f.write_str(" in memory without a file")?,
+        }
+        match &self.line {
+            Some(line) => write!(f, " ({line})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::exec::maps::What;
+
+    pub const PAGE: u64 = 4096;
+    pub const START: u64 = 0x7000_0000;
+
+    /// A map of a file, from this offset.
+    pub fn map(length: u64, offset: u64, shared: bool, (read, write): (bool, bool)) -> Map {
+        Map {
+            start: START,
+            end: START + length,
+            read,
+            write,
+            exec: false,
+            shared: Some(shared),
+            offset,
+            inode: 1,
+            what: What::File("/data".into()),
+        }
+    }
+
+    /// A load of a byte of this map, of a file that has so many bytes.
+    pub fn load(map: Map, byte: u64, size: u64) -> Scene {
+        let address = Some(map.start + byte);
+        Scene {
+            signal: Signal(nix::libc::SIGBUS),
+            code: 2,
+            address,
+            sender: None,
+            process: Process { pid: 1, name: String::new(), age: None },
+            thread: Thread { tid: 1, name: String::new() },
+            registers: Registers::default(),
+            access: Some(Access { kind: Kind::Load, address, bytes: 1 }),
+            maps: Maps(vec![map]),
+            flags: MapFlags::default(),
+            is_guard: None,
+            file: Some(MappedFile { size: Some(size), ..MappedFile::default() }),
+            function: None,
+            caller: None,
+            stack_limit: None,
+            page: PAGE,
+            is_of_core: false,
+        }
+    }
+
+    impl Map {
+        /// The same map at another address.
+        pub fn at(self, start: u64) -> Map {
+            Map { start, end: start + self.length(), ..self }
+        }
+    }
+}

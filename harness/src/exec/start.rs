@@ -1,0 +1,133 @@
+//! A program must not notice that it is traced: it keeps its pid, its parent, its terminal and its descriptors, and its
+//! exit status is its own. So this process becomes the program, and a grandchild of it becomes the tracer, as `strace
+//! -D` does it. The main type is [`Program`].
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStringExt as _;
+
+use nix::errno::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{PTracer, Rlimit, set_ptracer};
+
+use super::report::Reporter;
+use super::trace::Tracer;
+use super::watch;
+use crate::sys::{self, SoleThread, sigpipe, tracing};
+
+/// A program, its arguments, and how it is traced.
+#[derive(Debug)]
+pub struct Program {
+    /// The command and its arguments.
+    pub words: Vec<OsString>,
+    /// The limit of the stack that this process had when it was started.
+    pub stack: Rlimit,
+    /// The sizes of files are looked at when they are mapped.
+    pub is_watched: bool,
+    /// Handled faults are told as well.
+    pub tells_all: bool,
+}
+
+/// A program that was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// execve(2) has failed.
+    #[error("cannot run {0}: {error}", error = std::io::Error::from(*.1))]
+    Program(String, Errno),
+    /// The kernel does not let it be traced.
+    #[error("{0}")]
+    Refused(String),
+    /// The machine has run out of something.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Makes the tracer of this process, which writes reports with `reporter`, and the number of each signal to `told`.
+/// Fails where the process cannot be traced.
+pub fn trace_this_process(
+    thread: SoleThread,
+    program: &Program,
+    reporter: Reporter,
+    told: Option<File>,
+) -> Result<(), NotStarted> {
+    let failed = |what: &str, error: std::io::Error| NotStarted::Failed(format!("{what}: {error}"));
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)
+        .map_err(|errno| failed("cannot make a pipe", errno.into()))?;
+    let (mut reader, mut writer) = (File::from(reader), File::from(writer));
+    // Yama lets an ancestor trace, and whom a process names. EINVAL: there is no Yama. (PR_SET_PTRACER in prctl(2))
+    let _ = set_ptracer(PTracer::Any);
+    let this = std::process::id() as i32;
+    let mut tracer = Tracer {
+        reporter,
+        tells_all: program.tells_all,
+        told,
+        is_watching: program.is_watched,
+        processes: Default::default(),
+    };
+    let middle = sys::fork_worker(thread, || {
+        let tracer = sys::fork_worker(thread, || {
+            // Signals of the terminal are for the program.
+            let _ = rustix::process::setsid();
+            let seized = tracing::seize(this, program.is_watched);
+            let errno = seized.err().map_or(0, |errno| errno as i32);
+            let is_told = writer.write_all(&errno.to_ne_bytes()).is_ok();
+            if errno == 0 && is_told {
+                leave_input_and_output();
+                sys::close_inherited_but(thread, &tracer.descriptors());
+                tracer.run(this);
+            }
+            0
+        });
+        i32::from(tracer.is_err())
+    });
+    drop(writer);
+    let middle = middle.map_err(|errno| failed("cannot fork", errno.into()))?;
+    let _ = rustix::process::waitpid(Some(middle), rustix::process::WaitOptions::empty());
+    let mut answer = [0; 4];
+    let answered = reader.read_exact(&mut answer);
+    let _ = set_ptracer(PTracer::None);
+    match (answered, i32::from_ne_bytes(answer)) {
+        (Ok(()), 0) => Ok(()),
+        (Ok(()), errno) => Err(NotStarted::Refused(super::refused::why(Errno::from_raw(errno)))),
+        (Err(error), _) => Err(failed("the tracer could not be started", error)),
+    }
+}
+
+/// The readers and the writers of the program must not wait for the tracer.
+fn leave_input_and_output() {
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+/// Makes each map of a file stop for the tracer, in this process and those that it makes. Fails with the reason.
+pub fn watch_this_process() -> Result<(), String> {
+    let filter = watch::filter().ok_or("no filter for this architecture")?;
+    let installed = match sys::install_call_filter(&filter) {
+        // Only root may do it to a program that could gain privileges (seccomp(2)).
+        Err(Errno::EACCES) => rustix::thread::set_no_new_privs(true)
+            .map_err(|errno| Errno::from_raw(errno.raw_os_error()))
+            .and_then(|()| sys::install_call_filter(&filter)),
+        installed => installed,
+    };
+    installed.map_err(|errno| std::io::Error::from(errno).to_string())
+}
+
+/// Becomes the program. Returns the reason if that fails.
+pub fn become_program(program: &Program) -> NotStarted {
+    let words = program.words.iter().cloned().map(|word| CString::new(word.into_vec()));
+    let name = program.words.first().map(|word| word.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let Ok(words) = words.collect::<Result<Vec<CString>, _>>() else {
+        return NotStarted::Program(name, Errno::EINVAL);
+    };
+    let Some(first) = words.first() else {
+        return NotStarted::Program(name, Errno::ENOENT);
+    };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Stack, program.stack);
+    sigpipe::restore();
+    let Err(errno) = nix::unistd::execvp(first, &words);
+    NotStarted::Program(name, errno)
+}

@@ -1,0 +1,250 @@
+//! The program must run as if nobody traced it, and its last moment must be seen: a [`Tracer`] passes on every signal,
+//! and looks at a process before a fault ends it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+
+use nix::libc::{self, SIGABRT, SIGBUS, SIGSEGV};
+
+use super::handled::Handled;
+use super::live::{self, Raised, Stopped};
+use super::registers::Registers;
+use super::report::Reporter;
+use super::scene::Scene;
+use super::symbol::Symbols;
+use super::watch;
+use crate::sys::tracing::{self, Why};
+
+/// The processes of a program, and what is to be told of them.
+pub struct Tracer {
+    pub reporter: Reporter,
+    /// Handled faults are told as well.
+    pub tells_all: bool,
+    /// Gets the number of the signal of each report, as one byte.
+    pub told: Option<File>,
+    /// A filter asks at each map of a file.
+    pub is_watching: bool,
+    pub processes: HashMap<i32, Process>,
+}
+
+/// Programs that trace others.
+const TRACERS: &[&str] = &["faultmap", "gdb", "gdbserver", "lldb-server", "ltrace", "rr", "strace"];
+
+/// A process that is traced.
+#[derive(Default)]
+pub struct Process {
+    handled: Handled,
+    /// A report was written: there is one for each process, though several threads may fault at once.
+    is_told: bool,
+    /// Of files by their inodes: the bytes that each had when it was last mapped.
+    sizes: HashMap<u64, u64>,
+    symbols: Symbols,
+}
+
+/// What a signal does to the process that gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Handled,
+    Ignored,
+    Default,
+}
+
+impl Tracer {
+    /// The descriptors that it needs.
+    pub fn descriptors(&self) -> Vec<i32> {
+        self.told.iter().chain(self.reporter.file()).map(File::as_raw_fd).collect()
+    }
+
+    /// Traces until all processes have ended. `first` is the one that was started: once that has ended, others get
+    /// the reports where they have their standard error, as nobody else must keep that open.
+    pub fn run(&mut self, first: i32) {
+        while let Some(stop) = tracing::next_stop() {
+            let thread = stop.thread;
+            let resumed = match stop.why {
+                Why::Ended => {
+                    self.processes.remove(&thread);
+                    if thread == first {
+                        self.reporter.leave_standard_error();
+                    }
+                    continue;
+                }
+                Why::StoppedByJobControl => tracing::listen(thread),
+                Why::Signal(signal) => {
+                    self.at_signal(thread, signal);
+                    tracing::resume(thread, signal)
+                }
+                Why::NewProgram(_) if self.is_let_go(thread) => tracing::detach(thread),
+                why => {
+                    match why {
+                        Why::Made(made) => self.inherits_sizes(thread, made),
+                        Why::NewProgram(_) => drop(self.processes.remove(&thread)),
+                        Why::Ends(status) => self.at_end(thread, status),
+                        Why::FilteredCall => self.at_map(thread),
+                        _ => {}
+                    }
+                    tracing::resume(thread, 0)
+                }
+            };
+            // ESRCH: something has killed the thread while it was stopped. Its end is told next.
+            let _ = resumed;
+        }
+    }
+
+    /// True if a process has become a program that traces others. A thread has one tracer (ptrace(2)), and these would
+    /// fail. With a filter that asks the tracer, each map of a file would fail instead.
+    fn is_let_go(&mut self, process: i32) -> bool {
+        let program = std::fs::read_link(format!("/proc/{process}/exe")).unwrap_or_default();
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let is_tracer = !self.is_watching && TRACERS.contains(&&*name);
+        if is_tracer {
+            self.processes.remove(&process);
+        }
+        is_tracer
+    }
+
+    fn at_signal(&mut self, thread: i32, signal: i32) {
+        let is_fault = signal == SIGSEGV || signal == SIGBUS;
+        if !is_fault && (signal != SIGABRT || self.processes.is_empty()) {
+            return;
+        }
+        let Ok(info) = tracing::signal_info(thread) else { return };
+        let Some((process, action)) = action(thread, signal) else { return };
+        if self.processes.get(&process).is_some_and(|own| own.is_told) {
+            return;
+        }
+        if info.code <= 0 || !is_fault {
+            if action == Action::Default {
+                self.ends_by_sent(
+                    process,
+                    &Raised { info, thread, registers: Registers::default() },
+                );
+            }
+            return;
+        }
+        let Some(registers) = Registers::of_thread(process, thread) else { return };
+        let raised = Raised { info, thread, registers };
+        if action == Action::Handled {
+            if self.tells_all {
+                let scene = self.scene(process, thread, &raised);
+                self.reporter.mention(&scene);
+            }
+            self.processes.entry(process).or_default().handled.keep(raised);
+            return;
+        }
+        // Ignored or blocked, a fault ends the process all the same. (kernel/signal.c: force_sig_info_to_task)
+        let pc = raised.registers.pc;
+        let kept = self.processes.get(&process);
+        let earlier = match info.code {
+            libc::SI_KERNEL => kept.and_then(|own| own.handled.undelivered(thread, pc)).cloned(),
+            _ => None,
+        };
+        self.report(process, thread, &earlier.unwrap_or(raised));
+    }
+
+    /// A signal that was sent ends a process: as a rule abort(3), or a handler that restores the default action and
+    /// raises its signal once more. The fault that was handled before is the reason then.
+    fn ends_by_sent(&mut self, process: i32, sent: &Raised) {
+        let Raised { info, thread, .. } = sent;
+        let own = self.processes.get(&process);
+        let last = own.and_then(|own| own.handled.last());
+        let is_reason = |last: &&Raised| {
+            let is_raised_again = last.info.signal == info.signal && last.thread == *thread;
+            is_raised_again || (info.signal == SIGABRT && last.info.signal == SIGBUS)
+        };
+        let live = own.and_then(|own| own.handled.live(process, *thread));
+        let has_handled = last.is_some();
+        match live.or(last.filter(is_reason).cloned()) {
+            Some(raised) => self.report(process, *thread, &raised),
+            None if info.signal != SIGABRT => self.report(process, *thread, sent),
+            None if has_handled => {
+                let remark = "aborts, and has handled faults before: `--all` tells them";
+                self.reporter.remark(process, &format!("process {process} {remark}"));
+                self.processes.entry(process).or_default().is_told = true;
+            }
+            None => {}
+        }
+    }
+
+    /// A thread ends. Where its process has handled a fault and now fails, the fault may be why.
+    ///
+    /// A fault may also end a process that has handled it: between the stop and the delivery another thread can restore
+    /// the default action, as Rust's own handler does. (kernel/signal.c, get_signal: the action is read after the stop)
+    fn at_end(&mut self, thread: i32, status: i32) {
+        let failed = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) != 0;
+        let ended_by = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
+        if !(failed || ended_by.is_some()) || self.processes.is_empty() {
+            return;
+        }
+        let Some((process, _)) = action(thread, SIGSEGV) else { return };
+        let Some(own) = self.processes.get(&process).filter(|own| !own.is_told) else { return };
+        let raised = match ended_by {
+            Some(signal) => own.handled.last().filter(|last| last.info.signal == signal).cloned(),
+            None => {
+                let last = own.handled.last().filter(|last| last.info.signal == SIGBUS);
+                own.handled.live(process, thread).or(last.cloned())
+            }
+        };
+        if let Some(raised) = raised {
+            self.report(process, thread, &raised);
+        }
+    }
+
+    fn scene(&mut self, process: i32, stopped: i32, raised: &Raised) -> Scene {
+        let own = self.processes.entry(process).or_default();
+        let at = Stopped { process, thread: stopped };
+        let mut scene = live::scene(at, raised, &mut own.symbols);
+        if let (Some(inode), Some(file)) = (scene.map().map(|map| map.inode), &mut scene.file) {
+            file.size_when_mapped = own.sizes.get(&inode).copied();
+        }
+        scene
+    }
+
+    /// `stopped` is a thread that stands still now: the one that has raised the fault may be gone.
+    fn report(&mut self, process: i32, stopped: i32, raised: &Raised) {
+        let scene = self.scene(process, stopped, raised);
+        self.processes.entry(process).or_default().is_told = true;
+        self.reporter.report(&scene);
+        if let Some(told) = &mut self.told {
+            // It fails where nobody waits for it any more.
+            let _ = told.write_all(&[raised.info.signal as u8]);
+        }
+    }
+
+    fn at_map(&mut self, thread: i32) {
+        let Some(descriptor) = watch::mapped_descriptor(thread) else { return };
+        let file = super::file::of_descriptor(thread, descriptor);
+        if let (Some((inode, size)), Some((process, _))) = (file, action(thread, SIGSEGV)) {
+            self.processes.entry(process).or_default().sizes.insert(inode, size);
+        }
+    }
+
+    /// A new process has the maps of the one that has made it.
+    fn inherits_sizes(&mut self, thread: i32, made: i32) {
+        if !self.is_watching {
+            return;
+        }
+        let (Some((parent, _)), Some((child, _))) =
+            (action(thread, SIGSEGV), action(made, SIGSEGV))
+        else {
+            return;
+        };
+        let sizes = self.processes.get(&parent).map(|own| own.sizes.clone());
+        if let (Some(sizes), true) = (sizes, parent != child) {
+            self.processes.entry(child).or_default().sizes = sizes;
+        }
+    }
+}
+
+/// The process of a thread, and its action for a signal.
+fn action(thread: i32, signal: i32) -> Option<(i32, Action)> {
+    let status = live::status(thread)?;
+    let has = |set: u64| set & (1 << (signal - 1)) != 0;
+    let action = match (has(status.sigcgt), has(status.sigign)) {
+        (true, _) => Action::Handled,
+        (false, true) => Action::Ignored,
+        (false, false) => Action::Default,
+    };
+    Some((status.tgid, action))
+}

@@ -1,0 +1,86 @@
+//! The first line of a report names the signal, the access and the map: these are its words.
+
+use super::maps::{Map, What};
+use super::scene::{Kind, MappedFile, Scene};
+use crate::case::code_name;
+use crate::printable::escaped;
+
+/// The first line: what, where, in which thread, by which code.
+pub fn head(scene: &Scene) -> String {
+    let signal = scene.signal;
+    let code = code_name(signal, scene.code);
+    let mut head = format!("{signal} {code}");
+    if scene.code > 0 {
+        let what = match scene.access {
+            Some(access) if access.bytes > 0 && access.kind != Kind::Fetch => {
+                let noun = if access.bytes == 1 { "byte" } else { "bytes" };
+                format!("{} of {} {noun}", access.kind, access.bytes)
+            }
+            _ => scene.kind().to_string(),
+        };
+        head.push_str(&format!(": {what} at {}", place(scene)));
+    }
+    if scene.thread.tid != scene.process.pid {
+        head.push_str(&format!(", thread {} ({})", scene.thread.tid, scene.thread.name));
+    }
+    if let Some(function) = &scene.function {
+        head.push_str(&format!(", at {function}"));
+    }
+    if let Some(caller) = &scene.caller {
+        head.push_str(&format!(", called from {caller}"));
+    }
+    head.push_str(&format!(", process {} ({})", scene.process.pid, scene.process.name));
+    escaped(&head).into_owned()
+}
+
+/// The place of the address: in a map, or where none is.
+fn place(scene: &Scene) -> String {
+    let Some(address) = scene.address else {
+        return "an address that the CPU does not tell".to_owned();
+    };
+    match scene.map() {
+        Some(map) => {
+            format!("byte {} of {}", address - map.start, describe(map, scene.file.as_ref()))
+        }
+        None => format!("address {address:#x}"),
+    }
+}
+
+/// `a map of data.db (8192 bytes from offset 0, MAP_SHARED, read and write)`.
+pub fn describe(map: &Map, file: Option<&MappedFile>) -> String {
+    let length = map.length();
+    let shared = match map.shared {
+        Some(true) => ", MAP_SHARED",
+        Some(false) => ", MAP_PRIVATE",
+        None => "",
+    };
+    let protection = protection(map);
+    match &map.what {
+        What::File(path) => {
+            let name = match file {
+                Some(file) => file.name(),
+                None => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            };
+            let offset = map.offset;
+            format!("a map of {name} ({length} bytes from offset {offset}{shared}, {protection})")
+        }
+        What::Anonymous => format!("anonymous memory ({length} bytes{shared}, {protection})"),
+        What::Heap => format!("the heap ({length} bytes, {protection})"),
+        What::Stack => format!("the stack ({length} bytes, {protection})"),
+        What::Kernel(name) => format!("{name} ({length} bytes, {protection})"),
+    }
+}
+
+/// `read and write`, `no access`.
+pub fn protection(map: &Map) -> &'static str {
+    match (map.read, map.write, map.exec) {
+        (false, false, false) => "no access",
+        (true, false, false) => "read only",
+        (true, true, false) => "read and write",
+        (true, false, true) => "read and execute",
+        (true, true, true) => "read, write and execute",
+        (false, true, false) => "write only",
+        (false, false, true) => "execute only",
+        (false, true, true) => "write and execute",
+    }
+}

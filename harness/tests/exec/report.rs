@@ -1,0 +1,195 @@
+//! What is said of a fault, and when nothing is said.
+
+use nix::libc;
+
+use crate::own_process::{Test, table, test};
+use crate::programs::{Faulting, PROGRAMS};
+use crate::{Ran, exec, exec_command, this_program};
+
+pub fn tests() -> Vec<Test> {
+    let mut tests: Vec<Test> = PROGRAMS
+        .iter()
+        .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
+        .collect();
+    let others: [(&str, fn()); 12] = [
+        ("a_program_that_lives_is_not_told_of", lives),
+        ("a_handled_fault_is_told_only_with_all", handled),
+        ("threads_that_fault_at_once_have_one_report", threads_at_once),
+        ("the_file_and_its_end_are_told", file_is_told),
+        ("a_file_that_was_deleted_is_told", deleted_file),
+        ("the_size_when_mapped_is_told_with_watch", watched),
+        ("a_thread_is_told_by_its_name", thread_is_told),
+        ("a_child_has_a_report_and_the_program_goes_on", child),
+        ("the_function_is_told", function_is_told),
+        ("a_case_of_the_same_shape_shows_the_fault", case_shows_it),
+        ("reports_go_to_a_file", to_a_file),
+        ("what_is_expected_decides_the_exit_code", expected),
+    ];
+    tests.extend(table("report", &others, |body| body()));
+    tests
+}
+
+/// The report names the signal, the code, the cause, the access, and the address that the program has announced; and
+/// the program ends as it would have ended alone.
+fn is_explained(row: &Faulting) {
+    let ran = exec(&["--json"], row.name);
+    let report = ran.report();
+    let told = ["signal", "code", "cause"].map(|field| report[field].as_str().unwrap_or_default());
+    assert_eq!(told, [row.signal, row.code, row.cause], "{report}");
+    if cfg!(target_arch = "x86_64") && !row.access.is_empty() {
+        assert_eq!(report["access"], row.access, "{report}");
+    }
+    if !ran.announced().is_empty() {
+        assert_eq!(report["address"], ran.announced(), "{report}");
+    }
+    let alone = std::process::Command::new(this_program())
+        .args(["--program", row.name])
+        .current_dir(&ran.folder)
+        .output()
+        .expect("it can be started");
+    use std::os::unix::process::ExitStatusExt as _;
+    assert_eq!((alone.status.code(), alone.status.signal()), (ran.code, ran.signal));
+}
+
+trait Tried {
+    fn unless_tried_for(self, row: &'static Faulting) -> Self;
+}
+
+impl Tried for Test {
+    /// Ignores the test where the program cannot be run here.
+    fn unless_tried_for(self, row: &'static Faulting) -> Test {
+        self.unless(move || (row.refused)())
+    }
+}
+
+fn says_nothing(ran: &Ran) {
+    assert_eq!(ran.told, "");
+    assert_eq!((ran.code, ran.signal), (Some(0), None));
+}
+
+fn lives() {
+    says_nothing(&exec_command(&[], &["true"]));
+}
+
+fn handled() {
+    says_nothing(&exec(&[], "handles_and_goes_on"));
+    let ran = exec(&["--all", "--json"], "handles_and_goes_on");
+    let report = ran.report();
+    assert_eq!(report["handled"], true, "{report}");
+    assert_eq!(report["address"], ran.announced());
+    assert_eq!(ran.code, Some(0));
+}
+
+fn threads_at_once() {
+    for _ in 0..10 {
+        let ran = exec(&["--json"], "threads_at_once");
+        assert_eq!(ran.report()["cause"], "past_end_of_file");
+        assert_eq!(ran.signal, Some(libc::SIGBUS));
+    }
+}
+
+fn file_is_told() {
+    let page = rustix::param::page_size();
+    let ran = exec(&["--json"], "map_at_an_offset");
+    let report = ran.report();
+    let path = ran.folder.path().canonicalize().expect("it is there").join("data.db");
+    assert_eq!(report["file"]["path"], path.to_str().expect("UTF-8"));
+    assert_eq!(report["file"]["size"], page, "{report}");
+    // The second page of a map that begins at the third page of the file.
+    assert_eq!(report["file"]["byte"], 3 * page, "{report}");
+    assert_eq!(report["map"]["byte"], page, "{report}");
+    assert_eq!(report["map"]["shared"], false);
+    let text = exec(&[], "map_at_an_offset").told;
+    let place = format!(
+        "at byte {page} of a map of data.db ({} bytes from offset {}, MAP_PRIVATE, read only)",
+        2 * page,
+        2 * page
+    );
+    assert!(text.contains(&place), "{text}");
+    assert!(text.contains(&format!("data.db has {page} bytes now")), "{text}");
+}
+
+fn deleted_file() {
+    let report = exec(&["--json"], "deleted_file").report();
+    assert_eq!(report["file"]["deleted"], true, "{report}");
+    // The kernel's link to it is for root; another user counts its pages.
+    let page = rustix::param::page_size();
+    let (size, bound) = (&report["file"]["size"], &report["file"]["size_at_most"]);
+    assert!(*size == 2200 && bound.is_null() || size.is_null() && *bound == page, "{report}");
+    let text = exec(&[], "deleted_file").told;
+    assert!(text.contains("t has no name any more"), "{text}");
+}
+
+fn watched() {
+    let unwatched = exec(&["--json"], "past_end_of_file").report();
+    assert_eq!(unwatched["file"]["size_when_mapped"], serde_json::Value::Null);
+    let page = rustix::param::page_size();
+    for program in ["past_end_of_file", "a_child"] {
+        let report = exec(&["--json", "--watch"], program).report();
+        assert_eq!(report["file"]["size_when_mapped"], 2 * page, "{report}");
+    }
+    let text = exec(&["--watch"], "past_end_of_file").told;
+    let said = format!("data.db has 2200 bytes now; it had {} when it was mapped", 2 * page);
+    assert!(text.contains(&said), "{text}");
+}
+
+fn thread_is_told() {
+    let report = exec(&["--json"], "another_thread").report();
+    assert_eq!(report["thread"]["name"], "worker");
+    assert_ne!(report["thread"]["tid"], report["process"]["pid"]);
+}
+
+fn child() {
+    let ran = exec(&["--json"], "a_child");
+    assert_eq!(ran.report()["cause"], "past_end_of_file");
+    assert_eq!((ran.code, ran.signal), (Some(0), None));
+}
+
+fn function_is_told() {
+    let report = exec(&["--json"], "past_end_of_file").report();
+    let function = &report["function"];
+    // Without optimisation the load has a function of its own.
+    let is_known = |name: &str| name.contains("read_volatile") || name.contains("load");
+    assert!(function["function"].as_str().is_some_and(is_known), "{report}");
+    let this = this_program();
+    let name = this.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+    assert_eq!(function["object"], name);
+    assert!(function["line"].as_str().is_some_and(|line| line.contains(".rs:")), "{report}");
+}
+
+/// The case that is printed has the same fault at the same byte, when it is measured.
+fn case_shows_it() {
+    for (program, access, fault) in [
+        ("past_end_of_file", "read", "SIGBUS ADRERR"),
+        ("map_at_an_offset", "read", "SIGBUS ADRERR"),
+        ("read_only", "write", "SIGSEGV ACCERR"),
+        ("no_access", "read", "SIGSEGV ACCERR"),
+    ] {
+        let ran = exec(&[], program);
+        let (_, case) = ran.told.split_once("my.case`:\n").expect("a case");
+        let byte = ran.told.split_once(" at byte ").and_then(|(_, rest)| rest.split_once(' '));
+        let byte = byte.expect("the byte of the map").0;
+        let arguments = ["--access", access, "--at", byte];
+        let (code, printed, error) = crate::command::show(case, &arguments);
+        assert_eq!(code, Some(0), "{case}\n{error}");
+        assert!(printed.contains(fault), "{program}: {printed}");
+    }
+}
+
+fn to_a_file() {
+    let ran = exec(&["--output", "report", "--json"], "null");
+    assert_eq!(ran.told, "");
+    let report = std::fs::read_to_string(ran.folder.path().join("report")).expect("a file");
+    assert!(report.contains("null_pointer"), "{report}");
+}
+
+fn expected() {
+    let code = |options: &[&str], program| exec(options, program).code;
+    assert_eq!(code(&["--expect", "SIGBUS"], "past_end_of_file"), Some(0));
+    assert_eq!(code(&["--expect", "segv"], "past_end_of_file"), Some(1));
+    assert_eq!(code(&["--expect", "SIGBUS"], "a_child"), Some(0));
+    assert_eq!(code(&["--expect", "SIGSEGV"], "handles_and_goes_on"), Some(1));
+    assert_eq!(exec_command(&["--expect", "SIGBUS"], &["true"]).code, Some(1));
+    assert_eq!(exec_command(&["--expect", "SIGBUS"], &["./nothing"]).code, Some(127));
+    assert_eq!(exec_command(&["--expect", "SIGQUIT"], &["true"]).code, Some(2));
+}
