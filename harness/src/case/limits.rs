@@ -6,6 +6,9 @@ use std::time::Duration;
 /// The time that a child may take, unless its case or the command line says otherwise. A child takes well below a
 /// millisecond; on a machine with ten busy processes for each core some have taken more than five seconds.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+/// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
+/// on its behalf.
+pub const GRACE: Duration = Duration::from_secs(5);
 /// Bytes of a case file.
 pub const SOURCE_BYTES: usize = 64 * 1024;
 /// Steps, those in blocks included.

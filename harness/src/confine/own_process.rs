@@ -21,7 +21,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Isolation, Namespaces, fork_worker};
-use crate::supervise::{Ending, GRACE, await_end, is_stopped};
+use crate::case::limits::GRACE;
+use crate::supervise::{Ending, await_end, is_stopped};
 use crate::sys::SoleThread;
 
 /// The number of processes that may be killed, one after the other, before there is no answer.

@@ -8,9 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, waitid};
 use serde::{Deserialize, Serialize};
 
-/// The time that a killed child may take to disappear. It takes longer only while the kernel itself is stuck
-/// on its behalf.
-pub const GRACE: Duration = Duration::from_secs(5);
+use crate::case::limits::GRACE;
 
 /// The end of a child, as the kernel tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use super::ending::{Ending, GRACE};
+use super::ending::Ending;
 use super::orphans;
 use super::recorded::Recorded;
 use super::spawn::{Asked, Fork, Forked, Spawn};
 use super::throttle::Throttle;
-use crate::case::limits;
+use crate::case::limits::{self, GRACE};
 use crate::sys::{self, AddressRange, Arena, Body, ForkServer, SharedRecord, SoleThread, VERDICTS};
 use crate::victim::{self, Program, Steps, Terms};
 

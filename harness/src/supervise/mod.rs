@@ -19,7 +19,7 @@ mod throttle;
 mod waiting;
 
 pub use cores::Cores;
-pub use ending::{Ending, GRACE, await_end, has_ended, is_stopped, kill_if_stopped};
+pub use ending::{Ending, await_end, has_ended, is_stopped, kill_if_stopped};
 pub use judge::Judge;
 pub use life::{ChildReport, NoReport, Supervisor};
 pub use orphans::{children, sweep_orphans};

@@ -8,11 +8,12 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::ending::{Ending, GRACE, has_ended, is_stopped, reap};
+use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::life::{ChildReport, NoReport, POLL_INTERVAL, Supervisor};
 use super::orphans;
 use super::recorded::Recorded;
 use super::spawn::{Asked, Forked};
+use crate::case::limits::GRACE;
 use crate::sys::{self, NoVictim};
 
 impl Supervisor {

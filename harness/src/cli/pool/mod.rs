@@ -42,11 +42,10 @@ use super::exit::Exit;
 use super::output;
 use crate::backing::Backing;
 use crate::case::HarnessError;
+use crate::case::limits::GRACE;
 use crate::confine::{self, Isolation, in_own_process};
 use crate::journal;
-use crate::supervise::{
-    Cores, GRACE, await_end, children, has_ended, kill_if_stopped, sweep_orphans,
-};
+use crate::supervise::{Cores, await_end, children, has_ended, kill_if_stopped, sweep_orphans};
 use crate::sys::{SoleThread, forget_stale_segments};
 
 /// The time to remove the files of killed workers.

@@ -16,6 +16,7 @@ use nix::libc;
 use super::note::{CANCELLED, STARTING};
 use super::report;
 use super::{Start, child};
+use crate::case::limits;
 use crate::sys::futex;
 use crate::sys::system_call::checked;
 
@@ -26,7 +27,7 @@ const START: u64 = 200 * MILLISECOND;
 const TRIES: u32 = 4;
 const SPARING: u32 = 2;
 /// Nanoseconds that killed processes may take to disappear.
-const GRACE: u64 = 5_000 * MILLISECOND;
+const GRACE: u64 = limits::GRACE.as_nanos() as u64;
 const MILLISECOND: u64 = 1_000_000;
 
 /// Makes a system call. What the supervisor asks for is listed in this file, and changes nothing for the process
