@@ -296,9 +296,8 @@ fn a_supervisor_that_is_attacked() {
     assert!(matches!(stopped.ending, Ending::Lost(_)), "{stopped}");
 }
 
-/// A handler that the process had before mends the fault; the closure goes on.
-#[test]
-fn a_handler_that_recovers() {
+/// Makes the process survive SIGSEGV in a page that it may read.
+fn handle_by_mending() {
     extern "C" fn mend(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
         let page = rustix::param::page_size();
         // SAFETY: the kernel passes a valid siginfo; the page is that of the test.
@@ -307,22 +306,84 @@ fn a_handler_that_recovers() {
             libc::mprotect(page_of as *mut libc::c_void, page, libc::PROT_READ);
         }
     }
+    // SAFETY: the handler is async-signal-safe.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = mend as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut());
+    }
+}
+
+/// A page that cannot be accessed.
+fn guarded_page() -> MmapMut {
+    let map = MmapMut::map_anon(1).expect("memory");
+    // SAFETY: the page is the map's.
+    unsafe { libc::mprotect(map.as_ptr().cast_mut().cast(), 1, libc::PROT_NONE) };
+    map
+}
+
+/// A handler that the process had before mends the fault; the closure goes on.
+#[test]
+fn a_handler_that_recovers() {
     let seen = patiently().run(|| {
         // In a child, so that the handlers of this process stay as they are.
-        // SAFETY: the handler is async-signal-safe.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = mend as *const () as usize;
-            action.sa_flags = libc::SA_SIGINFO;
-            libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut());
-        }
-        let map = MmapMut::map_anon(1).expect("memory");
-        // SAFETY: the page is the map's.
-        unsafe { libc::mprotect(map.as_ptr().cast_mut().cast(), 1, libc::PROT_NONE) };
+        handle_by_mending();
+        let map = guarded_page();
         let mended = patiently().run(|| load(map.as_ptr() as usize)).to_string();
         (mended, load(map.as_ptr() as usize))
     });
     assert_eq!(seen.to_string(), "returned (\"returned 0\", 0)");
+}
+
+/// A fault that a handler has mended does not explain the death by the same signal, sent later.
+#[test]
+fn a_signal_that_is_sent_after_a_fault_was_mended() {
+    let seen = patiently().run(|| {
+        // In a child, so that the handlers of this process stay as they are.
+        handle_by_mending();
+        let map = guarded_page();
+        patiently()
+            .run(|| {
+                let mended = load(map.as_ptr() as usize);
+                // SAFETY: the default is none of the program's handlers.
+                unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+                let _ = nix::sys::signal::raise(nix::sys::signal::SIGSEGV);
+                mended
+            })
+            .to_string()
+    });
+    assert_eq!(seen.to_string(), "returned \"killed by SIGSEGV\"");
+}
+
+/// A handler that restores the default wants the process to die of the fault.
+#[test]
+fn a_handler_that_gives_up() {
+    extern "C" fn give_up(signal: libc::c_int) {
+        // SAFETY: async-signal-safe.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    let seen = patiently().run(|| {
+        // SAFETY: the handler is async-signal-safe.
+        unsafe { libc::signal(libc::SIGSEGV, give_up as *const () as usize) };
+        patiently().run(|| load(24)).to_string()
+    });
+    assert_eq!(seen.to_string(), "returned \"SIGSEGV SEGV_MAPERR\"");
+}
+
+#[test]
+fn what_the_c_library_prints() {
+    let print = |text: &std::ffi::CStr| {
+        // SAFETY: the format takes a string.
+        unsafe { libc::printf(c"%s".as_ptr(), text.as_ptr()) }
+    };
+    let seen = patiently().run(|| print(c"begun"));
+    assert_eq!((seen.to_string().as_str(), seen.output()), ("returned 5", &b"begun"[..]));
+    let seen = patiently().run(|| {
+        print(c"a line\nand the next");
+        load(8)
+    });
+    assert_eq!(seen.output(), b"a line\n", "{}", seen.explain());
 }
 
 #[test]

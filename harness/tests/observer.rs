@@ -5,6 +5,8 @@
 mod own_process;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::os::fd::AsRawFd as _;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         }),
         test("other_threads_panic_now_and_then", beside_some_panics),
         test("another_thread_holds_standard_error", beside_a_lock),
+        test("what_the_process_has_yet_to_print", unprinted),
     ])
 }
 
@@ -230,4 +233,26 @@ fn beside_a_lock() {
         assert_eq!(observer.join().expect("it returns"), "returned 5");
     });
     drop(stderr);
+}
+
+/// The C library's buffer holds what the process has yet to print: it prints that itself, once.
+fn unprinted() {
+    let (printed, write_end) = rustix::pipe::pipe().expect("a pipe");
+    // SAFETY: the format takes nothing, and the descriptors are this process's own.
+    unsafe {
+        let stdout = libc::dup(1);
+        libc::dup2(write_end.as_raw_fd(), 1);
+        libc::printf(c"once".as_ptr());
+        let seen = Observe::new().run(|| libc::printf(c"in the child".as_ptr()));
+        assert_eq!(
+            (seen.to_string().as_str(), seen.output()),
+            ("returned 12", &b"in the child"[..])
+        );
+        libc::fflush(std::ptr::null_mut());
+        libc::dup2(stdout, 1);
+    }
+    drop(write_end);
+    let mut all = String::new();
+    std::fs::File::from(printed).read_to_string(&mut all).expect("a text");
+    assert_eq!(all, "once");
 }

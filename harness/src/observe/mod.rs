@@ -21,8 +21,8 @@
 //! same time, in any test runner.
 //!
 //! The closure runs in a copy of the process, made by fork(2), with the calling thread alone, on a stack of 8 MiB of its
-//! own. The panic hook of the program does not run there: a panic is told, and not printed. It may allocate,
-//! lock, print, panic, and start threads and programs. What it captured is not dropped there. Processes that it
+//! own. The panic hook of the program does not run there: a panic is told, also where it cannot unwind, and not
+//! printed. It may allocate, lock, print, panic, and start threads and programs. What it captured is not dropped there. Processes that it
 //! leaves are killed, where the kernel lists them (CONFIG_PROC_CHILDREN).
 //!
 //! # What cannot be promised
@@ -41,7 +41,10 @@
 //!   wait(2) may take it.
 //! - A closure that kills its supervisor leaves the processes that it has started.
 //! - A closure that blocks a signal, or replaces the handler of one, may be killed without an address. A handler that the
-//!   process had before does run, after the fault was noted: one that recovers lets the closure go on.
+//!   process had before does run, after the fault was noted: one that recovers lets the closure go on, and the fault is
+//!   forgotten. (One that jumps out of the handler is not seen to recover.)
+//! - A fault loses the line that printf(3) had begun to print. Other streams of the C library lose, in any case, what the
+//!   closure did not flush (fflush(3)).
 //! - Text that `println!` prints under `cargo test` goes to a buffer of the test runner in the copy, and is lost (not
 //!   with `--nocapture`).
 //!   What is written to descriptors 1 and 2 is kept: [`Observation::output`].

@@ -5,10 +5,12 @@
 //! is made by clone(2) without an exit signal, so that no handler for SIGCHLD runs and no wait(2) of another
 //! thread takes it, and the child is the supervisor's. See `supervisor` and `child`.
 
+mod c_output;
 mod child;
 mod note;
 mod probe;
 mod report;
+mod signals;
 mod start;
 mod supervisor;
 
@@ -100,7 +102,7 @@ pub struct Told {
     pub text: Vec<u8>,
     /// Only the beginning of the text.
     pub is_cut: bool,
-    /// The last panic could not be caught.
+    /// The last panic has aborted the process.
     pub panic_ends: bool,
     /// The signal, the code and the address of the last fault.
     pub fault: Option<(i32, i32, usize)>,

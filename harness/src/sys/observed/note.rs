@@ -39,13 +39,15 @@ pub struct Note {
     pub spares_locks: AtomicBool,
     /// The progress of the child: [`STARTING`] and so on.
     pub state: AtomicU32,
-    /// The signal of the last fault; 0 where there was none.
+    /// The number of faults so far.
+    pub faults: AtomicU32,
+    /// The signal of the last fault; 0 where there was none, or a handler of the program has mended it.
     pub signal: AtomicI32,
     /// Its `si_code`.
     pub code: AtomicI32,
     /// Its `si_addr`. A signal that was sent (`si_code <= 0`) has none.
     pub address: AtomicUsize,
-    /// True where the last panic cannot be caught: it ends the process.
+    /// True where a thread aborted that was panicking: the last panic ends the process.
     pub ends: AtomicBool,
     /// The value, or the message of the last panic.
     pub text: Text,
