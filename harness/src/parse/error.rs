@@ -7,10 +7,20 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::printable::{escaped, is_printable};
 
 /// The first reason why a text is no case.
+///
+/// ```
+/// let error = "fd = file(100);\nmap = mmpa(0);".parse::<faultmap::Case>().unwrap_err();
+/// assert_eq!(error.to_string(), "line 2, column 7: unknown step `mmpa`: did you mean `mmap`?");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ParseError {
     /// The bytes of the text that the error is about.
     pub span: Range<usize>,
+    /// The line of the first of them, counted from 1.
+    pub line: u32,
+    /// The character of that line, counted from 1.
+    pub column: u32,
     /// The message, without place and hint.
     pub message: String,
     /// The advice on what to write instead.
@@ -19,7 +29,17 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> ParseError {
-        ParseError { span, message: message.into(), hint: None }
+        ParseError { span, line: 1, column: 1, message: message.into(), hint: None }
+    }
+
+    /// Returns the same error with the line and the column at which its bytes are in this text.
+    pub(super) fn placed_in(self, text: &[u8]) -> ParseError {
+        let before = text.get(..self.span.start).unwrap_or(text);
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        // A case is not that long.
+        ParseError { line: line as u32, column: column as u32, ..self }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> ParseError {
@@ -74,7 +94,8 @@ impl ParseError {
 
 impl std::fmt::Display for ParseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }
 }
 

@@ -33,6 +33,10 @@ use crate::case::{Case, Size, limits};
 /// assert_eq!(faultmap::internals::parse::case(&case.to_string()), Ok(case));
 /// ```
 pub fn case(text: &str) -> Result<Case, ParseError> {
+    unplaced_case(text).map_err(|error| error.placed_in(text.as_bytes()))
+}
+
+fn unplaced_case(text: &str) -> Result<Case, ParseError> {
     check_length(text.as_bytes())?;
     let (tokens, wrong) = token::as_far_as_known(text);
     let mut parser = grammar::Parser::new(text, &tokens);
@@ -55,21 +59,23 @@ impl std::str::FromStr for Case {
 
 /// The case in these bytes of a file. Bytes that are not UTF-8 are reported like any other error.
 pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
-    check_length(source)?; // first: what was read of it may end in the middle of a letter
+    // First: what was read of it may end in the middle of a letter.
+    check_length(source).map_err(|error| error.placed_in(source))?;
     match std::str::from_utf8(source) {
         Ok(text) => case(text),
         Err(error) => {
             let at = error.valid_up_to();
-            Err(ParseError::new(at..at + 1, "this byte is not UTF-8 text")
-                .hint("a case file is plain text"))
+            let error = ParseError::new(at..at + 1, "this byte is not UTF-8 text");
+            Err(error.hint("a case file is plain text").placed_in(source))
         }
     }
 }
 
 /// The size in an argument of the command line: `4096`, `PAGE + 1`, `-1`.
 pub fn size(text: &str) -> Result<Size, ParseError> {
-    let tokens = token::tokens(text)?;
-    grammar::Parser::new(text, &tokens).lone_size()
+    let size =
+        token::tokens(text).and_then(|tokens| grammar::Parser::new(text, &tokens).lone_size());
+    size.map_err(|error| error.placed_in(text.as_bytes()))
 }
 
 fn check_length(source: &[u8]) -> Result<(), ParseError> {

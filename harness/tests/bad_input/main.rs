@@ -21,6 +21,8 @@ fn refused(text: impl AsRef<[u8]>, place: &str, message: &str, hint: &str) {
     assert!(first.starts_with(&format!("error: {message}")), "{stderr}");
     assert!(stderr.contains(&format!("{}:{place}\n", path.display())), "{place}: {stderr}");
     assert!(stderr.contains(&format!("help: {hint}")), "{hint}: {stderr}");
+    let error = faultmap::internals::parse::bytes(text.as_ref()).unwrap_err();
+    assert_eq!(format!("{}:{}", error.line, error.column), place, "{error}");
     // The error shows the line up to the first control character.
     let number = place.split(':').next().unwrap_or_default().parse::<usize>().unwrap();
     let source = String::from_utf8_lossy(text.as_ref()).into_owned();
