@@ -59,6 +59,7 @@
 //! - `backing`: the place of a case's files, and the needs that this place does not meet.
 //! - `scarce`: the cases that run alone, because they use up something that others need.
 //! - `confine`: the calls and files that workers and victims may use, at each level of isolation.
+//! - `environment`: what the model has to know of this machine, its user, and the place of the files.
 //! - `journal`: the answers of a case so far, which outlive the worker that measured them.
 //! - `measure`: the measurement of a whole case on a backing.
 //! - `snapshot`: the kept pictures, and their comparison with measured ones.
@@ -72,6 +73,7 @@ mod case;
 #[cfg(feature = "cli")]
 mod cli;
 mod confine;
+mod environment;
 #[cfg(feature = "cli")]
 mod exec;
 #[cfg(feature = "cli")]

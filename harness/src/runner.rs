@@ -11,8 +11,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::backing::{self, Backing};
 use crate::case::{Case, HarnessError, Measurement, limits};
-use crate::confine::Held;
+use crate::confine::{Held, Isolation};
+use crate::environment::{self, Surveyed};
 use crate::measure::{Failure, Means, Measurer, Restrictions, become_worker};
+use crate::model::Environment;
 use crate::sys::observed::{self, End};
 use crate::sys::{SoleThread, keep_only};
 
@@ -34,16 +36,17 @@ pub enum NotMeasured {
 /// Measures cases, with their files in one place.
 ///
 /// ```
-/// use faultmap::{Case, Environment, Runner, judge};
+/// use faultmap::{Case, Runner, judge};
 ///
 /// let case: Case = "fd = file(100);
 ///     map = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 ///     sweep(map, read);"
 ///     .parse()?;
-/// let measured = Runner::new().run(&case)?;
-/// let environment = Environment::with_pages_of(4096);
-/// let judgement = judge(&case, &environment, &measured);
-/// # let _ = judgement;
+/// let runner = Runner::new();
+/// let measured = runner.run(&case)?;
+/// let judgement = judge(&case, &runner.environment(), &measured);
+/// let told = judgement.split.map(|split| split.explain(&case, &measured));
+/// assert_eq!(told, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -89,6 +92,12 @@ impl Runner {
     /// Chooses other random bytes at which regions are looked at once more.
     pub fn seed(self, seed: u64) -> Runner {
         Runner { seed, ..self }
+    }
+
+    /// Returns what the model has to know to predict what this runner measures: of the machine, of the user, and of
+    /// the place of the files, which it looks at.
+    pub fn environment(&self) -> Environment {
+        environment::of(1, Isolation::Default, &Surveyed::of(&self.backing))
     }
 
     /// Measures a case. Fails where the case requires what is not here, and where a step has no answer. (A sweep

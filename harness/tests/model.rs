@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use faultmap::internals::case::{Case, Clean, Measurement, Outcome, SweepResult};
 use faultmap::internals::explore::{Search, Tried};
-use faultmap::internals::model::{
-    Environment, Judgement, Prediction, Rule, difference, judge, predict,
-};
+use faultmap::internals::model::{Environment, Judgement, Prediction, Rule, judge, predict};
 use faultmap::internals::picture;
 use faultmap::internals::snapshot::Snapshots;
 use modelled::Modelled;
@@ -235,7 +233,7 @@ fn a_difference_is_told_with_the_rule_that_explains_it() {
     let judged = judge(&case, &environment(None), &kernel);
     let split = judged.split.as_ref().unwrap_or_else(|| panic!("{judged:?}"));
     assert_eq!(split.rule, Some(Rule::PastEofIsSigbus));
-    let told = difference(&case, split, &kernel);
+    let told = split.explain(&case, &kernel);
     assert_eq!(told, "read at 4096: the model predicts SIGBUS ADRERR; the kernel gave zero");
     let drawn = picture::draw_other(&case, &kernel, &split.predicted, PAGE);
     assert!(drawn.contains("read       | data"), "{drawn}");

@@ -1,6 +1,6 @@
 //! Cases are measured from ordinary tests, in threads beside each other.
 
-use faultmap::{Case, Environment, HarnessError, NotMeasured, Runner, StepResult, draw, judge};
+use faultmap::{Case, HarnessError, NotMeasured, Runner, StepResult, draw, judge};
 use rstest::rstest;
 
 fn case(text: &str) -> Case {
@@ -23,8 +23,10 @@ const USE_CASE_2: &str = "fd = file(2200);
 fn use_case_2(#[case] runner: Runner) {
     let case = case(USE_CASE_2);
     let measured = runner.run(&case).unwrap_or_else(|error| panic!("{error}"));
-    let judgement = judge(&case, &Environment::with_pages_of(page()), &measured);
-    assert!(judgement.split.is_none(), "{judgement:?}");
+    let environment = runner.environment();
+    assert_eq!(environment.page, page());
+    let judgement = judge(&case, &environment, &measured);
+    assert_eq!(judgement.split.map(|split| split.explain(&case, &measured)), None);
     let picture = draw(&case, &measured, page());
     assert!(picture.contains("SIGBUS ADRERR"), "{picture}");
 }

@@ -2,7 +2,6 @@
 
 mod args;
 mod cases;
-mod environment;
 mod exec;
 mod exit;
 mod explain;
@@ -41,7 +40,7 @@ use crate::printable::escaped;
 use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::{Probe, Verdict};
 use crate::vocabulary::Returns;
-use crate::{backing, scarce};
+use crate::{backing, environment, scarce};
 
 /// The stack that the command asks for, and the least with which it can do: the frames of clap alone take
 /// 127 KiB in a debug build.
@@ -201,7 +200,7 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
             && held.ipc_namespace(),
         until: None,
     };
-    let environment = environment::of(&setting, &surveyed);
+    let environment = environment::of(jobs, options.place.isolation, &surveyed);
     let machine = Machine::of(&setting, surveyed.file_system);
     let mut cases = Cases {
         cases: &all.cases,

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::environment::Surveyed;
 use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::output;
 use super::usage::UsageError;
 use crate::backing::Backing;
 use crate::confine::{Isolation, NoAnswer, PATIENCE, in_own_process};
+use crate::environment::Surveyed;
 use crate::sys::forget_stale_segments;
 
 /// The places to check before anything is run.

@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use super::{generate, render};
 use crate::case::{Case, Errno, FaultMap, Measurement, Outcome, Step, StepResult, SweepResult};
 use crate::model::{
-    Environment, OpenRule, Place, Prediction, Rule, boundaries, difference, judge, predict_after,
+    Environment, OpenRule, Place, Prediction, Rule, boundaries, judge, predict_after,
 };
 
 /// The source of measurements: the kernel, or in a test a substitute with a fault.
@@ -198,7 +198,7 @@ impl Search {
                     None => Ok(Compared::Skipped),
                 }
             }
-            _ => Ok(Compared::Differ(difference(case, &split, &measured))),
+            _ => Ok(Compared::Differ(split.explain(case, &measured))),
         }
     }
 }

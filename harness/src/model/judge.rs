@@ -70,27 +70,30 @@ fn only_rule(
     }
 }
 
-/// Describes a split in words: the place, the prediction, and the measurement.
-pub fn difference(case: &Case, split: &Split, measured: &Measurement) -> String {
-    let lines = crate::parse::lines(&case.steps);
-    match split.place {
-        Place::Step(step) => {
-            let told =
-                |own: &Measurement| own.steps.get(step).map_or(String::new(), ToString::to_string);
-            let (model, kernel) = (told(&split.predicted), told(measured));
-            let line = crate::parse::text_of(&lines, step);
-            format!("at `{line}` the model predicts {model}; the kernel gave {kernel}")
-        }
-        Place::Row { sweep, access, at, .. } => {
-            let told = |own: &Measurement| match own.sweeps.get(sweep) {
-                Some(SweepResult::Map(map)) => {
-                    let row = map.rows.iter().find(|row| row.access == access);
-                    row.and_then(|row| row.at(at)).map_or(String::new(), |own| own.to_string())
-                }
-                _ => String::new(),
-            };
-            let (model, kernel) = (told(&split.predicted), told(measured));
-            format!("{access} at {at}: the model predicts {model}; the kernel gave {kernel}")
+impl Split {
+    /// Says the place, the prediction, and what was measured.
+    pub fn explain(&self, case: &Case, measured: &Measurement) -> String {
+        match self.place {
+            Place::Step(step) => {
+                let told = |own: &Measurement| {
+                    own.steps.get(step).map_or(String::new(), ToString::to_string)
+                };
+                let (model, kernel) = (told(&self.predicted), told(measured));
+                let lines = crate::parse::lines(&case.steps);
+                let line = crate::parse::text_of(&lines, step);
+                format!("at `{line}` the model predicts {model}; the kernel gave {kernel}")
+            }
+            Place::Row { sweep, access, at, .. } => {
+                let told = |own: &Measurement| match own.sweeps.get(sweep) {
+                    Some(SweepResult::Map(map)) => {
+                        let row = map.rows.iter().find(|row| row.access == access);
+                        row.and_then(|row| row.at(at)).map_or(String::new(), |own| own.to_string())
+                    }
+                    _ => String::new(),
+                };
+                let (model, kernel) = (told(&self.predicted), told(measured));
+                format!("{access} at {at}: the model predicts {model}; the kernel gave {kernel}")
+            }
         }
     }
 }

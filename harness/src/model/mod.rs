@@ -27,7 +27,7 @@ mod state;
 mod touch;
 
 pub use environment::{Environment, Limits, Noexec};
-pub use judge::{Judgement, Split, difference, judge, known};
+pub use judge::{Judgement, Split, judge, known};
 pub use prediction::{OpenRule, Place, Prediction, Unmodelled};
 pub use rule::Rule;
 pub use state::State;

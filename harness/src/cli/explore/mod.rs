@@ -13,12 +13,12 @@ use programs::Programs;
 use totals::Totals;
 
 use super::args::Exploration;
-use super::environment;
 use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::place::Places;
 use super::pool::{self, GuardMode, Setting};
 use crate::confine::Held;
+use crate::environment;
 use crate::explore::Search;
 
 /// The time of a search that has no bound.
@@ -49,7 +49,8 @@ pub fn run(options: &Exploration) -> Result<Exit, Failed> {
     if let Some(reason) = setting.refusal() {
         return Err(Failed::Nothing(reason));
     }
-    let search = Search { seed: *seed, environment: environment::of(&setting, &surveyed) };
+    let environment = environment::of(setting.jobs, setting.isolation, &surveyed);
+    let search = Search { seed: *seed, environment };
     let mut programs = Programs::of(search, setting);
     let mut totals = Totals::of(out, *seed);
     let mut numbers = (0..count.unwrap_or(u64::MAX))

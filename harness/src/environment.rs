@@ -1,4 +1,5 @@
-//! The model's answers depend on the machine, the user, and the place of the files: this module reads those.
+//! The model's answers depend on the machine, the user, and the place of the files: this module reads those. The main
+//! function is [`of`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +11,6 @@ use rustix::fs::StatVfsMountFlags;
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
-use super::pool::Setting;
 use crate::backing::Backing;
 use crate::case::limits::FILE_BYTES;
 use crate::confine::Isolation;
@@ -52,13 +52,13 @@ impl Surveyed {
     }
 }
 
-/// Returns the environment of cases in this setting, with their files in this place.
-pub fn of(setting: &Setting<'_>, surveyed: &Surveyed) -> Environment {
-    let wanted = FILE_BYTES.saturating_mul(setting.jobs as u64);
+/// Returns the environment of cases that so many workers measure at once, so isolated, with their files in this place.
+pub fn of(jobs: usize, isolation: Isolation, surveyed: &Surveyed) -> Environment {
+    let wanted = FILE_BYTES.saturating_mul(jobs as u64);
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: sys::instruction_bytes() as u64,
-        limits: limits(setting),
+        limits: limits(isolation),
         noexec: Noexec {
             files: surveyed.no_exec,
             devices: is_noexec(Path::new("/dev/zero")),
@@ -76,7 +76,7 @@ fn is_noexec(path: &Path) -> bool {
 
 /// Returns the limits that bind this user. A user who is root only in a user namespace is bound like any
 /// other.
-fn limits(setting: &Setting<'_>) -> Limits {
+fn limits(isolation: Isolation) -> Limits {
     let hard = |resource: &Resource| {
         let (_, hard) = getrlimit(*resource).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
         (*resource as i64, hard)
@@ -86,8 +86,8 @@ fn limits(setting: &Setting<'_>) -> Limits {
     let finite = [Resource::RLIMIT_AS, Resource::RLIMIT_DATA].map(|own| soft(own) < RLIM_INFINITY);
     let never_overcommits = read("/proc/sys/vm/overcommit_memory").trim() == "2";
     Limits {
-        raises: setting.isolation == Isolation::Default && may(CapabilitySet::SYS_RESOURCE),
-        locks: setting.isolation == Isolation::Default && may(CapabilitySet::IPC_LOCK),
+        raises: isolation == Isolation::Default && may(CapabilitySet::SYS_RESOURCE),
+        locks: isolation == Isolation::Default && may(CapabilitySet::IPC_LOCK),
         hard,
         lockable: soft(Resource::RLIMIT_MEMLOCK),
         little_memory: finite.contains(&true) || never_overcommits,
