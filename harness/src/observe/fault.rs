@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use procfs_core::FromRead as _;
 use procfs_core::process::{MMPermissions, MMapPath, MemoryMap, MemoryMaps};
 
+use super::memory::{Memory, addresses};
 use crate::case::{Signal, code_name};
 use crate::sys::observed::Told;
 
@@ -113,10 +114,10 @@ impl Fault {
         self.address
     }
 
-    /// Returns the number of the byte in this slice at which the fault was; `None` if it was elsewhere.
-    pub fn offset_in(&self, slice: &[u8]) -> Option<usize> {
-        let offset = self.address?.checked_sub(slice.as_ptr() as usize)?;
-        (offset < slice.len()).then_some(offset)
+    /// Returns the number of the byte in this memory at which the fault was; `None` if it was elsewhere.
+    pub fn offset_in(&self, memory: impl Memory) -> Option<usize> {
+        let (address, own) = (self.address?, addresses(memory));
+        own.contains(&address).then(|| address - own.start)
     }
 
     /// Returns the place of the address in the child's memory; `None` where nothing was mapped.

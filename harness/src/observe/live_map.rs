@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::memory::{Memory, addresses};
 use super::{Ending, Observation, Observe};
 use crate::case::{Access, Clean, Errno, Fault, FaultAddress, FaultMap, HarnessError, Outcome};
 use crate::picture::{Front, Offsets, grid};
@@ -17,8 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveMap(FaultMap);
 
-/// Returns the fault map of the pages that a slice lies in: for loads, stores, and the kernel's copies from there and
-/// to there; none of a slice without bytes. Offsets count from the beginning of the first page, in bytes.
+/// Returns the fault map of the pages that some memory lies in: for loads, stores, and the kernel's copies from there
+/// and to there; none of memory without bytes. Offsets count from the beginning of the first page, in bytes.
 ///
 /// ```
 /// # let page = rustix::param::page_size();
@@ -46,16 +47,17 @@ pub struct LiveMap(FaultMap);
 ///
 /// # Panics
 ///
-/// Where an access has no outcome: no child could be made, or it did not end within a minute.
+/// Where an access has no outcome: no child could be made, or it did not end within a minute. Where the memory does not
+/// end below the last address.
 #[track_caller]
-pub fn fault_map(slice: &[u8]) -> LiveMap {
-    let page = rustix::param::page_size();
-    let start = slice.as_ptr() as usize / page * page;
-    let end = (slice.as_ptr() as usize + slice.len()).next_multiple_of(page);
-    let plan = Plan::of_pages((end - start) as i64, page as i64);
-    if slice.is_empty() {
+pub fn fault_map(memory: impl Memory) -> LiveMap {
+    let (own, page) = (addresses(memory), rustix::param::page_size());
+    if own.is_empty() {
         return LiveMap(FaultMap { rows: Vec::new() });
     }
+    let start = own.start / page * page;
+    let end = own.end.next_multiple_of(page);
+    let plan = Plan::of_pages((end - start) as i64, page as i64);
     let accesses = [Access::Read, Access::Write, Access::CopyFromUser, Access::CopyToUser];
     let rows = accesses.map(|access| {
         let found = plan.row(access, &Default::default(), |at, _| {

@@ -52,12 +52,14 @@
 mod explain;
 mod fault;
 mod live_map;
+mod memory;
 mod system_call;
 
 #[doc(hidden)]
 pub use explain::expect_fault;
 pub use fault::{Fault, MapPlace};
 pub use live_map::{LiveMap, fault_map};
+pub use memory::Memory;
 
 use std::fmt::{self, Debug};
 use std::time::Duration;
