@@ -14,7 +14,7 @@ use faultmap::internals::vocabulary::{
     self, Action, Cost, PLAIN, Parameter, Reach, Returns, Syscall,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
-use nix::libc;
+use linux_raw_sys::general as header;
 
 /// A call without any effect, and one that fills a buffer. They have new names, so that the vocabulary can
 /// still get the system calls.
@@ -23,7 +23,7 @@ static NEW: [Syscall; 2] = [
         name: "new_sync",
         manual: "fdatasync(2)",
         parameters: &[Parameter::Descriptor],
-        action: Action::System(libc::SYS_fdatasync),
+        action: Action::System(header::__NR_fdatasync),
         ..PLAIN
     },
     Syscall {
@@ -31,7 +31,7 @@ static NEW: [Syscall; 2] = [
         manual: "mincore(2)",
         parameters: &[Parameter::Address, Parameter::Length],
         returns: Returns::BytePerPage(1),
-        action: Action::Arranged(libc::SYS_mincore, &[Of(0), Of(1), Buffer]),
+        action: Action::Arranged(header::__NR_mincore, &[Of(0), Of(1), Buffer]),
         // The kernel refuses a range that is longer than the address space before it writes a byte.
         reach: Reach::Bounded,
         cost: Cost::Nothing,

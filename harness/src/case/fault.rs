@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use nix::libc::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
 use serde::{Deserialize, Serialize};
+
+use crate::vocabulary::linux::{SIGBUS, SIGFPE, SIGILL, SIGNALS, SIGSEGV, SIGTRAP, name_of};
 
 /// A signal that the access itself raised, and that killed the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -97,9 +98,9 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match nix::sys::signal::Signal::try_from(self.0) {
-            Ok(signal) => f.write_str(signal.as_str()),
-            Err(_) => write!(f, "signal {}", self.0),
+        match name_of(self.0, SIGNALS) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Fault, Outcome, Signal};
+use crate::vocabulary::linux::SIGSYS;
 
 /// The reason why a probe has no answer. It fails the case, and no snapshot can accept it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
@@ -114,7 +115,7 @@ fn bytes(size: u64) -> String {
 
 fn killed_from_outside(signal: Signal) -> String {
     match signal {
-        Signal(nix::libc::SIGSYS) => {
+        Signal(SIGSYS) => {
             "SIGSYS killed the child: a seccomp filter does not let it make this system call"
                 .to_owned()
         }

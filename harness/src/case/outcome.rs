@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
+use crate::vocabulary::linux::{ERRNOS, name_of};
 
 /// The answer to one probe. Only an answer can be part of a snapshot; all else is a
 /// [`super::HarnessError`].
@@ -90,9 +91,9 @@ impl fmt::Display for Clean {
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match nix::errno::Errno::from_raw(self.0) {
-            nix::errno::Errno::UnknownErrno => write!(f, "errno {}", self.0),
-            errno => write!(f, "{errno:?}"),
+        match name_of(self.0, ERRNOS) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
         }
     }
 }

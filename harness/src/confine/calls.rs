@@ -120,7 +120,7 @@ const WITH: &[(libc::c_long, u8, &[i32])] = &[
 
 /// The filter of a worker. Fails with the reason where there is none.
 pub(super) fn of_worker() -> Result<Vec<libc::sock_filter>, Refusal> {
-    let vocabulary = vocabulary::all().filter_map(Syscall::number);
+    let vocabulary = vocabulary::all().filter_map(Syscall::number).map(libc::c_long::from);
     let any = ALLOWED.iter().chain(OWN_CALLS).copied().chain(vocabulary);
     let any = any.map(|number| Allowed { number, with: Vec::new() });
     let with = WITH.iter().flat_map(|(number, argument, values)| {

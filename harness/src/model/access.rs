@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use nix::libc;
-
 use super::address_space::{EXEC, READ, Vma, WRITE};
 use super::bytes::Content;
 use super::rule::Rule;
 use super::state::{Process, State, fault};
 use crate::case::{Access, Clean, Errno, Fault, Outcome};
+use crate::vocabulary::linux;
 
 const MAPERR: i32 = 1;
 const ACCERR: i32 = 2;
@@ -89,7 +88,7 @@ impl State<'_> {
 
     fn mapped<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Vma, Fault> {
         let code = if self.holds(Rule::OutsideIsMaperr) { MAPERR } else { ACCERR };
-        process.space.at(address).ok_or(fault(libc::SIGSEGV, code))
+        process.space.at(address).ok_or(fault(linux::SIGSEGV, code))
     }
 
     /// Returns the fault of an access that the protection refuses.
@@ -97,14 +96,14 @@ impl State<'_> {
         let past = self.content(vma, vma.offset_of(address)).err();
         match past {
             Some(fault) if !self.holds(Rule::ProtectionBeforeEof) => fault,
-            _ => fault(libc::SIGSEGV, ACCERR),
+            _ => fault(linux::SIGSEGV, ACCERR),
         }
     }
 
     /// Returns the content at an offset that a VMA shows, or the fault of an access to it.
     pub fn content(&self, vma: &Vma, offset: u64) -> Result<Content, Fault> {
         if vma.guarded.at(offset) && self.holds(Rule::GuardIsMaperr) {
-            return Err(fault(libc::SIGSEGV, MAPERR));
+            return Err(fault(linux::SIGSEGV, MAPERR));
         }
         if vma.copied.at(offset) {
             return Ok(vma.copies.at(offset));
@@ -114,7 +113,7 @@ impl State<'_> {
         };
         if offset >= self.round_up(object.size) {
             return match self.holds(Rule::PastEofIsSigbus) {
-                true => Err(fault(libc::SIGBUS, ADRERR)),
+                true => Err(fault(linux::SIGBUS, ADRERR)),
                 false => Ok(Content::Zero),
             };
         }
@@ -152,7 +151,7 @@ impl State<'_> {
         Ok(match found {
             Ok(clean) => Outcome::Clean(clean),
             Err(_) if by_kernel && self.holds(Rule::KernelAccessIsEfault) => {
-                Outcome::Errno(Errno(libc::EFAULT))
+                Outcome::Errno(Errno(linux::EFAULT))
             }
             Err(fault) => Outcome::Fault(self.told(process, fault)),
         })

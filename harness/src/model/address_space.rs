@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::bytes::{Bytes, Runs};
+use crate::vocabulary::linux;
 
 /// The bit of PROT_READ in a protection.
-pub const READ: i64 = nix::libc::PROT_READ as i64;
+pub const READ: i64 = linux::PROT_READ as i64;
 /// The bit of PROT_WRITE in a protection.
-pub const WRITE: i64 = nix::libc::PROT_WRITE as i64;
+pub const WRITE: i64 = linux::PROT_WRITE as i64;
 /// The bit of PROT_EXEC in a protection.
-pub const EXEC: i64 = nix::libc::PROT_EXEC as i64;
+pub const EXEC: i64 = linux::PROT_EXEC as i64;
 
 /// A VMA: whole pages of equal properties. Of the default, nothing has been touched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

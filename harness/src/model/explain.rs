@@ -4,12 +4,10 @@
 //! The model does not know how much room a disk has, or when it fails. So where a measurement shows what a
 //! kernel must answer in such a case, the model says nothing from there on, and accuses nobody.
 
-use nix::libc;
-
 use super::environment::Environment;
 use super::prediction::Place;
 use crate::case::{Case, Errno, Fault, Measurement, Outcome, Row, Step, StepResult, SweepResult};
-use crate::vocabulary::{Effect, Lack, Syscall};
+use crate::vocabulary::{Effect, Lack, Syscall, linux};
 
 const FULL: &str = "the disk is full";
 const NEARLY_FULL: &str = "the disk has little room, and may be full";
@@ -33,7 +31,7 @@ impl<'a> Explain<'a> {
         environment: &'a Environment,
         measured: &'a Measurement,
     ) -> Explain<'a> {
-        let fails = measured.steps.contains(&StepResult::Errno(Errno(libc::EIO)));
+        let fails = measured.steps.contains(&StepResult::Errno(Errno(linux::EIO)));
         Explain { case, environment, measured, fails }
     }
 
@@ -79,7 +77,7 @@ impl<'a> Explain<'a> {
                 self.disk()
             }
             // The call accesses memory past the end of the file.
-            (Step::Call { .. }, StepResult::Errno(Errno(libc::EFAULT | libc::ENOMEM)), _) => {
+            (Step::Call { .. }, StepResult::Errno(Errno(linux::EFAULT | linux::ENOMEM)), _) => {
                 self.large()
             }
             (Step::Call { call, .. }, StepResult::Count(_), _)
@@ -95,14 +93,14 @@ impl<'a> Explain<'a> {
     fn of_errno(&self, call: &Syscall, errno: i32) -> Option<&'static str> {
         let may_lack = |lack| call.lacks.contains(&lack);
         match errno {
-            libc::ENOSPC | libc::EDQUOT if may_lack(Lack::Room) => Some(FULL),
-            libc::EIO if may_lack(Lack::Disk) => Some(FAILS),
-            libc::EFAULT | libc::ENOMEM | libc::EAGAIN
+            linux::ENOSPC | linux::EDQUOT if may_lack(Lack::Room) => Some(FULL),
+            linux::EIO if may_lack(Lack::Disk) => Some(FAILS),
+            linux::EFAULT | linux::ENOMEM | linux::EAGAIN
                 if may_lack(Lack::Pages) && self.disk().is_some() =>
             {
                 self.disk()
             }
-            libc::ENOMEM | libc::EAGAIN
+            linux::ENOMEM | linux::EAGAIN
                 if may_lack(Lack::Memory) && self.environment.limits.little_memory =>
             {
                 Some(MEMORY)
@@ -151,7 +149,7 @@ enum Failed {
 }
 
 fn is_sigbus(fault: &Fault) -> bool {
-    fault.signal.0 == libc::SIGBUS
+    fault.signal.0 == linux::SIGBUS
 }
 
 fn faulted(result: &StepResult) -> Failed {
@@ -165,7 +163,7 @@ fn faulted(result: &StepResult) -> Failed {
 fn fault_of(outcome: &Outcome) -> Failed {
     match outcome {
         Outcome::Fault(fault) if is_sigbus(fault) => Failed::NoPage,
-        Outcome::Errno(Errno(libc::EFAULT)) => Failed::NoPage,
+        Outcome::Errno(Errno(linux::EFAULT)) => Failed::NoPage,
         Outcome::Clean(_) => Failed::No,
         _ => Failed::Otherwise,
     }

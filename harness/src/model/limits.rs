@@ -6,12 +6,11 @@
 
 use std::ops::Range;
 
-use nix::libc;
-
 use super::address_space::AddressSpace;
 use super::interpreter::Interpreter;
 use super::returned::Failure;
 use super::rule::Rule;
+use crate::vocabulary::linux;
 
 impl Interpreter<'_> {
     /// Returns the limit that the case has set.
@@ -22,7 +21,7 @@ impl Interpreter<'_> {
     /// Checks that the process may have so many more bytes of memory, of which `data` are private and can be
     /// stored to. Fails with ENOMEM, or where the model cannot tell. (setrlimit(2): RLIMIT_AS, RLIMIT_DATA)
     pub(super) fn may_have(&self, bytes: u64, data: u64) -> Result<(), Failure> {
-        for (resource, bytes) in [(libc::RLIMIT_AS, bytes), (libc::RLIMIT_DATA, data)] {
+        for (resource, bytes) in [(linux::RLIMIT_AS, bytes), (linux::RLIMIT_DATA, data)] {
             match self.limit(resource as i64).filter(|_| bytes > 0) {
                 None => {}
                 Some(limit) if bytes < limit => {
@@ -31,7 +30,7 @@ impl Interpreter<'_> {
                     ));
                 }
                 Some(_) if self.state.holds(Rule::BeyondLimitIsEnomem) => {
-                    return Err(Failure::Errno(libc::ENOMEM));
+                    return Err(Failure::Errno(linux::ENOMEM));
                 }
                 Some(_) => return Ok(()),
             }
@@ -47,7 +46,7 @@ impl Interpreter<'_> {
         let page = self.state.page();
         match self.lockable() {
             None => Ok(()),
-            Some(0) => Err(libc::EPERM),
+            Some(0) => Err(linux::EPERM),
             Some(limit) if bytes.saturating_add(locked) > limit / page * page => Err(beyond),
             Some(_) => Ok(()),
         }
@@ -59,7 +58,7 @@ impl Interpreter<'_> {
     pub(super) fn may_mlock(&self, range: &Range<u64>, length: u64) -> Result<(), i32> {
         let space = self.processes.last().map(|process| &process.space);
         let twice = space.map_or(0, |space| locked_within(space, range));
-        self.may_lock(length.saturating_sub(twice), libc::ENOMEM)
+        self.may_lock(length.saturating_sub(twice), linux::ENOMEM)
     }
 
     /// Returns the number of bytes that the process may lock; `None` where it may lock all.
@@ -67,7 +66,7 @@ impl Interpreter<'_> {
         if self.state.environment.limits.locks || !self.state.holds(Rule::LocksAreLimited) {
             return None;
         }
-        let own = self.limit(libc::RLIMIT_MEMLOCK as i64);
+        let own = self.limit(linux::RLIMIT_MEMLOCK as i64);
         Some(own.unwrap_or(self.state.environment.limits.lockable))
     }
 }

@@ -7,12 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nix::libc;
-
-use crate::vocabulary::{Facet, Family, flags};
+use crate::vocabulary::{Facet, Family, flags, linux};
 
 /// The signals that no process can catch, ignore or block. (signal(7))
-pub const UNCATCHABLE: &[i32] = &[libc::SIGKILL, libc::SIGSTOP];
+pub const UNCATCHABLE: &[i32] = &[linux::SIGKILL, linux::SIGSTOP];
 
 /// True if this signal of the vocabulary does nothing by default.
 pub fn is_harmless(signal: i32) -> bool {

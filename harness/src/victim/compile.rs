@@ -171,11 +171,11 @@ impl<'m> Compiler<'m> {
             // The kernel keeps the low byte (_exit(2)).
             Action::Exit => Op::Exit { code: (self.number(&args[0]) & 0xff) as i32 },
             Action::System(number) => {
-                let system = self.system(number, call, args, &mut known);
+                let system = self.system(libc::c_long::from(number), call, args, &mut known);
                 Op::System(&self.memory.keep(&[system])[0])
             }
             Action::Arranged(number, arguments) => {
-                let system = self.system(number, call, args, &mut known);
+                let system = self.system(libc::c_long::from(number), call, args, &mut known);
                 let system = self.arranged(system, arguments, args);
                 Op::System(&self.memory.keep(&[system])[0])
             }

@@ -2,15 +2,13 @@
 //!
 //! A number in these values is the index of a parameter, from the left and from 0.
 
-use nix::libc::c_long;
-
 /// The way in which a child performs a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// It makes the system call of this number with the arguments as they stand.
-    System(c_long),
+    System(u32),
     /// It makes the system call of this number with these arguments.
-    Arranged(c_long, &'static [Argument]),
+    Arranged(u32, &'static [Argument]),
     /// It is given a descriptor of a new file that the harness has filled; parameter 0 is the size.
     MakeFile,
     /// The same for a memfd; parameter 1 holds its flags.

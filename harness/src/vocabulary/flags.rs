@@ -1,7 +1,8 @@
 //! The flags that a case may say, by family: each with its name, its value and what it makes of a call.
 
-use linux_raw_sys::general as linux;
-use nix::libc;
+use linux_raw_sys::general as header;
+
+use super::linux;
 
 /// A set of flags that may stand in the same argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,57 +106,52 @@ macro_rules! flags {
     (@facet $facet:ident) => { Facet::$facet };
 }
 
-/// The flags of a family. Those that `linux` defines are newer than the C library, or not in it on every
-/// target.
+/// The flags of a family. [`linux`] has those that linux-raw-sys lacks.
 pub fn flags(family: Family) -> &'static [Flag] {
     match family {
-        Family::Protection => flags![libc: PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC,
+        Family::Protection => flags![header: PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC,
             PROT_GROWSDOWN = Grows, PROT_GROWSUP = Grows;],
         Family::Map => flags![
-            libc: MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_FIXED = Fixed,
-                MAP_FIXED_NOREPLACE = Fixed, MAP_ANONYMOUS = Anonymous, MAP_ANON = Anonymous,
-                MAP_NORESERVE, MAP_LOCKED = Locks, MAP_POPULATE = Fills, MAP_NONBLOCK, MAP_STACK,
-                MAP_GROWSDOWN = Grows, MAP_HUGETLB = Huge, MAP_SYNC, MAP_DENYWRITE, MAP_EXECUTABLE;
-            linux: MAP_FILE, MAP_DROPPABLE;
+            header: MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_FIXED = Fixed,
+                MAP_FIXED_NOREPLACE = Fixed, MAP_ANONYMOUS = Anonymous;
+            linux: MAP_ANON = Anonymous;
+            header: MAP_NORESERVE, MAP_LOCKED = Locks, MAP_POPULATE = Fills, MAP_NONBLOCK,
+                MAP_STACK, MAP_GROWSDOWN = Grows, MAP_HUGETLB = Huge, MAP_SYNC, MAP_DENYWRITE,
+                MAP_EXECUTABLE, MAP_FILE, MAP_DROPPABLE;
         ],
         Family::Remap => {
-            flags![libc: MREMAP_MAYMOVE, MREMAP_FIXED = Fixed, MREMAP_DONTUNMAP = Hints;]
+            flags![header: MREMAP_MAYMOVE, MREMAP_FIXED = Fixed, MREMAP_DONTUNMAP = Hints;]
         }
         Family::Advice => flags![
-            libc: MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED = Fills, MADV_DONTNEED,
-                MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE,
+            header: MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED = Fills,
+                MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE,
                 MADV_UNMERGEABLE, MADV_HUGEPAGE = Huge, MADV_NOHUGEPAGE, MADV_DONTDUMP,
                 MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT,
-                MADV_POPULATE_READ = Fills, MADV_POPULATE_WRITE = Fills;
-            linux: MADV_DONTNEED_LOCKED, MADV_COLLAPSE = Fills, MADV_GUARD_INSTALL,
-                MADV_GUARD_REMOVE;
+                MADV_POPULATE_READ = Fills, MADV_POPULATE_WRITE = Fills, MADV_DONTNEED_LOCKED,
+                MADV_COLLAPSE = Fills, MADV_GUARD_INSTALL, MADV_GUARD_REMOVE;
         ],
-        Family::Sync => flags![libc: MS_ASYNC, MS_SYNC, MS_INVALIDATE;],
-        Family::Open => flags![libc: O_RDONLY, O_WRONLY, O_RDWR, O_APPEND = Appends, O_TRUNC,
+        Family::Sync => flags![header: MS_ASYNC, MS_SYNC, MS_INVALIDATE;],
+        Family::Open => flags![header: O_RDONLY, O_WRONLY, O_RDWR, O_APPEND = Appends, O_TRUNC,
             O_DIRECT, O_PATH, O_NONBLOCK, O_SYNC, O_CLOEXEC;],
-        Family::Fallocate => flags![libc: FALLOC_FL_KEEP_SIZE = KeepsSize,
+        Family::Fallocate => flags![header: FALLOC_FL_KEEP_SIZE = KeepsSize,
             FALLOC_FL_PUNCH_HOLE = Frees, FALLOC_FL_COLLAPSE_RANGE = Moves, FALLOC_FL_ZERO_RANGE,
             FALLOC_FL_INSERT_RANGE = Moves, FALLOC_FL_UNSHARE_RANGE;],
-        Family::Memfd => flags![
-            libc: MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB = Huge;
-            linux: MFD_NOEXEC_SEAL, MFD_EXEC;
-        ],
-        Family::Fcntl => flags![libc: F_ADD_SEALS;],
-        Family::Seal => flags![
-            libc: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE;
-            linux: F_SEAL_EXEC;
-        ],
-        Family::Key => flags![libc: IPC_PRIVATE;],
-        Family::Shmget => flags![libc: IPC_CREAT, IPC_EXCL, SHM_HUGETLB = Huge, SHM_NORESERVE;],
-        Family::Shmat => flags![libc: SHM_RDONLY, SHM_RND = RoundsDown, SHM_REMAP = Replaces,
+        Family::Memfd => flags![header: MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB = Huge,
+            MFD_NOEXEC_SEAL, MFD_EXEC;],
+        Family::Fcntl => flags![header: F_ADD_SEALS;],
+        Family::Seal => flags![header: F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE,
+            F_SEAL_FUTURE_WRITE, F_SEAL_EXEC;],
+        Family::Key => flags![linux: IPC_PRIVATE;],
+        Family::Shmget => flags![linux: IPC_CREAT, IPC_EXCL, SHM_HUGETLB = Huge, SHM_NORESERVE;],
+        Family::Shmat => flags![linux: SHM_RDONLY, SHM_RND = RoundsDown, SHM_REMAP = Replaces,
             SHM_EXEC;],
-        Family::Shmctl => flags![libc: IPC_RMID;],
-        Family::Signal => flags![libc: SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
+        Family::Shmctl => flags![linux: IPC_RMID;],
+        Family::Signal => flags![header: SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
             SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGCONT = Harmless,
             SIGSTOP = Stops, SIGTSTP = Stops, SIGXCPU, SIGXFSZ, SIGSYS;],
-        Family::Disposition => flags![libc: SIG_IGN, SIG_DFL;],
-        Family::MaskHow => flags![libc: SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK;],
-        Family::Resource => flags![libc: RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK,
+        Family::Disposition => flags![linux: SIG_IGN, SIG_DFL;],
+        Family::MaskHow => flags![header: SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK;],
+        Family::Resource => flags![header: RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK,
             RLIMIT_NOFILE, RLIMIT_STACK;],
     }
 }

@@ -9,6 +9,8 @@
 pub mod calls;
 mod effect;
 mod flags;
+#[expect(missing_docs, reason = "the names are those of the headers of the kernel")]
+pub mod linux;
 mod syscall;
 
 pub use effect::{Action, Argument, Cost, Effect, Lack, Reach};
@@ -48,7 +50,7 @@ mod tests {
             let same = all().filter(|other| other.name == row.name).count();
             assert_eq!(same, 1, "{}", row.name);
             assert!(row.manual.ends_with(')'), "{}: {}", row.name, row.manual);
-            assert_ne!(row.number(), Some(-1), "{}", row.name);
+            assert_ne!(row.number(), Some(u32::MAX), "{}", row.name);
         }
     }
 

@@ -162,7 +162,7 @@ pub const PLAIN: Syscall = Syscall {
     parameters: &[],
     optional: &[],
     returns: Returns::Nothing,
-    action: Action::System(-1),
+    action: Action::System(u32::MAX),
     effect: Effect::None,
     reach: Reach::Derived,
     cost: Cost::Derived,
@@ -204,7 +204,7 @@ impl Syscall {
     }
 
     /// The number of the system call; none where the harness does more than to make one.
-    pub fn number(&self) -> Option<nix::libc::c_long> {
+    pub fn number(&self) -> Option<u32> {
         match self.action {
             Action::System(number) | Action::Arranged(number, _) => Some(number),
             _ => None,

@@ -2,9 +2,6 @@
 
 use std::ops::Range;
 
-use linux_raw_sys::general as linux;
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::address_space::{READ, Vma, WRITE};
 use crate::model::bytes::Content;
@@ -12,21 +9,17 @@ use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
-
-const MADV_DONTNEED_LOCKED: i32 = linux::MADV_DONTNEED_LOCKED as i32;
-const MADV_COLLAPSE: i32 = linux::MADV_COLLAPSE as i32;
-const MADV_GUARD_INSTALL: i32 = linux::MADV_GUARD_INSTALL as i32;
-const MADV_GUARD_REMOVE: i32 = linux::MADV_GUARD_REMOVE as i32;
+use crate::vocabulary::linux;
 
 /// Advice that takes content away: sealed memory keeps its content where it cannot be stored to.
 const DISCARDS: &[i32] = &[
-    libc::MADV_FREE,
-    libc::MADV_DONTNEED,
-    MADV_DONTNEED_LOCKED,
-    libc::MADV_REMOVE,
-    libc::MADV_DONTFORK,
-    libc::MADV_WIPEONFORK,
-    MADV_GUARD_INSTALL,
+    linux::MADV_FREE,
+    linux::MADV_DONTNEED,
+    linux::MADV_DONTNEED_LOCKED,
+    linux::MADV_REMOVE,
+    linux::MADV_DONTFORK,
+    linux::MADV_WIPEONFORK,
+    linux::MADV_GUARD_INSTALL,
 ];
 
 pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(args))];
@@ -34,26 +27,26 @@ pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(a
 impl Interpreter<'_> {
     fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let advice = Self::flags(args, 2) as i32;
-        let range = self.pages(args, libc::EINVAL, libc::EINVAL)?;
+        let range = self.pages(args, linux::EINVAL, linux::EINVAL)?;
         if range.is_empty() {
             return Ok(Returned::Nothing);
         }
         match advice {
-            MADV_COLLAPSE => {
+            linux::MADV_COLLAPSE => {
                 return Err(Unmodelled("MADV_COLLAPSE, which depends on free memory"));
             }
-            libc::MADV_POPULATE_READ | libc::MADV_POPULATE_WRITE => {
+            linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => {
                 return self.populate_advice(&range, advice);
             }
-            libc::MADV_MERGEABLE | libc::MADV_UNMERGEABLE
+            linux::MADV_MERGEABLE | linux::MADV_UNMERGEABLE
                 if !self.state.holds(Rule::PagesCanBeMerged) =>
             {
-                return Err(Errno(libc::EINVAL));
+                return Err(Errno(linux::EINVAL));
             }
-            libc::MADV_HUGEPAGE | libc::MADV_NOHUGEPAGE
+            linux::MADV_HUGEPAGE | linux::MADV_NOHUGEPAGE
                 if !self.state.holds(Rule::PagesCanBeHuge) =>
             {
-                return Err(Errno(libc::EINVAL));
+                return Err(Errno(linux::EINVAL));
             }
             _ => {}
         }
@@ -62,7 +55,7 @@ impl Interpreter<'_> {
             Some(hole) if !self.state.holds(Rule::AdviceGoesOnBehindTheHole) => hole,
             _ => range.end,
         };
-        let pages_out = advice == libc::MADV_PAGEOUT || advice == libc::MADV_COLD;
+        let pages_out = advice == linux::MADV_PAGEOUT || advice == linux::MADV_COLD;
         let freed = |own: &Vma| own.freed.any_but(false, own.shown(&range));
         if pages_out && self.process().space.touching(&range).any(freed) {
             return Err(Unmodelled("memory that was freed and is paged out"));
@@ -84,55 +77,56 @@ impl Interpreter<'_> {
         let on = |rule| self.state.holds(rule);
         let kept = own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice);
         if own.sealed && kept && on(Rule::DiscardOfSealedIsEperm) {
-            return Some(libc::EPERM);
+            return Some(linux::EPERM);
         }
         let locked = own.locked && on(Rule::AdviceOfLockedIsEinval);
         // A private map of /dev/zero is memory, but has a file. (Linux: vma_is_anonymous, vm_file)
         let has_file = own.object.is_some() || own.open_file.is_some();
         let memory_only = on(Rule::AdviceForMemoryIsEinval);
         let refused = match advice {
-            libc::MADV_DONTNEED | libc::MADV_COLD | libc::MADV_PAGEOUT | MADV_GUARD_INSTALL => {
-                locked
-            }
-            libc::MADV_FREE => locked || (!own.is_anonymous() && memory_only),
-            libc::MADV_WIPEONFORK => has_file && memory_only,
-            libc::MADV_REMOVE if locked || !has_file => true,
-            libc::MADV_REMOVE => {
+            linux::MADV_DONTNEED
+            | linux::MADV_COLD
+            | linux::MADV_PAGEOUT
+            | linux::MADV_GUARD_INSTALL => locked,
+            linux::MADV_FREE => locked || (!own.is_anonymous() && memory_only),
+            linux::MADV_WIPEONFORK => has_file && memory_only,
+            linux::MADV_REMOVE if locked || !has_file => true,
+            linux::MADV_REMOVE => {
                 let writable = own.shared && own.may & WRITE != 0;
-                return (!writable && on(Rule::RemoveNeedsSharedWritable)).then_some(libc::EACCES);
+                return (!writable && on(Rule::RemoveNeedsSharedWritable)).then_some(linux::EACCES);
             }
             _ => false,
         };
-        refused.then_some(libc::EINVAL)
+        refused.then_some(linux::EINVAL)
     }
 
     /// Applies an advice to a range within one map. Fails with the errno of the call that it makes for that.
     fn advise(&mut self, range: &Range<u64>, advice: i32) -> Result<(), i32> {
         let change: fn(&mut Vma) = match advice {
-            libc::MADV_DONTFORK => |own| own.dont_fork = true,
-            libc::MADV_DOFORK => |own| own.dont_fork = false,
-            libc::MADV_WIPEONFORK => |own| own.wiped = true,
-            libc::MADV_KEEPONFORK => |own| own.wiped = false,
-            libc::MADV_NORMAL => |own| own.advised.order = None,
-            libc::MADV_RANDOM => |own| own.advised.order = Some(libc::MADV_RANDOM),
-            libc::MADV_SEQUENTIAL => |own| own.advised.order = Some(libc::MADV_SEQUENTIAL),
-            libc::MADV_HUGEPAGE => |own| own.advised.size = Some(libc::MADV_HUGEPAGE),
-            libc::MADV_NOHUGEPAGE => |own| own.advised.size = Some(libc::MADV_NOHUGEPAGE),
-            libc::MADV_DONTDUMP => |own| own.advised.undumped = true,
-            libc::MADV_DODUMP => |own| own.advised.undumped = false,
-            libc::MADV_MERGEABLE => |own| own.advised.mergeable = !own.shared,
-            libc::MADV_UNMERGEABLE => |own| own.advised.mergeable = false,
-            MADV_GUARD_REMOVE => {
+            linux::MADV_DONTFORK => |own| own.dont_fork = true,
+            linux::MADV_DOFORK => |own| own.dont_fork = false,
+            linux::MADV_WIPEONFORK => |own| own.wiped = true,
+            linux::MADV_KEEPONFORK => |own| own.wiped = false,
+            linux::MADV_NORMAL => |own| own.advised.order = None,
+            linux::MADV_RANDOM => |own| own.advised.order = Some(linux::MADV_RANDOM),
+            linux::MADV_SEQUENTIAL => |own| own.advised.order = Some(linux::MADV_SEQUENTIAL),
+            linux::MADV_HUGEPAGE => |own| own.advised.size = Some(linux::MADV_HUGEPAGE),
+            linux::MADV_NOHUGEPAGE => |own| own.advised.size = Some(linux::MADV_NOHUGEPAGE),
+            linux::MADV_DONTDUMP => |own| own.advised.undumped = true,
+            linux::MADV_DODUMP => |own| own.advised.undumped = false,
+            linux::MADV_MERGEABLE => |own| own.advised.mergeable = !own.shared,
+            linux::MADV_UNMERGEABLE => |own| own.advised.mergeable = false,
+            linux::MADV_GUARD_REMOVE => {
                 for own in self.process().space.touching_mut(range) {
                     own.drop_guards(own.shown(range));
                 }
                 return Ok(());
             }
-            libc::MADV_DONTNEED | MADV_DONTNEED_LOCKED => {
+            linux::MADV_DONTNEED | linux::MADV_DONTNEED_LOCKED => {
                 self.drop_copies(range);
                 return Ok(());
             }
-            libc::MADV_FREE => {
+            linux::MADV_FREE => {
                 if !self.state.holds(Rule::FreedPagesStay) {
                     self.drop_copies(range);
                 }
@@ -141,8 +135,8 @@ impl Interpreter<'_> {
                 }
                 return Ok(());
             }
-            libc::MADV_REMOVE => return self.remove_pages(range),
-            MADV_GUARD_INSTALL => {
+            linux::MADV_REMOVE => return self.remove_pages(range),
+            linux::MADV_GUARD_INSTALL => {
                 self.guard(range);
                 return Ok(());
             }
@@ -178,8 +172,8 @@ impl Interpreter<'_> {
         let Some(own) = self.process().space.at(range.start) else { return Ok(()) };
         let Some(object) = own.object else { return Ok(()) };
         let shown = own.offset_of(range.start)..own.offset_of(range.end);
-        if self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
-            return Err(libc::EPERM);
+        if self.sealed(object, linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE) {
+            return Err(linux::EPERM);
         }
         if self.state.holds(Rule::RemovePunches) {
             self.punch(object, shown);
@@ -202,13 +196,13 @@ impl Interpreter<'_> {
     /// Performs MADV_POPULATE_READ or MADV_POPULATE_WRITE page by page, up to the first page that fails.
     fn populate_advice(&mut self, range: &Range<u64>, advice: i32) -> Result<Returned, Failure> {
         let hole = self.process().space.hole_in(range);
-        let stores = advice == libc::MADV_POPULATE_WRITE;
+        let stores = advice == linux::MADV_POPULATE_WRITE;
         let Some(process) = self.processes.last_mut() else { return Ok(Returned::Nothing) };
         for part in process.space.parts(&(range.start..hole.unwrap_or(range.end))) {
             let Some(vma) = process.space.at(part.start) else { break };
             let needed = if stores { WRITE } else { READ };
             if vma.prot & needed == 0 && self.state.holds(Rule::PopulateNeedsProtection) {
-                return Err(Errno(libc::EINVAL));
+                return Err(Errno(linux::EINVAL));
             }
             let missing = |at: &u64| self.state.content(vma, vma.offset_of(*at)).is_err();
             let bad = self.state.seams(process, &part).into_iter().find(missing);
@@ -217,7 +211,7 @@ impl Interpreter<'_> {
                 self.state.copy_pages(process, part.start..bad.unwrap_or(part.end));
             }
             if bad.is_some() && self.state.holds(Rule::PopulatePastEofIsEfault) {
-                return Err(Errno(libc::EFAULT));
+                return Err(Errno(linux::EFAULT));
             }
         }
         self.done_but_for(hole)

@@ -2,9 +2,6 @@
 
 use std::ops::Range;
 
-use linux_raw_sys::general as linux;
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::bytes::Bytes;
@@ -13,11 +10,10 @@ use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind, Object};
+use crate::vocabulary::linux;
 
 /// More than any process has: 47 bits, of which a page stays unused.
 pub(in crate::model) const ADDRESSES: u64 = 1 << 47;
-/// A type of its own, beside MAP_SHARED and MAP_PRIVATE.
-const MAP_DROPPABLE: i32 = linux::MAP_DROPPABLE as i32;
 
 /// The origin of a map: what it shows, and its limits.
 struct Origin {
@@ -38,41 +34,41 @@ impl Interpreter<'_> {
         let (length, prot) = (self.length(args, 1), Self::flags(args, 2) & (READ | WRITE | EXEC));
         let (flags, offset) = (Self::flags(args, 3) as i32, self.number(args, 5) as u64);
         let has = |flag| flags & flag != 0;
-        if has(libc::MAP_HUGETLB | libc::MAP_SYNC) {
+        if has(linux::MAP_HUGETLB | linux::MAP_SYNC) {
             return Err(Unmodelled("MAP_HUGETLB and MAP_SYNC, which only some files have"));
         }
         if offset % self.state.page() != 0 && self.state.holds(Rule::OffsetInPageIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let anonymous = has(libc::MAP_ANONYMOUS);
+        let anonymous = has(linux::MAP_ANONYMOUS);
         let descriptor = if anonymous { None } else { self.descriptor(&args[4]) };
         if !anonymous && descriptor.is_none() && self.state.holds(Rule::NoDescriptorIsEbadf) {
-            return Err(Errno(libc::EBADF));
+            return Err(Errno(linux::EBADF));
         }
         let pages = self.whole_pages(length)?;
-        let noreplace = has(libc::MAP_FIXED_NOREPLACE);
-        let fixed = noreplace || has(libc::MAP_FIXED);
+        let noreplace = has(linux::MAP_FIXED_NOREPLACE);
+        let fixed = noreplace || has(linux::MAP_FIXED);
         let asked = self.address(&args[0]);
         let start =
             if fixed { self.placed_at(asked, pages)? } else { self.placed_near(asked, pages)? };
         let range = start..start.saturating_add(pages);
         let taken = self.process().space.any_in(&range);
         if noreplace && taken && self.state.holds(Rule::NoreplaceIsEexist) {
-            return Err(Errno(libc::EEXIST));
+            return Err(Errno(linux::EEXIST));
         }
-        if has(libc::MAP_LOCKED) {
-            self.may_lock(pages, libc::EAGAIN)?;
+        if has(linux::MAP_LOCKED) {
+            self.may_lock(pages, linux::EAGAIN)?;
         }
         let far = descriptor.is_some_and(|own| offset > own.shows.end().saturating_sub(pages));
         if far && self.state.holds(Rule::TooFarIsEoverflow) {
-            return Err(Errno(libc::EOVERFLOW));
+            return Err(Errno(linux::EOVERFLOW));
         }
         let origin = self.origin(descriptor, flags, prot)?;
         let sealed = self.process().space.touching(&range).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
-        let shared = flags & libc::MAP_TYPE != libc::MAP_PRIVATE;
+        let shared = flags & linux::MAP_TYPE != linux::MAP_PRIVATE;
         if taken && !self.process().limits.is_empty() {
             return Err(Unmodelled("a limit, and a map that replaces another"));
         }
@@ -98,7 +94,7 @@ impl Interpreter<'_> {
             object,
             open_file: descriptor.map(|own| own.open_file),
             offset,
-            locked: has(libc::MAP_LOCKED),
+            locked: has(linux::MAP_LOCKED),
             ..Vma::default()
         };
         self.insert(new, flags)
@@ -108,10 +104,10 @@ impl Interpreter<'_> {
     fn whole_pages(&self, length: u64) -> Result<u64, i32> {
         let page = self.state.page();
         if length == 0 && self.state.holds(Rule::LengthZeroIsEinval) {
-            return Err(libc::EINVAL);
+            return Err(linux::EINVAL);
         }
         if length > ADDRESSES && self.state.holds(Rule::TooLongIsEnomem) {
-            return Err(libc::ENOMEM);
+            return Err(linux::ENOMEM);
         }
         Ok(match self.state.holds(Rule::WholePages) {
             true => length.div_ceil(page).saturating_mul(page),
@@ -128,10 +124,10 @@ impl Interpreter<'_> {
             self.state.copy_pages(process, range.clone());
         }
         let start = range.start;
-        let populates = flags & (libc::MAP_POPULATE | libc::MAP_NONBLOCK) == libc::MAP_POPULATE;
+        let populates = flags & (linux::MAP_POPULATE | linux::MAP_NONBLOCK) == linux::MAP_POPULATE;
         let failed = (locked || populates) && self.populate(range).is_err();
         match failed && !self.state.holds(Rule::PopulatingCannotFail) {
-            true => Err(Errno(libc::ENOMEM)),
+            true => Err(Errno(linux::ENOMEM)),
             false => Ok(Returned::Value(Value::Map(start))),
         }
     }
@@ -145,10 +141,10 @@ impl Interpreter<'_> {
             return Err(Errno(asked.wrapping_neg() as i32));
         }
         if asked.saturating_add(pages) > ADDRESSES {
-            return Err(Errno(libc::ENOMEM));
+            return Err(Errno(linux::ENOMEM));
         }
         if self.in_page(asked) && self.state.holds(Rule::AddressInPageIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         match asked < APART / 2 {
             true => Err(Unmodelled("MAP_FIXED at an address outside of every map")),
@@ -178,63 +174,64 @@ impl Interpreter<'_> {
         flags: i32,
         prot: i64,
     ) -> Result<Origin, Failure> {
-        let kind = flags & libc::MAP_TYPE;
-        let validates = kind == libc::MAP_SHARED_VALIDATE && descriptor.is_some();
-        let shared = kind == libc::MAP_SHARED || validates;
+        let kind = flags & linux::MAP_TYPE;
+        let validates = kind == linux::MAP_SHARED_VALIDATE && descriptor.is_some();
+        let shared = kind == linux::MAP_SHARED || validates;
         // MAP_FIXED_NOREPLACE is not among the flags that are as old as MAP_SHARED. (Linux:
         // LEGACY_MAP_MASK)
-        let unknown = flags & libc::MAP_FIXED_NOREPLACE != 0;
+        let unknown = flags & linux::MAP_FIXED_NOREPLACE != 0;
         if validates && unknown && self.state.holds(Rule::ValidateKnowsItsFlags) {
-            return Err(Errno(libc::EOPNOTSUPP));
+            return Err(Errno(linux::EOPNOTSUPP));
         }
-        let typed = shared || kind == libc::MAP_PRIVATE;
-        if descriptor.is_none() && kind == MAP_DROPPABLE {
+        let typed = shared || kind == linux::MAP_PRIVATE;
+        // A type of its own, beside those two.
+        if descriptor.is_none() && kind == linux::MAP_DROPPABLE {
             return Err(Unmodelled("memory that the kernel may drop"));
         }
         if !typed && self.state.holds(Rule::NoTypeIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let grows = flags & libc::MAP_GROWSDOWN != 0;
+        let grows = flags & linux::MAP_GROWSDOWN != 0;
         let mut may = READ | WRITE | EXEC;
         let Some(descriptor) = descriptor else {
             return match (grows, shared) {
-                (true, true) => Err(Errno(libc::EINVAL)),
+                (true, true) => Err(Errno(linux::EINVAL)),
                 (true, false) => Err(Unmodelled("a map that grows down")),
                 _ => Ok(Origin { shows: None, may }),
             };
         };
         if shared && !descriptor.writable {
             if prot & WRITE != 0 && self.state.holds(Rule::UnwritableSharedIsEacces) {
-                return Err(Errno(libc::EACCES));
+                return Err(Errno(linux::EACCES));
             }
             if self.state.holds(Rule::MprotectKeepsTheMode) {
                 may &= !WRITE;
             }
         }
         if !descriptor.readable && self.state.holds(Rule::UnreadableIsEacces) {
-            return Err(Errno(libc::EACCES));
+            return Err(Errno(linux::EACCES));
         }
         let unmappable =
             matches!(descriptor.shows, FileKind::Dir | FileKind::Pipe | FileKind::DevNull)
                 || matches!(descriptor.shows, FileKind::DevFull | FileKind::ProcMaps);
         if self.is_noexec(descriptor.shows) {
             if prot & EXEC != 0 && self.state.holds(Rule::NoexecIsEperm) {
-                return Err(Errno(libc::EPERM));
+                return Err(Errno(linux::EPERM));
             }
             may &= !EXEC;
         }
         if unmappable && self.state.holds(Rule::NoFileIsEnodev) {
-            return Err(Errno(libc::ENODEV));
+            return Err(Errno(linux::ENODEV));
         }
         if grows {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         match descriptor.shows {
             FileKind::Object(object) if shared && may & WRITE != 0 => {
                 may = self.may_under_seals(object, prot, may)?;
             }
             // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
-            FileKind::Proc => return Err(Errno(libc::EIO)),
+            FileKind::Proc => return Err(Errno(linux::EIO)),
             _ => {}
         }
         Ok(Origin { shows: Some(descriptor.shows), may })
@@ -248,8 +245,8 @@ impl Interpreter<'_> {
         prot: i64,
         may: i64,
     ) -> Result<i64, i32> {
-        match self.sealed(object, libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE) {
-            true if prot & WRITE != 0 => Err(libc::EPERM),
+        match self.sealed(object, linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE) {
+            true if prot & WRITE != 0 => Err(linux::EPERM),
             true => Ok(may & !WRITE),
             false => Ok(may),
         }

@@ -3,8 +3,6 @@
 
 use std::ops::Range;
 
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
@@ -12,6 +10,7 @@ use crate::model::interpreter::{APART, Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
+use crate::vocabulary::linux;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("munmap", |p, args| p.munmap(args)),
@@ -33,7 +32,7 @@ impl Interpreter<'_> {
     ) -> Result<Range<u64>, Failure> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         let page = self.state.page();
         let start = start / page * page;
@@ -63,7 +62,7 @@ impl Interpreter<'_> {
     /// Returns the result of a call that has done its work up to a hole in its range, if there is one.
     pub(super) fn done_but_for(&self, hole: Option<u64>) -> Result<Returned, Failure> {
         match hole.is_some() && self.state.holds(Rule::HoleIsEnomem) {
-            true => Err(Errno(libc::ENOMEM)),
+            true => Err(Errno(linux::ENOMEM)),
             false => Ok(Returned::Nothing),
         }
     }
@@ -72,11 +71,11 @@ impl Interpreter<'_> {
         let length = self.length(args, 1);
         let start = self.address(&args[0]);
         if self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         let beyond = length > ADDRESSES || start > ADDRESSES - length;
         if beyond || (length == 0 && self.state.holds(Rule::LengthZeroIsEinval)) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         let page = self.state.page();
         let start = start / page * page;
@@ -89,7 +88,7 @@ impl Interpreter<'_> {
         }
         let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
         self.process().space.remove(&(start..end));
         Ok(Returned::Nothing)
@@ -97,11 +96,11 @@ impl Interpreter<'_> {
 
     fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let prot = Self::flags(args, 2);
-        let (down, up) = (i64::from(libc::PROT_GROWSDOWN), i64::from(libc::PROT_GROWSUP));
+        let (down, up) = (i64::from(linux::PROT_GROWSDOWN), i64::from(linux::PROT_GROWSUP));
         if prot & down != 0 && prot & up != 0 {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let range = self.pages(args, libc::ENOMEM, libc::ENOMEM)?;
+        let range = self.pages(args, linux::ENOMEM, linux::ENOMEM)?;
         if range.is_empty() {
             return Ok(Returned::Nothing);
         }
@@ -112,7 +111,7 @@ impl Interpreter<'_> {
                 true => !space.any_in(&range),
                 false => space.at(range.start).is_none(),
             };
-            return Err(Errno(if hole { libc::ENOMEM } else { libc::EINVAL }));
+            return Err(Errno(if hole { linux::ENOMEM } else { linux::EINVAL }));
         }
         let page = self.state.page();
         let range = match self.state.holds(Rule::MprotectChangesPages) {
@@ -126,14 +125,14 @@ impl Interpreter<'_> {
         let refused = space.touching(&(range.start..hole)).find_map(|own| {
             let at = own.range.start.max(range.start);
             match prot & !own.may != 0 {
-                true => Some((at, libc::EACCES)),
-                false => (own.sealed && seals).then_some((at, libc::EPERM)),
+                true => Some((at, linux::EACCES)),
+                false => (own.sealed && seals).then_some((at, linux::EPERM)),
             }
         });
         let end = refused.map_or(hole, |(at, _)| at);
         let more = prot & WRITE != 0
             && space.touching(&(range.start..end)).any(|own| !own.shared && own.prot & WRITE == 0);
-        if more && self.limit(libc::RLIMIT_DATA as i64).is_some() {
+        if more && self.limit(linux::RLIMIT_DATA as i64).is_some() {
             return Err(Unmodelled("the memory that a process has used of RLIMIT_DATA"));
         }
         if let Some((at, errno)) = refused {
@@ -163,24 +162,24 @@ impl Interpreter<'_> {
 
     fn msync(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let flags = Self::flags(args, 2) as i32;
-        let both = flags & libc::MS_ASYNC != 0 && flags & libc::MS_SYNC != 0;
+        let both = flags & linux::MS_ASYNC != 0 && flags & linux::MS_SYNC != 0;
         if both && self.state.holds(Rule::AsyncAndSyncIsEinval) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let range = self.pages(args, 0, libc::ENOMEM)?;
-        let invalidates = flags & libc::MS_INVALIDATE != 0;
+        let range = self.pages(args, 0, linux::ENOMEM)?;
+        let invalidates = flags & linux::MS_INVALIDATE != 0;
         let locked = self.process().space.touching(&range).find(|own| own.locked);
         let locked = locked.map(|own| own.range.start.max(range.start));
         if let (Some(at), true) =
             (locked.filter(|_| invalidates), self.state.holds(Rule::InvalidatingLockedIsEbusy))
         {
-            if flags & libc::MS_SYNC != 0 {
+            if flags & linux::MS_SYNC != 0 {
                 self.write_back(&(range.start..at));
             }
-            return Err(Errno(libc::EBUSY));
+            return Err(Errno(linux::EBUSY));
         }
         let synced = self.change(&range, |_| {});
-        if flags & libc::MS_SYNC != 0 {
+        if flags & linux::MS_SYNC != 0 {
             self.write_back(&range);
         }
         synced
@@ -205,17 +204,17 @@ impl Interpreter<'_> {
         let (start, length) = self.rounded(args)?;
         // The limit is checked first.
         self.may_mlock(&(start..start.saturating_add(length)), length)?;
-        let range = range_of(start, length, libc::EINVAL)?;
+        let range = range_of(start, length, linux::EINVAL)?;
         self.change(&range, |vma| vma.locked = true)?;
         match self.populate(range).is_err() && self.state.holds(Rule::LockPastEofIsEnomem) {
-            true => Err(Errno(libc::ENOMEM)),
+            true => Err(Errno(linux::ENOMEM)),
             false => Ok(Returned::Nothing),
         }
     }
 
     fn munlock(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (start, length) = self.rounded(args)?;
-        let range = range_of(start, length, libc::EINVAL)?;
+        let range = range_of(start, length, linux::EINVAL)?;
         self.change(&range, |vma| vma.locked = false)
     }
 
@@ -225,7 +224,7 @@ impl Interpreter<'_> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let page = self.state.page();
         if self.in_page(start) && !self.state.holds(Rule::LocksRoundTheAddress) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         let rounded = start / page * page;
         Ok((rounded, length.wrapping_add(start - rounded).wrapping_add(page - 1) / page * page))
@@ -233,12 +232,12 @@ impl Interpreter<'_> {
 
     fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         if self.number(args, 2) != 0 {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let range = self.pages(args, libc::EINVAL, libc::EINVAL)?;
+        let range = self.pages(args, linux::EINVAL, linux::EINVAL)?;
         let hole = !range.is_empty() && self.process().space.hole_in(&range).is_some();
         if hole && self.state.holds(Rule::MsealNeedsNoHole) {
-            return Err(Errno(libc::ENOMEM));
+            return Err(Errno(linux::ENOMEM));
         }
         self.change(&range, |vma| vma.sealed = true)
     }

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::address_space::{ALL, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
@@ -12,6 +10,7 @@ use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::Process;
+use crate::vocabulary::linux;
 
 /// The arguments of an mremap.
 struct Remap {
@@ -41,24 +40,24 @@ impl Interpreter<'_> {
         let remap = self.checked(args)?;
         let space = &self.process().space;
         let sealed = space.at(remap.was.start).is_some_and(|own| own.sealed);
-        if remap.has(libc::MREMAP_FIXED) && remap.old_length() == remap.length {
+        if remap.has(linux::MREMAP_FIXED) && remap.old_length() == remap.length {
             return self.move_all(&remap);
         }
         let Some(whole) = space.at(remap.was.start).map(|own| own.range.clone()) else {
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
-            return Err(Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+            return Err(Errno(if fault { linux::EFAULT } else { linux::ENOMEM }));
         };
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
-        let moves = remap.has(libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP);
+        let moves = remap.has(linux::MREMAP_FIXED | linux::MREMAP_DONTUNMAP);
         let will = remap.was.start + remap.length;
         if will <= remap.was.end && !moves {
             return self.shrink(&(will..remap.was.end), remap.was.start);
         }
         // From here on the call moves, grows or doubles a map.
         if remap.was.is_empty() && !self.is_shared(remap.was.start) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         // The part by which it shrinks goes first. (Linux 6.17: mremap_to)
         let end = remap.was.end.min(will);
@@ -67,12 +66,12 @@ impl Interpreter<'_> {
         }
         let more = remap.length.saturating_sub(remap.old_length());
         let locked = self.process().space.at(remap.was.start).is_some_and(|own| own.locked);
-        if let (true, Err(errno)) = (locked && more > 0, self.may_lock(more, libc::EAGAIN)) {
+        if let (true, Err(errno)) = (locked && more > 0, self.may_lock(more, linux::EAGAIN)) {
             // Where nothing may be locked, the errno is the same here.
-            return Err(Errno(if errno == libc::EPERM { libc::EAGAIN } else { errno }));
+            return Err(Errno(if errno == linux::EPERM { linux::EAGAIN } else { errno }));
         }
         let data = !self.is_shared(remap.was.start) && self.may_store(remap.was.start);
-        let added = if remap.has(libc::MREMAP_DONTUNMAP) { remap.length } else { more };
+        let added = if remap.has(linux::MREMAP_DONTUNMAP) { remap.length } else { more };
         self.may_have(added, if data { added } else { 0 })?;
         let beyond = remap.was.end..will;
         let in_place = !moves && !remap.was.is_empty() && remap.was.end == whole.end;
@@ -83,8 +82,8 @@ impl Interpreter<'_> {
             self.populate_locked(beyond);
             return Ok(Returned::Value(Value::Map(remap.was.start)));
         }
-        if !remap.has(libc::MREMAP_MAYMOVE) && self.state.holds(Rule::RemapWithoutRoomIsEnomem) {
-            return Err(Errno(libc::ENOMEM));
+        if !remap.has(linux::MREMAP_MAYMOVE) && self.state.holds(Rule::RemapWithoutRoomIsEnomem) {
+            return Err(Errno(linux::ENOMEM));
         }
         self.move_one(remap)
     }
@@ -98,15 +97,15 @@ impl Interpreter<'_> {
         let in_page = self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval);
         let silly = new > ADDRESSES || (new == 0 && self.state.holds(Rule::LengthZeroIsEinval));
         if in_page || silly {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let fixed = flags & libc::MREMAP_FIXED != 0;
-        let leaves = flags & libc::MREMAP_DONTUNMAP != 0;
+        let fixed = flags & linux::MREMAP_FIXED != 0;
+        let leaves = flags & linux::MREMAP_DONTUNMAP != 0;
         if start.checked_add(old).is_none_or(|end| end > ADDRESSES) {
             let there = self.process().space.at(start).is_some();
             return match fixed || leaves || (there && old > u64::MAX - self.state.page()) {
                 true => Err(Unmodelled("mremap of a length beyond all addresses")),
-                false => Err(Errno(if there { libc::EINVAL } else { libc::EFAULT })),
+                false => Err(Errno(if there { linux::EINVAL } else { linux::EFAULT })),
             };
         }
         let to = args.get(4).filter(|_| fixed || leaves).map(|to| self.address(to));
@@ -120,8 +119,8 @@ impl Interpreter<'_> {
             .to
             .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps);
         let resizes = leaves && remap.old_length() != remap.length;
-        if bad_place || flags & libc::MREMAP_MAYMOVE == 0 || resizes {
-            return Err(Errno(libc::EINVAL));
+        if bad_place || flags & linux::MREMAP_MAYMOVE == 0 || resizes {
+            return Err(Errno(linux::EINVAL));
         }
         if fixed && remap.to.is_none_or(|to| to < crate::model::interpreter::APART / 2) {
             return Err(Unmodelled("MREMAP_FIXED at an address outside of every map"));
@@ -145,7 +144,7 @@ impl Interpreter<'_> {
         let one = space.at(was.start).zip(next).is_some_and(|(a, b)| a.may_be_one_with(b));
         match one {
             true => Err(Unmodelled("two maps that the kernel may have merged")),
-            false => Err(Errno(libc::EFAULT)),
+            false => Err(Errno(linux::EFAULT)),
         }
     }
 
@@ -166,7 +165,7 @@ impl Interpreter<'_> {
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Result<Returned, Failure> {
         let sealed = self.process().space.touching(tail).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
         if !tail.is_empty() && self.state.holds(Rule::RemapShrinks) {
             self.process().space.remove(tail);
@@ -178,10 +177,10 @@ impl Interpreter<'_> {
     fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
         let sealed = self.process().space.touching(target).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(libc::EPERM);
+            return Err(linux::EPERM);
         }
         if self.process().space.any_in(target) && !self.state.holds(Rule::RemapFixedReplaces) {
-            return Err(libc::EEXIST);
+            return Err(linux::EEXIST);
         }
         self.process().space.remove(target);
         Ok(())
@@ -190,7 +189,7 @@ impl Interpreter<'_> {
     /// Moves one map, or a part of it, to another place, and gives it another length.
     fn move_one(&mut self, remap: Remap) -> Result<Returned, Failure> {
         let to = match remap.to {
-            Some(to) if remap.has(libc::MREMAP_FIXED) => to,
+            Some(to) if remap.has(linux::MREMAP_FIXED) => to,
             Some(to) if !self.process().space.any_in(&(to..to + remap.length)) => to,
             _ => self.place(),
         };
@@ -198,9 +197,9 @@ impl Interpreter<'_> {
         self.clear(&target)?;
         let Some(own) = self.process().space.at(remap.was.start).map(|own| own.range.clone())
         else {
-            return Err(Errno(libc::EFAULT)); // it has replaced itself
+            return Err(Errno(linux::EFAULT)); // it has replaced itself
         };
-        if remap.has(libc::MREMAP_DONTUNMAP) {
+        if remap.has(linux::MREMAP_DONTUNMAP) {
             self.alone(&own)?;
         }
         let end = remap.was.end.min(remap.was.start + remap.length);
@@ -216,7 +215,7 @@ impl Interpreter<'_> {
     /// Moves any number of maps, and the holes between them, to one place with the same lengths. (Linux 6.17:
     /// remap_move)
     fn move_all(&mut self, remap: &Remap) -> Result<Returned, Failure> {
-        let to = remap.to.ok_or(libc::EFAULT)?;
+        let to = remap.to.ok_or(linux::EFAULT)?;
         let space = &self.process().space;
         let parts = space.parts(&remap.was);
         let covered = parts.len() == 1 && parts[0].end == remap.was.end;
@@ -226,7 +225,7 @@ impl Interpreter<'_> {
         });
         if parts.first().is_none_or(|first| first.start != remap.was.start) {
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
-            return Err(Errno(if fault { libc::EFAULT } else { libc::ENOMEM }));
+            return Err(Errno(if fault { linux::EFAULT } else { linux::ENOMEM }));
         }
         // A segment, or private memory of /dev/zero, is moved alone, and not along with what comes before it.
         // (Linux: vma_multi_allowed)
@@ -238,25 +237,25 @@ impl Interpreter<'_> {
             })
         };
         if !covered && moves_alone(self.process(), remap.was.start) {
-            return Err(Errno(libc::EFAULT));
+            return Err(Errno(linux::EFAULT));
         }
         // A gap counts as several maps, too.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
         if !covered && (several || gap) && !self.state.holds(Rule::RemapMovesSeveral) {
-            return Err(Errno(libc::EFAULT));
+            return Err(Errno(linux::EFAULT));
         }
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
             if part.start > remap.was.start && moves_alone(self.process(), part.start) {
-                return Err(Errno(libc::EFAULT));
+                return Err(Errno(linux::EFAULT));
             }
             let place = to + (part.start - remap.was.start);
             let target = place..place + (part.end - part.start);
             if sealed && self.state.holds(Rule::MsealIsEperm) {
-                return Err(Errno(libc::EPERM));
+                return Err(Errno(linux::EPERM));
             }
             self.clear(&target)?;
-            if remap.has(libc::MREMAP_DONTUNMAP) {
+            if remap.has(linux::MREMAP_DONTUNMAP) {
                 self.alone(&part)?;
             }
             self.move_stretch(&part, place, remap);
@@ -268,7 +267,7 @@ impl Interpreter<'_> {
     /// as well.
     fn move_stretch(&mut self, was: &Range<u64>, to: u64, remap: &Remap) {
         let moves = self.state.holds(Rule::RemapMoves);
-        let (doubles, stays) = (remap.was.is_empty(), remap.has(libc::MREMAP_DONTUNMAP));
+        let (doubles, stays) = (remap.was.is_empty(), remap.has(linux::MREMAP_DONTUNMAP));
         let length =
             if remap.old_length() == remap.length { was.end - was.start } else { remap.length };
         let mut moved: Vma;

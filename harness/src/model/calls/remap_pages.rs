@@ -1,14 +1,13 @@
 //! The model must predict which pages of its file a map shows after remap_file_pages, and the errno where
 //! that fails.
 
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::address_space::Vma;
 use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
+use crate::vocabulary::linux;
 
 pub(super) const CALLS: &[(&str, Predict)] =
     &[("remap_file_pages", |p, args| p.remap_file_pages(args))];
@@ -20,7 +19,7 @@ impl Interpreter<'_> {
         let (start, length) = (self.address(&args[0]), self.length(args, 1));
         let (prot, first) = (Self::flags(args, 2), self.number(args, 3) as u64);
         let (start, length) = (start / page * page, length / page * page);
-        let einval = Err(Errno(libc::EINVAL));
+        let einval = Err(Errno(linux::EINVAL));
         let wraps = first.checked_add(length / page).is_none();
         if prot != 0 || length == 0 || start.checked_add(length).is_none() || wraps {
             return einval;
@@ -35,16 +34,16 @@ impl Interpreter<'_> {
             return einval;
         }
         if own.locked {
-            self.may_lock(length, libc::EAGAIN)?;
+            self.may_lock(length, linux::EAGAIN)?;
         }
         let offset = first.checked_mul(page).filter(|at| *at <= i64::MAX as u64 - length);
-        let offset = offset.ok_or(libc::EOVERFLOW)?;
+        let offset = offset.ok_or(linux::EOVERFLOW)?;
         let may = match own.object {
             Some(object) => self.may_under_seals(object, own.prot, own.may)?,
             None => own.may,
         };
         if own.sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
         // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
         // shm_mmap)

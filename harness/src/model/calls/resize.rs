@@ -3,8 +3,6 @@
 
 use std::ops::Range;
 
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::bytes::Content;
 use crate::model::interpreter::{Interpreter, Predict};
@@ -13,6 +11,7 @@ use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::model::signals::Sent;
 use crate::model::state::{FileKind, Kind};
+use crate::vocabulary::linux;
 
 /// The largest offset that a file can have.
 pub(super) const FILE_END: i128 = i64::MAX as i128;
@@ -25,21 +24,21 @@ impl Interpreter<'_> {
         let size = self.number(args, 1);
         let fails = self.state.holds(Rule::FtruncateIsEinval);
         if !(0..=FILE_END).contains(&size) {
-            return Err(Errno(if fails { libc::EINVAL } else { libc::EFBIG }));
+            return Err(Errno(if fails { linux::EINVAL } else { linux::EFBIG }));
         }
-        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
+        let descriptor = self.descriptor(&args[0]).ok_or(linux::EBADF)?;
         let (FileKind::Object(object), true) = (descriptor.shows, descriptor.writable || !fails)
         else {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         };
         let (size, old) = (size as u64, self.state.objects[object].size);
-        let sealed = (size < old && self.sealed(object, libc::F_SEAL_SHRINK))
-            || (size > old && self.sealed(object, libc::F_SEAL_GROW));
-        if size > old && self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| size > limit) {
+        let sealed = (size < old && self.sealed(object, linux::F_SEAL_SHRINK))
+            || (size > old && self.sealed(object, linux::F_SEAL_GROW));
+        if size > old && self.limit(linux::RLIMIT_FSIZE as i64).is_some_and(|limit| size > limit) {
             return self.too_big();
         }
         if sealed {
-            return Err(Errno(libc::EPERM));
+            return Err(Errno(linux::EPERM));
         }
         self.resize(object, size);
         Ok(Returned::Nothing)
@@ -48,35 +47,35 @@ impl Interpreter<'_> {
     /// Returns the outcome of a call that would make a file larger than RLIMIT_FSIZE: EFBIG, and a signal
     /// that kills by default. (setrlimit(2))
     pub(super) fn too_big(&mut self) -> Result<Returned, Failure> {
-        match self.process().signals.send(libc::SIGXFSZ) {
+        match self.process().signals.send(linux::SIGXFSZ) {
             Sent::Ends if !self.state.holds(Rule::BeyondFileSizeIsSigxfsz) => {
-                Err(Errno(libc::EFBIG))
+                Err(Errno(linux::EFBIG))
             }
-            Sent::Ends => Ok(Returned::Killed(libc::SIGXFSZ)),
-            Sent::Ignored | Sent::Blocked => Err(Errno(libc::EFBIG)),
+            Sent::Ends => Ok(Returned::Killed(linux::SIGXFSZ)),
+            Sent::Ignored | Sent::Blocked => Err(Errno(linux::EFBIG)),
         }
     }
 
     fn fallocate(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let mode = Self::flags(args, 1) as i32;
         let (offset, length) = (self.number(args, 2), self.number(args, 3));
-        let keeps = mode & libc::FALLOC_FL_KEEP_SIZE != 0;
-        let does = mode & !libc::FALLOC_FL_KEEP_SIZE;
+        let keeps = mode & linux::FALLOC_FL_KEEP_SIZE != 0;
+        let does = mode & !linux::FALLOC_FL_KEEP_SIZE;
         let object = self.to_be_allocated(&args[0], (does, keeps), (offset, length))?;
         let range = offset as u64..(offset + length) as u64;
         let grows = range.end > self.state.objects[object].size;
-        let beyond = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
+        let beyond = self.limit(linux::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
         if does == 0 && grows && beyond {
             return match keeps {
                 true => Err(Unmodelled("room beyond RLIMIT_FSIZE that adds no size")),
                 false => self.too_big(),
             };
         }
-        let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        let writes = linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE;
         let size = self.state.objects[object].size;
         match does {
-            0 if range.end > size && self.sealed(object, libc::F_SEAL_GROW) => {
-                Err(Errno(libc::EPERM))
+            0 if range.end > size && self.sealed(object, linux::F_SEAL_GROW) => {
+                Err(Errno(linux::EPERM))
             }
             0 => {
                 if range.end > size && !keeps {
@@ -86,20 +85,20 @@ impl Interpreter<'_> {
                 }
                 Ok(Returned::Nothing)
             }
-            libc::FALLOC_FL_PUNCH_HOLE if self.sealed(object, writes) => Err(Errno(libc::EPERM)),
-            libc::FALLOC_FL_PUNCH_HOLE => {
+            linux::FALLOC_FL_PUNCH_HOLE if self.sealed(object, writes) => Err(Errno(linux::EPERM)),
+            linux::FALLOC_FL_PUNCH_HOLE => {
                 self.punch(object, range);
                 Ok(Returned::Nothing)
             }
             _ if !self.state.holds_for(Rule::RangesCanBeChanged, object) => {
-                Err(Errno(libc::EOPNOTSUPP))
+                Err(Errno(linux::EOPNOTSUPP))
             }
-            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => {
+            linux::FALLOC_FL_COLLAPSE_RANGE | linux::FALLOC_FL_INSERT_RANGE => {
                 self.shift(object, range, does)
             }
             // Neither KEEP_SIZE nor INSERT_RANGE is held to the limit. (Linux: ext4_zero_range)
-            libc::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => self.too_big(),
-            libc::FALLOC_FL_ZERO_RANGE => {
+            linux::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => self.too_big(),
+            linux::FALLOC_FL_ZERO_RANGE => {
                 if range.end > size && !keeps {
                     self.resize(object, range.end);
                 }
@@ -118,28 +117,28 @@ impl Interpreter<'_> {
         (does, keeps): (i32, bool),
         (offset, length): (i128, i128),
     ) -> Result<usize, i32> {
-        let descriptor = self.descriptor(descriptor).ok_or(libc::EBADF)?;
+        let descriptor = self.descriptor(descriptor).ok_or(linux::EBADF)?;
         if offset < 0 || length <= 0 || offset > FILE_END || length > FILE_END {
-            return Err(libc::EINVAL);
+            return Err(linux::EINVAL);
         }
         let may_be = match does {
-            0 | libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_UNSHARE_RANGE => true,
-            libc::FALLOC_FL_PUNCH_HOLE => keeps,
-            libc::FALLOC_FL_COLLAPSE_RANGE | libc::FALLOC_FL_INSERT_RANGE => !keeps,
+            0 | linux::FALLOC_FL_ZERO_RANGE | linux::FALLOC_FL_UNSHARE_RANGE => true,
+            linux::FALLOC_FL_PUNCH_HOLE => keeps,
+            linux::FALLOC_FL_COLLAPSE_RANGE | linux::FALLOC_FL_INSERT_RANGE => !keeps,
             _ => false,
         };
         if !may_be {
-            return Err(libc::EOPNOTSUPP);
+            return Err(linux::EOPNOTSUPP);
         }
         if !descriptor.writable {
-            return Err(libc::EBADF);
+            return Err(linux::EBADF);
         }
         let object = match descriptor.shows {
             FileKind::Object(object) => object,
-            FileKind::Pipe => return Err(libc::ESPIPE),
-            _ => return Err(libc::ENODEV),
+            FileKind::Pipe => return Err(linux::ESPIPE),
+            _ => return Err(linux::ENODEV),
         };
-        if offset + length > FILE_END { Err(libc::EFBIG) } else { Ok(object) }
+        if offset + length > FILE_END { Err(linux::EFBIG) } else { Ok(object) }
     }
 
     /// Punches a hole: every map that has no copy shows zeros there.
@@ -182,13 +181,13 @@ impl Interpreter<'_> {
 
     /// Takes a range out of a file, or inserts one of zeros, and moves the bytes behind it.
     fn shift(&mut self, object: usize, range: Range<u64>, does: i32) -> Result<Returned, Failure> {
-        let takes = does == libc::FALLOC_FL_COLLAPSE_RANGE;
+        let takes = does == linux::FALLOC_FL_COLLAPSE_RANGE;
         let (size, length) = (self.state.objects[object].size, range.end - range.start);
         if range.start % self.state.page() != 0 || length % self.state.page() != 0 {
             return Err(Unmodelled("ranges that are no whole pages: a block may be smaller"));
         }
         if (takes && range.end >= size) || range.start >= size {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         // All pages from there on leave the page cache, and their private copies go, too. (Linux:
         // truncate_pagecache)

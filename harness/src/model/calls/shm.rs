@@ -1,7 +1,5 @@
 //! The model must predict System V shared memory: shmget, shmat, shmdt and the IPC_RMID of shmctl.
 
-use nix::libc;
-
 use crate::case::{Arg, limits};
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::interpreter::{APART, Interpreter, Predict};
@@ -9,6 +7,7 @@ use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
 use crate::model::state::Segment;
+use crate::vocabulary::linux;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("shmget", |p, args| p.shmget(args)),
@@ -20,12 +19,12 @@ pub(super) const CALLS: &[(&str, Predict)] = &[
 impl Interpreter<'_> {
     fn shmget(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (size, flags) = (self.length(args, 1), Self::flags(args, 2) as i32);
-        if flags & libc::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
+        if flags & linux::SHM_HUGETLB != 0 || flags & 0o600 != 0o600 {
             return Err(Unmodelled("huge pages, and segments that their owner may not use"));
         }
         // No file is longer. (Linux: __shmem_file_setup)
         if size == 0 || size > i64::MAX as u64 {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
         if size > limits::MAP_BYTES {
             // EINVAL beyond shmmax, ENOSPC beyond shmall, ENOMEM beyond what may be promised; or it is made, as with
@@ -60,18 +59,18 @@ impl Interpreter<'_> {
     fn shmat(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let flags = Self::flags(args, 2) as i32;
         let has = |flag| flags & flag != 0;
-        let einval = Err(Errno(libc::EINVAL));
+        let einval = Err(Errno(linux::EINVAL));
         let Some(number) = self.alive(&args[0]) else { return einval };
         // CAP_IPC_OWNER does without. (shmat(2): EACCES)
-        if has(libc::SHM_EXEC) && !self.state.segments[number].runs && !self.is_root() {
+        if has(linux::SHM_EXEC) && !self.state.segments[number].runs && !self.is_root() {
             return Err(Unmodelled(
                 "the right of an ordinary user to execute a segment without execute permission",
             ));
         }
         let asked = self.address(&args[1]);
         let page = self.state.page();
-        let start = match (asked, has(libc::SHM_RND)) {
-            (0, _) if has(libc::SHM_REMAP) => return einval,
+        let start = match (asked, has(linux::SHM_RND)) {
+            (0, _) if has(linux::SHM_REMAP) => return einval,
             (0, _) => self.place(),
             // SHMLBA is a page on x86 and most others. (shmat(2))
             (asked, true) => asked / page * page,
@@ -84,23 +83,23 @@ impl Interpreter<'_> {
         let object = self.state.segments[number].object;
         // The kernel checks the length that was asked for, not that of whole pages. (Linux: do_shmat)
         let asked_for = self.state.segments[number].size;
-        if !has(libc::SHM_REMAP) && start.checked_add(asked_for).is_none() {
+        if !has(linux::SHM_REMAP) && start.checked_add(asked_for).is_none() {
             return einval;
         }
         let range = start..start.saturating_add(self.state.objects[object].size);
         if range.end > super::mmap::ADDRESSES {
-            return Err(Errno(libc::ENOMEM));
+            return Err(Errno(linux::ENOMEM));
         }
         let taken = self.process().space.any_in(&range);
-        if taken && !has(libc::SHM_REMAP) && self.state.holds(Rule::ShmatOverMapIsEinval) {
+        if taken && !has(linux::SHM_REMAP) && self.state.holds(Rule::ShmatOverMapIsEinval) {
             return einval;
         }
         if self.process().space.touching(&range).any(|own| own.sealed) {
             return Err(Unmodelled("a segment over sealed memory"));
         }
         self.may_have(range.end - range.start, 0)?;
-        let read_only = has(libc::SHM_RDONLY) && self.state.holds(Rule::ShmRdonly);
-        let exec = if has(libc::SHM_EXEC) { EXEC } else { 0 };
+        let read_only = has(linux::SHM_RDONLY) && self.state.holds(Rule::ShmRdonly);
+        let exec = if has(linux::SHM_EXEC) { EXEC } else { 0 };
         let write = if read_only { 0 } else { WRITE };
         self.process().space.insert(Vma {
             range,
@@ -118,7 +117,7 @@ impl Interpreter<'_> {
     fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let address = self.address(&args[0]);
         let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();
-        let einval = Err(Errno(libc::EINVAL));
+        let einval = Err(Errno(linux::EINVAL));
         if self.in_page(address) {
             return einval;
         }
@@ -139,7 +138,7 @@ impl Interpreter<'_> {
     }
 
     fn remove_segment(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
-        let number = self.alive(&args[0]).ok_or(libc::EINVAL)?;
+        let number = self.alive(&args[0]).ok_or(linux::EINVAL)?;
         self.state.segments[number].removed = true;
         Ok(Returned::Nothing)
     }

@@ -1,12 +1,11 @@
 //! The model must predict how signals are ignored, blocked and sent.
 
-use nix::libc;
-
 use crate::case::Arg;
 use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::signals::{Sent, UNCATCHABLE, is_harmless};
+use crate::vocabulary::linux;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("sigaction", |p, args| p.sigaction(args)),
@@ -19,9 +18,9 @@ impl Interpreter<'_> {
     fn sigaction(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (signal, action) = (Self::flags(args, 0) as i32, Self::flags(args, 1));
         if UNCATCHABLE.contains(&signal) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let ignores = action == libc::SIG_IGN as i64;
+        let ignores = action == linux::SIG_IGN as i64;
         let signals = &mut self.process().signals;
         signals.set.insert(signal, ignores);
         if ignores || is_harmless(signal) {
@@ -34,11 +33,11 @@ impl Interpreter<'_> {
         let (how, signal) = (Self::flags(args, 0) as i32, Self::flags(args, 1) as i32);
         let signals = &mut self.process().signals;
         match how {
-            libc::SIG_UNBLOCK => {
+            linux::SIG_UNBLOCK => {
                 signals.blocked.remove(&signal);
             }
             _ => {
-                if how == libc::SIG_SETMASK {
+                if how == linux::SIG_SETMASK {
                     signals.blocked.clear();
                 }
                 // To block one of these is no error. (sigprocmask(2))

@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use nix::libc;
-
 use super::resize::FILE_END;
 use crate::case::{Arg, Clean};
 use crate::model::access::Loaded;
@@ -17,6 +15,7 @@ use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::model::state::{Descriptor, FileKind, Kind};
+use crate::vocabulary::linux;
 
 pub(super) const CALLS: &[(&str, Predict)] = &[
     ("pread", |p, args| p.pread(args)),
@@ -29,12 +28,12 @@ impl Interpreter<'_> {
     fn pread(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (offset, count) = (self.number(args, 1), self.number(args, 2) as u64);
         if !(0..=FILE_END).contains(&offset) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
+        let descriptor = self.descriptor(&args[0]).ok_or(linux::EBADF)?;
         match descriptor.shows {
-            FileKind::Pipe => Err(Errno(libc::ESPIPE)),
-            _ if !descriptor.readable => Err(Errno(libc::EBADF)),
+            FileKind::Pipe => Err(Errno(linux::ESPIPE)),
+            _ if !descriptor.readable => Err(Errno(linux::EBADF)),
             FileKind::Object(object) => {
                 let object = &self.state.objects[object];
                 let start = offset as u64;
@@ -46,7 +45,7 @@ impl Interpreter<'_> {
                 let phase = object.phase();
                 Ok(Returned::Saw(runs.into_iter().map(|(n, c)| (n, c.seen(phase))).collect()))
             }
-            FileKind::Dir => Err(Errno(libc::EISDIR)),
+            FileKind::Dir => Err(Errno(linux::EISDIR)),
             FileKind::DevZero | FileKind::DevFull => Ok(Returned::Saw(vec![(count, Clean::Zero)])),
             FileKind::Proc | FileKind::ProcMaps => {
                 Err(Unmodelled("the content of a file of /proc"))
@@ -59,12 +58,12 @@ impl Interpreter<'_> {
         let Arg::Text(text) = &args[1] else { return Ok(Returned::Nothing) };
         let offset = self.number(args, 2);
         if !(0..=FILE_END).contains(&offset) {
-            return Err(Errno(libc::EINVAL));
+            return Err(Errno(linux::EINVAL));
         }
-        let descriptor = self.descriptor(&args[0]).ok_or(libc::EBADF)?;
+        let descriptor = self.descriptor(&args[0]).ok_or(linux::EBADF)?;
         // A file of /proc cannot be written at an offset. (Linux: FMODE_PWRITE)
         if matches!(descriptor.shows, FileKind::Pipe | FileKind::Proc | FileKind::ProcMaps) {
-            return Err(Errno(libc::ESPIPE));
+            return Err(Errno(linux::ESPIPE));
         }
         let bytes = text.iter().map(|byte| Content::of(*byte));
         let runs: Vec<Loaded> =
@@ -81,11 +80,11 @@ impl Interpreter<'_> {
     ) -> Result<Returned, Failure> {
         let mut count: u64 = runs.iter().map(|run| run.length).sum();
         if !descriptor.writable {
-            return Err(Errno(libc::EBADF));
+            return Err(Errno(linux::EBADF));
         }
         let object = match descriptor.shows {
             FileKind::Object(object) => object,
-            FileKind::DevFull if count > 0 => return Err(Errno(libc::ENOSPC)),
+            FileKind::DevFull if count > 0 => return Err(Errno(linux::ENOSPC)),
             _ => return Ok(Returned::Count(count)),
         };
         let size = self.state.objects[object].size;
@@ -94,7 +93,7 @@ impl Interpreter<'_> {
         if count == 0 {
             return Ok(Returned::Count(0));
         }
-        if let Some(limit) = self.limit(libc::RLIMIT_FSIZE as i64) {
+        if let Some(limit) = self.limit(linux::RLIMIT_FSIZE as i64) {
             if start >= limit {
                 return self.too_big();
             }
@@ -102,16 +101,16 @@ impl Interpreter<'_> {
         }
         let kept = matches!(self.state.objects[object].kind, Kind::Memfd(_));
         if kept {
-            let writes = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+            let writes = linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE;
             if self.sealed(object, writes) {
-                return Err(Errno(libc::EPERM));
+                return Err(Errno(linux::EPERM));
             }
-            if start + count > size && self.sealed(object, libc::F_SEAL_GROW) {
+            if start + count > size && self.sealed(object, linux::F_SEAL_GROW) {
                 // Page by page: those that lie within the file are written.
                 let page = self.state.page();
                 let whole = (size / page * page).max(start);
                 if whole == start {
-                    return Err(Errno(libc::EPERM));
+                    return Err(Errno(linux::EPERM));
                 }
                 count = whole - start;
             }
@@ -142,8 +141,9 @@ impl Interpreter<'_> {
 
     fn read(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (_, count, memory) = self.memory(args);
-        let descriptor = self.descriptor(&args[0]).filter(|own| own.readable).ok_or(libc::EBADF)?;
-        let memory = memory.ok_or(libc::EFAULT)?;
+        let descriptor =
+            self.descriptor(&args[0]).filter(|own| own.readable).ok_or(linux::EBADF)?;
+        let memory = memory.ok_or(linux::EFAULT)?;
         let (runs, from) = match descriptor.shows {
             FileKind::Object(object) => {
                 let from = self.state.positions[descriptor.open_file];
@@ -166,7 +166,7 @@ impl Interpreter<'_> {
                 (vec![Loaded { length: count, content: Content::Zero, offset: 0 }], 0)
             }
             FileKind::DevNull => (Vec::new(), 0),
-            FileKind::Dir => return Err(Errno(libc::EISDIR)),
+            FileKind::Dir => return Err(Errno(linux::EISDIR)),
             FileKind::Pipe if count == 0 => (Vec::new(), 0),
             FileKind::Pipe => return Ok(Returned::Hangs),
             FileKind::Proc | FileKind::ProcMaps => {
@@ -180,8 +180,9 @@ impl Interpreter<'_> {
 
     fn write(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let (_, count, memory) = self.memory(args);
-        let descriptor = self.descriptor(&args[0]).filter(|own| own.writable).ok_or(libc::EBADF)?;
-        let memory = memory.ok_or(libc::EFAULT)?;
+        let descriptor =
+            self.descriptor(&args[0]).filter(|own| own.writable).ok_or(linux::EBADF)?;
+        let memory = memory.ok_or(linux::EFAULT)?;
         let FileKind::Object(object) = descriptor.shows else {
             // Nobody looks at what is written to /dev/null and the like.
             let bytes = Loaded { length: count, content: Content::Zero, offset: 0 };
@@ -210,7 +211,7 @@ impl Interpreter<'_> {
             if from > size && !self.state.holds(Rule::FailedWriteKeepsTheSize) {
                 self.resize(object, from);
             }
-            return Err(Errno(libc::EFAULT));
+            return Err(Errno(linux::EFAULT));
         }
         match self.put(descriptor, from, &runs)? {
             Returned::Count(0) => Ok(Returned::Count(0)), // O_APPEND has moved nothing either
@@ -221,13 +222,13 @@ impl Interpreter<'_> {
 
     /// True if a write is refused before any byte is looked at.
     fn refuses(&self, descriptor: &Descriptor, object: usize, from: u64, count: u64) -> bool {
-        let limited = self.limit(libc::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
+        let limited = self.limit(linux::RLIMIT_FSIZE as i64).is_some_and(|limit| from >= limit);
         // The part of it within whole pages of the file is not refused.
         let (size, page) = (self.state.objects[object].size, self.state.page());
         let grows = from + count > size && size / page * page <= from;
-        let seals = libc::F_SEAL_WRITE | libc::F_SEAL_FUTURE_WRITE;
+        let seals = linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE;
         let sealed =
-            self.sealed(object, seals) || (grows && self.sealed(object, libc::F_SEAL_GROW));
+            self.sealed(object, seals) || (grows && self.sealed(object, linux::F_SEAL_GROW));
         descriptor.writable && (limited || sealed)
     }
 
@@ -241,7 +242,7 @@ impl Interpreter<'_> {
         total: u64,
     ) -> Result<Returned, Failure> {
         if total > 0 && moved == 0 {
-            return Err(Errno(libc::EFAULT));
+            return Err(Errno(linux::EFAULT));
         }
         if self.state.holds(Rule::PositionsAdvance) {
             self.state.positions[descriptor.open_file] = from + moved;

@@ -1,9 +1,9 @@
 //! Files that are made, opened, synchronised, sealed, closed and unlinked.
 
-use nix::libc;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Parameter::*;
-use crate::vocabulary::{Action, Effect, Family, Lack, PLAIN, Returns, Syscall};
+use crate::vocabulary::{Action, Effect, Family, Lack, PLAIN, Returns, Syscall, linux};
 
 pub(super) const CALLS: &[Syscall] = &[
     Syscall {
@@ -30,7 +30,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "dir",
         manual: "open(2)",
         returns: Returns::Descriptor,
-        action: Action::OpenPath("/", libc::O_RDONLY | libc::O_DIRECTORY),
+        action: Action::OpenPath("/", linux::O_RDONLY | linux::O_DIRECTORY),
         weight: 1,
         ..PLAIN
     },
@@ -47,7 +47,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "zero(4)",
         optional: &[Flags(Family::Open)],
         returns: Returns::Descriptor,
-        action: Action::OpenPath("/dev/zero", libc::O_RDWR),
+        action: Action::OpenPath("/dev/zero", linux::O_RDWR),
         weight: 2,
         ..PLAIN
     },
@@ -64,7 +64,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "fsync",
         manual: "fsync(2)",
         parameters: &[Descriptor],
-        action: Action::System(libc::SYS_fsync),
+        action: Action::System(header::__NR_fsync),
         lacks: &[Lack::Room, Lack::Disk],
         weight: 6,
         ..PLAIN
@@ -73,7 +73,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "fcntl",
         manual: "fcntl(2)",
         parameters: &[Descriptor, Word(Family::Fcntl), Flags(Family::Seal)],
-        action: Action::System(libc::SYS_fcntl),
+        action: Action::System(header::__NR_fcntl),
         weight: 8,
         ..PLAIN
     },
@@ -81,7 +81,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "close",
         manual: "close(2)",
         parameters: &[Descriptor],
-        action: Action::System(libc::SYS_close),
+        action: Action::System(header::__NR_close),
         effect: Effect::Closes,
         weight: 12,
         ..PLAIN

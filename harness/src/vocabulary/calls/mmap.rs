@@ -1,6 +1,6 @@
 //! New maps.
 
-use nix::libc;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Parameter::*;
 use crate::vocabulary::{Action, Effect, Family, Lack, PLAIN, Returns, Syscall};
@@ -17,7 +17,7 @@ pub(super) const CALLS: &[Syscall] = &[Syscall {
         MapOffset,
     ],
     returns: Returns::Map,
-    action: Action::System(libc::SYS_mmap),
+    action: Action::System(header::__NR_mmap),
     effect: Effect::Maps { address: 0, length: 1, flags: 3, file: 4, offset: 5 },
     lacks: &[Lack::Memory],
     weight: 64,

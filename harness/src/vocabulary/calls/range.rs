@@ -1,7 +1,6 @@
 //! Ranges of maps that are removed, protected, synchronised, locked and sealed.
 
-use linux_raw_sys::general as linux;
-use nix::libc;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Parameter::*;
 use crate::vocabulary::{Action, Cost, Effect, Family, Lack, PLAIN, Reach, Syscall};
@@ -11,7 +10,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "munmap",
         manual: "munmap(2)",
         parameters: &[Address, Length],
-        action: Action::System(libc::SYS_munmap),
+        action: Action::System(header::__NR_munmap),
         effect: Effect::Unmaps { address: 0, length: 1 },
         reach: Reach::Bounded,
         cost: Cost::Nothing,
@@ -23,7 +22,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "mprotect",
         manual: "mprotect(2)",
         parameters: &[Address, Length, Flags(Family::Protection)],
-        action: Action::System(libc::SYS_mprotect),
+        action: Action::System(header::__NR_mprotect),
         // With PROT_GROWSDOWN or PROT_GROWSUP it goes to where the map at the address begins or ends.
         reach: Reach::ToTheGapUnlessGrowing(2),
         // Private memory that may be stored to and is locked is copied at once.
@@ -36,7 +35,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "msync",
         manual: "msync(2)",
         parameters: &[Address, Length, Flags(Family::Sync)],
-        action: Action::System(libc::SYS_msync),
+        action: Action::System(header::__NR_msync),
         // It skips gaps, and says ENOMEM after the rest was done.
         cost: Cost::Nothing,
         lacks: &[Lack::Room, Lack::Disk],
@@ -47,7 +46,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "mlock",
         manual: "mlock(2)",
         parameters: &[Address, Length],
-        action: Action::System(libc::SYS_mlock),
+        action: Action::System(header::__NR_mlock),
         effect: Effect::Locks { address: 0, length: 1 },
         reach: Reach::ToTheGap { aligned: false },
         lacks: &[Lack::Pages, Lack::Memory],
@@ -58,7 +57,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "munlock",
         manual: "munlock(2)",
         parameters: &[Address, Length],
-        action: Action::System(libc::SYS_munlock),
+        action: Action::System(header::__NR_munlock),
         reach: Reach::ToTheGap { aligned: false },
         cost: Cost::Nothing,
         weight: 10,
@@ -68,7 +67,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "mseal",
         manual: "mseal(2)",
         parameters: &[Address, Length, Number],
-        action: Action::System(linux::__NR_mseal as libc::c_long),
+        action: Action::System(header::__NR_mseal),
         reach: Reach::ToTheGap { aligned: true },
         cost: Cost::Nothing,
         weight: 12,

@@ -1,6 +1,6 @@
 //! Maps that are moved, grown or shrunk.
 
-use nix::libc;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Parameter::*;
 use crate::vocabulary::{Action, Effect, Family, Lack, PLAIN, Returns, Syscall};
@@ -11,7 +11,7 @@ pub(super) const CALLS: &[Syscall] = &[Syscall {
     parameters: &[Address, Length, Length, Flags(Family::Remap)],
     optional: &[Address],
     returns: Returns::Map,
-    action: Action::System(libc::SYS_mremap),
+    action: Action::System(header::__NR_mremap),
     effect: Effect::Remaps { address: 0, old: 1, new: 2, flags: 3, target: 4 },
     lacks: &[Lack::Memory],
     weight: 16,

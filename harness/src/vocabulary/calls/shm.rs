@@ -1,7 +1,6 @@
 //! System V shared memory.
 
-use linux_raw_sys::general as linux; // libc has these numbers for some architectures alone
-use nix::libc::c_long;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Parameter::*;
 use crate::vocabulary::{Action, Cost, Effect, Family, Lack, PLAIN, Reach, Returns, Syscall};
@@ -12,7 +11,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "shmget(2)",
         parameters: &[Word(Family::Key), Length, Flags(Family::Shmget)],
         returns: Returns::Id,
-        action: Action::System(linux::__NR_shmget as c_long),
+        action: Action::System(header::__NR_shmget),
         effect: Effect::MakesSegment { length: 1, flags: 2 },
         lacks: &[Lack::Room, Lack::Disk, Lack::Memory],
         ..PLAIN
@@ -22,7 +21,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "shmat(2)",
         parameters: &[Id, Address, Flags(Family::Shmat)],
         returns: Returns::Map,
-        action: Action::System(linux::__NR_shmat as c_long),
+        action: Action::System(header::__NR_shmat),
         effect: Effect::Attaches { segment: 0, address: 1, flags: 2 },
         lacks: &[Lack::Memory],
         weight: 8,
@@ -32,7 +31,7 @@ pub(super) const CALLS: &[Syscall] = &[
         name: "shmdt",
         manual: "shmdt(2)",
         parameters: &[Address],
-        action: Action::System(linux::__NR_shmdt as c_long),
+        action: Action::System(header::__NR_shmdt),
         reach: Reach::ToTheGap { aligned: false },
         cost: Cost::Nothing,
         weight: 6,
@@ -43,7 +42,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "shmctl(2)",
         parameters: &[Id, Word(Family::Shmctl)],
         optional: &[Number],
-        action: Action::System(linux::__NR_shmctl as c_long),
+        action: Action::System(header::__NR_shmctl),
         ..PLAIN
     },
 ];

@@ -1,6 +1,6 @@
 //! Signals: ignored, blocked, sent and waited for.
 
-use nix::libc;
+use linux_raw_sys::general as header;
 
 use crate::vocabulary::Argument::Zero;
 use crate::vocabulary::Parameter::*;
@@ -36,7 +36,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "pause(2)",
         // Architectures without pause(2) have ppoll(2), which waits as long without a descriptor and a
         // timeout.
-        action: Action::Arranged(libc::SYS_ppoll, &[Zero, Zero, Zero, Zero]),
+        action: Action::Arranged(header::__NR_ppoll, &[Zero, Zero, Zero, Zero]),
         weight: 0,
         ..PLAIN
     },
