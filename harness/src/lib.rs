@@ -24,6 +24,9 @@
 //! Code that maps files is tested with [`observe()`]: a closure runs in a child process, and its end is told. See the
 //! module [`mod@observe`].
 //!
+//! What measures is there on Linux alone: `observe`, [`fault_map`], [`Runner`], and the command. A case is parsed, predicted
+//! and judged on any system.
+//!
 //! The language of cases, the model and the isolation are described in the folder `harness/docs`. Everything
 //! below `internals` is for the project's own tests, and may change at any time.
 //!
@@ -68,31 +71,45 @@
 //! - `runner`: a case that is measured from code.
 //! - `cli`: arguments, workers, progress, colours, exit codes.
 
+#[cfg(target_os = "linux")]
 mod backing;
 mod case;
-#[cfg(feature = "cli")]
+#[cfg(all(target_os = "linux", feature = "cli"))]
 mod cli;
+#[cfg(target_os = "linux")]
 mod confine;
+#[cfg(target_os = "linux")]
 mod environment;
-#[cfg(feature = "cli")]
+#[cfg(all(target_os = "linux", feature = "cli"))]
 mod exec;
-#[cfg(feature = "cli")]
+#[cfg(all(target_os = "linux", feature = "cli"))]
 mod explore;
+#[cfg(target_os = "linux")]
 mod journal;
+#[cfg(target_os = "linux")]
 mod measure;
 mod model;
+#[cfg(target_os = "linux")]
 mod named;
+#[cfg(target_os = "linux")]
 pub mod observe;
 mod parse;
 mod picture;
 mod printable;
+#[cfg(target_os = "linux")]
 mod runner;
+#[cfg(target_os = "linux")]
 mod scarce;
+#[cfg(target_os = "linux")]
 mod snapshot;
+#[cfg(target_os = "linux")]
 mod supervise;
+#[cfg(target_os = "linux")]
 mod sweep;
+#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the one room where it may stand")]
 mod sys;
+#[cfg(target_os = "linux")]
 mod victim;
 mod vocabulary;
 
@@ -104,40 +121,26 @@ pub use model::{
     Environment, Judgement, Limits, Noexec, OpenRule, Place, Prediction, Rule, Split, Unmodelled,
     judge, predict,
 };
+#[cfg(target_os = "linux")]
 pub use observe::{Ending, Observation, Observe, fault_map, observe};
 pub use parse::ParseError;
 pub use picture::draw;
+#[cfg(target_os = "linux")]
 pub use runner::{NotMeasured, Runner};
 
 /// The parts of the harness, for the project's own tests and benchmarks.
 #[doc(hidden)]
 pub mod internals {
     macro_rules! parts {
-        ($($(#[$attribute:meta])* $part:ident),* $(,)?) => {
-            $($(#[$attribute])* pub mod $part { pub use crate::$part::*; })*
+        ($($part:ident),* $(,)?) => {
+            $(pub mod $part { pub use crate::$part::*; })*
         };
     }
+    parts!(case, model, parse, picture, printable, vocabulary);
+    #[cfg(target_os = "linux")]
     parts!(
-        backing,
-        case,
-        confine,
-        journal,
-        measure,
-        model,
-        named,
-        parse,
-        picture,
-        printable,
-        scarce,
-        snapshot,
-        supervise,
-        sweep,
-        sys,
-        victim,
-        vocabulary,
-        #[cfg(feature = "cli")]
-        cli,
-        #[cfg(feature = "cli")]
-        explore,
+        backing, confine, journal, measure, named, scarce, snapshot, supervise, sweep, sys, victim,
     );
+    #[cfg(all(target_os = "linux", feature = "cli"))]
+    parts!(cli, explore);
 }
