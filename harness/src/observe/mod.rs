@@ -64,14 +64,11 @@ pub use memory::Memory;
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
-use crate::case::Signal;
+use crate::case::{Signal, limits};
 use crate::printable::escaped;
 use crate::sys::observed::{self, Came, End, Told};
 
-/// The time that a closure may take.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Runs a closure in a child process, for ten seconds at most, and says how that ended.
+/// Runs a closure in a child process, for twenty seconds at most, and says how that ended.
 pub fn observe<T: Debug>(closure: impl FnMut() -> T) -> Observation {
     Observe::new().run(closure)
 }
@@ -101,7 +98,7 @@ impl Default for Observe {
 impl Observe {
     /// The terms of [`observe`].
     pub fn new() -> Observe {
-        Observe { deadline: DEADLINE }
+        Observe { deadline: limits::DEADLINE }
     }
 
     /// Kills the child after this time.
