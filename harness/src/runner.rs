@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::environment::{self, Surveyed};
 use crate::measure::{Failure, Means, Measurer, Restrictions, become_worker};
 use crate::model::Environment;
 use crate::sys::observed::{self, End};
-use crate::sys::{SoleThread, keep_only};
+use crate::sys::{SoleThread, close_all_but, keep_only};
 
 /// The time that a case may take.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -141,6 +141,7 @@ impl Runner {
         controller: OwnedFd,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let thread = SoleThread::claim()?;
+        close_all_but(thread, &[answer.as_fd(), controller.as_fd()]);
         let held = &Held::find();
         let (backing, ipc_namespace) = (&self.backing, held.ipc_namespace());
         let restrictions = Restrictions { backing, held, namespaces: None, ipc_namespace };

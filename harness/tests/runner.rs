@@ -52,6 +52,15 @@ fn in_many_threads() {
     });
 }
 
+/// A worker needs some numbers of its own, whatever the program has open.
+#[test]
+fn beside_many_open_files() {
+    let open: Vec<_> = (0..100).map(|_| std::fs::File::open("/dev/null")).collect();
+    assert!(open.iter().all(Result::is_ok));
+    let measured = Runner::new().run(&case(USE_CASE_2));
+    assert!(measured.is_ok(), "{measured:?}");
+}
+
 #[test]
 fn a_case_without_an_answer() {
     let skipped = Runner::new().run(&case("requires(page == 65536); fd = file(1);"));

@@ -74,7 +74,7 @@ pub fn trace_this_process(
             let is_told = writer.write_all(&errno.to_ne_bytes()).is_ok();
             if errno == 0 && is_told {
                 leave_input_and_output();
-                sys::close_inherited_but(thread, &tracer.descriptors());
+                sys::close_all_but(thread, &tracer.descriptors());
                 tracer.run(this);
             }
             0

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::libc::{self, SIGABRT, SIGBUS, SIGSEGV};
 
@@ -53,8 +53,8 @@ enum Action {
 
 impl Tracer {
     /// The descriptors that it needs.
-    pub fn descriptors(&self) -> Vec<i32> {
-        self.told.iter().chain(self.reporter.file()).map(File::as_raw_fd).collect()
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.told.iter().chain(self.reporter.file()).map(File::as_fd).collect()
     }
 
     /// Traces until all processes have ended. `first` is the one that was started: once that has ended, others get

@@ -52,7 +52,7 @@ pub use fork_server::{FORK_FLAGS, ForkServer, NoVictim};
 pub use limits::{Limits, allowed_descriptors, allowed_file_bytes, mapped_bytes, prepare_worker};
 pub use memory_rules::{MemoryRules, may_be_huge, shared_memory_may_be_huge};
 pub use namespaces::{clone_worker, give_up_capabilities, own_ipc_namespace};
-pub use own_descriptors::{AHEAD, DESCRIPTORS, keep_from_victims, keep_only};
+pub use own_descriptors::{AHEAD, DESCRIPTORS, close_all_but, keep_from_victims, keep_only};
 #[cfg(feature = "cli")]
 pub use own_end::{die_by, ignore_terminal_signals};
 pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
@@ -64,5 +64,5 @@ pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{Body, fork_worker, spawn};
-pub use startup::{close_inherited, close_inherited_but};
+pub use startup::close_inherited;
 pub use victim_memory::set_cursor;

@@ -6,7 +6,7 @@
 //! wait. So these descriptors have the highest numbers that every worker may use, and each victim closes them
 //! before anything else.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::libc;
 
@@ -46,6 +46,22 @@ pub fn keep_only<const N: usize>(
     close_between(3, FIRST as libc::c_uint - 1);
     close_between(LAST as libc::c_uint + 1, libc::c_uint::MAX);
     moved?.try_into().map_err(|_| rustix::io::Errno::MFILE)
+}
+
+/// Closes all descriptors but the first three and these: what a worker has of a program that forked it, which may have
+/// any number of them. To be called in a worker that never drops those.
+pub fn close_all_but(_: SoleThread, kept: &[BorrowedFd<'_>]) {
+    let kept = kept.iter().map(|descriptor| descriptor.as_raw_fd() as libc::c_uint);
+    let mut kept: Vec<libc::c_uint> = kept.filter(|number| *number >= 3).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for number in kept {
+        if number > first {
+            close_between(first, number - 1);
+        }
+        first = first.max(number + 1);
+    }
+    close_between(first, libc::c_uint::MAX);
 }
 
 /// Closes the descriptors that no victim may have.

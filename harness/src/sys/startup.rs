@@ -19,21 +19,6 @@ pub fn close_inherited(_: SoleThread) {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
-/// Closes every descriptor but the first three and these. Nobody may count on any of the others.
-pub fn close_inherited_but(_: SoleThread, kept: &[libc::c_int]) {
-    let mut kept: Vec<libc::c_uint> =
-        kept.iter().filter_map(|own| (*own).try_into().ok()).collect();
-    kept.sort_unstable();
-    let mut first = 3;
-    for own in kept.into_iter().filter(|own| *own >= 3) {
-        if own > first {
-            close_between(first, own - 1);
-        }
-        first = own + 1;
-    }
-    close_between(first, libc::c_uint::MAX);
-}
-
 /// Closes the descriptors from one number to another. Nobody may count on any of them.
 pub(super) fn close_between(first: libc::c_uint, last: libc::c_uint) {
     // SAFETY: as the caller sees to: what is closed is nobody's.
