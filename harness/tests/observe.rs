@@ -387,6 +387,12 @@ fn what_the_c_library_prints() {
 }
 
 #[test]
+fn the_cores_of_a_closure_are_those_of_its_thread() {
+    let cores = || rustix::thread::sched_getaffinity(None).map(|set| set.count());
+    assert_eq!(patiently().run(cores).to_string(), format!("returned {:?}", cores()));
+}
+
+#[test]
 fn a_failed_expectation_says_what_was_seen() {
     let failed = std::panic::catch_unwind(|| assert_fault!(SIGBUS, || load(8)));
     let message = failed.expect_err("it is another signal");

@@ -2,6 +2,7 @@
 //! kernel writes there whenever a thread is resumed, and kills a process that does not have that memory.
 
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use nix::libc;
 
@@ -29,8 +30,19 @@ pub fn register() {
     }
 }
 
-/// The address that the C library has registered; none where it registers nothing, or does not tell.
+/// The address that the C library has registered for this thread; none where it registers nothing, or does not tell.
 fn area() -> Option<usize> {
+    Some(arch::thread_pointer().wrapping_add_signed(offset()?))
+}
+
+/// The offset of that address from the thread pointer. A process that is forked beside other threads has to know it
+/// from before: to look a symbol up takes a lock of the loader, and touches many pages.
+pub fn offset() -> Option<isize> {
+    static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
+    *OFFSET.get_or_init(find_offset)
+}
+
+fn find_offset() -> Option<isize> {
     // SAFETY: looks a symbol up by name; glibc has it since 2.35.
     let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };
     let offset = NonNull::new(offset.cast::<isize>())?;
@@ -41,7 +53,7 @@ fn area() -> Option<usize> {
         return None;
     }
     // SAFETY: `__rseq_offset` is a `ptrdiff_t` (rseq(7) of the glibc manual).
-    Some(arch::thread_pointer().wrapping_add_signed(unsafe { offset.read() }))
+    Some(unsafe { offset.read() })
 }
 
 /// True if the kernel does as it is told, or knows no rseq(2).

@@ -18,17 +18,69 @@ const LOOK: u64 = 10_000_000;
 
 /// Runs the closure, and ends the process. `supervisor` is the parent.
 pub fn run(start: &Start<'_>, supervisor: i32) -> ! {
-    let (_last, report) = (ExitAtUnwinding, start.report);
+    let (_last, note) = (ExitAtUnwinding, start.note);
+    prepare(start, supervisor);
+    // By now the supervisor has most likely left fork(3), and this process need not wait.
+    while note.go.load(Acquire) == 0 {
+        futex::wait(&note.go, 0, Some(LOOK));
+        exit_without(supervisor);
+    }
+    if let Some(cores) = &start.cores {
+        let _ = rustix::thread::sched_setaffinity(None, cores);
+    }
+    let state = &note.state;
+    if state.compare_exchange(STARTING, STARTED, AcqRel, Relaxed).is_err() {
+        exit();
+    }
+    // The thread that observes may go on: its supervisor has left fork(3).
+    note.released.store(1, Release);
+    futex::wake(&note.released);
+    let mut mask = start.mask;
+    // SAFETY: the mask is a copy of a valid one, and the closure is that of a caller who waits: nobody else has
+    // a reference to this copy of it.
+    let returned = unsafe {
+        if !start.shares_memory {
+            libc::munmap(ptr::from_ref(start.report).cast_mut().cast(), size_of::<Report>());
+        }
+        for signal in signals::FAULTS {
+            libc::sigdelset(&mut mask, *signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
+        let body = &mut *start.body.get();
+        catch_unwind(AssertUnwindSafe(&mut **body))
+    };
+    // The closure may have forked: its process ends here, and says nothing.
+    if !signals::is_own() {
+        exit();
+    }
+    match returned {
+        Ok(text) => {
+            note.text.set(text.as_bytes());
+            state.store(RETURNED, Release);
+        }
+        Err(payload) => {
+            // The hook has noted this panic or, where the closure has set another one or resumes a panic, an
+            // earlier one.
+            let message = message_of(&*payload);
+            if !note.text.get().0.ends_with(format!(": {message}").as_bytes()) {
+                note.text.set(format!("?: {message}").as_bytes());
+            }
+            std::mem::forget(payload);
+            state.store(PANICKED, Release);
+        }
+    }
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+    c_output::end();
+    exit()
+}
+
+/// Makes this process one in which a closure can run: takes its handlers, its output, and the locks that it needs.
+fn prepare(start: &Start<'_>, supervisor: i32) {
     // SAFETY: these calls concern this process alone, which is new and has one thread. Its memory is a copy.
     // What is read of `start` was laid there before the fork.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        while start.note.go.load(Acquire) == 0 && libc::getppid() == supervisor {
-            futex::wait(&start.note.go, 0, Some(LOOK));
-        }
-        if libc::getppid() != supervisor {
-            libc::_exit(0);
-        }
+        exit_without(supervisor);
         if start.shares_memory {
             rseq::register();
         }
@@ -41,59 +93,28 @@ pub fn run(start: &Start<'_>, supervisor: i32) -> ! {
         libc::dup2(start.output, libc::STDOUT_FILENO);
         libc::dup2(start.output, libc::STDERR_FILENO);
     }
-    let spares_locks = start.note.spares_locks.load(Relaxed);
-    if !spares_locks {
-        // Where another thread had it, this process ends here and is forked again.
-        drop(std::io::stderr().lock());
+    if start.note.spares_locks.load(Relaxed) {
+        return;
     }
+    // Where another thread had it, this process ends here and is forked again.
+    drop(std::io::stderr().lock());
     // A thread that panics already may not set a hook.
-    if !spares_locks && !std::thread::panicking() {
+    if !std::thread::panicking() {
         std::panic::set_hook(Box::new(note_panic));
     }
-    let state = &start.note.state;
-    if state.compare_exchange(STARTING, STARTED, AcqRel, Relaxed).is_err() {
-        // SAFETY: it has no preconditions.
-        unsafe { libc::_exit(0) }
+}
+
+/// Ends the process if its supervisor has ended.
+fn exit_without(supervisor: i32) {
+    // SAFETY: it has no preconditions.
+    if unsafe { libc::getppid() } != supervisor {
+        exit();
     }
-    // The thread that observes may go on: its supervisor has left fork(3).
-    report.released.store(1, Release);
-    futex::wake(&report.released);
-    let mut mask = start.mask;
-    // SAFETY: the mask is a copy of a valid one, and the closure is that of a caller who waits: nobody else has
-    // a reference to this copy of it.
-    let returned = unsafe {
-        libc::munmap(ptr::from_ref(report).cast_mut().cast(), size_of::<Report>());
-        for signal in signals::FAULTS {
-            libc::sigdelset(&mut mask, *signal);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
-        let body = &mut *start.body.get();
-        catch_unwind(AssertUnwindSafe(&mut **body))
-    };
-    // The closure may have forked: its process ends here, and says nothing.
-    if !signals::is_own() {
-        // SAFETY: it has no preconditions.
-        unsafe { libc::_exit(0) }
-    }
-    match returned {
-        Ok(text) => {
-            start.note.text.set(text.as_bytes());
-            state.store(RETURNED, Release);
-        }
-        Err(payload) => {
-            // The hook has noted this panic or, where the closure has set another one or resumes a panic, an
-            // earlier one.
-            let message = message_of(&*payload);
-            if !start.note.text.get().0.ends_with(format!(": {message}").as_bytes()) {
-                start.note.text.set(format!("?: {message}").as_bytes());
-            }
-            std::mem::forget(payload);
-            state.store(PANICKED, Release);
-        }
-    }
-    let _ = std::io::Write::flush(&mut std::io::stdout());
-    c_output::end();
-    // SAFETY: no atexit handler, no destructor: what the closure captured is the caller's.
+}
+
+/// Ends the process: no atexit handler, no destructor, as what the closure captured is the caller's.
+fn exit() -> ! {
+    // SAFETY: it has no preconditions.
     unsafe { libc::_exit(0) }
 }
 

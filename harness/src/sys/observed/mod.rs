@@ -14,7 +14,7 @@ mod signals;
 mod start;
 mod supervisor;
 
-use std::cell::UnsafeCell;
+use std::cell::{OnceCell, UnsafeCell};
 use std::io::{StdoutLock, Write as _};
 use std::ops::Range;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use nix::libc;
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::thread::{CpuSet, sched_getaffinity};
 
 use note::Note;
 pub use probe::probe;
@@ -40,6 +41,8 @@ const OUTPUT: usize = 64 << 10;
 struct Start<'b> {
     note: &'b Note,
     report: &'b Report,
+    /// The report of a supervisor that does not share the memory of the process that observes.
+    mapped_report: &'b OnceCell<SharedMemory<Report>>,
     /// The closure, which returns its value as a text.
     body: UnsafeCell<&'b mut dyn FnMut() -> String>,
     /// The lock of standard output, which the child gives back.
@@ -49,6 +52,8 @@ struct Start<'b> {
     /// The mask of the calling thread, and the disposition of SIGCHLD.
     mask: libc::sigset_t,
     sigchld: libc::sigaction,
+    /// The cores of the calling thread, where the kernel tells them.
+    cores: Option<CpuSet>,
     /// The process that observes.
     observer: u32,
     nanoseconds: u64,
@@ -121,17 +126,18 @@ pub struct Told {
 /// Runs `body` in a child of its own until it has ended, or until the deadline. Fails where there is no memory,
 /// no descriptor or no process for it.
 pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Result<Told> {
-    let (note_memory, report_memory) =
-        (SharedMemory::<Note>::new()?, SharedMemory::<Report>::new()?);
-    // SAFETY: all zero is a valid value of both, and both live until this function returns. Two processes use
-    // atomics of them, or bytes after the writer has ended.
-    let (note, report) = unsafe { (note_memory.at().as_ref(), report_memory.at().as_ref()) };
+    let note_memory = SharedMemory::<Note>::new()?;
+    // SAFETY: all zero is a valid value, and it lives until this function returns. Two processes use atomics of it, or
+    // bytes after the writer has ended.
+    let note = unsafe { note_memory.at().as_ref() };
+    let (report, mapped_report) = (Report::default(), OnceCell::new());
     let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&read_end, true)?;
     let stack = Stack::new(STACK)?;
     let mut start = Start {
         note,
-        report,
+        report: &report,
+        mapped_report: &mapped_report,
         body: UnsafeCell::new(body),
         lock: UnsafeCell::new(Some(lock())),
         output: write_end.as_raw_fd(),
@@ -139,15 +145,18 @@ pub fn run(body: &mut dyn FnMut() -> String, deadline: Duration) -> std::io::Res
         mask: unsafe { std::mem::zeroed() },
         // SAFETY: as above.
         sigchld: unsafe { std::mem::zeroed() },
+        cores: sched_getaffinity(None).ok(),
         observer: std::process::id(),
         nanoseconds: u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX),
         shares_memory: true,
     };
     let supervisor = start_supervisor(&mut start, &stack)?;
     drop(start.lock.into_inner());
-    drop(write_end);
-    let mut output = Output { kept: Vec::new(), printed: 0, is_over: false };
+    let report = start.report;
+    let mut output = Output { kept: Vec::new(), printed: 0 };
     supervisor.await_end(&read_end, &mut output);
+    // Until here, so that the pipe has no end while the supervisor lives: that would wake this thread for nothing.
+    drop(write_end);
     Ok(tell(note, report, output, stack.guard()))
 }
 
@@ -166,8 +175,6 @@ fn lock() -> StdoutLock<'static> {
 struct Output {
     kept: Vec<u8>,
     printed: u64,
-    /// No process has the other end of the pipe.
-    is_over: bool,
 }
 
 impl Output {
@@ -176,11 +183,7 @@ impl Output {
         let mut part = [0; 4096];
         // No more than a pipe holds at once: somebody may write without an end.
         for _ in 0..256 {
-            let Ok(count) = rustix::io::read(pipe, &mut part) else { return };
-            if count == 0 {
-                self.is_over = true;
-                return;
-            }
+            let Ok(count @ 1..) = rustix::io::read(pipe, &mut part) else { return };
             self.printed += count as u64;
             let room = (OUTPUT - self.kept.len()).min(count);
             self.kept.extend_from_slice(&part[..room]);

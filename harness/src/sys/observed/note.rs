@@ -32,6 +32,8 @@ pub struct Text {
 /// The word that a child leaves.
 #[repr(C)]
 pub struct Note {
+    /// 1 when the child has come to the closure, or never will.
+    pub released: AtomicU32,
     /// 1 when the supervisor has left fork(3). Until then it has the locks of the C library's allocator, and a child
     /// that killed it would leave them locked for ever in the process that observes.
     pub go: AtomicU32,

@@ -1,6 +1,7 @@
 //! A supervisor tells the process that observes how a child has ended. The main type is [`Report`].
 //!
-//! It lies in memory that both share, and that the child unmaps before it runs the closure.
+//! It lies in memory that both share, and that the child does not: or, where a supervisor could not be made so, that
+//! the child unmaps before it runs the closure.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32};
 
@@ -21,10 +22,9 @@ pub const RUNNING: i64 = -1;
 pub const UNTOLD: i64 = -2;
 
 /// The end of a child.
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Report {
-    /// 1 when the child has come to the closure, or never will.
-    pub released: AtomicU32,
     /// One of the constants above.
     pub kind: AtomicU32,
     pub value: AtomicI32,

@@ -10,6 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
 use super::{Output, Start, supervisor};
+use crate::sys::record::SharedMemory;
+use crate::sys::rseq;
 use crate::sys::system_call::checked;
 
 /// A supervisor that was made. Until it is reaped, no other process has its pid.
@@ -21,6 +23,7 @@ pub struct Supervisor {
 
 /// Makes the supervisor, and returns when the child is in the closure, or never will be.
 pub fn start_supervisor(start: &mut Start<'_>, stack: &Stack) -> std::io::Result<Supervisor> {
+    rseq::offset(); // the child must not look it up
     // SAFETY: all pointers are to values of this function or of `start`. No handler of this thread may run while
     // the supervisor uses its thread-local memory.
     unsafe {
@@ -44,13 +47,17 @@ unsafe fn make_supervisor(start: &mut Start<'_>, stack: &Stack) -> std::io::Resu
     // writes to the report and to the stack, and calls the C library only while this thread waits, here.
     let pid = unsafe { libc::clone(enter, stack.top(), flags, argument, &raw mut pidfd) };
     if pid > 0 {
-        supervisor::await_release(&start.report.released, || has_ended_or_goes_on(pid));
+        supervisor::await_release(&start.note.released, || has_ended_or_goes_on(pid));
         // SAFETY: where it is one, the kernel has just made it for this process.
         let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
         return Ok(Supervisor { pid, pidfd });
     }
     // An emulator of Linux, as a rule; or there is no room for one more process.
     start.shares_memory = false;
+    let mapped = SharedMemory::new()?;
+    let mapped = start.mapped_report.get_or_init(|| mapped);
+    // SAFETY: all zero is a valid value, all fields are atomics, and the memory outlives `start`.
+    start.report = unsafe { mapped.at().as_ref() };
     // SAFETY: the child of a program of several threads, made by fork(3). It does what a supervisor does.
     match unsafe { libc::fork() } {
         0 => {
@@ -60,7 +67,7 @@ unsafe fn make_supervisor(start: &mut Start<'_>, stack: &Stack) -> std::io::Resu
         }
         ..0 => Err(std::io::Error::last_os_error()),
         pid => {
-            supervisor::await_release(&start.report.released, || has_ended_or_goes_on(pid));
+            supervisor::await_release(&start.note.released, || has_ended_or_goes_on(pid));
             Ok(Supervisor { pid, pidfd: None })
         }
     }
@@ -113,10 +120,9 @@ impl Supervisor {
             if is_stopped(self.pid) {
                 kill(self.pid, libc::SIGKILL);
             }
-            let pipe = (!output.is_over).then_some(pipe.as_fd());
-            let fds = self.pidfd.as_ref().map(|pidfd| pidfd.as_fd()).into_iter().chain(pipe);
-            let mut fds: Vec<PollFd<'_>> =
-                fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+            let pidfd = self.pidfd.as_ref().map_or(pipe.as_fd(), |pidfd| pidfd.as_fd());
+            let fds = [pipe.as_fd(), pidfd];
+            let mut fds = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
             let _ = poll(&mut fds, Some(&pause));
         }
         let _ = supervisor::wait(self.pid as usize, libc::WEXITED);

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use nix::libc;
+use rustix::thread::CpuSet;
 
 use super::note::{CANCELLED, STARTING};
 use super::report;
@@ -48,14 +49,32 @@ pub fn supervise(start: &Start<'_>) {
     let default = [0usize; 4];
     let action = (&raw const default) as usize;
     let _ = call(libc::SYS_rt_sigaction, [libc::SIGCHLD as usize, action, 0, size_of::<u64>()]);
+    if start.cores.is_some() {
+        stay_on_this_core();
+    }
     let forked = fork(start);
-    report.released.store(1, Release);
-    futex::wake(&report.released);
+    start.note.released.store(1, Release);
+    futex::wake(&start.note.released);
     // Otherwise a pipe or a lock of the process that observes would be held open here, too.
     let _ = call(libc::SYS_close_range, [0, u32::MAX as usize, 0, 0]);
     if let Some((pid, deadline)) = forked {
         follow(start, pid, deadline);
         report.left.store(sweep(), Relaxed);
+    }
+}
+
+/// Keeps this process, and the child that it forks, on the core on which it is. The two take turns: left to itself, the
+/// scheduler wakes each on another core, which takes longer than what they do there (`supervise/cores.rs`). The child
+/// has the cores of the thread that observes when it comes to the closure.
+fn stay_on_this_core() {
+    let mut core = 0u32;
+    let mut set = [0usize; CpuSet::MAX_CPU / usize::BITS as usize];
+    let told = call(libc::SYS_getcpu, [(&raw mut core) as usize, 0, 0, 0]);
+    let (word, bit) = ((core / usize::BITS) as usize, core % usize::BITS);
+    if let Some(word) = set.get_mut(word).filter(|_| told.is_ok()) {
+        *word = 1 << bit;
+        let args = [0, size_of_val(&set), (&raw const set) as usize, 0];
+        let _ = call(libc::SYS_sched_setaffinity, args);
     }
 }
 
