@@ -16,9 +16,15 @@ fn corpus() -> Vec<String> {
 
 /// Checks that the parser answers, and that an error has a place and a hint.
 fn answers(source: &[u8]) {
+    let all = parse::errors(source);
     match parse::bytes(source) {
-        Ok(case) => assert_eq!(parse::case(&case.to_string()).as_ref(), Ok(&case), "{case}"),
+        Ok(case) => {
+            assert_eq!(parse::case(&case.to_string()).as_ref(), Ok(&case), "{case}");
+            assert_eq!(all, []);
+        }
         Err(error) => {
+            assert_eq!(all.first(), Some(&error));
+            assert!(all.iter().all(|error| error.hint.is_some()), "no hint: {all:?}");
             assert!(error.span.start <= error.span.end && error.span.start <= source.len());
             assert!(error.hint.is_some(), "no hint: {error}");
             let rendered = error.render("it.case", source, &parse::Renderer::plain());
@@ -36,6 +42,44 @@ fn every_case_of_the_project_prints_and_parses_back() {
         assert!(!case.summary().is_empty(), "no comment: {text}");
         assert_eq!(parse::case(&case.to_string()), Ok(case));
     }
+}
+
+/// The places of the names of the first calls in a text, one in a line.
+fn calls(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let is_other =
+            ["//", "requires", "timeout", "sweep"].iter().any(|own| line.trim().starts_with(own));
+        let Some(end) = line.find('(').filter(|_| !is_other) else { continue };
+        let name = line[..end].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next();
+        let name = name.filter(|name| !name.is_empty());
+        found.extend(name.map(|name| start + end - name.len()..start + end));
+    }
+    found
+}
+
+/// An error is reported for each wrong step, and none that only follows from another.
+#[test]
+fn each_of_several_errors_is_reported_once() {
+    let mut most = 0;
+    for text in corpus() {
+        let calls: Vec<_> = calls(&text).into_iter().take(6).collect();
+        most = most.max(calls.len());
+        let mut wrong = text.clone();
+        let mut places = Vec::new();
+        for call in &calls {
+            let moved = places.len();
+            wrong.insert(call.end + moved, '_');
+            places.push(call.start + moved..call.end + moved + 1);
+        }
+        let spans: Vec<_> =
+            parse::errors(wrong.as_bytes()).into_iter().map(|own| own.span).collect();
+        assert_eq!(spans, places, "{wrong}");
+    }
+    assert_eq!(most, 6);
 }
 
 /// Words of cases, and some other words.

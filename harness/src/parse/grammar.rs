@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::ParseError;
+use super::recovery::Recovery;
 use super::scope::Scope;
 use super::token::{Token, TokenKind};
 use crate::case::{Access, BlockKind, Case, Size, Step, limits};
@@ -17,8 +18,9 @@ pub(super) struct Parser<'a> {
     pub(super) tokens: Vec<&'a Token>,
     comment: Vec<String>,
     pub(super) position: usize,
-    steps: usize,
-    blocks: usize,
+    pub(super) steps: usize,
+    pub(super) blocks: usize,
+    pub(super) recovery: Recovery,
     pub(super) scope: Scope,
     pub(super) size_depth: usize,
     pub(super) files: usize,
@@ -48,6 +50,7 @@ impl<'a> Parser<'a> {
             position: 0,
             steps: 0,
             blocks: 0,
+            recovery: Recovery::default(),
             scope: Scope::new(),
             size_depth: 0,
             files: 0,
@@ -60,20 +63,27 @@ impl<'a> Parser<'a> {
     pub fn case(&mut self) -> Result<Case, ParseError> {
         let mut case = Case { comment: std::mem::take(&mut self.comment), ..Case::default() };
         while self.peek().kind != TokenKind::End {
-            match self.keyword() {
-                Some("requires") => self.requires(&mut case.requires)?,
-                Some("timeout") if case.timeout.is_some() => {
-                    return Err(self.error("`timeout` is written twice").hint("one is enough"));
-                }
-                Some("timeout") => case.timeout = Some(self.timeout()?),
-                _ => case.steps.push(self.step()?),
-            }
+            let start = self.position;
+            self.part(&mut case).or_else(|error| self.go_on_after(error, start))?;
         }
-        if case.steps.is_empty() {
+        if case.steps.is_empty() && self.recovery.has_found_none() {
             return Err(ParseError::new(0..self.text.len().min(1), "this case has no steps")
                 .hint("for example: `fd = file(2200);`"));
         }
         Ok(case)
+    }
+
+    /// Parses a line that is no step, or a step.
+    fn part(&mut self, case: &mut Case) -> Result<(), ParseError> {
+        match self.keyword() {
+            Some("requires") => self.requires(&mut case.requires)?,
+            Some("timeout") if case.timeout.is_some() => {
+                return Err(self.error("`timeout` is written twice").hint("one is enough"));
+            }
+            Some("timeout") => case.timeout = Some(self.timeout()?),
+            _ => case.steps.push(self.step()?),
+        }
+        Ok(())
     }
 
     pub fn lone_size(mut self) -> Result<Size, ParseError> {
@@ -149,7 +159,11 @@ impl<'a> Parser<'a> {
                 return Err(ParseError::new(open, "this block is never closed")
                     .hint("a `}` belongs after its last step"));
             }
-            steps.push(self.step()?);
+            let start = self.position;
+            match self.step() {
+                Ok(step) => steps.push(step),
+                Err(error) => self.go_on_after(error, start)?,
+            }
         }
         self.scope.leave();
         Ok(Step::Block { kind, steps })

@@ -1,6 +1,6 @@
 //! Text to [`Case`], and back.
 //!
-//! The whole file is parsed before any step is run. The first error is reported with its line and
+//! The whole file is parsed before any step is run. An error is reported with its line and
 //! column, the text of the line, and a hint. A case that the parser accepts can be run: its
 //! arguments are of the right kinds, its variables are defined before they are used, and its sizes
 //! are within [`limits`].
@@ -12,6 +12,7 @@ mod grammar;
 mod habits;
 mod header;
 mod print;
+mod recovery;
 mod scope;
 mod size;
 mod token;
@@ -69,6 +70,24 @@ pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
             Err(error.hint("a case file is plain text").placed_in(source))
         }
     }
+}
+
+/// All that is wrong in these bytes of a file, as far as the parser can tell: the error of [`bytes`], and those
+/// behind it that are no consequences of others.
+pub fn errors(source: &[u8]) -> Vec<ParseError> {
+    let text = match std::str::from_utf8(source) {
+        Ok(text) if source.len() <= limits::SOURCE_BYTES => text,
+        _ => return bytes(source).err().into_iter().collect(),
+    };
+    let (tokens, wrong) = token::as_far_as_known(text);
+    let mut parser = grammar::Parser::new(text, &tokens);
+    parser.recovery = recovery::Recovery::tried();
+    let last = parser.case().err();
+    let mut all = parser.recovery.found();
+    // Where the tokens end at an unknown character, nobody knows whether the step goes on behind it.
+    all.extend(last.filter(|_| wrong.is_none() || !parser.at_end()));
+    all.extend(wrong.filter(|_| !parser.recovery.ends_inside));
+    all
 }
 
 /// The size in an argument of the command line: `4096`, `PAGE + 1`, `-1`.

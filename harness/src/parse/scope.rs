@@ -4,6 +4,7 @@
 //! only what an unrelated process could know: the path of a file (to `open` it) and a shared memory
 //! id. The variables that a block defines end with it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::ParseError;
@@ -14,6 +15,8 @@ use crate::vocabulary::Returns;
 pub(super) struct Scope {
     frames: Vec<Frame>,
     defined: usize,
+    /// Names in steps that are wrong: nobody knows what they hold.
+    presumed: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -24,7 +27,8 @@ struct Frame {
 
 impl Scope {
     pub fn new() -> Scope {
-        Scope { frames: vec![Frame { kind: BlockKind::Fork, names: Vec::new() }], defined: 0 }
+        let frames = vec![Frame { kind: BlockKind::Fork, names: Vec::new() }];
+        Scope { frames, ..Scope::default() }
     }
 
     pub fn enter(&mut self, kind: BlockKind) {
@@ -39,12 +43,25 @@ impl Scope {
         self.frames.len() - 1
     }
 
+    /// Takes it that the variable exists and fits everywhere.
+    pub fn presume(&mut self, name: &str) {
+        self.presumed.insert(name.to_owned());
+    }
+
+    /// True where no more variables can be defined.
+    pub fn is_full(&self) -> bool {
+        self.defined > limits::VARIABLES
+    }
+
     pub fn define(
         &mut self,
         name: &str,
         gives: Returns,
         span: Range<usize>,
     ) -> Result<(), ParseError> {
+        if self.presumed.contains(name) {
+            return Ok(());
+        }
         let known = self.frames.iter().rev().flat_map(|frame| &frame.names);
         if let Some((_, before)) = known.clone().find(|(own, _)| own == name) {
             if *before != gives {
@@ -68,6 +85,9 @@ impl Scope {
     /// Checks that the variable `name` holds `wanted` here. Another process can know the path of a file, and an
     /// id, but has not its descriptors and maps.
     pub fn check(&self, name: &str, wanted: Returns, span: Range<usize>) -> Result<(), ParseError> {
+        if self.presumed.contains(name) {
+            return Ok(());
+        }
         let mut foreign = false;
         for frame in self.frames.iter().rev() {
             if let Some((_, holds)) = frame.names.iter().find(|(own, _)| own == name) {
@@ -96,7 +116,7 @@ impl Scope {
     pub fn check_readable(&self, name: &str, span: Range<usize>) -> Result<(), ParseError> {
         let mut names = self.frames.iter().rev().flat_map(|frame| &frame.names);
         match names.find(|(own, _)| own == name) {
-            Some((_, Returns::Varying)) => Err(ParseError::new(
+            Some((_, Returns::Varying)) if !self.presumed.contains(name) => Err(ParseError::new(
                 span,
                 format!("the content of `{name}` varies from run to run"),
             )

@@ -4,6 +4,7 @@
 #[path = "../command/mod.rs"]
 mod command;
 mod from_c;
+mod several;
 mod too_much;
 
 use command::{case_file, faultmap, run};
