@@ -1,6 +1,6 @@
 //! Snapshots: the kept picture of each case, and its comparison with a measured one.
 //!
-//! Snapshots are `.snap` files of insta, written and accepted with `cargo insta`. The snapshot of
+//! Snapshots are `.snap` files of insta: `cargo insta` writes and accepts them, or [`Snapshots::keep`]. The snapshot of
 //! `cases/notes/map_6000.case` is `snapshots/notes/map_6000.snap`. Where the picture differs on a
 //! file system, a variant stands beside it: `map_6000@tmpfs.snap`. A variant that is equal to the
 //! base is useless, and an error.
@@ -8,6 +8,11 @@
 //! The comparison ignores insta's header, as insta does: the header names the test that wrote the
 //! file, which differs from project to project.
 
+mod keep;
+
+pub use keep::{Kept, New, Target};
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -15,10 +20,20 @@ use std::path::{Path, PathBuf};
 /// The largest size of a snapshot, in bytes.
 const SNAPSHOT_BYTES: u64 = 1 << 20;
 
+/// Texts by the names of their files, without the ending.
+pub type Texts = BTreeMap<String, &'static str>;
+
 /// The snapshots of a tree of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshots {
-    root: PathBuf,
+    root: Root,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Root {
+    Folder(PathBuf),
+    /// Files that are a part of the command.
+    BuiltIn(&'static Texts),
 }
 
 /// The result of comparing a picture with its snapshot.
@@ -45,19 +60,37 @@ pub enum Comparison {
 impl Snapshots {
     /// The snapshots in this folder.
     pub fn below(root: impl Into<PathBuf>) -> Snapshots {
-        Snapshots { root: root.into() }
+        Snapshots { root: Root::Folder(root.into()) }
     }
 
-    /// The file of the snapshot of this case, whether or not it exists.
+    /// The snapshots in the command.
+    pub fn built_in(texts: &'static Texts) -> Snapshots {
+        Snapshots { root: Root::BuiltIn(texts) }
+    }
+
+    /// True for the snapshots in the command, which nobody can change.
+    pub fn are_built_in(&self) -> bool {
+        matches!(self.root, Root::BuiltIn(_))
+    }
+
+    /// The file of the snapshot of this case, whether or not it exists. One in the command has no file, and
+    /// this name: `built-in:snapshots/notes/open_rdonly.snap`.
     pub fn path(&self, id: &str, variant: Option<&str>) -> PathBuf {
-        let suffix = variant.map_or(String::new(), |variant| format!("@{variant}"));
-        self.root.join(format!("{id}{suffix}.snap"))
+        let name = name(id, variant);
+        match &self.root {
+            Root::Folder(root) => root.join(format!("{name}.snap")),
+            Root::BuiltIn(_) => PathBuf::from(format!("built-in:snapshots/{name}.snap")),
+        }
     }
 
     /// The file to compare with on this file system: the variant, where it exists, or the base.
     pub fn path_on(&self, id: &str, file_system: &str) -> (PathBuf, bool) {
         let variant = self.path(id, Some(file_system));
-        match variant.exists() {
+        let exists = match &self.root {
+            Root::Folder(_) => variant.exists(),
+            Root::BuiltIn(texts) => texts.contains_key(&name(id, Some(file_system))),
+        };
+        match exists {
             true => (variant, true),
             false => (self.path(id, None), false),
         }
@@ -65,14 +98,20 @@ impl Snapshots {
 
     /// The text of the snapshot of this case.
     pub fn kept(&self, id: &str, variant: Option<&str>) -> io::Result<String> {
-        read(&self.path(id, variant))
+        match &self.root {
+            Root::Folder(_) => read(&self.path(id, variant)),
+            Root::BuiltIn(texts) => match texts.get(&name(id, variant)) {
+                Some(text) => Ok(below_header(text).to_owned()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
+        }
     }
 
     /// Compares a picture that was measured on this file system. Fails where a snapshot cannot be
     /// read.
     pub fn compare(&self, id: &str, file_system: &str, picture: &str) -> io::Result<Comparison> {
         let (path, is_variant) = self.path_on(id, file_system);
-        let kept = match read(&path) {
+        let kept = match self.kept(id, is_variant.then_some(file_system)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
@@ -87,9 +126,26 @@ impl Snapshots {
     }
 }
 
-/// The text of a file below its header. Bytes that are not UTF-8 become U+FFFD, which differs from
-/// any picture.
+/// The name of a snapshot: `notes/open_rdonly`, `notes/open_rdonly@tmpfs`.
+fn name(id: &str, variant: Option<&str>) -> String {
+    let suffix = variant.map_or(String::new(), |variant| format!("@{variant}"));
+    format!("{id}{suffix}")
+}
+
+/// The text of a file below its header.
 fn read(path: &Path) -> io::Result<String> {
+    Ok(below_header(&whole(path)?).to_owned())
+}
+
+/// The header of a file; nothing where there is none.
+fn header(path: &Path) -> io::Result<String> {
+    let mut text = whole(path)?;
+    text.truncate(text.len() - below_header(&text).len());
+    Ok(text)
+}
+
+/// The text of a file. Bytes that are not UTF-8 become U+FFFD, which differs from any picture.
+fn whole(path: &Path) -> io::Result<String> {
     let fails = |what: String| io::Error::other(format!("{} {what}", path.display()));
     if !std::fs::metadata(path)?.is_file() {
         return Err(fails("is no regular file".to_owned()));
@@ -100,7 +156,7 @@ fn read(path: &Path) -> io::Result<String> {
         let most = SNAPSHOT_BYTES;
         return Err(fails(format!("has more than {most} bytes, which no picture has: delete it")));
     }
-    Ok(below_header(&String::from_utf8_lossy(&bytes)).to_owned())
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The text below the second line `---`; all of it where there is no header.
@@ -143,6 +199,7 @@ mod tests {
         let snapshots = Snapshots::below(dir.path());
         for file in [
             "---\nsource: tests/mine.rs\nexpression: picture\nsnapshot_kind: text\n---\npic\nture\n",
+            "---\nsource: tests/mine.rs\nassertion_line: 12\nexpression: \"a: b\"\n---\npic\nture\n",
             "---\r\nsource: tests/mine.rs\r\n---\r\npic\r\nture\r\n",
             "pic\nture",
         ] {

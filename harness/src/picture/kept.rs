@@ -38,6 +38,28 @@ pub fn changed_byte(case: &Case, measured: &Measurement, kept: &str, page: u64) 
     changed.iter().find(|byte| byte.at >= 0).or(changed.first()).copied()
 }
 
+/// True for two pictures of cases with the same steps, whatever these returned and the sweeps saw.
+pub fn is_of_the_same_steps(one: &str, other: &str) -> bool {
+    steps(one).eq(steps(other))
+}
+
+/// The lines of a picture that are steps, without the notes behind them.
+fn steps(picture: &str) -> impl Iterator<Item = &str> {
+    // A grid stands between two empty lines, behind its sweep.
+    let (mut is_behind_sweep, mut is_grid) = (false, false);
+    picture.lines().filter_map(move |line| {
+        if line.trim().is_empty() {
+            (is_grid, is_behind_sweep) = (is_behind_sweep, false);
+            return None;
+        }
+        if is_grid {
+            return None;
+        }
+        is_behind_sweep = line.trim_start().starts_with("sweep(");
+        Some(line.split("  // ").next().unwrap_or(line))
+    })
+}
+
 /// A grid that was parsed.
 #[derive(Debug)]
 struct Grid {
@@ -201,6 +223,27 @@ mod tests {
         assert_eq!(edited("| SIGBUS ADRERR", ""), second(4096));
         assert_eq!(edited("| SIGSEGV MAPERR", ""), second(8192));
         assert_eq!(edited("| zero", "| data"), second(2200));
+    }
+
+    #[test]
+    fn the_steps_of_two_pictures_are_compared_without_their_results() {
+        let text = "fd = file(100); ftruncate(fd, -1);
+             map = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+             sweep(map, read, write); map[0] = 'x'; sweep(map, read);";
+        let (case, kernel) = measured(text);
+        let mut other = kernel.clone();
+        other.steps[1] = crate::case::StepResult::Done;
+        let SweepResult::Map(map) = &mut other.sweeps[0] else { panic!("no map") };
+        map.rows[0].regions.pop();
+        other.sweeps[1] = SweepResult::NoMap;
+        let drawn = |measured| super::super::draw(&case, measured, PAGE);
+        assert_ne!(drawn(&kernel), drawn(&other));
+        assert!(is_of_the_same_steps(&drawn(&kernel), &drawn(&other)));
+        for (old, new) in [("-1", "-2"), ("= 'x'", "= 'y'"), ("(map, read)", "(map, write)")] {
+            let (case, measured) = measured(&text.replace(old, new));
+            let changed = super::super::draw(&case, &measured, PAGE);
+            assert!(!is_of_the_same_steps(&drawn(&kernel), &changed), "{old}");
+        }
     }
 
     #[test]
