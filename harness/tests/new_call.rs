@@ -7,6 +7,7 @@ mod command;
 use std::process::{Command, ExitCode};
 
 use command::{case_file, run};
+use faultmap::internals::cli;
 use faultmap::internals::explore::Search;
 use faultmap::internals::model::Environment;
 use faultmap::internals::vocabulary::Argument::{Buffer, Of};
@@ -45,7 +46,7 @@ const AS_COMMAND: &str = "AS_COMMAND";
 fn main() -> ExitCode {
     vocabulary::add(&NEW);
     if std::env::var_os(AS_COMMAND).is_some() {
-        return faultmap::internals::cli::main();
+        return cli::main(cli::BuiltIn::NONE);
     }
     let tests = [
         trial("it_is_performed_at_each_level_of_isolation", performed),

@@ -15,11 +15,12 @@ use crate::confine::Isolation;
 
 const EXAMPLES: &str = "\
 Examples:
-  faultmap run                                   all cases, compared with snapshots/
+  faultmap run                                   all cases, compared with their snapshots
   faultmap run notes/map_of_empty_file --dir /mnt/mine
                                                  one case, with its files in /mnt/mine
+  faultmap run 'map_8192*'                       those whose names begin so
   faultmap run notes --json | jq .verdict        a family, for a script
-  faultmap show my.case                          any case file, without comparing
+  faultmap show my.case                          any case file, without comparing; - for stdin
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
   faultmap run --isolation strict                children that reach only the files of their cases
@@ -38,7 +39,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Measure what a memory map does at its edges
 ///
 /// faultmap forks a child for each probe, records how it ends, and compares the answers with the
-/// pictures in snapshots/.
+/// pictures in snapshots/. The cases are those below the nearest folder cases/, at or above this one; where
+/// there is none, those that are built into this command.
 #[derive(Debug, Parser)]
 #[command(name = "faultmap", version, after_help = format!("{EXAMPLES}\n\n{COMMANDS}"))]
 pub struct Cli {
@@ -51,8 +53,8 @@ pub enum Command {
     /// Measure cases, compare them with their snapshots, and print each picture
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::OF_RUN))]
     Run {
-        /// Ids (notes/map_of_empty_file), families (notes), case files or folders; an id is written
-        /// in full [default: all cases]
+        /// Ids (notes/map_of_empty_file), families (notes), globs (map_8192*), parts of ids, case files
+        /// or folders; `-` is stdin [default: all cases]
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         #[command(flatten)]
@@ -61,7 +63,8 @@ pub enum Command {
     /// Measure cases, or any .case file, and print their pictures without comparing them
     #[command(after_help = exit::OF_SHOW)]
     Show {
-        /// An id (notes/map_of_empty_file), a family (notes), a case file or a folder
+        /// An id (notes/map_of_empty_file), a family (notes), a glob (map_8192*), a part of an id, a case
+        /// file or a folder; `-` is stdin
         #[arg(value_name = "ID|FILE|DIR")]
         case: String,
         #[command(flatten)]
@@ -70,7 +73,8 @@ pub enum Command {
     /// Draw the picture that POSIX and Linux promise, for pages of any size
     #[command(after_help = exit::OF_PREDICT)]
     Predict {
-        /// An id (notes/map_of_empty_file), a family (notes), a case file or a folder
+        /// An id (notes/map_of_empty_file), a family (notes), a glob (map_8192*), a part of an id, a case
+        /// file or a folder; `-` is stdin
         #[arg(value_name = "ID|FILE|DIR")]
         case: String,
         /// Bytes of a page: 4096, 8192, 16384, ... [default: as on this machine]
@@ -91,9 +95,24 @@ pub enum Command {
     /// fault has a report on standard error: the access, the map, the file behind it and the reason.
     #[command(after_help = exit::OF_EXEC)]
     Exec(super::exec::Options),
-    /// List the ids of all cases, with the first sentence of each
+    /// List the ids of cases, with the first sentence of each
     #[command(after_help = exit::OF_LIST)]
-    List,
+    List {
+        /// Families (notes), globs (map_8192*), ids or parts of them, case files or folders [default:
+        /// all cases]
+        #[arg(value_name = "ID|FILE|DIR")]
+        cases: Vec<String>,
+    },
+    /// Write the built-in cases and their snapshots to a folder, to read or to change them
+    #[command(after_help = exit::OF_CASES)]
+    Cases {
+        /// The folder; cases/ and snapshots/ come below it
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Replace files that have another text. Without it, nothing is written where there is one
+        #[arg(long)]
+        overwrite: bool,
+    },
     /// Explain a rule of the model: what it says, its source, and the cases that show it
     #[command(after_help = exit::OF_EXPLAIN)]
     Explain {

@@ -116,7 +116,13 @@ Exit codes:
 pub const OF_LIST: &str = "\
 Exit codes:
   0  the cases were listed
-  2  a case file is bad, or there is no folder cases/ here or above";
+  2  a case file is bad, or there is no such case";
+
+/// The exit codes of `cases`.
+pub const OF_CASES: &str = "\
+Exit codes:
+  0  all files are there
+  2  a file has another text, or cannot be written";
 
 /// The exit codes of `explain`.
 pub const OF_EXPLAIN: &str = "\

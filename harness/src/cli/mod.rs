@@ -1,11 +1,13 @@
 //! The command line: arguments, workers, progress, colours, exit codes.
 
 mod args;
+mod built_in;
 mod cases;
 mod exec;
 mod exit;
 mod explain;
 mod explore;
+mod export;
 mod interrupt;
 mod judging;
 mod one;
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Command, Options};
+pub use built_in::BuiltIn;
 use cases::{Cases, Task};
 use exit::{Exit, Failed};
 use interrupt::Interrupt;
@@ -66,8 +69,9 @@ fn allow_a_stack() -> Result<Rlimit, String> {
     }
 }
 
-/// Runs the command and returns its exit code.
-pub fn main() -> ExitCode {
+/// Runs the command, which brings these files along, and returns its exit code.
+pub fn main(files: BuiltIn) -> ExitCode {
+    files.provide();
     let stack = match allow_a_stack() {
         Ok(stack) => stack,
         Err(why) => return ExitCode::from(Failed::harness(why).report() as u8),
@@ -93,7 +97,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command, stack: Rlimit) -> ExitCode {
     let result = match command {
         Command::Exec(options) => return exec::run(options, stack),
-        Command::List => list(),
+        Command::List { cases } => list(&cases),
+        Command::Cases { folder, overwrite } => export::run(&folder, overwrite),
         Command::Explain { rule } => explain::run(rule.as_deref()),
         Command::Predict { case, page_size } => {
             predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
@@ -110,12 +115,12 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-fn list() -> Result<Exit, Failed> {
-    let all = Selection::load(&[])?;
-    let width = all.cases.iter().map(|case| escaped(&case.id).chars().count()).max().unwrap_or(0);
+fn list(words: &[String]) -> Result<Exit, Failed> {
+    let all = Selection::load(words)?;
+    let width = all.cases.iter().map(|case| escaped(&case.name).chars().count()).max().unwrap_or(0);
     let mut out = output::Output::default();
-    for Loaded { id, case, .. } in &all.cases {
-        out.print(&format!("{:width$}  {}\n", escaped(id), escaped(&case.summary())));
+    for Loaded { name, case, .. } in &all.cases {
+        out.print(&format!("{:width$}  {}\n", escaped(name), escaped(&case.summary())));
     }
     out.end()?;
     Ok(Exit::Agree)
@@ -124,10 +129,11 @@ fn list() -> Result<Exit, Failed> {
 /// The pictures that the model predicts of each case.
 fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
     let all = Selection::load(&[case.to_owned()])?;
+    all.tell_notes();
     let mut out = output::Output::default();
     let mut exit = Exit::Nothing;
     for loaded in &all.cases {
-        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(&loaded.id)));
+        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(&loaded.name)));
         match judging::judged(|| predicted(&loaded.case, page)) {
             Ok((says, text)) => {
                 out.print(&text);
@@ -176,8 +182,12 @@ enum Snapshots {
 
 fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
-        return Err(Failed::Nothing("the folder holds no case".to_owned()));
+        return Err(Failed::Nothing(
+            "the folder holds no case; the built-in ones run where no folder is called cases/"
+                .to_owned(),
+        ));
     }
+    all.tell_notes();
     let backing = options.place.backing();
     let interrupt = Interrupt::watch()?;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));

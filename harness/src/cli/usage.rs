@@ -37,13 +37,13 @@ pub enum UsageError {
     /// No word names a case, and there is no folder of cases.
     #[error("there is no folder cases/ here or above")]
     NoFolder,
-    /// Two files have the same id.
-    #[error("two cases are called `{id}`")]
-    SameId {
-        /// The id.
-        id: String,
-        /// Both files.
-        files: String,
+    /// A word has the signs of a glob, and is none.
+    #[error("`{word}` is no pattern: {error}")]
+    NoPattern {
+        /// The word.
+        word: String,
+        /// What is wrong in it.
+        error: String,
     },
     /// A probe is asked for in a sweep that the case does not have.
     #[error("{case} has {}: there is no sweep {sweep}", output::count(*.sweeps, "sweep"))]
@@ -63,6 +63,25 @@ pub enum UsageError {
         /// The error of the system call.
         #[source]
         error: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Unwritable {
+        /// The file.
+        path: String,
+        /// The error of the system call.
+        #[source]
+        error: std::io::Error,
+    },
+    /// Files that were to be written are there, with another text.
+    #[error("nothing was written: {} in {folder} would be replaced", output::count(*.number, "file"))]
+    OtherText {
+        /// The folder.
+        folder: String,
+        /// The number of files.
+        number: usize,
+        /// Some of them.
+        files: String,
     },
     /// No file can be made where the files of the cases are to be.
     #[error("cannot make a file in {place}: {error}")]
@@ -87,13 +106,26 @@ pub enum UsageError {
         path: String,
         /// Its text.
         text: Vec<u8>,
-        /// The first thing that is wrong in it.
-        #[source]
-        error: ParseError,
+        /// All that is wrong in it, as far as the parser can tell.
+        errors: Vec<ParseError>,
     },
+    /// More than one thing is wrong.
+    #[error("{}", output::count(.0.len(), "error"))]
+    Several(Vec<UsageError>),
 }
 
+/// The number of errors that are shown in full.
+const SHOWN: usize = 20;
+
 impl UsageError {
+    /// Returns these as one; `None` where there is none.
+    pub fn all(mut errors: Vec<UsageError>) -> Option<UsageError> {
+        match errors.len() {
+            0 | 1 => errors.pop(),
+            _ => Some(UsageError::Several(errors)),
+        }
+    }
+
     /// Returns the advice on what to write instead.
     fn hint(&self) -> Option<String> {
         Some(match self {
@@ -101,13 +133,20 @@ impl UsageError {
             UsageError::NoFile(_) => format!("`{} list` names the cases", shell::program()),
             UsageError::NoCase { hint, .. } | UsageError::NoRule { hint, .. } => hint.clone(),
             UsageError::NoFolder => "run it in the project, or name a case file".to_owned(),
-            UsageError::SameId { files, .. } => files.clone(),
+            UsageError::NoPattern { .. } => {
+                "as in a shell: `*`, `?` and `[a-z]`; `notes/*`, `map_8192*`".to_owned()
+            }
             UsageError::Name(_) => "use printable text".to_owned(),
+            UsageError::OtherText { files, .. } => {
+                format!("{files}\n  --overwrite replaces them; or name another folder")
+            }
             UsageError::NoPlace { .. } => output::OTHER_PLACE.to_owned(),
             UsageError::NoOut { .. } => "--out DIR names another folder".to_owned(),
             UsageError::NoSweep { .. }
             | UsageError::Unreadable { .. }
-            | UsageError::Case { .. } => {
+            | UsageError::Unwritable { .. }
+            | UsageError::Case { .. }
+            | UsageError::Several(_) => {
                 return None;
             }
         })
@@ -116,14 +155,26 @@ impl UsageError {
     /// Returns the text for stderr: of a case file, with the place and the line.
     pub fn text(&self) -> String {
         let message = match self {
-            UsageError::Case { path, text, error } => {
+            UsageError::Case { path, text, errors } => {
                 let renderer = match output::coloured_stderr() {
                     true => Renderer::styled(),
                     false => Renderer::plain(),
                 };
-                return error.render(path, text, &renderer);
+                let shown = errors.iter().map(|error| error.render(path, text, &renderer));
+                return shown.collect::<Vec<_>>().join("\n\n");
             }
-            UsageError::Unreadable { error, .. } => format!("{self}: {error}"),
+            UsageError::Several(errors) => {
+                let mut shown: Vec<String> =
+                    errors.iter().take(SHOWN).map(UsageError::text).collect();
+                if errors.len() > SHOWN {
+                    let more = errors.len() - SHOWN;
+                    shown.push(output::note(&format!("and {more} more words or files are wrong")));
+                }
+                return shown.join("\n\n");
+            }
+            UsageError::Unreadable { error, .. } | UsageError::Unwritable { error, .. } => {
+                format!("{self}: {error}")
+            }
             _ => self.to_string(),
         };
         match self.hint() {

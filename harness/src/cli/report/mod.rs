@@ -140,7 +140,12 @@ impl<'a> Reporter<'a> {
             1 => "1 child".to_owned(),
             children => format!("{children} children"),
         };
-        let cases = count(self.cases.len(), "case");
+        let built_in = self.cases.iter().filter(|own| own.is_built_in()).count();
+        let cases = match built_in {
+            0 => count(self.cases.len(), "case"),
+            all if all == self.cases.len() => count(all, "built-in case"),
+            some => format!("{}, {some} of them built in", count(self.cases.len(), "case")),
+        };
         let missing = match interrupted.map(Exit::signal) {
             Some(signal) => {
                 let left = self.cases.len() - self.reported;

@@ -9,7 +9,7 @@ use crate::case::{Access, HarnessError, Note, Rest, Scarce};
 use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
-use crate::cli::select::Loaded;
+use crate::cli::select::{Loaded, Source};
 use crate::confine::Isolation;
 use crate::model::{Environment, OpenRule, Rule, Unmodelled, judge, predict};
 use crate::supervise::ChildReport;
@@ -83,7 +83,14 @@ fn machine() -> Machine {
 
 fn loaded(text: &str) -> Loaded {
     let case = crate::parse::case(text).expect("a case");
-    Loaded { id: "it".to_owned(), word: "it".to_owned(), case, snapshots: None }
+    Loaded {
+        id: "it".to_owned(),
+        name: "it".to_owned(),
+        word: "it".to_owned(),
+        case,
+        snapshots: None,
+        source: Source::Stdin,
+    }
 }
 
 /// The line of a case that is measured as the model says without this rule.

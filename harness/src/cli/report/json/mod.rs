@@ -137,7 +137,7 @@ fn case(case: &ReportedCase<'_>) -> String {
         .map(|path| SnapshotLine { path: path.display().to_string(), kept: found.kept.as_deref() });
     text(&Line {
         schema: SCHEMA,
-        case: &loaded.id,
+        case: &loaded.name,
         verdict: found.verdict().word(),
         reason: found.reason.as_deref(),
         repeat: found.repeat.as_deref(),
@@ -181,7 +181,7 @@ fn probe(probed: &ReportedProbe<'_>) -> String {
     });
     text(&Line {
         schema: SCHEMA,
-        case: &loaded.id,
+        case: &loaded.name,
         verdict: probed.verdict.word(),
         reason: probed.reason.as_deref(),
         repeat: None,

@@ -40,7 +40,7 @@ impl Format for Text {
 fn case(case: &ReportedCase<'_>) -> String {
     let ReportedCase { loaded, measured, found, machine, .. } = *case;
     let mut text = StyledText::default();
-    text.heading(&loaded.id, &words(found));
+    text.heading(&loaded.name, &words(found));
     for line in found.picture.iter().flat_map(|picture| picture.lines()) {
         text.line(PLAIN, line);
     }

@@ -16,12 +16,12 @@ pub fn probe(probed: &ReportedProbe<'_>) -> String {
     let loaded = probed.loaded;
     let Some((outcome, report, _)) = probed.answer else {
         let style = if probed.verdict == Verdict::Skipped { NOTE } else { BAD };
-        text.heading(&loaded.id, &[(style, probed.verdict.word())]);
+        text.heading(&loaded.name, &[(style, probed.verdict.word())]);
         probed.reason.iter().for_each(|reason| text.line(Style::new(), reason));
         return text.into_string();
     };
     let what = format!("{} at {}", probed.access, probed.at);
-    text.heading(&loaded.id, &[(Style::new(), &what)]);
+    text.heading(&loaded.name, &[(Style::new(), &what)]);
     let lines = crate::parse::lines(&loaded.case.steps);
     for (name, value) in facts(&lines, outcome, report) {
         text.line(Style::new(), &format!("{name:10} {value}"));
