@@ -71,6 +71,9 @@ fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
 #[case(&["explore", "--for", "5"], "for example 60s or 5m")]
 #[case(&["explore", "--for", "2years"], "at most a year")]
 #[case(&["run", "--format", "xml"], "one of: text, json")]
+#[case(&["run", "--accept=all"], "fitting, base, variant")]
+#[case(&["run", "--accept", "--access", "read", "--at", "0"], "cannot be used with")]
+#[case(&["show", "--accept", "notes/open_rdonly"], "unexpected argument")]
 #[case(&["cases"], "<DIR>")]
 fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
     let (code, stdout, stderr) = run(&mut faultmap(arguments));
@@ -79,7 +82,7 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
 }
 
 #[rstest]
-#[case("run", &["  0  all cases agree", "  1  ", "  2  ", "  3  ", "  4  ", "  130", "Examples:"], "programs")]
+#[case("run", &["  0  all cases agree", "  1  ", "  2  ", "  3  ", "  4  ", "  5  ", "  130", "Examples:"], "programs")]
 #[case("show", &["  0  all cases were measured", "  2  ", "  3  ", "  4  ", "  130"], "  1  ")]
 #[case("predict", &["[default: as on this machine]", "  0  the model predicts", "  2  ", "  3  ", "  4  "], "130")]
 #[case("explore", &["  0  kernel and model agree", "  1  ", "  2  ", "  3  ", "  4  ", "  130"], "snapshots")]

@@ -216,6 +216,8 @@ fn compare(
     settings.set_snapshot_path(root().join("snapshots").join(below));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    // As `run --accept` writes it: so that it can tell the answer of another file system.
+    settings.set_description(format!("measured on {file_system}"));
     if let Some(variant) = variant {
         settings.set_snapshot_suffix(variant);
     }

@@ -76,14 +76,15 @@ fn a_map_that_nothing_accesses_is_told_of() {
 fn a_case_without_a_snapshot_says_what_to_do() {
     let dir = project(CASE, None);
     let (code, stdout, stderr) = run_in(dir.path());
-    assert_eq!(code, Some(1), "{stdout}{stderr}");
-    assert!(stdout.contains("it has no snapshot: `make review` shows its picture"), "{stdout}");
+    assert_eq!(code, Some(5), "{stdout}{stderr}");
+    let says = "it has no snapshot: `faultmap run it --accept` keeps this picture";
+    assert!(stdout.contains(says), "{stdout}");
     let outside = dir.path().join("outside.case");
     std::fs::copy(dir.path().join("cases/it.case"), &outside).expect("copied");
     let mut command = faultmap(&["run", "outside.case"]);
     let command = command.current_dir(dir.path()).env_remove("CARGO_MANIFEST_DIR");
     let (code, stdout, stderr) = run(command);
-    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert_eq!(code, Some(5), "{stdout}{stderr}");
     assert!(stdout.contains("`faultmap show outside.case` only measures it"), "{stdout}");
 }
 

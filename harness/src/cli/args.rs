@@ -12,6 +12,7 @@ use super::{exit, shell};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
+use crate::snapshot::Target;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +20,7 @@ Examples:
   faultmap run notes/map_of_empty_file --dir /mnt/mine
                                                  one case, with its files in /mnt/mine
   faultmap run 'map_8192*'                       those whose names begin so
+  faultmap run notes --accept                    keep the pictures that are new or have changed
   faultmap run notes --json | jq .verdict        a family, for a script
   faultmap show my.case                          any case file, without comparing; - for stdin
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
@@ -57,6 +59,11 @@ pub enum Command {
         /// or folders; `-` is stdin [default: all cases]
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
+        /// Keep each picture that is new or has changed, unless it contradicts the model: in the snapshot
+        /// that fits (a variant, where the base is the answer of another file system), in the base, or in a
+        /// variant
+        #[arg(long, value_name = "WHERE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fitting", conflicts_with = "access")]
+        accept: Option<Target>,
         #[command(flatten)]
         options: Options,
     },

@@ -6,13 +6,13 @@ use super::output;
 use super::usage::UsageError;
 use crate::case::HarnessError;
 
-/// The meaning of each exit status. Where several apply, the highest of 3, 1 and 0 is used.
+/// The meaning of each exit status. Where several apply, the first of 3, 1, 5 and 0 is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// All cases agree with their snapshots (`run`), or were measured (`show`).
     Agree = 0,
-    /// A picture differs from its snapshot or from the model, or has no snapshot.
+    /// A picture differs from its snapshot or from the model.
     Differ = 1,
     /// The arguments or a case file are wrong; no case was run.
     Usage = 2,
@@ -20,6 +20,8 @@ pub enum Exit {
     Harness = 3,
     /// Nothing was run: no case was found, or all were skipped.
     Nothing = 4,
+    /// Nothing differs, but some pictures have no snapshot yet.
+    New = 5,
     /// SIGINT (Ctrl-C) ended the run: 128 plus the number of the signal, as in a shell.
     Interrupted = 130,
     /// SIGTERM ended the run.
@@ -77,12 +79,13 @@ impl Failed {
 /// The exit codes of `run`, for its `--help`.
 pub const OF_RUN: &str = "\
 Exit codes:
-  0  all cases agree with their snapshots
-  1  some differ from snapshot or model, have no snapshot (as every file outside of
-     cases/), or keep a `known:` line or a variant that is needed no more
+  0  all cases agree with their snapshots, or were accepted
+  1  some differ from snapshot or model, or keep a `known:` line or a variant that is
+     needed no more
   2  wrong usage or a bad case file; no case was run
   3  harness error: some probe has no answer
   4  nothing was run: the folder holds no case, or all were skipped
+  5  none differs, but some have no snapshot yet, as every file outside of cases/
   130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";
 
 /// The exit codes of `show`, which compares nothing.

@@ -40,6 +40,7 @@ use crate::case::Case;
 use crate::confine::Held;
 use crate::model::{self, Environment};
 use crate::printable::escaped;
+use crate::snapshot::Target;
 use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::{Probe, Verdict};
 use crate::vocabulary::Returns;
@@ -104,8 +105,9 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
             predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
         }
         Command::Explore(options) => explore::run(&options),
-        Command::Run { cases, options } => {
-            Selection::load(&cases).and_then(|all| measure(&all, &options, Snapshots::Compared))
+        Command::Run { cases, accept, options } => {
+            let compared = Snapshots::Compared { accepts: accept };
+            Selection::load(&cases).and_then(|all| measure(&all, &options, compared))
         }
         Command::Show { case, options } => {
             Selection::load(&[case]).and_then(|all| measure(&all, &options, Snapshots::Ignored))
@@ -176,7 +178,10 @@ fn predicted(case: &Case, page: u64) -> (bool, String) {
 /// The snapshots of the cases that are measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Snapshots {
-    Compared,
+    Compared {
+        /// Those that new pictures are kept in, if they are kept.
+        accepts: Option<Target>,
+    },
     Ignored,
 }
 
@@ -225,8 +230,11 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
         let probe = Probe { sweep: options.sweep(), access, at };
         return one::run(cases, probe, options.format(), &machine);
     }
-    let compares = snapshots == Snapshots::Compared;
-    let judge = Judge { machine, environment, options: options.again(), compares };
+    let (compares, accepts) = match snapshots {
+        Snapshots::Compared { accepts } => (true, accepts),
+        Snapshots::Ignored => (false, None),
+    };
+    let judge = Judge { machine, environment, options: options.again(), compares, accepts };
     let mut reporter = Reporter::new(&all.cases, judge, options.format());
     let mut verdicts = [0; VERDICTS];
     let interrupted = cases.measure(|index, report| {

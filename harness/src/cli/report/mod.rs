@@ -3,6 +3,7 @@
 //! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to; each form of output is
 //! a file that implements [`Format`], and an element of [`FORMATS`].
 
+mod accept;
 pub mod format;
 mod json;
 pub mod machine;
@@ -92,7 +93,10 @@ impl<'a> Reporter<'a> {
     fn text(&mut self, index: usize, report: &CaseReport) -> String {
         let loaded = &self.cases[index];
         let judged = judged(|| {
-            let found = self.judge.findings(loaded, report);
+            let mut found = self.judge.findings(loaded, report);
+            if let Some(target) = self.judge.accepts {
+                accept::accept(loaded, &mut found, target, &self.judge.machine.file_system);
+            }
             let measured = match &report.result {
                 CaseResult::Measured(measured) => Some(measured),
                 _ => None,

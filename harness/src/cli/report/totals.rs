@@ -11,9 +11,13 @@ use crate::cli::output::count;
 pub struct Totals {
     /// True if the cases are compared with their snapshots.
     compares: bool,
+    /// True if new pictures are kept.
+    accepts: bool,
     same: usize,
     changed: usize,
     new: usize,
+    /// The cases that had changed or were new, and whose pictures were accepted.
+    accepted: usize,
     skipped: usize,
     measured: usize,
     harness_errors: usize,
@@ -29,12 +33,14 @@ pub struct Totals {
 impl Totals {
     /// Returns the counts before the first case.
     pub fn of(judge: &Judge) -> Totals {
-        Totals { compares: judge.compares, ..Totals::default() }
+        let accepts = judge.accepts.is_some();
+        Totals { compares: judge.compares, accepts, ..Totals::default() }
     }
 
     /// Counts a case.
     pub fn add(&mut self, case: &Tally) {
         *match case.compared {
+            _ if case.is_accepted => &mut self.accepted,
             Verdict::Same => &mut self.same,
             Verdict::Changed => &mut self.changed,
             Verdict::New => &mut self.new,
@@ -53,9 +59,11 @@ impl Totals {
     pub fn exit(&self) -> Exit {
         if self.harness_errors > 0 {
             Exit::Harness
-        } else if self.compares && self.changed + self.new + self.split + self.needless > 0 {
+        } else if self.compares && self.changed + self.split + self.needless > 0 {
             Exit::Differ
-        } else if self.same + self.measured == 0 {
+        } else if self.new > 0 {
+            Exit::New
+        } else if self.same + self.accepted + self.measured == 0 {
             Exit::Nothing
         } else {
             Exit::Agree
@@ -67,6 +75,10 @@ impl Totals {
         let counts = match self.compares {
             true => format!("{} same, {} changed, {} new", self.same, self.changed, self.new),
             false => format!("{} measured", self.measured),
+        };
+        let counts = match self.accepts {
+            true => format!("{counts}, {} accepted", self.accepted),
+            false => counts,
         };
         let errors = count(self.harness_errors, "harness error");
         let by_model = [

@@ -12,7 +12,7 @@ use crate::cli::select::Loaded;
 use crate::cli::shell::{self, program};
 use crate::model::{self, Environment, Judgement, Rule};
 use crate::picture;
-use crate::snapshot::Comparison;
+use crate::snapshot::{Comparison, Kept, Target};
 use crate::vocabulary::Action;
 
 /// The verdict on a case.
@@ -74,12 +74,16 @@ pub struct Findings {
     pub kept: Option<String>,
     /// A command that makes one probe again: the first without an answer, or one that changed.
     pub repeat: Option<String>,
+    /// The change of the snapshots, where the picture was accepted.
+    pub accepted: Option<Kept>,
 }
 
 /// The totals in which a case counts, see [`super::totals`].
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Tally {
     pub compared: Verdict,
+    /// True where it had changed or was new, and its picture was accepted.
+    pub is_accepted: bool,
     pub is_split: bool,
     pub is_needless: bool,
     pub is_known: bool,
@@ -97,6 +101,8 @@ pub struct Judge {
     pub options: String,
     /// True if cases are compared with their snapshots.
     pub compares: bool,
+    /// The snapshots that new pictures are to be kept in, if they are to be kept.
+    pub accepts: Option<Target>,
 }
 
 impl Findings {
@@ -112,6 +118,7 @@ impl Findings {
             snapshot: None,
             kept: None,
             repeat: None,
+            accepted: None,
         }
     }
 
@@ -127,6 +134,7 @@ impl Findings {
         let judged = self.judgement.as_ref().filter(|_| counts);
         Tally {
             compared: self.compared,
+            is_accepted: self.accepted.is_some(),
             is_split: self.is_split,
             is_needless: self.is_needless,
             is_known: judged.is_some_and(|own| own.split.is_some() && !self.is_split),
@@ -216,8 +224,9 @@ impl Judge {
         let snapshot = Some(snapshots.path_on(&loaded.id, file_system).0);
         let found = match snapshots.compare(&loaded.id, file_system, picture) {
             Ok(Comparison::New) => {
-                let advice = "it has no snapshot: `make review` shows its picture and asks whether to keep it";
-                Findings { advice: Some(advice.to_owned()), ..Findings::plain(Verdict::New) }
+                let keep = self.again("run", loaded, " --accept");
+                let advice = format!("it has no snapshot: `{keep}` keeps this picture");
+                Findings { advice: Some(advice), ..Findings::plain(Verdict::New) }
             }
             Ok(Comparison::Same) => Findings::plain(Verdict::Same),
             Ok(Comparison::NeedlessVariant { path }) => {
@@ -228,7 +237,11 @@ impl Judge {
                 let byte = picture::changed_byte(&loaded.case, measured, &kept, *page);
                 let offsets = picture::Offsets::of(&loaded.case, *page);
                 let repeat = byte.map(|byte| self.again("run", loaded, &probe(&byte, &offsets)));
-                Findings { kept: Some(kept), repeat, ..Findings::plain(Verdict::Changed) }
+                let advice = (!snapshots.are_built_in()).then(|| {
+                    let keep = self.again("run", loaded, " --accept");
+                    format!("if the new picture is right: `{keep}` keeps it")
+                });
+                Findings { kept: Some(kept), repeat, advice, ..Findings::plain(Verdict::Changed) }
             }
             Err(error) => {
                 let reason = format!("cannot read the snapshot: {error}");

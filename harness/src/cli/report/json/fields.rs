@@ -115,6 +115,7 @@ fn line(
         snapshot: Some("it.snap".into()),
         kept: Some("kept".to_owned()),
         repeat: None,
+        accepted: None,
     };
     alter(&mut measured, &mut found);
     let result = CaseResult::Measured(measured.clone());

@@ -89,6 +89,8 @@ struct ProbeLine {
 struct SnapshotLine<'a> {
     path: String,
     kept: Option<&'a str>,
+    written: Option<String>,
+    removed: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,10 +133,15 @@ fn case(case: &ReportedCase<'_>) -> String {
         measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
     let judged = found.judgement.as_ref();
     let notes = notes::of(&loaded.case, measured, judged, machine.page_size);
-    let snapshot = found
-        .snapshot
-        .as_ref()
-        .map(|path| SnapshotLine { path: path.display().to_string(), kept: found.kept.as_deref() });
+    let accepted = found.accepted.as_ref();
+    let snapshot = found.snapshot.as_ref().map(|path| SnapshotLine {
+        path: path.display().to_string(),
+        kept: found.kept.as_deref(),
+        written: accepted.and_then(|own| Some(own.written.as_ref()?.display().to_string())),
+        removed: accepted.map_or(Vec::new(), |own| {
+            own.removed.iter().map(|path| path.display().to_string()).collect()
+        }),
+    });
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,

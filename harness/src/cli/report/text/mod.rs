@@ -10,6 +10,7 @@ use super::format::{Format, ReportedCase, ReportedProbe};
 use super::notes;
 use super::verdict::{Findings, Verdict};
 use crate::cli::output::{BAD, GOOD, NOTE};
+use crate::snapshot::Kept;
 use styled::StyledText;
 
 const PLAIN: Style = Style::new();
@@ -60,6 +61,7 @@ fn case(case: &ReportedCase<'_>) -> String {
         text.line(PLAIN, &format!("kept in {}:", path.display()));
         diff(kept, found.picture.as_deref().unwrap_or_default(), &mut text);
     }
+    found.accepted.iter().flat_map(accepted).for_each(|line| text.line(GOOD, &line));
     found.advice.iter().for_each(|advice| text.line(PLAIN, advice));
     if let Some(repeat) = &found.repeat {
         let what = match found.compared {
@@ -70,6 +72,13 @@ fn case(case: &ReportedCase<'_>) -> String {
     }
     text.gap();
     text.into_string()
+}
+
+/// What was written and removed.
+fn accepted(kept: &Kept) -> Vec<String> {
+    let written = kept.written.iter().map(|path| format!("accepted: {} written", path.display()));
+    let removed = kept.removed.iter().map(|path| format!("accepted: {} removed", path.display()));
+    written.chain(removed).collect()
 }
 
 fn words(found: &Findings) -> Vec<(Style, &'static str)> {
