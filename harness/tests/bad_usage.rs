@@ -87,6 +87,7 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
 #[case("predict", &["[default: as on this machine]", "  0  the model predicts", "  2  ", "  3  ", "  4  "], "130")]
 #[case("explore", &["  0  kernel and model agree", "  1  ", "  2  ", "  3  ", "  4  ", "  130"], "snapshots")]
 #[case("list", &["  0  ", "  2  a case file is bad"], "  4  ")]
+#[case("init", &["  0  the files were written", "  2  "], "  4  ")]
 #[case("cases", &["  0  all files are there", "  2  "], "  4  ")]
 #[case("explain", &["  0  ", "  2  there is no such rule", "  3  "], "  4  ")]
 fn help_lists_the_exit_codes_of_each_command(

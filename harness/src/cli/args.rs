@@ -110,6 +110,13 @@ pub enum Command {
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
     },
+    /// Make a project of your own: a first case, the folders, and the lines for a CI
+    #[command(after_help = exit::OF_INIT)]
+    Init {
+        /// The folder
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
     /// Write the built-in cases and their snapshots to a folder, to read or to change them
     #[command(after_help = exit::OF_CASES)]
     Cases {

@@ -121,6 +121,12 @@ Exit codes:
   0  the cases were listed
   2  a case file is bad, or there is no such case";
 
+/// The exit codes of `init`.
+pub const OF_INIT: &str = "\
+Exit codes:
+  0  the files were written
+  2  a part of a project is there already, or a file cannot be written";
+
 /// The exit codes of `cases`.
 pub const OF_CASES: &str = "\
 Exit codes:

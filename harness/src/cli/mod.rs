@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod explore;
 mod export;
+mod init;
 mod interrupt;
 mod judging;
 mod one;
@@ -99,6 +100,7 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
     let result = match command {
         Command::Exec(options) => return exec::run(options, stack),
         Command::List { cases } => list(&cases),
+        Command::Init { folder } => init::run(&folder),
         Command::Cases { folder, overwrite } => export::run(&folder, overwrite),
         Command::Explain { rule } => explain::run(rule.as_deref()),
         Command::Predict { case, page_size } => {

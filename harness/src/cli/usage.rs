@@ -73,6 +73,9 @@ pub enum UsageError {
         #[source]
         error: std::io::Error,
     },
+    /// A part of a new project is there already.
+    #[error("nothing was written: there is {0} already")]
+    Exists(String),
     /// Files that were to be written are there, with another text.
     #[error("nothing was written: {} in {folder} would be replaced", output::count(*.number, "file"))]
     OtherText {
@@ -137,6 +140,9 @@ impl UsageError {
                 "as in a shell: `*`, `?` and `[a-z]`; `notes/*`, `map_8192*`".to_owned()
             }
             UsageError::Name(_) => "use printable text".to_owned(),
+            UsageError::Exists(_) => {
+                format!("`{} init DIR` takes another folder", shell::program())
+            }
             UsageError::OtherText { files, .. } => {
                 format!("{files}\n  --overwrite replaces them; or name another folder")
             }
