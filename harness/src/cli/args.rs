@@ -23,6 +23,7 @@ Examples:
   faultmap run notes --accept                    keep the pictures that are new or have changed
   faultmap run notes --json | jq .verdict        a family, for a script
   faultmap show my.case                          any case file, without comparing; - for stdin
+  faultmap show my.case --watch                  again, whenever the file is saved
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
   faultmap run --isolation strict                children that reach only the files of their cases
@@ -62,7 +63,7 @@ pub enum Command {
         /// Keep each picture that is new or has changed, unless it contradicts the model: in the snapshot
         /// that fits (a variant, where the base is the answer of another file system), in the base, or in a
         /// variant
-        #[arg(long, value_name = "WHERE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fitting", conflicts_with = "access")]
+        #[arg(long, value_name = "WHERE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fitting", conflicts_with_all = ["access", "watch"])]
         accept: Option<Target>,
         #[command(flatten)]
         options: Options,
@@ -182,6 +183,9 @@ pub struct Options {
     /// Print one JSON object on each line, and nothing else: --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Measure each case again whenever its file is saved, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
     /// Probe every byte instead of bisecting
     #[arg(long)]
     pub exhaustive: bool,

@@ -19,7 +19,9 @@ mod report;
 mod select;
 mod shell;
 mod usage;
+mod watch;
 
+use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -108,12 +110,9 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
         }
         Command::Explore(options) => explore::run(&options),
         Command::Run { cases, accept, options } => {
-            let compared = Snapshots::Compared { accepts: accept };
-            Selection::load(&cases).and_then(|all| measure(&all, &options, compared))
+            run_cases(&cases, &options, Snapshots::Compared { accepts: accept })
         }
-        Command::Show { case, options } => {
-            Selection::load(&[case]).and_then(|all| measure(&all, &options, Snapshots::Ignored))
-        }
+        Command::Show { case, options } => run_cases(&[case], &options, Snapshots::Ignored),
     };
     let exit = result.unwrap_or_else(|failed| failed.report());
     ExitCode::from(exit as u8)
@@ -177,6 +176,28 @@ fn predicted(case: &Case, page: u64) -> (bool, String) {
     (says, text)
 }
 
+/// Measures the cases that the words name, once or whenever they are saved.
+fn run_cases(words: &[String], options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
+    if !options.watch {
+        let all = Selection::load(words)?;
+        return measure(&all, options, snapshots, &Start::now()?);
+    }
+    let start = Start::now()?;
+    watch::run(words, &start.interrupt, |all| measure(all, options, snapshots, &start))
+}
+
+/// What is found out once, however often cases are measured.
+struct Start {
+    interrupt: Interrupt,
+    held: OnceCell<Held>,
+}
+
+impl Start {
+    fn now() -> Result<Start, Failed> {
+        Ok(Start { interrupt: Interrupt::watch()?, held: OnceCell::new() })
+    }
+}
+
 /// The snapshots of the cases that are measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Snapshots {
@@ -187,7 +208,12 @@ enum Snapshots {
     Ignored,
 }
 
-fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
+fn measure(
+    all: &Selection,
+    options: &Options,
+    snapshots: Snapshots,
+    start: &Start,
+) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
         return Err(Failed::Nothing(
             "the folder holds no case; the built-in ones run where no folder is called cases/"
@@ -196,11 +222,11 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
     }
     all.tell_notes();
     let backing = options.place.backing();
-    let interrupt = Interrupt::watch()?;
+    let Start { interrupt, held } = start;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));
     let places = Places { backing: &backing, out: None, clear };
-    let surveyed = places.look(None, &interrupt)?;
-    let held = Held::find();
+    let surveyed = places.look(None, interrupt)?;
+    let held = held.get_or_init(Held::find);
     let page = rustix::param::page_size() as u64;
     let jobs = options.place.jobs();
     let alone = all.cases.iter().enumerate().filter_map(|(number, loaded)| {
@@ -208,9 +234,9 @@ fn measure(all: &Selection, options: &Options, snapshots: Snapshots) -> Result<E
     });
     let setting = Setting {
         backing: &backing,
-        held: &held,
+        held,
         isolation: options.place.isolation,
-        interrupt: &interrupt,
+        interrupt,
         jobs,
         guard: options.guard,
         ipc_namespace: all.cases.iter().any(|loaded| makes_segments(&loaded.case))

@@ -76,6 +76,9 @@ pub enum UsageError {
     /// A part of a new project is there already.
     #[error("nothing was written: there is {0} already")]
     Exists(String),
+    /// A case is in no file that could be watched.
+    #[error("{0} cannot be watched")]
+    Unwatched(String),
     /// Files that were to be written are there, with another text.
     #[error("nothing was written: {} in {folder} would be replaced", output::count(*.number, "file"))]
     OtherText {
@@ -142,6 +145,12 @@ impl UsageError {
             UsageError::Name(_) => "use printable text".to_owned(),
             UsageError::Exists(_) => {
                 format!("`{} init DIR` takes another folder", shell::program())
+            }
+            UsageError::Unwatched(_) => {
+                format!(
+                    "name a case file; `{} cases DIR` makes files of the built-in cases",
+                    shell::program()
+                )
             }
             UsageError::OtherText { files, .. } => {
                 format!("{files}\n  --overwrite replaces them; or name another folder")

@@ -6,6 +6,7 @@ mod tree;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::exit::Failed;
 use super::usage::UsageError;
@@ -15,6 +16,7 @@ use crate::parse;
 use crate::snapshot::Snapshots;
 pub use source::Source;
 use tree::Tree;
+pub use tree::{files_below, is_case};
 
 /// A case that was parsed.
 #[derive(Debug)]
@@ -56,6 +58,37 @@ impl Selection {
         let mut wrong = Vec::new();
         let (sources, notes) = chosen(words, &tree, &mut wrong)?;
         Selection::read(sources, notes, &tree, wrong)
+    }
+
+    /// Reads the cases in these files.
+    pub fn of_files(files: &[PathBuf]) -> Result<Selection, Failed> {
+        let sources = files.iter().cloned().map(Source::File).collect();
+        Selection::read(sources, Vec::new(), &Tree::here(), Vec::new())
+    }
+
+    /// The files that the words name, unread, and the folders in which further ones may come: for a watch of
+    /// them. Fails where there is no file to watch.
+    pub fn files(words: &[String]) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failed> {
+        let tree = Tree::here();
+        let mut wrong = Vec::new();
+        let (sources, _) = chosen(words, &tree, &mut wrong)?;
+        if let Some(error) = UsageError::all(wrong) {
+            return Err(error.into());
+        }
+        let mut files = Vec::new();
+        for source in sources {
+            match source {
+                Source::File(path) => files.push(path),
+                other => return Err(UsageError::Unwatched(other.shown()).into()),
+            }
+        }
+        let mut folders: Vec<PathBuf> =
+            words.iter().map(PathBuf::from).filter(|path| path.is_dir()).collect();
+        match &tree {
+            Tree::Folder(root) if words.is_empty() => folders.push(root.clone()),
+            _ => {}
+        }
+        Ok((files, folders))
     }
 
     fn read(
