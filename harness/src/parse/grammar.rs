@@ -14,7 +14,7 @@ const FORM: &str = "as in C: `name = call(arguments);`, `map[0];`, `map[0] = 'x'
 
 /// The state of the parser: the tokens, the position, the variables, and the sums that are limited.
 pub(super) struct Parser<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     pub(super) tokens: Vec<&'a Token>,
     comment: Vec<String>,
     pub(super) position: usize,
@@ -27,6 +27,8 @@ pub(super) struct Parser<'a> {
     pub(super) file_bytes: u64,
     pub(super) map_bytes: u64,
     pub(super) maps: usize,
+    /// The first byte of each step, in the order of [`Case::walk`].
+    pub(super) places: Vec<usize>,
 }
 
 impl<'a> Parser<'a> {
@@ -57,6 +59,7 @@ impl<'a> Parser<'a> {
             file_bytes: 0,
             map_bytes: 0,
             maps: 0,
+            places: Vec::new(),
         }
     }
 
@@ -99,6 +102,7 @@ impl<'a> Parser<'a> {
 
     fn step(&mut self) -> Result<Step, ParseError> {
         self.steps += 1;
+        self.places.push(self.peek().span.start);
         if self.steps > limits::STEPS {
             return Err(self
                 .error("too many steps")

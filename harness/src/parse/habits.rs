@@ -31,10 +31,19 @@ const TYPES: &[&str] = &[
     "ssize_t",
     "off_t",
     "pid_t",
+    "mode_t",
+    "bool",
+    "int8_t",
+    "int16_t",
+    "int32_t",
+    "int64_t",
+    "intptr_t",
     "uint8_t",
+    "uint16_t",
     "uint32_t",
     "uint64_t",
     "uintptr_t",
+    "FILE",
 ];
 
 /// The words of C that choose, repeat or skip statements.
@@ -43,6 +52,13 @@ const CONTROL: &[&str] = &["if", "else", "for", "while", "do", "switch", "goto"]
 const PRINTS: &str = "leave it out: the picture shows what each step returned";
 const PAGES: &str = "write `PAGE`, or a number of bytes";
 const BYTES: &str = "write the bytes one by one: `map[0] = 'x';`";
+const LOADS: &str = "write the loads: `map[0..8];`; the picture shows what they saw";
+const MEMORY: &str =
+    "map memory: `map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);`";
+const BLOCK: &str = "write the child's steps in a block: `fork { map[0]; }`";
+const WAITS: &str = "leave it out: the steps behind `fork { ... }` wait for its end";
+const SLEEPS: &str = "leave it out: no step has to wait for another";
+const FILE: &str = "write `fd = file(SIZE);`, which makes a file and opens it";
 
 /// Functions of C that no case can call, each with the hint.
 const FUNCTIONS: &[(&str, &str)] = &[
@@ -54,20 +70,41 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("sysconf", PAGES),
     ("getpagesize", PAGES),
     ("sizeof", "write the number of bytes"),
+    ("fputs", PRINTS),
+    ("fflush", PRINTS),
+    ("err", PRINTS),
+    ("errx", PRINTS),
+    ("stat", PRINTS),
+    ("fstat", PRINTS),
     ("memset", BYTES),
+    ("bzero", BYTES),
     ("memcpy", BYTES),
+    ("memmove", BYTES),
     ("strcpy", BYTES),
-    ("malloc", "map memory: `map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);`"),
-    ("fork", "write the child's steps in a block: `fork { map[0]; }`"),
-    ("wait", "leave it out: the steps behind `fork { ... }` wait for its end"),
-    ("waitpid", "leave it out: the steps behind `fork { ... }` wait for its end"),
+    ("memcmp", LOADS),
+    ("strcmp", LOADS),
+    ("strlen", LOADS),
+    ("malloc", MEMORY),
+    ("calloc", MEMORY),
+    ("realloc", MEMORY),
+    ("free", "unmap the map: `munmap(map, PAGE);`"),
+    ("fork", BLOCK),
+    ("vfork", BLOCK),
+    ("clone", BLOCK),
+    ("pthread_create", BLOCK),
+    ("wait", WAITS),
+    ("waitpid", WAITS),
     ("lseek", "give the offset to the step: `pread(fd, 0, 10);`"),
-    ("creat", "write `fd = file(SIZE);`, which makes a file and opens it"),
+    ("creat", FILE),
+    ("fopen", FILE),
+    ("mkstemp", FILE),
+    ("fclose", "write `close(fd);`"),
     ("memfd_create", "write `fd = memfd(SIZE);`, which makes a memfd and fills it"),
     ("posix_fallocate", "write `fallocate(fd, 0, 0, 10);`"),
     ("kill", "write `raise(SIGBUS);`: a process can only signal itself"),
-    ("sleep", "leave it out: no step has to wait for another"),
-    ("usleep", "leave it out: no step has to wait for another"),
+    ("sleep", SLEEPS),
+    ("usleep", SLEEPS),
+    ("nanosleep", SLEEPS),
 ];
 
 /// The hint for a function of C that no case can call.
@@ -102,7 +139,7 @@ pub(super) fn path(span: Range<usize>, path: &str, known: &[&str]) -> ParseError
 /// The hint for a flag of open(2) that makes a file.
 pub(super) fn flag(name: &str) -> Option<&'static str> {
     let makes = ["O_CREAT", "O_EXCL", "O_TMPFILE"].contains(&name);
-    makes.then_some("write `fd = file(SIZE);`, which makes a file and opens it")
+    makes.then_some(FILE)
 }
 
 impl Parser<'_> {
@@ -121,8 +158,9 @@ impl Parser<'_> {
                 "if" | "else"
                     if (0..6).any(|at| word(self.ahead(at)).is_some_and(|w| w == "fork")) =>
                 {
-                    "write the child's steps in a block: `fork { map[0]; }`"
+                    BLOCK
                 }
+                "if" | "else" => PRINTS,
                 _ => "every step is performed once, in order: write each out, or make two cases",
             };
             return Some(self.error(format!("a case has no `{first}`")).hint(hint));
@@ -132,10 +170,11 @@ impl Parser<'_> {
             return Some(self.error("a case has no `return`").hint(hint));
         }
         if self.sign_ahead(0, "*") {
-            let name = word(self.ahead(1)).unwrap_or_else(|| "map".to_owned());
-            return Some(self.error("a pointer cannot be followed here").hint(format!(
-                "name the byte: `{name}[0];` to load it, `{name}[0] = 'x';` to store"
-            )));
+            return Some(self.pointer());
+        }
+        if ["+", "-"].iter().any(|sign| self.sign_ahead(1, sign)) && !first.is_empty() {
+            let hint = format!("write `{first} + 1` where it is needed");
+            return Some(self.error("a variable cannot be changed").hint(hint));
         }
         let is_kept = !first.is_empty() && self.sign_ahead(1, "=");
         let call = if is_kept { 2 } else { 0 };
@@ -148,7 +187,41 @@ impl Parser<'_> {
                 "leave the buffer out, and write the offset before the count: `pread(fd, 0, 10);`";
             return Some(ParseError::new(span, "a `pread` has no buffer here").hint(hint));
         }
-        if is_kept { self.kept_in_vain(word(self.ahead(2))) } else { None }
+        if is_kept { self.kept_in_vain(2) } else { None }
+    }
+
+    /// The error for `*p`, `*p = 'x'` and `*(p + 10) = 'x'`.
+    fn pointer(&self) -> ParseError {
+        let in_brackets = self.sign_ahead(1, "(");
+        let at = if in_brackets { 2 } else { 1 };
+        let name = match self.ahead(at).map(|token| &token.kind) {
+            Some(TokenKind::Word(name)) => name.as_str(),
+            _ => "map",
+        };
+        let offset =
+            match self.ahead(at + 2).filter(|_| in_brackets && self.sign_ahead(at + 1, "+")) {
+                Some(token) => &self.text[token.span.clone()],
+                None => "0",
+            };
+        self.error("a pointer cannot be followed here").hint(format!(
+            "name the byte: `{name}[{offset}];` to load it, `{name}[{offset}] = 'x';` to store"
+        ))
+    }
+
+    /// The rest of a step from this token on; `other` where it is not all on one line, or too long to read.
+    fn rest(&self, from: usize, other: String) -> String {
+        const LONGEST: usize = 120;
+        let end = (from..)
+            .map_while(|at| self.ahead(at))
+            .find(|token| matches!(token.kind, TokenKind::Sign(";") | TokenKind::End));
+        match (self.ahead(from), end) {
+            (Some(first), Some(end)) => {
+                let rest = &self.text[first.span.start..end.span.end];
+                let is_told = rest.ends_with(';') && rest.len() <= LONGEST && !rest.contains('\n');
+                if is_told { rest.to_owned() } else { other }
+            }
+            _ => other,
+        }
     }
 
     /// The error for `int fd = ...`, `char *p;`, `int main(void)`.
@@ -163,29 +236,44 @@ impl Parser<'_> {
             Some(TokenKind::Word(name)) => name.as_str(),
             _ => "name",
         };
+        let is_set = self.sign_ahead(at + 1, "=");
+        if let Some(vain) =
+            self.kept_in_vain(at + 2).filter(|_| is_set && !self.sign_ahead(at + 2, "("))
+        {
+            return vain;
+        }
         let hint = match () {
             () if name == "main" => "leave it out: the steps of a case stand alone".to_owned(),
-            () if self.sign_ahead(at + 1, "=") => format!("leave the type out: `{name} = ...`"),
+            () if is_set => {
+                format!("leave the type out: `{}`", self.rest(at, format!("{name} = ...")))
+            }
             () => format!("leave it out: `{name} = call(...);` makes the variable"),
         };
         self.error("a case has no declarations").hint(hint)
     }
 
-    /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = map + 10;`, `x = (char *)mmap(...);`.
-    fn kept_in_vain(&self, word: Option<String>) -> Option<ParseError> {
-        let is_number =
-            matches!(self.ahead(2).map(|token| &token.kind), Some(TokenKind::Number(..)));
-        let map = match word {
-            Some(ref word) if self.sign_ahead(3, "[") => word.clone(),
-            _ if self.sign_ahead(2, "*") => "map".to_owned(),
-            Some(ref word) if (word == "PAGE" || word == "NULL") => return Some(self.no_number()),
-            None if is_number => return Some(self.no_number()),
-            Some(ref word) if ["+", "-", ";"].iter().any(|sign| self.sign_ahead(3, sign)) => {
+    /// The error for `x = map[0];`, `x = *p;`, `x = 4096;`, `x = map + 10;`, `x = (char *)mmap(...);`, whose
+    /// value begins at this token.
+    fn kept_in_vain(&self, value: usize) -> Option<ParseError> {
+        let first = self.ahead(value).map(|token| &token.kind);
+        let behind = |sign: &&str| self.sign_ahead(value + 1, sign);
+        let map = match first? {
+            TokenKind::Word(word) if behind(&"[") => word.as_str(),
+            TokenKind::Sign("*") => "map",
+            TokenKind::Number(..) => return Some(self.no_number()),
+            TokenKind::Word(word) if word == "PAGE" || word == "NULL" => {
+                return Some(self.no_number());
+            }
+            TokenKind::Word(word) if ["+", "-", ";"].iter().any(behind) => {
                 let hint = format!("write `{word}` where it is needed, such as `{word} + 10`");
                 return Some(self.error("a variable holds what a call gives").hint(hint));
             }
-            None if self.sign_ahead(2, "(") => {
-                let hint = "leave the cast out: `map = mmap(...);`";
+            TokenKind::Sign("(") => {
+                let end =
+                    (value..).find(|at| self.ahead(*at).is_none() || self.sign_ahead(*at, ")"));
+                let call = self.rest(end? + 1, "mmap(...);".to_owned());
+                let name = self.ahead(0).map_or("map", |token| &self.text[token.span.clone()]);
+                let hint = format!("leave the cast out: `{name} = {call}`");
                 return Some(self.error("a case has no casts").hint(hint));
             }
             _ => return None,

@@ -11,6 +11,17 @@ use crate::case::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement, limits};
 const KNOWN: &str = "one of: fs == NAME, fs != NAME, root, exec, page == BYTES, kernel >= X.Y, \
                      arch == NAME, cpu == FLAG, cpu != FLAG";
 
+/// Other names of architectures, as package managers and kernels have them.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("arm64", "aarch64"),
+    ("amd64", "x86_64"),
+    ("x64", "x86_64"),
+    ("ppc64", "powerpc64"),
+    ("ppc64le", "powerpc64"),
+    ("s390", "s390x"),
+    ("loong64", "loongarch64"),
+];
+
 impl Parser<'_> {
     /// Parses `requires(fs != tmpfs, root, page == 4096, kernel >= 6.13, arch == x86_64);`.
     pub(super) fn requires(&mut self, out: &mut Vec<Requirement>) -> Result<(), ParseError> {
@@ -49,7 +60,8 @@ impl Parser<'_> {
             }
             "arch" => {
                 self.expect("==")?;
-                Ok(Requirement::Arch(self.one_of("architecture", ARCHITECTURES)?))
+                let name = self.one_of("architecture", ARCHITECTURES);
+                Ok(Requirement::Arch(name.map_err(|error| self.by_its_name(error))?))
             }
             "page" => {
                 self.expect("==")?;
@@ -86,6 +98,16 @@ impl Parser<'_> {
             true => Ok(name),
             false => Err(ParseError::new(span, format!("unknown {what} `{name}`"))
                 .suggest(&name, names.iter().copied())),
+        }
+    }
+
+    /// Adds the name in this language of an architecture that was just read.
+    fn by_its_name(&self, error: ParseError) -> ParseError {
+        let word = &self.text[self.last().span.clone()];
+        let own = OTHER_NAMES.iter().find(|(other, _)| *other == word);
+        match own {
+            Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
+            None => error,
         }
     }
 

@@ -90,6 +90,22 @@ pub fn errors(source: &[u8]) -> Vec<ParseError> {
     all
 }
 
+/// Returns the line on which each step of a case begins, counted from 1, in the order of [`Case::walk`].
+///
+/// ```
+/// let text = "// Two steps.\nfork {\n  fd =\n    file(1); }";
+/// assert_eq!(faultmap::internals::parse::step_lines(text.as_bytes()), [2, 3]);
+/// ```
+pub fn step_lines(source: &[u8]) -> Vec<usize> {
+    let text = String::from_utf8_lossy(source);
+    let (tokens, _) = token::as_far_as_known(&text);
+    let mut parser = grammar::Parser::new(&text, &tokens);
+    // Of a text that is no case, the steps before the error are told.
+    let _ = parser.case();
+    let line = |at: &usize| 1 + text[..*at].matches('\n').count();
+    parser.places.iter().map(line).collect()
+}
+
 /// The size in an argument of the command line: `4096`, `PAGE + 1`, `-1`.
 pub fn size(text: &str) -> Result<Size, ParseError> {
     let size =

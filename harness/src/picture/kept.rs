@@ -60,6 +60,23 @@ fn steps(picture: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns the first step of which a picture shows something else than the kept one; `None` where only the
+/// lines above the first step differ.
+pub fn changed_step(case: &Case, picture: &str, kept: &str) -> Option<usize> {
+    let same = picture.lines().zip(kept.lines()).take_while(|(is, was)| is == was).count();
+    let steps = crate::parse::lines(&case.steps);
+    let mut left =
+        steps.iter().filter_map(|line| Some((line.step?, line.text.as_str()))).peekable();
+    let mut last = None;
+    for line in picture.lines().take(same + 1) {
+        // Each step begins a line, in their order; the lines between are those of grids.
+        if let Some((step, _)) = left.next_if(|(_, text)| line.trim_start().starts_with(text)) {
+            last = Some(step);
+        }
+    }
+    last
+}
+
 /// A grid that was parsed.
 #[derive(Debug)]
 struct Grid {
@@ -244,6 +261,22 @@ mod tests {
             let changed = super::super::draw(&case, &measured, PAGE);
             assert!(!is_of_the_same_steps(&drawn(&kernel), &changed), "{old}");
         }
+    }
+
+    #[test]
+    fn the_step_that_has_changed_is_named() {
+        let (case, measured) = swept("2200", "8192");
+        let picture = super::super::draw(&case, &measured, PAGE);
+        let changed = |from: &str, to: &str| {
+            let at = picture.rfind(from).expect("a part of the picture");
+            let kept = format!("{}{to}{}", &picture[..at], &picture[at + from.len()..]);
+            changed_step(&case, &picture, &kept)
+        };
+        assert_eq!(changed("2200);", "2200);  // = -1 ENOSPC"), Some(0));
+        assert_eq!(changed("map[5] = '|';", "map[5] = '|';  // SIGBUS ADRERR"), Some(2));
+        assert_eq!(changed("write      | ", "write      |"), Some(3));
+        assert_eq!(changed("SIGSEGV MAPERR", "SIGSEGV ACCERR"), Some(4));
+        assert_eq!(changed_step(&case, &picture, ""), Some(0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod kept;
 mod offsets;
 
 pub use grid::{Front, grid};
-pub use kept::{Byte, changed_byte, is_of_the_same_steps};
+pub use kept::{Byte, changed_byte, changed_step, is_of_the_same_steps};
 pub use offsets::Offsets;
 
 use std::collections::BTreeSet;

@@ -9,17 +9,72 @@ use crate::refused;
     "int fd = file(1);",
     "1:1",
     "a case has no declarations",
-    "leave the type out: `fd = ...`"
+    "leave the type out: `fd = file(1);`"
 )]
 #[case::pointer(
     "char *p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);",
     "1:1",
     "a case has no declarations",
-    "leave the type out: `p = ...`"
+    "leave the type out: `p = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);`"
 )]
 #[case::declaration("struct stat st;", "1:1", "a case has no declarations", "leave it out")]
 #[case::main("int main(void) {\n}", "1:1", "a case has no declarations", "leave it out: the steps")]
-#[case::cast("p = (char *)mmap(0);", "1:1", "a case has no casts", "leave the cast out")]
+#[case::type_on_two_lines(
+    "int fd =\n  file(1);",
+    "1:1",
+    "a case has no declarations",
+    "leave the type out: `fd = ...`"
+)]
+#[case::declared_load(
+    "char c = m[0];",
+    "1:1",
+    "a load gives nothing",
+    "write the load alone: `m[0];`"
+)]
+#[case::declared_number(
+    "size_t len = 10;",
+    "1:1",
+    "a variable holds no number",
+    "write the number"
+)]
+#[case::cast(
+    "p = (char *)mmap(0, 1);",
+    "1:1",
+    "a case has no casts",
+    "leave the cast out: `p = mmap(0, 1);`"
+)]
+#[case::store_by_offset(
+    "*(p + 10) = 'x';",
+    "1:1",
+    "a pointer cannot be followed here",
+    "name the byte: `p[10];` to load it, `p[10] = 'x';` to store"
+)]
+#[case::increment(
+    "p++;",
+    "1:1",
+    "a variable cannot be changed",
+    "write `p + 1` where it is needed"
+)]
+#[case::an_if(
+    "if (p == MAP_FAILED) {\n}",
+    "1:1",
+    "a case has no `if`",
+    "leave it out: the picture"
+)]
+#[case::compared(
+    "memcmp(a, b, 8);",
+    "1:1",
+    "unknown step `memcmp`",
+    "write the loads: `map[0..8];`"
+)]
+#[case::freed("free(p);", "1:1", "unknown step `free`", "unmap the map: `munmap(map, PAGE);`")]
+#[case::a_stream(
+    "f = fopen(\"x\", \"r\");",
+    "1:5",
+    "unknown step `fopen`",
+    "write `fd = file(SIZE);`"
+)]
+#[case::a_thread("pthread_create(0);", "1:1", "unknown step `pthread_create`", "write the child's")]
 #[case::load("x = m[0];", "1:1", "a load gives nothing to keep", "write the load alone: `m[0];`")]
 #[case::number("len = 4096;", "1:1", "a variable holds no number", "write the number where")]
 #[case::store(

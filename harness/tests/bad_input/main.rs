@@ -92,6 +92,12 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "unknown architecture `x86`",
     "did you mean `x86_64`?"
 )]
+#[case::architecture_by_another_name(
+    "requires(arch == arm64);\nfd = file(1);",
+    "1:18",
+    "unknown architecture `arm64`",
+    "did you mean `aarch64`?"
+)]
 #[case::page_of_no_machine(
     "requires(page == 4095);\nfd = file(1);",
     "1:18",
