@@ -6,7 +6,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 cases: ## run every case and print its picture, compared with snapshots/
-	cargo run -- run
+	cargo run -- run --verbose
 
 test: ## every case on three places, and the tests of the harness itself
 	cargo test

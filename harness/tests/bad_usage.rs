@@ -70,11 +70,24 @@ fn a_mistyped_id(#[case] id: &str, #[case] says: &[&str]) {
 #[case(&["explore", "--for", "0s"], "no time at all")]
 #[case(&["explore", "--for", "5"], "for example 60s or 5m")]
 #[case(&["explore", "--for", "2years"], "at most a year")]
-#[case(&["run", "--format", "xml"], "one of: text, json")]
 #[case(&["run", "--accept=all"], "fitting, base, variant")]
 #[case(&["run", "--accept", "--access", "read", "--at", "0"], "cannot be used with")]
 #[case(&["show", "--accept", "notes/open_rdonly"], "unexpected argument")]
 #[case(&["cases"], "<DIR>")]
+#[case(&["run", "--format", "xml"], "[possible values: text, json, junit, tap, ktap, github]")]
+#[case(&["run", "--quiet", "--verbose"], "cannot be used with")]
+#[case(&["run", "--color", "blue"], "[possible values: auto, always, never]")]
+#[case(&["run", "--timeout", "5x"], "write for example 5s or 500ms")]
+#[case(&["run", "--timeout", "0"], "from 1ms to 60s")]
+#[case(&["run", "--timeout", "61s"], "from 1ms to 60s")]
+#[case(&["run", "--partition", "5/4"], "the parts of 4 are 1 to 4")]
+#[case(&["run", "--partition", "slice:1/4"], "hash:1/4, or count:1/4")]
+#[case(&["predict", "notes", "--page-size", "3k"], "no page has 3072 bytes")]
+#[case(&["predict", "notes", "--page-size", "16q"], "write for example 16384 or 16k")]
+#[case(&["predict", "notes", "--page-size", "99999999999999999999k"], "number too large")]
+#[case(&["completions", "csh"], "[possible values: bash, ")]
+#[case(&["man", "frobnicate"], "one of: run, show")]
+#[case(&["merge"], "<FILE>")]
 fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
     let (code, stdout, stderr) = run(&mut faultmap(arguments));
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
@@ -89,6 +102,9 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
 #[case("list", &["  0  ", "  2  a case file is bad"], "  4  ")]
 #[case("init", &["  0  the files were written", "  2  "], "  4  ")]
 #[case("cases", &["  0  all files are there", "  2  "], "  4  ")]
+#[case("merge", &["  2  a file holds no results", "  3  ", "faultmap run --help"], "130")]
+#[case("completions", &["  0  ", "  2  ", "  3  "], "  1  ")]
+#[case("man", &["  0  ", "  2  ", "  3  "], "  1  ")]
 #[case("explain", &["  0  ", "  2  there is no such rule", "  3  "], "  4  ")]
 fn help_lists_the_exit_codes_of_each_command(
     #[case] command: &str,

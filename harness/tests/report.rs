@@ -2,48 +2,19 @@
 //! files.
 
 mod command;
+mod project;
 
 use std::path::Path;
 
 use command::{faultmap, run, show};
-use faultmap::internals::case::{Case, Measurement, SweepResult};
-use faultmap::internals::model::{Environment, Rule, predict};
-use faultmap::internals::picture::{draw, draw_other};
+use faultmap::internals::case::SweepResult;
+use faultmap::internals::model::Rule;
+use faultmap::internals::picture::draw_other;
+use project::{CASE, PAGE, VERDICTS, add, every_verdict, picture, predicted, project};
 
-const PAGE: u64 = 4096;
-/// One sweep of a file of a hundred bytes.
-const CASE: &str = "fd = file(100);\nmap = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\n\
-                    sweep(map, read);\n";
-
-/// A folder with `cases/it.case` and a snapshot with this picture.
-fn project(case: &str, kept: Option<&str>) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a folder for temporary files");
-    for folder in ["cases", "snapshots"] {
-        std::fs::create_dir(dir.path().join(folder)).expect("a new folder");
-    }
-    std::fs::write(dir.path().join("cases/it.case"), case).expect("written");
-    if let Some(kept) = kept {
-        let text = format!("---\nsource: tests/mine.rs\n---\n{kept}");
-        std::fs::write(dir.path().join("snapshots/it.snap"), text).expect("written");
-    }
-    dir
-}
-
-/// Runs `faultmap run` in the folder.
+/// Runs `faultmap run` in the folder, with every picture.
 fn run_in(dir: &Path) -> (Option<i32>, String, String) {
-    run(faultmap(&["run"]).current_dir(dir).env_remove("CARGO_MANIFEST_DIR"))
-}
-
-fn predicted(text: &str, without: Option<Rule>) -> (Case, Measurement) {
-    let case = faultmap::internals::parse::case(text).expect("a case");
-    let environment = Environment::with_pages_of(PAGE).without(without.as_slice());
-    let measurement = predict(&case, &environment).remove(0).measurement;
-    (case, measurement)
-}
-
-fn picture(text: &str) -> String {
-    let (case, measurement) = predicted(text, None);
-    draw(&case, &measurement, PAGE)
+    project::run_in(dir, &["--verbose"])
 }
 
 #[test]
@@ -59,6 +30,45 @@ fn the_steps_of_a_picture_are_a_case_that_draws_it() {
     for line in example.lines().skip(2 + copied.len() + 1).take(5) {
         assert!(stdout.contains(line.trim()), "{line} is not in\n{stdout}");
     }
+}
+
+/// What agrees is one line, or none; what differs is drawn whatever is asked for.
+#[test]
+fn what_differs_is_drawn_and_what_agrees_is_a_line() {
+    let dir = every_verdict();
+    let run = |arguments: &[&str]| {
+        let (code, stdout, stderr) =
+            project::run_in(dir.path(), &[&["--timeout", "100"][..], arguments].concat());
+        assert_eq!(code, Some(3), "{stdout}{stderr}");
+        stdout
+    };
+    let (brief, quiet, verbose) = (run(&[]), run(&["--quiet"]), run(&["--verbose"]));
+    for (id, word) in VERDICTS {
+        let is_named = |text: &str| text.lines().filter(|line| line.starts_with(id)).count();
+        let is_quiet = word == "same" || word == "skipped";
+        let counts = [&brief, &quiet, &verbose].map(|text| is_named(text));
+        assert_eq!(counts, [1, usize::from(!is_quiet), 1], "{id}: {brief}");
+    }
+    assert!(brief.contains("\na/same  same\na/skipped  skipped: requires page == "), "{brief}");
+    let pictures = |text: &str| text.matches("\n    sweep(map, read);").count();
+    // The new one, the changed one, the needless one; and the one that is the same.
+    assert_eq!([&brief, &quiet, &verbose].map(|text| pictures(text)), [3, 3, 4], "{verbose}");
+    let last =
+        |text: &str| text.lines().last().map(|line| line.split(';').next().map(str::to_owned));
+    assert_eq!((last(&brief), last(&quiet)), (last(&verbose), last(&verbose)));
+}
+
+#[test]
+fn a_note_on_a_case_that_agrees_is_a_word_in_its_line() {
+    let text = "fd = file(PAGE);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
+                madvise(map, PAGE, MADV_COLLAPSE);\nsweep(map, read);\n";
+    let dir = project(text, None);
+    let shown = run(faultmap(&["show", "it", "--json"]).current_dir(dir.path())).1;
+    let line: serde_json::Value = serde_json::from_str(&shown).expect("a line");
+    add(dir.path(), "it", text, line["picture"].as_str());
+    let (code, stdout, stderr) = project::run_in(dir.path(), &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.starts_with("it  same, not modelled\n1 case: 1 same"), "{stdout}");
 }
 
 #[test]
@@ -305,7 +315,7 @@ fn the_command_to_repeat_a_case_names_its_file_and_timeout() {
         command.arg(&file).current_dir(folder.path()).env_remove("CARGO_MANIFEST_DIR");
         let (code, stdout, stderr) = run(&mut command);
         assert_eq!(code, Some(3), "{stdout}{stderr}");
-        let says = format!("to repeat it: faultmap show {word} --timeout 100\n");
+        let says = format!("to repeat it: faultmap show {word} --timeout 100ms\n");
         assert!(stdout.contains(&says), "{says} is not in {stdout}");
     }
 }

@@ -7,7 +7,7 @@ use command::{faultmap, run, show};
 
 /// Returns the output of all cases, without the last line, which contains the time.
 fn pictures(arguments: &[&str]) -> String {
-    let (code, stdout, stderr) = run(faultmap(&["run"]).args(arguments));
+    let (code, stdout, stderr) = run(faultmap(&["run", "--verbose"]).args(arguments));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     let (pictures, last) = stdout.trim_end().rsplit_once('\n').expect("pictures and a last line");
     assert!(last.contains(" 0 changed, 0 new, "), "{last}");

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use anstream::ColorChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::partition::Partition;
 use super::pool::GuardMode;
 use super::report::FORMATS;
-use super::report::format::Format;
-use super::{exit, shell};
+use super::report::format::{Detail, Format};
+use super::{exit, shell, values};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
@@ -17,27 +19,24 @@ use crate::snapshot::Target;
 const EXAMPLES: &str = "\
 Examples:
   faultmap run                                   all cases, compared with their snapshots
+  faultmap run --verbose                         the same, with the picture of every case
   faultmap run notes/map_of_empty_file --dir /mnt/mine
                                                  one case, with its files in /mnt/mine
   faultmap run 'map_8192*'                       those whose names begin so
   faultmap run notes --accept                    keep the pictures that are new or have changed
   faultmap run notes --json | jq .verdict        a family, for a script
+  faultmap run --format junit > results.xml      for a server that reads JUnit's XML
   faultmap show my.case                          any case file, without comparing; - for stdin
   faultmap show my.case --watch                  again, whenever the file is saved
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
+  faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model
   faultmap exec -- ./server --port 80            why a program dies of SIGBUS or SIGSEGV
   faultmap exec --core core.4711                 the same of its core file";
 
 const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
-
-/// The time that a child may take by default, in milliseconds.
-const TIMEOUT: u64 = limits::DEADLINE.as_millis() as u64;
-
-/// The longest search.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Measure what a memory map does at its edges
 ///
@@ -49,11 +48,36 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    /// When text for people has colours: auto means on terminals, unless NO_COLOR or CLICOLOR_FORCE
+    /// says otherwise
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+}
+
+/// When text has colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Decides it for all output of this process.
+    pub fn choose(self) {
+        let choice = match self {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Measure cases, compare them with their snapshots, and print each picture
+    /// Measure cases, compare them with their snapshots, and print the pictures that differ
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::OF_RUN))]
     Run {
         /// Ids (notes/map_of_empty_file), families (notes), globs (map_8192*), parts of ids, case files
@@ -65,6 +89,12 @@ pub enum Command {
         /// variant
         #[arg(long, value_name = "WHERE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fitting", conflicts_with_all = ["access", "watch"])]
         accept: Option<Target>,
+        /// One part of the cases: 1/4 is a quarter, chosen by the hash of each id (count:1/4: by its
+        /// place in the list); `faultmap merge` puts the results of all parts together
+        #[arg(long, value_name = "PART/PARTS", value_parser = clap::value_parser!(Partition))]
+        partition: Option<Partition>,
+        #[command(flatten)]
+        amount: Amount,
         #[command(flatten)]
         options: Options,
     },
@@ -78,6 +108,17 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Put the results of several machines together, as one run would have printed them
+    #[command(after_help = exit::OF_MERGE)]
+    Merge {
+        /// Files with the output of `run --json`, one for each part
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        amount: Amount,
+        #[command(flatten)]
+        form: FormOptions,
+    },
     /// Draw the picture that POSIX and Linux promise, for pages of any size
     #[command(after_help = exit::OF_PREDICT)]
     Predict {
@@ -85,8 +126,8 @@ pub enum Command {
         /// file or a folder; `-` is stdin
         #[arg(value_name = "ID|FILE|DIR")]
         case: String,
-        /// Bytes of a page: 4096, 8192, 16384, ... [default: as on this machine]
-        #[arg(long, value_name = "BYTES", value_parser = page_size)]
+        /// Bytes of a page: 4096, 16384, 64k, ... [default: as on this machine]
+        #[arg(long, value_name = "BYTES", value_parser = values::page_size)]
         page_size: Option<u64>,
     },
     /// Run random programs, to find one on which the kernel contradicts the model
@@ -135,6 +176,61 @@ pub enum Command {
         #[arg(value_name = "RULE")]
         rule: Option<String>,
     },
+    /// Print the completions of a shell
+    ///
+    /// For bash: faultmap completions bash > ~/.local/share/bash-completion/completions/faultmap
+    #[command(after_help = exit::OF_TEXT)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print a page of the manual: faultmap man | man -l -
+    #[command(after_help = exit::OF_TEXT)]
+    Man {
+        /// The command that it is about, such as run [default: the whole]
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
+}
+
+/// The amount of text for people.
+#[derive(Debug, Args)]
+pub struct Amount {
+    /// Print what differs, and the last line
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Draw the picture of every case [default: of those that differ, and one line of the others]
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+impl Amount {
+    pub fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (false, true) => Detail::Drawn,
+            (false, false) => Detail::Brief,
+        }
+    }
+}
+
+/// The form of the output.
+#[derive(Debug, Args)]
+pub struct FormOptions {
+    /// Form of the output
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = values::format())]
+    format: &'static dyn Format,
+    /// Print one JSON object on each line, and nothing else: --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl FormOptions {
+    pub fn format(&self) -> &'static dyn Format {
+        let json = FORMATS.iter().find(|form| self.json && form.name() == "json");
+        json.copied().unwrap_or(self.format)
+    }
 }
 
 /// The bounds of a search, and the places of its files and of its results.
@@ -144,7 +240,7 @@ pub struct Exploration {
     #[arg(long, value_name = "N", conflicts_with = "time")]
     pub count: Option<u64>,
     /// Time to search, such as 60s or 5m [default: 60s]
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = values::duration)]
     pub time: Option<Duration>,
     /// Seed of the random programs: it gives the same programs on every machine
     #[arg(long, value_name = "S", default_value = "1")]
@@ -178,11 +274,8 @@ pub struct Place {
 pub struct Options {
     #[command(flatten)]
     pub place: Place,
-    #[arg(long, value_name = "FORMAT", help = format!("Form of the output: {}", names()), default_value = FORMATS[0].name(), value_parser = format)]
-    format: &'static dyn Format,
-    /// Print one JSON object on each line, and nothing else: --format json
-    #[arg(long, conflicts_with = "format")]
-    json: bool,
+    #[command(flatten)]
+    pub form: FormOptions,
     /// Measure each case again whenever its file is saved, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
@@ -192,14 +285,13 @@ pub struct Options {
     /// Seed of the random bytes that are probed to check a picture [default: made from each case's id]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Milliseconds after which a child is killed
-    #[arg(long, value_name = "MS", default_value_t = TIMEOUT, value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    timeout: u64,
+    #[arg(long, value_name = "TIME", help = format!("Time after which a child is killed, such as 5s or 500ms; a bare number is milliseconds [default: {}]", humantime::format_duration(limits::DEADLINE)), value_parser = values::timeout)]
+    timeout: Option<Duration>,
     /// Make one probe only: with this access ...
-    #[arg(long, value_name = "ACCESS", requires = "at", value_parser = access)]
+    #[arg(long, value_name = "ACCESS", requires = "at", value_parser = values::access())]
     access: Option<Access>,
     /// ... at this byte of the map, such as 4096, -1 or PAGE+1
-    #[arg(long, value_name = "BYTE", requires = "access", allow_hyphen_values = true, value_parser = offset)]
+    #[arg(long, value_name = "BYTE", requires = "access", allow_hyphen_values = true, value_parser = values::offset)]
     at: Option<Size>,
     /// ... in this sweep of the case, counted from 1
     #[arg(long, value_name = "N", requires = "access", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
@@ -214,7 +306,7 @@ impl Place {
         match (&self.dir, self.memfd) {
             (_, true) => Backing::Memfd,
             (Some(dir), _) => Backing::Directory(dir.clone()),
-            (None, _) => Backing::Directory(temporary_folder()),
+            (None, _) => Backing::Directory(values::temporary_folder()),
         }
     }
 
@@ -242,18 +334,13 @@ impl Options {
     pub fn again(&self) -> String {
         let place = self.place.backing_again();
         match self.timeout {
-            TIMEOUT => place,
-            timeout => format!("{place} --timeout {timeout}"),
+            None => place,
+            Some(timeout) => format!("{place} --timeout {}ms", timeout.as_millis()),
         }
     }
 
-    pub fn format(&self) -> &'static dyn Format {
-        let json = FORMATS.iter().find(|form| self.json && form.name() == "json");
-        json.copied().unwrap_or(self.format)
-    }
-
     pub fn deadline(&self) -> Duration {
-        Duration::from_millis(self.timeout)
+        self.timeout.unwrap_or(limits::DEADLINE)
     }
 
     pub fn one_probe(&self) -> Option<(Access, &Size)> {
@@ -264,56 +351,4 @@ impl Options {
     pub fn sweep(&self) -> usize {
         usize::from(self.sweep) - 1
     }
-}
-
-/// TMPDIR, or /tmp where TMPDIR is not set or empty.
-fn temporary_folder() -> PathBuf {
-    let given = std::env::temp_dir();
-    if given.as_os_str().is_empty() { PathBuf::from("/tmp") } else { given }
-}
-
-/// Parses a page size: a power of two that some Linux machine has.
-fn page_size(text: &str) -> Result<u64, String> {
-    let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
-    match text.parse::<u64>() {
-        Ok(size) if !size.is_power_of_two() => Err(format!(
-            "no page has {size} bytes: an address is split into page and offset by its bits, so that a \
-             page is a power of two"
-        )),
-        Ok(size) if sizes.contains(&size) => Ok(size),
-        Ok(_) => Err(format!("from {} to {}", sizes.start(), sizes.end())),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Parses a time: `60s`, `5m`, `1h 30m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("no time at all, write for example 60s or 5m".to_owned()),
-        Ok(duration) if duration > LONGEST => Err("at most a year".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write for example 60s or 5m")),
-    }
-}
-
-fn format(name: &str) -> Result<&'static dyn Format, String> {
-    let named = FORMATS.iter().copied().find(|form| form.name() == name);
-    named.ok_or_else(|| format!("one of: {}", names()))
-}
-
-/// The words for `--format`: `text, json`.
-fn names() -> String {
-    FORMATS.iter().map(|form| form.name()).collect::<Vec<_>>().join(", ")
-}
-
-fn access(name: &str) -> Result<Access, String> {
-    let known = || Access::ALL.iter().map(|access| access.name()).collect::<Vec<_>>().join(", ");
-    Access::from_name(name).ok_or_else(|| format!("one of: {}", known()))
-}
-
-fn offset(text: &str) -> Result<Size, String> {
-    crate::parse::size(text).map_err(|error| match error.hint {
-        Some(hint) => format!("{}; {hint}", error.message),
-        None => error.message,
-    })
 }

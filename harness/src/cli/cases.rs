@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
@@ -33,6 +34,8 @@ pub struct Cases<'a> {
     pub seed: Option<u64>,
     /// The numbers of the cases that are measured alone, with the reason.
     pub alone: BTreeMap<usize, Scarce>,
+    /// The bar that counts the probes of a single case.
+    pub bar: Option<ProgressBar>,
 }
 
 /// The part of a case to measure.
@@ -125,6 +128,10 @@ impl Job for Cases<'_> {
         self.alone.contains_key(&(case as usize))
     }
 
+    fn bar(&self) -> Option<&ProgressBar> {
+        self.bar.as_ref()
+    }
+
     fn work(
         &mut self,
         number: u64,
@@ -180,7 +187,7 @@ impl Job for Cases<'_> {
 }
 
 /// The seed of an id, the same on every machine (FNV-1a).
-fn seed_of(id: &str) -> u64 {
+pub fn seed_of(id: &str) -> u64 {
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |seed, byte| {
         (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -33,6 +33,11 @@ impl Exit {
     pub fn signal(self) -> &'static str {
         if self == Exit::Terminated { "SIGTERM" } else { "SIGINT" }
     }
+
+    /// The words for cases that have no result because that signal has ended the run.
+    pub fn missing(self, cases: usize) -> String {
+        format!("{cases} not measured because of {}", self.signal())
+    }
 }
 
 /// A command that did not do its work.
@@ -114,6 +119,20 @@ Exit codes:
   3  harness error: some program has no answer
   4  nothing was run: no program was asked for, or this machine has no strict isolation
   130, 143  ended by Ctrl-C or SIGTERM, with what was found so far";
+
+/// The exit codes of `merge`.
+pub const OF_MERGE: &str = "\
+Exit codes:
+  2  a file holds no results, or results that do not belong together
+  3  a case has no result, or a probe of it has no answer
+  Otherwise the code is that of one `run` of all cases, see `faultmap run --help`.";
+
+/// The exit codes of `completions` and `man`.
+pub const OF_TEXT: &str = "\
+Exit codes:
+  0  the text was printed
+  2  wrong usage
+  3  it could not be printed";
 
 /// The exit codes of `list`.
 pub const OF_LIST: &str = "\

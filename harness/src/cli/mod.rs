@@ -11,14 +11,18 @@ mod export;
 mod init;
 mod interrupt;
 mod judging;
+mod merge;
 mod one;
 mod output;
+mod pages;
+mod partition;
 mod place;
 mod pool;
 mod report;
 mod select;
 mod shell;
 mod usage;
+mod values;
 mod watch;
 
 use std::cell::OnceCell;
@@ -31,10 +35,14 @@ pub use built_in::BuiltIn;
 use cases::{Cases, Task};
 use exit::{Exit, Failed};
 use interrupt::Interrupt;
+use one::OneProbe;
+use partition::{Chosen, Partition};
 use place::Places;
 use pool::{GuardMode, Setting};
 use report::Reporter;
+use report::format::Detail;
 use report::machine::Machine;
+use report::sheet::Form;
 use report::verdict::Judge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
@@ -81,7 +89,10 @@ pub fn main(files: BuiltIn) -> ExitCode {
         Err(why) => return ExitCode::from(Failed::harness(why).report() as u8),
     };
     let command = match args::Cli::try_parse() {
-        Ok(cli) => cli.command,
+        Ok(cli) => {
+            cli.color.choose();
+            cli.command
+        }
         Err(error) => {
             // Help and version are printed to stdout and are no errors; anything else is wrong
             // usage.
@@ -109,10 +120,20 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
             predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
         }
         Command::Explore(options) => explore::run(&options),
-        Command::Run { cases, accept, options } => {
-            run_cases(&cases, &options, Snapshots::Compared { accepts: accept })
+        Command::Run { cases, accept, partition, amount, options } => {
+            let detail = if options.watch { Detail::Drawn } else { amount.detail() };
+            let snapshots = Snapshots::Compared { accepts: accept };
+            run_cases(&cases, &options, &Asked { snapshots, partition, detail })
         }
-        Command::Show { case, options } => run_cases(&[case], &options, Snapshots::Ignored),
+        Command::Show { case, options } => {
+            let (snapshots, detail) = (Snapshots::Ignored, Detail::Drawn);
+            run_cases(&[case], &options, &Asked { snapshots, partition: None, detail })
+        }
+        Command::Merge { files, amount, form } => {
+            merge::run(&files, Form { format: form.format(), detail: amount.detail() })
+        }
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { command } => pages::man(command.as_deref()),
     };
     let exit = result.unwrap_or_else(|failed| failed.report());
     ExitCode::from(exit as u8)
@@ -165,7 +186,8 @@ fn predicted(case: &Case, page: u64) -> (bool, String) {
         }
         says |= prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0);
         for line in crate::picture::draw(case, &prediction.measurement, page).lines() {
-            text.push_str(&format!("{}\n", format!("    {line}").trim_end()));
+            let line = format!("    {line}");
+            text.push_str(&format!("{}\n", report::coloured(line.trim_end())));
         }
         if let Some(unmodelled) = &prediction.unmodelled {
             let (line, what) = (line(unmodelled.step), &unmodelled.what);
@@ -177,13 +199,25 @@ fn predicted(case: &Case, page: u64) -> (bool, String) {
 }
 
 /// Measures the cases that the words name, once or whenever they are saved.
-fn run_cases(words: &[String], options: &Options, snapshots: Snapshots) -> Result<Exit, Failed> {
+fn run_cases(words: &[String], options: &Options, asked: &Asked) -> Result<Exit, Failed> {
     if !options.watch {
         let all = Selection::load(words)?;
-        return measure(&all, options, snapshots, &Start::now()?);
+        all.tell_notes();
+        let chosen = Chosen::of(all, asked.partition);
+        return measure(&chosen, options, asked, &Start::now()?);
     }
     let start = Start::now()?;
-    watch::run(words, &start.interrupt, |all| measure(all, options, snapshots, &start))
+    watch::run(words, &start.interrupt, |all| {
+        measure(&Chosen::of(all, asked.partition), options, asked, &start)
+    })
+}
+
+/// What is asked of the cases that the words name.
+struct Asked {
+    snapshots: Snapshots,
+    /// The part that is measured; none where all are.
+    partition: Option<Partition>,
+    detail: Detail,
 }
 
 /// What is found out once, however often cases are measured.
@@ -208,19 +242,11 @@ enum Snapshots {
     Ignored,
 }
 
-fn measure(
-    all: &Selection,
-    options: &Options,
-    snapshots: Snapshots,
-    start: &Start,
-) -> Result<Exit, Failed> {
+fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
-        return Err(Failed::Nothing(
-            "the folder holds no case; the built-in ones run where no folder is called cases/"
-                .to_owned(),
-        ));
+        return Err(Failed::Nothing(all.nothing()));
     }
-    all.tell_notes();
+    let form = Form { format: options.form.format(), detail: asked.detail };
     let backing = options.place.backing();
     let Start { interrupt, held } = start;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));
@@ -252,18 +278,21 @@ fn measure(
         task: Task::Whole { exhaustive: options.exhaustive },
         seed: options.seed,
         alone: alone.collect(),
+        bar: None,
     };
     if let Some((access, at)) = options.one_probe() {
         let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
         let probe = Probe { sweep: options.sweep(), access, at };
-        return one::run(cases, probe, options.format(), &machine);
+        return OneProbe { chosen: all, machine: &machine, probe }.run(cases, form);
     }
-    let (compares, accepts) = match snapshots {
+    let (compares, accepts) = match asked.snapshots {
         Snapshots::Compared { accepts } => (true, accepts),
         Snapshots::Ignored => (false, None),
     };
     let judge = Judge { machine, environment, options: options.again(), compares, accepts };
-    let mut reporter = Reporter::new(&all.cases, judge, options.format());
+    let bar = report::progress::bar(all, options.exhaustive);
+    cases.bar = (all.cases.len() == 1).then(|| bar.clone());
+    let mut reporter = Reporter::new(all, judge, form, bar);
     let mut verdicts = [0; VERDICTS];
     let interrupted = cases.measure(|index, report| {
         verdicts.iter_mut().zip(report.verdicts).for_each(|(all, own)| *all += own);

@@ -31,6 +31,22 @@ pub enum UsageError {
         /// The rules that may be meant.
         hint: String,
     },
+    /// There is no command of this name.
+    #[error("there is no command `{name}`")]
+    NoCommand {
+        /// The word.
+        name: String,
+        /// The commands.
+        hint: String,
+    },
+    /// Files hold no results, or results that do not belong together.
+    #[error("{message}")]
+    NotMerged {
+        /// The files, and what is wrong with them.
+        message: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
     /// The file has a name that no snapshot can have.
     #[error("the name of {0} cannot be an id")]
     Name(String),
@@ -137,7 +153,10 @@ impl UsageError {
         Some(match self {
             UsageError::EmptyWord => "without any word, all cases are meant".to_owned(),
             UsageError::NoFile(_) => format!("`{} list` names the cases", shell::program()),
-            UsageError::NoCase { hint, .. } | UsageError::NoRule { hint, .. } => hint.clone(),
+            UsageError::NoCase { hint, .. }
+            | UsageError::NoRule { hint, .. }
+            | UsageError::NoCommand { hint, .. } => hint.clone(),
+            UsageError::NotMerged { hint, .. } => (*hint).to_owned(),
             UsageError::NoFolder => "run it in the project, or name a case file".to_owned(),
             UsageError::NoPattern { .. } => {
                 "as in a shell: `*`, `?` and `[a-z]`; `notes/*`, `map_8192*`".to_owned()

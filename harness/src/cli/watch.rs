@@ -46,7 +46,7 @@ enum Woken {
 pub fn run(
     words: &[String],
     interrupt: &Interrupt,
-    mut measure: impl FnMut(&Selection) -> Result<Exit, Failed>,
+    mut measure: impl FnMut(Selection) -> Result<Exit, Failed>,
 ) -> Result<Exit, Failed> {
     let mut watch = Watch::new()?;
     // The watch begins before the files are read: no save is missed.
@@ -54,7 +54,7 @@ pub fn run(
     let files = count(saved.len(), "file");
     output::tell(&output::note(&format!("watching {files}; Ctrl-C ends it")));
     loop {
-        let last = match Selection::of_files(&saved).and_then(|all| measure(&all)) {
+        let last = match Selection::of_files(&saved).and_then(&mut measure) {
             Ok(exit @ (Exit::Interrupted | Exit::Terminated)) => return Ok(exit),
             Ok(exit) => exit,
             Err(failed @ Failed::Interrupted { .. }) => return Err(failed),

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use rustix::process::{Pid, Signal};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::backing::Backing;
 use crate::supervise::Ending;
@@ -51,7 +51,7 @@ use crate::sys::{self, SoleThread};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The level of isolation of workers and their children.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Isolation {

@@ -4,6 +4,7 @@ use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,11 @@ pub trait Job {
     /// a worker that is done takes the next item without asking.
     fn is_alone(&self, _item: u64) -> bool {
         false
+    }
+
+    /// Returns a bar that counts the answers to the items that are under way.
+    fn bar(&self) -> Option<&ProgressBar> {
+        None
     }
 
     /// Makes the report of an item, in a worker. The journal holds the answers of earlier workers,

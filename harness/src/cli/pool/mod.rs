@@ -40,11 +40,12 @@ use worker::{Lines, Worker};
 
 use super::exit::Exit;
 use super::output;
+use super::report::progress::count_answers;
 use crate::backing::Backing;
 use crate::case::HarnessError;
 use crate::case::limits::GRACE;
 use crate::confine::{self, Isolation, in_own_process};
-use crate::journal;
+use crate::journal::{self, Journal};
 use crate::supervise::{Cores, await_end, children, has_ended, kill_if_stopped, sweep_orphans};
 use crate::sys::{SoleThread, forget_stale_segments};
 
@@ -226,6 +227,11 @@ impl<J: Job> Pool<'_, J> {
             return;
         }
         self.looked = Instant::now();
+        if let Some(bar) = self.job.bar() {
+            let busy = self.workers.iter().filter(|worker| worker.at.is_some());
+            let journals = busy.filter_map(|worker| Journal::resume(&worker.journal).ok());
+            count_answers(bar, journals.map(|journal| journal.answers()).sum());
+        }
         self.workers.iter().for_each(|worker| kill_if_stopped(worker.pid));
         if self.workers.iter().any(|worker| has_ended(worker.pid)) {
             // A descendant of the dead worker holds its pipe open.

@@ -56,6 +56,7 @@ mod tests {
             name: "it".to_owned(),
             word: "it".to_owned(),
             case: crate::parse::case("fd = file(1);").expect("a case"),
+            lines: vec![1],
             snapshots: Some(Snapshots::below(folder.path())),
             source: Source::Stdin,
         };

@@ -2,11 +2,15 @@
 //! [`Format`].
 
 use std::fmt::Debug;
+use std::time::Duration;
 
+use super::json;
+use super::line::CaseLine;
 use super::machine::Machine;
 use super::verdict::{Findings, Verdict};
 use crate::case::{Access, HarnessError, Measurement, Outcome, StepResult};
 use crate::cli::cases::CaseReport;
+use crate::cli::partition::Position;
 use crate::cli::select::Loaded;
 use crate::supervise::ChildReport;
 
@@ -15,14 +19,67 @@ pub trait Format: Debug + Sync {
     /// Returns the word for it after `--format`.
     fn name(&self) -> &'static str;
 
+    /// Returns the output before the first of so many cases.
+    fn begin(&self, _cases: usize) -> String {
+        String::new()
+    }
+
     /// Returns the output of one case.
-    fn case(&self, case: &ReportedCase<'_>) -> String;
+    fn case(&self, case: &CaseLine, shown: Shown) -> String;
 
     /// Returns the output of a single probe.
-    fn probe(&self, probe: &ReportedProbe<'_>) -> String;
+    fn probe(&self, probe: &ReportedProbe<'_>, shown: Shown) -> String {
+        self.case(&CaseLine::own(json::probe(probe)), shown)
+    }
 
-    /// Returns the output after all cases. `summary` is one line for people.
-    fn end(&self, summary: &str) -> String;
+    /// Returns the output after all cases.
+    fn end(&self, _end: &End<'_>) -> String {
+        String::new()
+    }
+
+    /// True if it prints nothing before it has all cases: [`End::cases`] then holds them.
+    fn needs_all(&self) -> bool {
+        false
+    }
+}
+
+/// How a case is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown {
+    /// Its number in this output, counted from 1.
+    pub number: usize,
+    pub detail: Detail,
+}
+
+/// The amount of text for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing of a case that agrees or is skipped.
+    Quiet,
+    /// One line of a case that agrees or is skipped.
+    Brief,
+    /// The picture of every case.
+    Drawn,
+}
+
+/// The end of a run.
+#[derive(Debug)]
+pub struct End<'a> {
+    /// All cases of a form that needs them, otherwise none.
+    pub cases: &'a [CaseLine],
+    /// One line for people; empty after single probes.
+    pub summary: &'a str,
+    /// In words, the cases that have no result: `3 not measured because of SIGINT`.
+    pub missing: Option<&'a str>,
+    /// The time of the whole.
+    pub elapsed: Duration,
+}
+
+impl End<'_> {
+    /// Returns the line for people as a comment of TAP.
+    pub fn comment(&self) -> String {
+        if self.summary.is_empty() { String::new() } else { format!("# {}", self.summary) }
+    }
 }
 
 /// All that is known of a case that was run or shown.
@@ -30,6 +87,10 @@ pub trait Format: Debug + Sync {
 pub struct ReportedCase<'a> {
     /// The case.
     pub loaded: &'a Loaded,
+    /// Its position among all cases.
+    pub position: &'a Position,
+    /// True if the cases of this run are compared with their snapshots.
+    pub compared: bool,
     /// Its measurement; none where it has no answer.
     pub measured: Option<&'a Measurement>,
     /// The costs.
@@ -45,6 +106,8 @@ pub struct ReportedCase<'a> {
 pub struct ReportedProbe<'a> {
     /// The case.
     pub loaded: &'a Loaded,
+    /// Its position among all cases.
+    pub position: &'a Position,
     /// The machine and the place of the run.
     pub machine: &'a Machine,
     /// The verdict, and the reason where there is no answer.

@@ -1,19 +1,19 @@
 //! A result depends on the machine and the place of a run, beside its case: each JSON line tells them. The
 //! main type is [`Machine`].
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::pool::Setting;
 use crate::confine::Isolation;
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// The version of this command.
-    pub faultmap: &'static str,
+    pub faultmap: String,
     /// The release that uname(2) gives.
     pub kernel: String,
-    pub architecture: &'static str,
+    pub architecture: String,
     pub page_size: u64,
     /// As variants of snapshots spell it.
     pub file_system: String,
@@ -31,9 +31,9 @@ impl Machine {
     /// Returns this machine, with the setting of its workers.
     pub fn of(setting: &Setting<'_>, file_system: String) -> Machine {
         Machine {
-            faultmap: env!("CARGO_PKG_VERSION"),
+            faultmap: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
-            architecture: std::env::consts::ARCH,
+            architecture: std::env::consts::ARCH.to_owned(),
             page_size: rustix::param::page_size() as u64,
             file_system,
             place: setting.backing.place(),

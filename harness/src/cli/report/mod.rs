@@ -1,74 +1,74 @@
 //! Workers report cases in any order, and a person or a program wants to read them in the order of the cases.
 //!
-//! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to; each form of output is
-//! a file that implements [`Format`], and an element of [`FORMATS`].
+//! [`Reporter`] takes the reports as they come. [`verdict`] decides what a case came to, and the [`line`] of JSON
+//! carries it; each form of output is a file that implements [`Format`], and an element of [`FORMATS`].
 
 mod accept;
+mod body;
 pub mod format;
+mod github;
 mod json;
+mod junit;
+mod ktap;
+pub mod line;
 pub mod machine;
 mod notes;
+pub mod progress;
+pub mod sheet;
+mod step;
+pub mod summary;
+mod tap;
 mod text;
 mod totals;
 pub mod verdict;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::cases::{CaseReport, CaseResult};
 use super::exit::{Exit, Failed};
 use super::judging::judged;
-use super::output::{self, Output, count};
-use super::select::Loaded;
-use crate::case::Measurement;
-use crate::confine::Isolation;
+use super::output::count;
+use super::partition::Chosen;
 use format::{Format, ReportedCase};
-use machine::Machine;
-use totals::Totals;
+use line::CaseLine;
+use sheet::{Form, Sheet};
+use summary::Summary;
 use verdict::{Findings, Judge, Verdict};
 
+pub use json::{SCHEMA, text as json_text};
+pub use text::coloured;
+
 /// The forms of output. The first is the default.
-pub const FORMATS: &[&dyn Format] = &[&text::Text, &json::Json];
+pub const FORMATS: &[&dyn Format] =
+    &[&text::Text, &json::Json, &junit::Junit, &tap::Tap, &ktap::Ktap, &github::Github];
 
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
-    cases: &'a [Loaded],
+    chosen: &'a Chosen,
     judge: Judge,
-    format: &'static dyn Format,
     started: Instant,
     waiting: BTreeMap<usize, CaseReport>,
     next: usize,
-    totals: Totals,
-    children: u64,
-    reported: usize,
-    out: Output,
+    summary: Summary,
+    sheet: Sheet,
     bar: ProgressBar,
 }
 
 impl<'a> Reporter<'a> {
-    pub fn new(cases: &'a [Loaded], judge: Judge, format: &'static dyn Format) -> Reporter<'a> {
-        let bar = match std::io::stderr().is_terminal() && cases.len() > 1 {
-            true => ProgressBar::new(cases.len() as u64),
-            false => ProgressBar::hidden(),
-        };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cases  {elapsed}") {
-            bar.set_style(style);
-        }
-        let totals = Totals::of(&judge);
+    pub fn new(chosen: &'a Chosen, judge: Judge, form: Form, bar: ProgressBar) -> Reporter<'a> {
+        let mut summary = Summary::of(judge.compares, judge.accepts.is_some());
+        summary.place(&judge.machine);
         Reporter {
-            cases,
+            chosen,
             judge,
-            format,
             started: Instant::now(),
             waiting: BTreeMap::new(),
             next: 0,
-            totals,
-            children: 0,
-            reported: 0,
-            out: Output::default(),
+            summary,
+            sheet: Sheet::begin(form, chosen.cases.len()),
             bar,
         }
     }
@@ -83,16 +83,29 @@ impl<'a> Reporter<'a> {
     }
 
     fn print(&mut self, index: usize, report: &CaseReport) {
-        let text = self.text(index, report);
-        self.children += report.probes;
-        self.reported += 1;
-        self.bar.suspend(|| self.out.print(&text));
-        self.bar.inc(1);
+        let line = self.line(index, report);
+        self.summary.add(&line);
+        self.bar.suspend(|| self.sheet.case(line));
+        if self.chosen.cases.len() > 1 {
+            self.bar.inc(1);
+        }
     }
 
-    fn text(&mut self, index: usize, report: &CaseReport) -> String {
-        let loaded = &self.cases[index];
+    /// Judges a case, in a process of its own.
+    fn line(&self, index: usize, report: &CaseReport) -> CaseLine {
+        let told = |measured, found: &Findings| {
+            json::case(&ReportedCase {
+                loaded: &self.chosen.cases[index],
+                position: &self.chosen.positions[index],
+                compared: self.judge.compares,
+                measured,
+                report,
+                found,
+                machine: &self.judge.machine,
+            })
+        };
         let judged = judged(|| {
+            let loaded = &self.chosen.cases[index];
             let mut found = self.judge.findings(loaded, report);
             if let Some(target) = self.judge.accepts {
                 accept::accept(loaded, &mut found, target, &self.judge.machine.file_system);
@@ -101,26 +114,11 @@ impl<'a> Reporter<'a> {
                 CaseResult::Measured(measured) => Some(measured),
                 _ => None,
             };
-            let text = self.told(loaded, measured, report, &found);
-            (found.tally(), text)
+            told(measured, &found)
         });
-        let (tally, text) = judged.unwrap_or_else(|why| {
-            let found = Findings::because(Verdict::HarnessError, why);
-            (found.tally(), self.told(loaded, None, report, &found))
-        });
-        self.totals.add(&tally);
-        text
-    }
-
-    fn told(
-        &self,
-        loaded: &Loaded,
-        measured: Option<&Measurement>,
-        report: &CaseReport,
-        found: &Findings,
-    ) -> String {
-        let machine = &self.judge.machine;
-        self.format.case(&ReportedCase { loaded, measured, report, found, machine })
+        CaseLine::own(
+            judged.unwrap_or_else(|why| told(None, &Findings::because(Verdict::HarnessError, why))),
+        )
     }
 
     /// Prints the last line. Returns the exit code that all cases come to, or that of the signal that has
@@ -130,40 +128,22 @@ impl<'a> Reporter<'a> {
             self.print(index, &report);
         }
         self.bar.finish_and_clear();
-        let end = self.format.end(&self.last_line(interrupted));
-        self.out.print(&end);
-        let exit = interrupted.unwrap_or(self.totals.exit());
-        self.out.end()?;
-        Ok(exit)
-    }
-
-    fn last_line(&self, interrupted: Option<Exit>) -> String {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let counts = self.totals.words();
-        let children = match self.children {
-            1 => "1 child".to_owned(),
-            children => format!("{children} children"),
-        };
-        let built_in = self.cases.iter().filter(|own| own.is_built_in()).count();
+        let all = self.chosen.cases.len();
+        let missing = interrupted.map(|exit| exit.missing(all - self.summary.cases));
+        let built_in = self.chosen.cases.iter().filter(|own| own.is_built_in()).count();
         let cases = match built_in {
-            0 => count(self.cases.len(), "case"),
-            all if all == self.cases.len() => count(all, "built-in case"),
-            some => format!("{}, {some} of them built in", count(self.cases.len(), "case")),
+            0 => Summary::cases(all),
+            every if every == all => count(all, "built-in case"),
+            some => format!("{}, {some} of them built in", Summary::cases(all)),
         };
-        let missing = match interrupted.map(Exit::signal) {
-            Some(signal) => {
-                let left = self.cases.len() - self.reported;
-                format!("{left} not measured because of {signal}, ")
-            }
-            None => String::new(),
+        let cases = match self.chosen.partition {
+            Some(partition) => format!("{cases} of {}, part {partition}", self.chosen.of),
+            None => cases,
         };
-        let Machine { file_system, place, isolation, without, .. } = &self.judge.machine;
-        let place = crate::printable::escaped(place);
-        let strictly = if *isolation == Isolation::Strict { ", strictly isolated" } else { "" };
-        format!(
-            "{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {file_system} in \
-             {place}{strictly}{}\n",
-            output::without(without)
-        )
+        let elapsed = self.started.elapsed();
+        let last = self.summary.line(&cases, missing.as_deref(), elapsed.as_secs_f64());
+        let exit = interrupted.unwrap_or(self.summary.totals.exit());
+        self.sheet.end(&last, missing.as_deref(), elapsed)?;
+        Ok(exit)
     }
 }

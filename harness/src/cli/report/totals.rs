@@ -1,8 +1,44 @@
 //! A run of many cases ends with one line of counts and one exit code. The main type is [`Totals`].
 
-use super::verdict::{Judge, Tally, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::verdict::Verdict;
 use crate::cli::exit::Exit;
 use crate::cli::output::count;
+
+/// The totals in which a case counts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Tally {
+    pub compared: Verdict,
+    /// True where it had changed or was new, and its picture was accepted.
+    #[serde(rename = "accepted")]
+    pub is_accepted: bool,
+    #[serde(rename = "split")]
+    pub is_split: bool,
+    #[serde(rename = "needless_known")]
+    pub is_needless: bool,
+    #[serde(rename = "known")]
+    pub is_known: bool,
+    #[serde(rename = "open")]
+    pub is_open: bool,
+    #[serde(rename = "not_modelled")]
+    pub is_not_modelled: bool,
+}
+
+impl Tally {
+    /// Returns the totals of a case of which the model says nothing.
+    pub fn of(compared: Verdict) -> Tally {
+        Tally {
+            compared,
+            is_accepted: false,
+            is_split: false,
+            is_needless: false,
+            is_known: false,
+            is_open: false,
+            is_not_modelled: false,
+        }
+    }
+}
 
 /// The counts of cases. Each case counts once by its snapshot; and once more by the model, for each thing
 /// that the model says of it beside that it agrees. So the first numbers add up to the cases, and those by
@@ -32,9 +68,8 @@ pub struct Totals {
 
 impl Totals {
     /// Returns the counts before the first case.
-    pub fn of(judge: &Judge) -> Totals {
-        let accepts = judge.accepts.is_some();
-        Totals { compares: judge.compares, accepts, ..Totals::default() }
+    pub fn of(compares: bool, accepts: bool) -> Totals {
+        Totals { compares, accepts, ..Totals::default() }
     }
 
     /// Counts a case.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
+use super::totals::Tally;
 use crate::case::{Case, HarnessError, Measurement, Step, SweepResult, limits};
 use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::select::Loaded;
@@ -15,8 +16,9 @@ use crate::picture;
 use crate::snapshot::{Comparison, Kept, Target};
 use crate::vocabulary::Action;
 
-/// The verdict on a case.
+/// The verdict on a case. In JSON it is its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Verdict {
     /// As its snapshot.
     Same,
@@ -37,6 +39,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    const ALL: [Verdict; 8] = [
+        Verdict::Same,
+        Verdict::Changed,
+        Verdict::New,
+        Verdict::Split,
+        Verdict::NeedlessKnown,
+        Verdict::Skipped,
+        Verdict::Measured,
+        Verdict::HarnessError,
+    ];
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -49,6 +62,21 @@ impl Verdict {
             Verdict::Measured => "measured",
             Verdict::HarnessError => "harness error",
         }
+    }
+}
+
+impl From<Verdict> for &'static str {
+    fn from(verdict: Verdict) -> &'static str {
+        verdict.word()
+    }
+}
+
+impl TryFrom<String> for Verdict {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Verdict, String> {
+        let named = Verdict::ALL.into_iter().find(|verdict| verdict.word() == word);
+        named.ok_or_else(|| format!("no verdict is called `{word}`"))
     }
 }
 
@@ -76,19 +104,6 @@ pub struct Findings {
     pub repeat: Option<String>,
     /// The change of the snapshots, where the picture was accepted.
     pub accepted: Option<Kept>,
-}
-
-/// The totals in which a case counts, see [`super::totals`].
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Tally {
-    pub compared: Verdict,
-    /// True where it had changed or was new, and its picture was accepted.
-    pub is_accepted: bool,
-    pub is_split: bool,
-    pub is_needless: bool,
-    pub is_known: bool,
-    pub is_open: bool,
-    pub is_not_modelled: bool,
 }
 
 /// The machine and the options by which a case is judged.

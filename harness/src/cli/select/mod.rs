@@ -29,6 +29,8 @@ pub struct Loaded {
     pub word: String,
     /// The case.
     pub case: Case,
+    /// The line of its text on which each step begins, counted from 1.
+    pub lines: Vec<usize>,
     /// The snapshots of its project; `None` for a file outside of any `cases/`.
     pub snapshots: Option<Snapshots>,
     /// Where its text stands.
@@ -168,7 +170,8 @@ fn read(source: Source, whole: &Source, tree: &Tree) -> Result<Loaded, Failed> {
         return Err(UsageError::Name(shown).into());
     };
     let word = if tree.leads_to(&id, whole) { shell::word(&id) } else { source.word() };
-    Ok(Loaded { name: id.clone(), id, word, case, snapshots, source })
+    let lines = parse::step_lines(&text);
+    Ok(Loaded { name: id.clone(), id, word, case, lines, snapshots, source })
 }
 
 /// Calls cases that have one id by their paths.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::case::{Access, HarnessError, Note, Rest, Scarce};
 use crate::cli::cases::{CaseReport, CaseResult};
+use crate::cli::report::line::CaseLine;
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
 use crate::cli::select::{Loaded, Source};
@@ -42,6 +43,7 @@ fn heading(field: &str) -> &'static str {
         "ended" => "Ending",
         "bytes" => "Run",
         "rest" => "Rest",
+        "counts" => "Counts",
         "snapshot" => "Snapshot",
         "model" => "Model",
         "open" => "Open",
@@ -69,9 +71,9 @@ fn collect(
 
 fn machine() -> Machine {
     Machine {
-        faultmap: "1",
+        faultmap: "1".to_owned(),
         kernel: "6.18".to_owned(),
-        architecture: "x86_64",
+        architecture: "x86_64".to_owned(),
         page_size: PAGE,
         file_system: "ext4".to_owned(),
         place: "/tmp".to_owned(),
@@ -83,14 +85,36 @@ fn machine() -> Machine {
 
 fn loaded(text: &str) -> Loaded {
     let case = crate::parse::case(text).expect("a case");
+    let lines = crate::parse::step_lines(text.as_bytes());
     Loaded {
         id: "it".to_owned(),
         name: "it".to_owned(),
         word: "it".to_owned(),
         case,
+        lines,
         snapshots: None,
         source: Source::Stdin,
     }
+}
+
+fn position() -> Position {
+    Position { number: 2, of: 3, partition: Some("hash:1/4".to_owned()) }
+}
+
+/// The line of JSON. All that other forms are made of stands in it.
+fn parsed(text: String) -> Value {
+    let value: Value = serde_json::from_str(&text).expect("JSON");
+    let line = CaseLine::own(text);
+    assert_eq!(line.verdict.word(), value["verdict"]);
+    assert_eq!(serde_json::to_value(line.counts).expect("JSON"), value["counts"]);
+    assert_eq!((line.number, line.of, line.partition.as_deref()), (2, 3, Some("hash:1/4")));
+    assert_eq!(
+        (line.picture.as_deref(), line.line as u64),
+        (value["picture"].as_str(), value["line"].as_u64().expect("a number"))
+    );
+    assert_eq!(line.notes.len(), value["notes"].as_array().expect("a list").len());
+    assert_eq!(serde_json::to_value(&line.machine).expect("JSON")["place"], value["place"]);
+    value
 }
 
 /// The line of a case that is measured as the model says without this rule.
@@ -123,8 +147,9 @@ fn line(
         CaseReport { result, probes: 1, elapsed_us: 1, verdicts: [0; crate::sys::VERDICTS] };
     let (loaded, measured, report) = (&loaded, Some(&measured), &report);
     let (found, machine) = (&found, &machine());
-    let text = case(&ReportedCase { loaded, measured, report, found, machine });
-    serde_json::from_str(&text).expect("JSON")
+    let (position, compared) = (&position(), true);
+    let case = ReportedCase { loaded, position, compared, measured, report, found, machine };
+    parsed(super::case(&case))
 }
 
 /// The line of one probe.
@@ -138,6 +163,7 @@ fn probed() -> Value {
     let outcome = Err(HarnessError::ExitedEarly);
     let probed = ReportedProbe {
         loaded: &loaded,
+        position: &position(),
         machine: &machine(),
         verdict: Verdict::HarnessError,
         reason: None,
@@ -148,7 +174,7 @@ fn probed() -> Value {
         probes: 1,
         elapsed_us: 1,
     };
-    serde_json::from_str(&probe(&probed)).expect("JSON")
+    parsed(probe(&probed))
 }
 
 /// Lines that have every field between them.

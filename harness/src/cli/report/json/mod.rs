@@ -1,5 +1,5 @@
 //! One JSON object a line: all that is known of a case, for programs. harness/docs/json.md tells what
-//! each field means.
+//! each field means. The other forms are made of the same line, see [`CaseLine`].
 //!
 //! [`SCHEMA`] grows when a field changes its meaning or goes; new fields may come at any time.
 
@@ -10,10 +10,15 @@ mod fields;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::format::{Format, ReportedCase, ReportedProbe};
+use super::format::{Format, ReportedCase, ReportedProbe, Shown};
+use super::line::CaseLine;
 use super::machine::Machine;
 use super::notes::{self, Remark};
+use super::step::{line_of, line_of_sweep};
+use super::totals::Tally;
+use super::verdict::Verdict;
 use crate::case::{Case, Measurement, Step, StepResult, SweepResult};
+use crate::cli::partition::Position;
 use crate::model::{Judgement, known};
 use crate::printable::is_printable;
 use crate::supervise::Ending;
@@ -27,8 +32,15 @@ pub const SCHEMA: u32 = 2;
 struct Line<'a> {
     schema: u32,
     case: &'a str,
-    verdict: &'static str,
+    file: String,
+    line: usize,
+    #[serde(flatten)]
+    position: &'a Position,
+    compared: bool,
+    verdict: Verdict,
+    counts: Tally,
     reason: Option<&'a str>,
+    advice: Option<&'a str>,
     repeat: Option<&'a str>,
     steps: Vec<StepLine>,
     sweeps: Vec<SweepLine>,
@@ -113,22 +125,14 @@ impl Format for Json {
         "json"
     }
 
-    fn case(&self, reported: &ReportedCase<'_>) -> String {
-        case(reported)
-    }
-
-    fn probe(&self, reported: &ReportedProbe<'_>) -> String {
-        probe(reported)
-    }
-
-    fn end(&self, _summary: &str) -> String {
-        String::new()
+    fn case(&self, case: &CaseLine, _shown: Shown) -> String {
+        case.text.clone()
     }
 }
 
-/// The line of a case that was run or shown.
-fn case(case: &ReportedCase<'_>) -> String {
-    let ReportedCase { loaded, measured, report, found, machine } = *case;
+/// Returns the line of a case that was run or shown.
+pub fn case(case: &ReportedCase<'_>) -> String {
+    let ReportedCase { loaded, position, compared, measured, report, found, machine } = *case;
     let steps =
         measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
     let judged = found.judgement.as_ref();
@@ -145,8 +149,14 @@ fn case(case: &ReportedCase<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
-        verdict: found.verdict().word(),
+        file: loaded.source.shown(),
+        line: line_of(case),
+        position,
+        compared,
+        verdict: found.verdict(),
+        counts: found.tally(),
         reason: found.reason.as_deref(),
+        advice: found.advice.as_deref(),
         repeat: found.repeat.as_deref(),
         steps,
         sweeps: measured.map_or(Vec::new(), |measured| sweeps(&loaded.case, measured)),
@@ -161,9 +171,9 @@ fn case(case: &ReportedCase<'_>) -> String {
     })
 }
 
-/// The line of one probe.
-fn probe(probed: &ReportedProbe<'_>) -> String {
-    let ReportedProbe { loaded, machine, sweep, access, at, answer, .. } = probed;
+/// Returns the line of one probe.
+pub fn probe(probed: &ReportedProbe<'_>) -> String {
+    let ReportedProbe { loaded, position, machine, sweep, access, at, answer, .. } = probed;
     let recorded = answer.map_or(Vec::new(), |(_, _, steps)| {
         numbered(&loaded.case, steps.len())
             .map(|(step, text)| StepLine {
@@ -189,8 +199,14 @@ fn probe(probed: &ReportedProbe<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
-        verdict: probed.verdict.word(),
+        file: loaded.source.shown(),
+        line: line_of_sweep(loaded, *sweep),
+        position,
+        compared: false,
+        verdict: probed.verdict,
+        counts: Tally::of(probed.verdict),
         reason: probed.reason.as_deref(),
+        advice: None,
         repeat: None,
         steps: recorded,
         sweeps: Vec::new(),
@@ -205,8 +221,8 @@ fn probe(probed: &ReportedProbe<'_>) -> String {
     })
 }
 
-/// The line as it is printed. What a terminal would act upon is escaped, as JSON has it.
-fn text(line: &Line<'_>) -> String {
+/// Returns the line as it is printed. What a terminal would act upon is escaped, as JSON has it.
+pub fn text(line: &impl Serialize) -> String {
     let json = serde_json::to_string(line).unwrap_or_default();
     let mut out = String::with_capacity(json.len() + 1);
     for c in json.chars() {

@@ -4,16 +4,14 @@ mod probe;
 mod styled;
 
 use anstyle::Style;
-use similar::{ChangeTag, TextDiff};
 
-use super::format::{Format, ReportedCase, ReportedProbe};
-use super::notes;
-use super::verdict::{Findings, Verdict};
+use super::body::{self, Kind};
+use super::format::{Detail, End, Format, ReportedProbe, Shown};
+use super::line::CaseLine;
+use super::verdict::Verdict;
 use crate::cli::output::{BAD, GOOD, NOTE};
-use crate::snapshot::Kept;
 use styled::StyledText;
-
-const PLAIN: Style = Style::new();
+pub use styled::coloured;
 
 /// Text for a terminal.
 #[derive(Debug)]
@@ -24,87 +22,62 @@ impl Format for Text {
         "text"
     }
 
-    fn case(&self, reported: &ReportedCase<'_>) -> String {
-        case(reported)
+    fn case(&self, case: &CaseLine, shown: Shown) -> String {
+        let is_told = !case.agrees() && case.verdict != Verdict::Skipped;
+        match shown.detail {
+            Detail::Drawn => drawn(case),
+            _ if is_told => drawn(case),
+            Detail::Brief => one_line(case),
+            Detail::Quiet => String::new(),
+        }
     }
 
-    fn probe(&self, reported: &ReportedProbe<'_>) -> String {
-        probe::probe(reported)
+    fn probe(&self, probe: &ReportedProbe<'_>, _shown: Shown) -> String {
+        probe::probe(probe)
     }
 
-    fn end(&self, summary: &str) -> String {
-        summary.to_owned()
+    fn end(&self, end: &End<'_>) -> String {
+        end.summary.to_owned()
     }
 }
 
 /// Returns all that there is to say of a case.
-fn case(case: &ReportedCase<'_>) -> String {
-    let ReportedCase { loaded, measured, found, machine, .. } = *case;
+fn drawn(case: &CaseLine) -> String {
     let mut text = StyledText::default();
-    text.heading(&loaded.name, &words(found));
-    for line in found.picture.iter().flat_map(|picture| picture.lines()) {
-        text.line(PLAIN, line);
-    }
-    let notes = notes::of(&loaded.case, measured, found.judgement.as_ref(), machine.page_size);
-    if !notes.is_empty() {
-        text.gap();
-    }
-    for note in notes {
-        note.text.lines().for_each(|line| text.line(PLAIN, line));
-    }
-    let style = if found.compared == Verdict::Skipped { PLAIN } else { BAD };
-    for line in found.reason.iter().flat_map(|reason| reason.lines()) {
-        text.line(style, line);
-    }
-    if let (Some(kept), Some(path)) = (&found.kept, &found.snapshot) {
-        text.gap();
-        text.line(PLAIN, &format!("kept in {}:", path.display()));
-        diff(kept, found.picture.as_deref().unwrap_or_default(), &mut text);
-    }
-    found.accepted.iter().flat_map(accepted).for_each(|line| text.line(GOOD, &line));
-    found.advice.iter().for_each(|advice| text.line(PLAIN, advice));
-    if let Some(repeat) = &found.repeat {
-        let what = match found.compared {
-            Verdict::HarnessError => "to repeat it",
-            _ => "one byte that changed",
-        };
-        text.line(PLAIN, &format!("{what}: {repeat}"));
+    let is_plain = case.agrees();
+    let words = case.words().into_iter().filter(|_| !is_plain);
+    text.heading(&case.case, &words.map(|word| (style(word), word)).collect::<Vec<_>>());
+    for (kind, line) in body::of(case) {
+        match kind {
+            Kind::Picture => text.picture_line(&line),
+            Kind::Gap => text.gap(),
+            Kind::Plain => text.line(Style::new(), &line),
+            Kind::Reason | Kind::Removed => text.line(BAD, &line),
+            Kind::Added => text.line(GOOD, &line),
+        }
     }
     text.gap();
     text.into_string()
 }
 
-/// What was written and removed.
-fn accepted(kept: &Kept) -> Vec<String> {
-    let written = kept.written.iter().map(|path| format!("accepted: {} written", path.display()));
-    let removed = kept.removed.iter().map(|path| format!("accepted: {} removed", path.display()));
-    written.chain(removed).collect()
+/// Returns the id, the words for it, and the reason where it is skipped.
+fn one_line(case: &CaseLine) -> String {
+    let mut text = StyledText::default();
+    let mut words: Vec<(Style, String)> =
+        case.words().into_iter().map(|word| (style(word), word.to_owned())).collect();
+    if let (Some(reason), Some((_, last))) = (&case.reason, words.last_mut()) {
+        last.push_str(&format!(": {reason}"));
+    }
+    let words: Vec<(Style, &str)> = words.iter().map(|(style, word)| (*style, &**word)).collect();
+    text.heading(&case.case, &words);
+    text.into_string()
 }
 
-fn words(found: &Findings) -> Vec<(Style, &'static str)> {
-    let verdict = found.verdict();
-    let style = match verdict {
-        Verdict::Same | Verdict::Measured => return Vec::new(),
-        Verdict::New | Verdict::Skipped => NOTE,
-        Verdict::Changed | Verdict::Split | Verdict::NeedlessKnown | Verdict::HarnessError => BAD,
-    };
-    // Where it has changed, what the model has to say is a second word.
-    let more = [(found.is_split, Verdict::Split), (found.is_needless, Verdict::NeedlessKnown)];
-    let more = more.into_iter().filter(|(is, _)| *is && verdict == Verdict::Changed);
-    let more = more.map(|(_, more)| (BAD, more.word()));
-    [(style, verdict.word())].into_iter().chain(more).collect()
-}
-
-/// Writes the two pictures, line by line.
-fn diff(kept: &str, measured: &str, out: &mut StyledText) {
-    let diff = TextDiff::from_lines(kept, measured);
-    for change in diff.iter_all_changes() {
-        let (sign, style) = match change.tag() {
-            ChangeTag::Delete => ("-", BAD),
-            ChangeTag::Insert => ("+", GOOD),
-            ChangeTag::Equal => (" ", Style::new()),
-        };
-        let line = change.value().trim_end_matches(['\n', '\r']);
-        out.line(style, &format!("{sign} {line}"));
+/// The style of a word for a verdict, or of the model's.
+fn style(word: &str) -> Style {
+    match word {
+        "same" | "measured" => GOOD,
+        "changed" | "split" | "needless known" | "harness error" => BAD,
+        _ => NOTE,
     }
 }

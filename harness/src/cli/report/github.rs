@@ -1,0 +1,64 @@
+//! GitHub Actions shows results beside the lines of a case file, if they are printed as commands of a workflow:
+//! [`Github`].
+//!
+//! <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>
+//!
+//! A runner obeys every line that begins with `::`, whatever stands before it but blanks. So no text of a case
+//! or of a snapshot is printed outside of a command, and in a command its ends of lines are escaped.
+
+use std::path::Path;
+
+use super::body;
+use super::format::{End, Format, Shown};
+use super::line::CaseLine;
+use super::verdict::Verdict;
+use crate::printable::escaped;
+
+/// Commands of a workflow: an error for each case that differs, a notice for each that is skipped.
+#[derive(Debug)]
+pub struct Github;
+
+impl Format for Github {
+    fn name(&self) -> &'static str {
+        "github"
+    }
+
+    fn case(&self, case: &CaseLine, _shown: Shown) -> String {
+        if case.agrees() {
+            return String::new();
+        }
+        let command = if case.verdict == Verdict::Skipped { "notice" } else { "error" };
+        let mut message = body::plain(case);
+        if case.verdict != Verdict::Skipped {
+            message.push(format!("measured in {} ms", case.milliseconds()));
+        }
+        let (file, line) = (property(&in_workspace(&case.file)), case.line);
+        let title = property(&format!("{}: {}", case.case, case.words().join(", ")));
+        let message = data(&message.join("\n"));
+        format!("::{command} file={file},line={line},title={title}::{message}\n")
+    }
+
+    fn end(&self, end: &End<'_>) -> String {
+        let lost = end.missing.map(|missing| format!("::error::{}\n", data(missing)));
+        format!("{}{}", lost.unwrap_or_default(), end.summary)
+    }
+}
+
+/// Returns the path below the folder of the checkout, which GitHub expects.
+fn in_workspace(file: &str) -> String {
+    let workspace = std::env::var_os("GITHUB_WORKSPACE").unwrap_or_default();
+    let below = Path::new(file).strip_prefix(&workspace).ok();
+    let below = below.filter(|_| !workspace.is_empty());
+    below.map_or(file.to_owned(), |below| below.display().to_string())
+}
+
+/// Escapes a message, line by line. (`escapeData` of the toolkit of GitHub)
+fn data(text: &str) -> String {
+    let lines = text.lines().map(|line| escaped(line).replace('%', "%25"));
+    lines.collect::<Vec<_>>().join("%0A")
+}
+
+/// Escapes a property. (`escapeProperty` of the same)
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

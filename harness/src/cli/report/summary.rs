@@ -1,0 +1,64 @@
+//! One line tells people what a run came to, be it measured here or merged from several machines. The main type
+//! is [`Summary`].
+
+use super::line::CaseLine;
+use super::machine::Machine;
+use super::totals::Totals;
+use crate::cli::output::{self, count};
+use crate::confine::Isolation;
+use crate::printable::escaped;
+
+/// The counts of a run so far.
+#[derive(Debug)]
+pub struct Summary {
+    pub totals: Totals,
+    /// The number of results.
+    pub cases: usize,
+    children: u64,
+    /// The places of the files, in words, with what was done without.
+    places: Vec<String>,
+}
+
+impl Summary {
+    /// Returns the counts before the first case. Cases are compared with snapshots, or only measured; new pictures
+    /// are kept, or only told.
+    pub fn of(compares: bool, accepts: bool) -> Summary {
+        Summary { totals: Totals::of(compares, accepts), cases: 0, children: 0, places: Vec::new() }
+    }
+
+    /// Counts a case.
+    pub fn add(&mut self, case: &CaseLine) {
+        self.cases += 1;
+        self.totals.add(&case.counts);
+        self.children = self.children.saturating_add(case.probes);
+        self.place(&case.machine);
+    }
+
+    /// Names a place, if it is a new one.
+    pub fn place(&mut self, machine: &Machine) {
+        let Machine { file_system, place, isolation, without, .. } = machine;
+        let strictly = if *isolation == Isolation::Strict { ", strictly isolated" } else { "" };
+        let (place, without) = (escaped(place), output::without(without));
+        let words = format!("{file_system} in {place}{strictly}{without}");
+        if !self.places.contains(&words) {
+            self.places.push(words);
+        }
+    }
+
+    /// Returns the line. `cases` says how many there are, and `missing` which of them have no result.
+    pub fn line(&self, cases: &str, missing: Option<&str>, seconds: f64) -> String {
+        let missing = missing.map_or(String::new(), |missing| format!("{missing}, "));
+        let counts = self.totals.words();
+        let children = match self.children {
+            1 => "1 child".to_owned(),
+            children => format!("{children} children"),
+        };
+        let places = self.places.join(" and ");
+        format!("{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {places}\n")
+    }
+
+    /// Returns a number of cases in words.
+    pub fn cases(number: usize) -> String {
+        count(number, "case")
+    }
+}

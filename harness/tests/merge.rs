@@ -1,0 +1,187 @@
+//! The parts of a run, put together, are what one run would have printed.
+
+mod command;
+mod project;
+
+use std::path::Path;
+
+use command::{faultmap, run};
+use project::{CASE, VERDICTS, add, every_verdict, picture, project, run_in};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// Runs `faultmap merge` in a folder.
+fn merge(dir: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = faultmap(&["merge"]);
+    run(command.args(arguments).current_dir(dir).env_remove("CARGO_MANIFEST_DIR"))
+}
+
+/// Writes the output of `run --json` with these arguments to a file of this name.
+fn write(dir: &Path, name: &str, arguments: &[&str]) {
+    let (_, stdout, stderr) =
+        run_in(dir, &[&["--json", "--timeout", "100"][..], arguments].concat());
+    assert!(stderr.is_empty() || stderr.starts_with("error: part "), "{stderr}");
+    std::fs::write(dir.join(name), stdout).expect("written");
+}
+
+/// Text without what varies between two runs: times, and the number of children.
+fn steady(text: &str) -> String {
+    let line = |line: &str| {
+        let line = line.split("; ").filter(|part| !part.contains(" children in "));
+        line.collect::<Vec<_>>().join("; ")
+    };
+    let varies =
+        |line: &&str| !line.contains("duration_ms") && !line.contains(" did not end within");
+    let lines: Vec<String> = text.lines().filter(varies).map(line).collect();
+    lines.join("\n")
+}
+
+#[rstest]
+#[case::by_hash("")]
+#[case::by_count("count:")]
+fn parts_together_are_one_run(#[case] by: &str) {
+    let dir = every_verdict();
+    let files: Vec<String> = (1..=3).map(|part| format!("{part}.json")).collect();
+    for (part, file) in files.iter().enumerate() {
+        write(dir.path(), file, &["--partition", &format!("{by}{}/3", part + 1)]);
+    }
+    let files: Vec<&str> = files.iter().rev().map(String::as_str).collect();
+    for form in [&["--verbose"][..], &["--quiet"], &[], &["--format", "tap"]] {
+        let whole = run_in(dir.path(), &[&["--timeout", "100"][..], form].concat());
+        let merged = merge(dir.path(), &[form, &files].concat());
+        assert_eq!((merged.0, merged.2.as_str()), (whole.0, ""), "{}", merged.1);
+        assert_eq!(steady(&merged.1), steady(&whole.1), "{form:?}");
+    }
+    let (code, stdout, _) = merge(dir.path(), &[&["--format", "json"][..], &files].concat());
+    assert_eq!(code, Some(3));
+    let ids = stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let ids: Vec<Value> = ids.map(|line| json!([line["case"], line["verdict"]])).collect();
+    assert_eq!(ids, VERDICTS.map(|(id, word)| json!([id, word])));
+    let (code, stdout, _) = merge(dir.path(), &[&["--format", "junit"][..], &files].concat());
+    assert_eq!(code, Some(3));
+    assert!(stdout.contains("tests=\"6\" skipped=\"1\" failures=\"3\" errors=\"1\""), "{stdout}");
+}
+
+#[test]
+fn parts_that_agree_agree_together() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    add(dir.path(), "other", CASE, Some(&picture(CASE)));
+    write(dir.path(), "all.json", &[]);
+    let (code, stdout, stderr) = merge(dir.path(), &["all.json"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.starts_with("it  same\nother  same\n2 cases: 2 same, 0 changed"), "{stdout}");
+}
+
+#[test]
+fn what_has_no_result_is_told_and_fails() {
+    let dir = every_verdict();
+    for part in [1, 2, 4] {
+        write(dir.path(), &format!("{part}.json"), &["--partition", &format!("count:{part}/4")]);
+    }
+    // The third part, of case 3 alone; and the second case of the first one.
+    let first = std::fs::read_to_string(dir.path().join("1.json")).expect("results");
+    let cut = first.lines().next().expect("a line").to_owned() + "\n";
+    std::fs::write(dir.path().join("1.json"), cut).expect("written");
+    let (code, stdout, stderr) = merge(dir.path(), &["1.json", "2.json", "4.json"]);
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stderr.contains("error: 2 of 6 cases have no result\n"), "{stderr}");
+    assert!(stderr.contains("case 3, which is 1 behind a/odd #1"), "{stderr}");
+    assert!(stderr.contains("case 5, which is 1 behind a/skipped"), "{stderr}");
+    assert!(stderr.contains("no file holds part count:3/4"), "{stderr}");
+    assert!(!stderr.contains("part count:1/4"), "{stderr}");
+    assert!(stdout.contains("6 cases: 2 without a result, 1 same, 1 changed, 1 new"), "{stdout}");
+    let (_, stdout, _) = merge(dir.path(), &["1.json", "2.json", "4.json", "--format", "tap"]);
+    assert!(stdout.starts_with("TAP version 14\n1..4\n"), "{stdout}");
+    assert!(stdout.ends_with("\nBail out! 2 without a result\n"), "{stdout}");
+}
+
+/// Changes the first line of the results of one case.
+fn altered(alter: impl FnOnce(&mut Value)) -> (Option<i32>, String, String) {
+    let dir = project(CASE, Some(&picture(CASE)));
+    add(dir.path(), "other", CASE, Some(&picture(CASE)));
+    write(dir.path(), "1.json", &["--partition", "count:1/2"]);
+    write(dir.path(), "2.json", &["--partition", "count:2/2"]);
+    let path = dir.path().join("2.json");
+    let text = std::fs::read_to_string(&path).expect("results");
+    let mut line: Value = serde_json::from_str(&text).expect("JSON");
+    alter(&mut line);
+    std::fs::write(&path, line.to_string()).expect("written");
+    merge(dir.path(), &["1.json", "2.json"])
+}
+
+#[rstest]
+#[case::schema("schema", json!(1), "2.json:1 has schema 1")]
+#[case::version("faultmap", json!("9.9.9"), "1.json is of faultmap ")]
+#[case::selection("of", json!(3), "1.json is of 2 cases, and 2.json of 3")]
+#[case::comparison("compared", json!(false), "only one of 1.json and 2.json was compared")]
+#[case::twice("case", json!("it"), "it is in 1.json and in 2.json")]
+#[case::other_case("number", json!(1), "case 1 is it in 1.json, and other in 2.json")]
+#[case::number("number", json!(0), "2.json:1 is case 0 of 2")]
+#[case::many("of", json!(u64::MAX), "2.json:1 is case 2 of 18446744073709551615")]
+#[case::verdict("verdict", json!("fine"), "2.json:1 is no result of faultmap: no verdict is called")]
+#[case::no_field("counts", Value::Null, "2.json:1 is no result of faultmap: ")]
+fn results_that_do_not_belong_together_are_refused(
+    #[case] field: &str,
+    #[case] value: Value,
+    #[case] says: &str,
+) {
+    let (code, stdout, stderr) = altered(|line| line[field] = value);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+    assert!(stderr.starts_with(&format!("error: {says}")), "{stderr}");
+    assert!(stderr.lines().count() == 2, "what to do: {stderr}");
+    // Only what was changed is refused.
+    assert_eq!(altered(|_| {}).0, Some(0));
+}
+
+#[test]
+fn what_is_no_file_of_results_is_refused() {
+    let dir = project(CASE, None);
+    std::fs::write(dir.path().join("text"), "3 cases: 3 same\n").expect("written");
+    std::fs::write(dir.path().join("bytes"), b"\xff\xfe\n").expect("written");
+    std::fs::write(dir.path().join("empty"), "").expect("written");
+    for (file, expected, says) in [
+        ("text", 2, "text:1 is no result of faultmap: "),
+        ("bytes", 2, "cannot read bytes: "),
+        ("nowhere", 2, "cannot read nowhere: No such file"),
+        ("cases", 2, "cannot read cases: Is a directory"),
+        ("empty", 4, "the files hold no results"),
+    ] {
+        let (code, stdout, stderr) = merge(dir.path(), &[file]);
+        assert_eq!((code, stdout.as_str()), (Some(expected), ""), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+}
+
+/// A file of results may come from anybody.
+#[test]
+fn text_of_others_is_escaped() {
+    let dir = project(CASE, None);
+    write(dir.path(), "all.json", &[]);
+    let path = dir.path().join("all.json");
+    let text = std::fs::read_to_string(&path).expect("results");
+    let mut line: Value = serde_json::from_str(&text).expect("JSON");
+    line["reason"] = json!("\x1b[31m\u{202e}\n::error::x");
+    std::fs::write(&path, line.to_string()).expect("written");
+    for form in ["text", "json", "junit", "tap", "ktap", "github"] {
+        let (code, stdout, stderr) = merge(dir.path(), &["all.json", "--format", form]);
+        assert_eq!((code.is_some_and(|code| code > 0), stderr.as_str()), (true, ""));
+        let acts = |c: &char| *c != '\n' && !faultmap::internals::printable::is_printable(*c);
+        assert_eq!(stdout.chars().find(acts), None, "{form}: {}", stdout.escape_debug());
+    }
+    let (_, stdout, _) = merge(dir.path(), &["all.json", "--format", "github"]);
+    assert!(!stdout.lines().any(|line| line.trim().starts_with("::error::x")), "{stdout}");
+}
+
+#[test]
+fn a_part_without_a_case_says_so() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    let codes = [1, 2].map(|part| {
+        let (code, stdout, stderr) = run_in(dir.path(), &["--partition", &format!("{part}/2")]);
+        let says = format!("part hash:{part}/2 holds no case, of 1");
+        assert_eq!(stderr.contains(&says), code == Some(4), "{stderr}");
+        let counts = format!("1 case of 1, part hash:{part}/2: 1 same");
+        assert_eq!(stdout.contains(&counts), code == Some(0), "{stdout}");
+        code
+    });
+    assert!(codes.contains(&Some(0)) && codes.contains(&Some(4)), "{codes:?}");
+}
