@@ -232,6 +232,9 @@ impl Parser<'_> {
             _ => false,
         };
         let at = (0..).find(|at| !is_type(*at)).unwrap_or(0);
+        // `struct stat st`: the name stands behind the tag.
+        let is_word = |at| matches!(self.ahead(at), Some(Token { kind: TokenKind::Word(_), .. }));
+        let at = if is_word(at + 1) { at + 1 } else { at };
         let name = match self.ahead(at).map(|token| &token.kind) {
             Some(TokenKind::Word(name)) => name.as_str(),
             _ => "name",
@@ -242,12 +245,20 @@ impl Parser<'_> {
         {
             return vain;
         }
-        let hint = match () {
-            () if name == "main" => "leave it out: the steps of a case stand alone".to_owned(),
-            () if is_set => {
+        let called = match self.ahead(at + 2).map(|token| &token.kind) {
+            Some(TokenKind::Word(call)) if is_set => function(call),
+            _ => None,
+        };
+        let hint = match called {
+            _ if name == "main" => "leave it out: the steps of a case stand alone".to_owned(),
+            Some(hint) => hint.to_owned(),
+            None if is_set && self.sign_ahead(at + 2, "(") => {
+                format!("leave type and cast out: `{name} = {}`", self.behind_cast(at + 2))
+            }
+            None if is_set => {
                 format!("leave the type out: `{}`", self.rest(at, format!("{name} = ...")))
             }
-            () => format!("leave it out: `{name} = call(...);` makes the variable"),
+            None => format!("leave it out: `{name} = call(...);` makes the variable"),
         };
         self.error("a case has no declarations").hint(hint)
     }
@@ -259,7 +270,10 @@ impl Parser<'_> {
         let behind = |sign: &&str| self.sign_ahead(value + 1, sign);
         let map = match first? {
             TokenKind::Word(word) if behind(&"[") => word.as_str(),
-            TokenKind::Sign("*") => "map",
+            TokenKind::Sign("*") => match self.ahead(value + 1).map(|token| &token.kind) {
+                Some(TokenKind::Word(name)) => name.as_str(),
+                _ => "map",
+            },
             TokenKind::Number(..) => return Some(self.no_number()),
             TokenKind::Word(word) if word == "PAGE" || word == "NULL" => {
                 return Some(self.no_number());
@@ -269,9 +283,7 @@ impl Parser<'_> {
                 return Some(self.error("a variable holds what a call gives").hint(hint));
             }
             TokenKind::Sign("(") => {
-                let end =
-                    (value..).find(|at| self.ahead(*at).is_none() || self.sign_ahead(*at, ")"));
-                let call = self.rest(end? + 1, "mmap(...);".to_owned());
+                let call = self.behind_cast(value);
                 let name = self.ahead(0).map_or("map", |token| &self.text[token.span.clone()]);
                 let hint = format!("leave the cast out: `{name} = {call}`");
                 return Some(self.error("a case has no casts").hint(hint));
@@ -280,6 +292,13 @@ impl Parser<'_> {
         };
         let hint = format!("write the load alone: `{map}[0];`");
         Some(self.error("a load gives nothing to keep").hint(hint))
+    }
+
+    /// The rest of a step behind the cast that begins at this token.
+    fn behind_cast(&self, cast: usize) -> String {
+        let is_end = |at: &usize| self.ahead(*at).is_none() || self.sign_ahead(*at, ")");
+        let end = (cast..).find(is_end).unwrap_or(cast);
+        self.rest(end + 1, "mmap(...);".to_owned())
     }
 
     fn no_number(&self) -> ParseError {

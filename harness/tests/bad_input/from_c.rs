@@ -49,6 +49,30 @@ use crate::refused;
     "a pointer cannot be followed here",
     "name the byte: `p[10];` to load it, `p[10] = 'x';` to store"
 )]
+#[case::declared_cast(
+    "char *p = (char *)mmap(0, 1);",
+    "1:1",
+    "a case has no declarations",
+    "leave type and cast out: `p = mmap(0, 1);`"
+)]
+#[case::declared_fork(
+    "pid_t pid = fork();",
+    "1:1",
+    "a case has no declarations",
+    "write the child's"
+)]
+#[case::declared_struct(
+    "struct stat st;",
+    "1:1",
+    "a case has no declarations",
+    "leave it out: `st = "
+)]
+#[case::load_by_pointer(
+    "char c = *p;",
+    "1:1",
+    "a load gives nothing",
+    "write the load alone: `p[0];`"
+)]
 #[case::increment(
     "p++;",
     "1:1",
