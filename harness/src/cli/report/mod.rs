@@ -85,7 +85,11 @@ impl<'a> Reporter<'a> {
     fn print(&mut self, index: usize, report: &CaseReport) {
         let line = self.line(index, report);
         self.summary.add(&line);
-        self.bar.suspend(|| self.sheet.case(line));
+        // A bar that has not moved is not drawn, and `suspend` would draw it.
+        match self.bar.position() {
+            0 => self.sheet.case(line),
+            _ => self.bar.suspend(|| self.sheet.case(line)),
+        }
         if self.chosen.cases.len() > 1 {
             self.bar.inc(1);
         }

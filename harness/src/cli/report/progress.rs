@@ -30,7 +30,9 @@ pub fn count_answers(bar: &ProgressBar, answers: u64) {
     if bar.length().is_some_and(|length| length < answers) {
         bar.set_length(answers);
     }
-    bar.set_position(answers);
+    if answers > 0 {
+        bar.set_position(answers);
+    }
 }
 
 /// Returns the number of bytes of all sweeps.
