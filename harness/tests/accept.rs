@@ -86,7 +86,10 @@ fn what_is_new_or_has_changed_is_written_and_agrees_from_then_on() {
     project.write("cases/it.case", &CASE.replace("100", "200"));
     let (code, said) = project.run(&["--memfd"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("`faultmap run it --accept --memfd --timeout 1000` keeps it"), "{said}");
+    assert!(
+        said.contains("`faultmap run it --accept --memfd --timeout 1000ms` keeps it"),
+        "{said}"
+    );
     assert_eq!(project.run(&["--accept", "--memfd"]).0, Some(0));
     assert_ne!(project.read("snapshots/it.snap"), before);
     assert_eq!(project.run(&["--memfd"]).0, Some(0));

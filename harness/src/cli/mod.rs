@@ -94,6 +94,10 @@ pub fn main(files: BuiltIn) -> ExitCode {
             cli.command
         }
         Err(error) => {
+            // A limit on the size of files must not end what only prints: SIGXFSZ is ignored then.
+            if let Ok(thread) = SoleThread::claim() {
+                crate::sys::close_inherited(thread);
+            }
             // Help and version are printed to stdout and are no errors; anything else is wrong
             // usage.
             let _ = error.print();

@@ -87,7 +87,7 @@ pub fn errors(source: &[u8]) -> Vec<ParseError> {
     // Where the tokens end at an unknown character, nobody knows whether the step goes on behind it.
     all.extend(last.filter(|_| wrong.is_none() || !parser.at_end()));
     all.extend(wrong.filter(|_| !parser.recovery.ends_inside));
-    all
+    all.into_iter().map(|error| error.placed_in(source)).collect()
 }
 
 /// Returns the line on which each step of a case begins, counted from 1, in the order of [`Case::walk`].
