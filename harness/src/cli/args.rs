@@ -141,7 +141,8 @@ pub enum Command {
     /// Run any program, and explain the SIGSEGV or SIGBUS that ends it
     ///
     /// The program keeps its pid, its terminal and its exit status. Each process of it that is ended by a
-    /// fault has a report on standard error: the access, the map, the file behind it and the reason.
+    /// fault has a report on standard error: the access, the map, the file behind it and the reason. Other
+    /// signals, such as SIGILL, SIGFPE and SIGABRT, are not explained.
     #[command(after_help = exit::OF_EXEC)]
     Exec(super::exec::Options),
     /// List the ids of cases, with the first sentence of each

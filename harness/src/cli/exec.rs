@@ -12,10 +12,11 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, waitpid};
 
-use super::shell;
+use super::{output, shell};
 use crate::exec::{self, Form, NotStarted, Program, Reporter, To};
 use crate::sys::{self, SoleThread, make_undumpable};
 
@@ -54,7 +55,7 @@ fn signal(name: &str) -> Result<i32, String> {
     match name.to_ascii_uppercase().trim_start_matches("SIG") {
         "BUS" => Ok(libc::SIGBUS),
         "SEGV" => Ok(libc::SIGSEGV),
-        _ => Err("SIGBUS or SIGSEGV".to_owned()),
+        _ => Err("it is SIGBUS or SIGSEGV; other signals are not explained".to_owned()),
     }
 }
 
@@ -67,18 +68,7 @@ pub fn run(options: Options, stack: Rlimit) -> ExitCode {
     };
     match done {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            let code = match &error {
-                NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
-                NotStarted::Program(..) => NOT_EXECUTABLE,
-                _ => FAILED,
-            };
-            super::output::tell(&format!(
-                "faultmap: {}",
-                super::output::printable(&error.to_string())
-            ));
-            ExitCode::from(code)
-        }
+        Err(error) => ExitCode::from(not_started(&error) as u8),
     }
 }
 
@@ -103,6 +93,10 @@ fn explain_core(options: &Options, path: &std::path::Path) -> Result<u8, NotStar
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
         }
+        // A pipe has no end that is known, and a device none at all.
+        _ if std::fs::metadata(path).is_ok_and(|own| !own.is_file()) => {
+            return Err(failed(format!("{shown} is no regular file; `--core -` reads a pipe")));
+        }
         _ => std::fs::read(path),
     };
     let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
@@ -126,26 +120,30 @@ fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
     if let Some(expected) = options.expect {
         return expect(thread, &program, reporter, expected);
     }
+    if exec::adopts_orphans() {
+        let status = run_traced_child(thread, &program, reporter, None)?;
+        return Ok(end_as(status));
+    }
     match exec::trace_this_process(thread, &program, reporter, None) {
         Ok(()) => Err(become_program(&program)),
-        Err(refused @ NotStarted::Refused(_)) => {
-            super::output::tell(&format!("faultmap: {refused}; running it untraced"));
+        // A service must run, whatever keeps it from being traced.
+        Err(reason) => {
+            output::tell(&format!("faultmap: {reason}; running it untraced"));
             run_untraced(thread, &program)
         }
-        Err(failed) => Err(failed),
     }
 }
 
 fn become_program(program: &Program) -> NotStarted {
     if program.is_watched {
         if let Err(why) = exec::watch_this_process() {
-            super::output::tell(&format!("faultmap: cannot watch mmap(2): {why}"));
+            output::tell(&format!("faultmap: cannot watch mmap(2): {why}"));
         }
     }
     exec::become_program(program)
 }
 
-/// Runs the program as a child. Returns 0 if a process was reported to end by the expected signal, and 1 otherwise.
+/// Runs the program as a child. Returns 0 if a process was ended by the expected signal, and 1 otherwise.
 fn expect(
     thread: SoleThread,
     program: &Program,
@@ -155,21 +153,7 @@ fn expect(
     let pipe = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK);
     let (reader, writer): (OwnedFd, OwnedFd) =
         pipe.map_err(|error| NotStarted::Failed(format!("cannot make a pipe: {error}")))?;
-    let mut given = Some((reporter, File::from(writer)));
-    let child = sys::fork_worker(thread, || {
-        let Some((reporter, told)) = given.take() else { return i32::from(FAILED) };
-        let started = exec::trace_this_process(thread, program, reporter, Some(told));
-        let error = started.err().unwrap_or_else(|| become_program(program));
-        super::output::tell(&format!("faultmap: {error}"));
-        i32::from(match error {
-            NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
-            NotStarted::Program(..) => NOT_EXECUTABLE,
-            _ => FAILED,
-        })
-    });
-    drop(given);
-    let child = child.map_err(|errno| NotStarted::Failed(super::output::cannot_fork(errno)))?;
-    let status = outlive(child)?;
+    let status = run_traced_child(thread, program, reporter, Some(File::from(writer)))?;
     let mut told = Vec::new();
     // What was reported of it was written before it ended; the pipe may be open still, in those that it left.
     let _ = File::from(reader).read_to_end(&mut told);
@@ -179,55 +163,90 @@ fn expect(
     }
 }
 
-/// Waits for a child. Signals of the terminal are for the child.
+/// Runs the program as a child that is traced, and waits for its end.
+fn run_traced_child(
+    thread: SoleThread,
+    program: &Program,
+    reporter: Reporter,
+    told: Option<File>,
+) -> Result<WaitStatus, NotStarted> {
+    let mut given = Some((reporter, told));
+    let child = sys::fork_worker(thread, || {
+        let Some((reporter, told)) = given.take() else { return i32::from(FAILED) };
+        let started = exec::trace_this_process(thread, program, reporter, told);
+        not_started(&started.err().unwrap_or_else(|| become_program(program)))
+    });
+    drop(given);
+    outlive(child.map_err(|errno| NotStarted::Failed(output::cannot_fork(errno)))?)
+}
+
+/// Tells why the program was not started. Returns the exit status.
+fn not_started(error: &NotStarted) -> i32 {
+    output::tell(&format!("faultmap: {}", output::printable(&error.to_string())));
+    i32::from(match error {
+        NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
+        NotStarted::Program(..) => NOT_EXECUTABLE,
+        _ => FAILED,
+    })
+}
+
+/// Waits for a child, and hands on the signals that are sent to this process.
 fn outlive(child: Pid) -> Result<WaitStatus, NotStarted> {
-    sys::ignore_terminal_signals();
+    sys::wait_as_parent();
+    let mut signals = SigSet::empty();
+    let handed_on = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+    handed_on.into_iter().chain([Signal::SIGCHLD]).for_each(|signal| signals.add(signal));
+    let _ = signals.thread_block();
     loop {
-        match waitpid(Some(child), WaitOptions::empty()) {
+        match waitpid(Some(child), WaitOptions::NOHANG) {
             Ok(Some((_, status))) => return Ok(status),
             Err(rustix::io::Errno::INTR) | Ok(None) => {}
             Err(errno) => return Err(NotStarted::Failed(format!("cannot wait: {errno}"))),
         }
+        match signals.wait() {
+            Ok(Signal::SIGCHLD) | Err(_) => {}
+            Ok(signal) => {
+                let child = nix::unistd::Pid::from_raw(child.as_raw_nonzero().get());
+                let _ = nix::sys::signal::kill(child, signal);
+            }
+        }
     }
+}
+
+/// Ends as a child has ended: by its signal, or by the exit status that is returned.
+fn end_as(status: WaitStatus) -> u8 {
+    let Some(signal) = status.terminating_signal() else {
+        return status.exit_status().unwrap_or(0) as u8;
+    };
+    // A core file is the child's.
+    let _ = make_undumpable();
+    sys::die_by(signal);
+    128 + signal as u8
 }
 
 /// Runs a program that cannot be traced, and explains its core file if it leaves one. Then this process ends as the
 /// program did.
 fn run_untraced(thread: SoleThread, program: &Program) -> Result<u8, NotStarted> {
-    let cores = getrlimit(Resource::Core).current != Some(0);
-    if !cores {
+    if getrlimit(Resource::Core).current == Some(0) {
         return Err(exec::become_program(program));
     }
-    let child = sys::fork_worker(thread, || {
-        let error = exec::become_program(program);
-        super::output::tell(&format!("faultmap: {error}"));
-        i32::from(if matches!(error, NotStarted::Program(_, Errno::ENOENT)) {
-            NOT_FOUND
-        } else {
-            NOT_EXECUTABLE
-        })
-    });
-    let child = child.map_err(|errno| NotStarted::Failed(super::output::cannot_fork(errno)))?;
+    let child = sys::fork_worker(thread, || not_started(&exec::become_program(program)));
+    let Ok(child) = child else { return Err(exec::become_program(program)) };
     let status = outlive(child)?;
-    let Some(signal) = status.terminating_signal() else {
-        return Ok(status.exit_status().unwrap_or(0) as u8);
-    };
-    if exec::is_fault(signal) && libc::WCOREDUMP(status.as_raw()) {
+    let signal = status.terminating_signal();
+    if signal.is_some_and(exec::is_fault) && libc::WCOREDUMP(status.as_raw()) {
         let told = exec::of_process(child.as_raw_nonzero().get()).and_then(|path| {
             let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
-            exec::scene_of_core(&path.display().to_string(), &bytes)
-                .map_err(|error| error.to_string())
+            let shown = path.display().to_string();
+            exec::scene_of_core(&shown, &bytes).map_err(|error| error.to_string())
         });
         match told {
             Ok(scene) => {
                 let program = shell::program();
                 Reporter { form: Form::Text, to: To::StandardError, program }.report(&scene);
             }
-            Err(why) => super::output::tell(&format!("faultmap: {why}")),
+            Err(why) => output::tell(&format!("faultmap: {why}")),
         }
     }
-    // The core was the program's.
-    let _ = make_undumpable();
-    sys::die_by(signal);
-    Ok(128 + signal as u8)
+    Ok(end_as(status))
 }

@@ -149,7 +149,7 @@ fn of_no_address(scene: &Scene) -> Cause {
         return Cause::NotCanonical;
     }
     // Aligned accesses of SSE raise a general protection fault, too. (Intel SDM 2, "Exceptions Type 1")
-    if access.bytes >= 16 && address % access.bytes.min(64) != 0 {
+    if access.alignment >= 16 && address % access.alignment != 0 {
         return Cause::Misaligned;
     }
     Cause::GeneralProtection
@@ -221,8 +221,13 @@ fn is_stack_overflow(scene: &Scene, address: u64) -> bool {
             above.is_some_and(|above| above.start == map.end && is_stack(above))
         }
         Some(map) => scene.is_guard == Some(true) && is_stack(map),
-        // Below the stack of the first thread, which cannot grow further.
-        None => scene.maps.above(address).is_some_and(|above| above.what == What::Stack),
+        // Below the stack of the first thread, which cannot grow further; or below one without a guard page.
+        None => scene.maps.above(address).is_some_and(|above| {
+            above.what == What::Stack
+                || (above.start - address < NEAR_STACK
+                    && is_stack(above)
+                    && scene.kind() == Kind::Store)
+        }),
     }
 }
 

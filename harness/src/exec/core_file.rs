@@ -94,15 +94,15 @@ fn assemble(
     let told_address = told_address(&info);
     let is_raised = info.code > 0;
     let code = read(contents, &maps, registers.pc, LONGEST);
-    let access = instruction::access(&code, &registers, told_address).filter(|_| is_raised);
+    let word = |at| Some(u64::from_le_bytes(read(contents, &maps, at, 8).try_into().ok()?));
+    let access = instruction::access(&code, &registers, told_address, &word).filter(|_| is_raised);
     let address = told_address.or(access.and_then(|own| own.address));
     let near = address.and_then(|at| maps.at(at).or(maps.below(at)));
     let file = near.and_then(Map::file).map(file::of_name);
     let (mut symbols, root) = (Symbols::default(), Path::new("/"));
     let function = symbols.place(root, &maps, registers.pc, false);
     let caller = accesses_for_others(&function).then(|| {
-        let top: [u8; 8] = read(contents, &maps, registers.sp, 8).try_into().ok()?;
-        let at = u64::from_le_bytes(top);
+        let at = word(registers.sp)?;
         let before = read(contents, &maps, at.checked_sub(8)?, 8);
         instruction::is_after_call(&before).then(|| symbols.place(root, &maps, at, true))
     });
@@ -124,6 +124,7 @@ fn assemble(
         stack_limit: None,
         page: rustix::param::page_size() as u64,
         is_of_core: true,
+        handled: None,
     }
 }
 

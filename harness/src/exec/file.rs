@@ -19,9 +19,14 @@ const HUGETLBFS: u32 = 0x9584_58f6;
 /// The kernel's own link to it needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (proc_pid_map_files(5)). Otherwise the
 /// file is one that has the map's name and inode, or that the process has open.
 pub fn behind(process: i32, map: &Map) -> Option<MappedFile> {
-    let (path, is_deleted) = name(map.file()?);
-    let named =
-        Path::new(&format!("/proc/{process}/root")).join(path.strip_prefix("/").unwrap_or(&path));
+    let root = PathBuf::from(format!("/proc/{process}/root"));
+    let below_root = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+    // A file may have such a name, too.
+    let has_name =
+        std::fs::metadata(below_root(map.file()?)).is_ok_and(|own| own.ino() == map.inode);
+    let (path, is_deleted) =
+        if has_name { (map.file()?.to_owned(), false) } else { name(map.file()?) };
+    let named = below_root(&path);
     let by_name = std::fs::metadata(&named).ok();
     let is_it = |file: &Metadata| file.ino() == map.inode;
     let link = PathBuf::from(format!("/proc/{process}/map_files/{:x}-{:x}", map.start, map.end));

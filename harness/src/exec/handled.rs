@@ -2,7 +2,7 @@
 //! own and gives up. So the faults that a handler took are kept, and told only of a program that fails afterwards.
 //!
 //! The last one is not always the reason: the report of a JVM raises further faults. While a handler runs, its signal
-//! frame is on the stack, and says where the fault was: [`Handled::live`] looks for it.
+//! frame is on the stack, and says where the fault was: [`HandledFaults::live`] looks for it.
 
 use std::collections::VecDeque;
 
@@ -19,9 +19,9 @@ const TRAPS: [u64; 2] = [14, 13];
 
 /// The faults that a process has handled, the last one at the end.
 #[derive(Debug, Default)]
-pub struct Handled(VecDeque<Raised>);
+pub struct HandledFaults(VecDeque<Raised>);
 
-impl Handled {
+impl HandledFaults {
     pub fn keep(&mut self, raised: Raised) {
         if self.0.len() == KEPT {
             self.0.pop_front();
@@ -33,9 +33,10 @@ impl Handled {
         self.0.back()
     }
 
-    /// The fault whose signal frame the kernel could not write: the next stop of the thread is at the same instruction.
-    pub fn undelivered(&self, thread: i32, pc: u64) -> Option<&Raised> {
-        self.last().filter(|last| last.thread == thread && last.registers.pc == pc)
+    /// The fault whose signal frame the kernel could not write: the thread stops once more before any of its registers
+    /// has changed.
+    pub fn undelivered(&self, thread: i32, registers: &Registers) -> Option<&Raised> {
+        self.last().filter(|last| last.thread == thread && last.registers == *registers)
     }
 
     /// Looks for the signal frame of a kept fault on the stack of a stopped thread. Of several the outermost one counts:
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_outermost_frame_of_a_kept_fault_is_found() {
-        let mut handled = Handled::default();
+        let mut handled = HandledFaults::default();
         handled.keep(raised(0x400, 0x10));
         handled.keep(raised(0x500, 0x20)); // raised later, within the handler of the first
         let stack = [&[1; 5][..], &frame(0x500, 0x20), &[2; 3], &frame(0x400, 0x10), &[3; 9]];
@@ -113,10 +114,12 @@ mod tests {
 
     #[test]
     fn only_the_last_faults_are_kept() {
-        let mut handled = Handled::default();
+        let mut handled = HandledFaults::default();
         (0..1000).for_each(|pc| handled.keep(raised(pc, pc)));
         assert_eq!(handled.0.len(), KEPT);
-        assert!(handled.undelivered(7, 999).is_some());
-        assert!(handled.undelivered(7, 998).is_none());
+        let at = |pc| raised(pc, 0).registers;
+        assert!(handled.undelivered(7, &at(999)).is_some());
+        assert!(handled.undelivered(7, &at(998)).is_none());
+        assert!(handled.undelivered(7, &Registers { sp: 1, ..at(999) }).is_none());
     }
 }

@@ -3,8 +3,8 @@
 //! On architectures other than x86 an access is called an access.
 
 use iced_x86::{
-    CodeSize, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, OpAccess, Register,
-    UsedMemory,
+    CodeSize, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
+    OpAccess, OpKind, Register, UsedMemory,
 };
 
 use super::registers::{Registers, X86};
@@ -22,9 +22,22 @@ const PF_WRITE: u64 = 1 << 1;
 const PF_INSTR: u64 = 1 << 4;
 
 /// Returns what the instruction at the program counter accesses: at this address, where the CPU has told one.
-pub fn access(code: &[u8], registers: &Registers, address: Option<u64>) -> Option<Access> {
-    if address.is_some_and(|address| address == registers.pc) {
-        return Some(Access { kind: Kind::Fetch, address, bytes: 0 });
+/// `word` reads a word of the memory of the process.
+pub fn access(
+    code: &[u8],
+    registers: &Registers,
+    address: Option<u64>,
+    word: &dyn Fn(u64) -> Option<u64>,
+) -> Option<Access> {
+    let fetch = |address| Some(Access { kind: Kind::Fetch, address, bytes: 0, alignment: 1 });
+    // The first byte of the instruction, or the first that lies in another page.
+    let is_fetch = |address: u64| address.wrapping_sub(registers.pc) == code.len() as u64;
+    if address.is_some_and(|address| address == registers.pc || is_fetch(address)) {
+        return fetch(address);
+    }
+    // A jump to what is no address faults at the jump itself.
+    if let (None, Some(target)) = (address, target(code, registers, word)) {
+        return fetch(Some(target));
     }
     let x86 = registers.x86.as_ref()?;
     let told = x86.error_code.map(|code| match code {
@@ -34,7 +47,7 @@ pub fn access(code: &[u8], registers: &Registers, address: Option<u64>) -> Optio
     });
     let mut access = decoded(code, registers.pc, x86, address);
     if let Some(kind) = told {
-        let access = access.get_or_insert(Access { kind, address, bytes: 0 });
+        let access = access.get_or_insert(Access { kind, address, bytes: 0, alignment: 1 });
         access.kind = kind;
     }
     access
@@ -44,7 +57,9 @@ fn decoded(code: &[u8], pc: u64, x86: &X86, address: Option<u64>) -> Option<Acce
     let instruction = decode(code, pc, x86)?;
     let mut factory = InstructionInfoFactory::new();
     let used = factory.info(&instruction).used_memory().to_vec();
-    let mut operands: Vec<Access> = used.iter().map(|own| operand(own, x86)).collect();
+    let alignment = alignment(&instruction);
+    let mut operands: Vec<Access> =
+        used.iter().map(|own| Access { alignment: alignment(own), ..operand(own, x86) }).collect();
     // What is read to find the operand, as of `xlat`, or what is pushed beside: the first that has the address.
     let Some(address) = address else {
         return operands.into_iter().next();
@@ -68,7 +83,38 @@ fn decoded(code: &[u8], pc: u64, x86: &X86, address: Option<u64>) -> Option<Acce
         all if all.iter().all(|own| own.kind == nearest.kind) => nearest.kind,
         _ => Kind::Access,
     };
-    Some(Access { kind, address: Some(address), bytes: 0 })
+    Some(Access { kind, address: Some(address), bytes: 0, alignment: 1 })
+}
+
+/// The address to which a call, a return or a jump goes, where a register or the memory holds it.
+fn target(code: &[u8], registers: &Registers, word: &dyn Fn(u64) -> Option<u64>) -> Option<u64> {
+    let x86 = registers.x86.as_ref()?;
+    let instruction = decode(code, registers.pc, x86)?;
+    match instruction.flow_control() {
+        FlowControl::Return => word(registers.sp),
+        FlowControl::IndirectCall | FlowControl::IndirectBranch => match instruction.op0_kind() {
+            OpKind::Register => value(instruction.op0_register(), x86),
+            _ => word(instruction.virtual_address(0, 0, |register, _, _| value(register, x86))?),
+        },
+        _ => None,
+    }
+}
+
+/// The alignment that an instruction demands of its operand, as far as its size does not say it. (Intel SDM 2)
+fn alignment(instruction: &Instruction) -> impl Fn(&UsedMemory) -> u64 {
+    let demanded = match instruction.mnemonic() {
+        Mnemonic::Fxsave | Mnemonic::Fxsave64 | Mnemonic::Fxrstor | Mnemonic::Fxrstor64 => Some(16),
+        Mnemonic::Xsave
+        | Mnemonic::Xsave64
+        | Mnemonic::Xsavec
+        | Mnemonic::Xsavec64
+        | Mnemonic::Xsaveopt
+        | Mnemonic::Xsaveopt64
+        | Mnemonic::Xrstor
+        | Mnemonic::Xrstor64 => Some(64),
+        _ => None,
+    };
+    move |used| demanded.unwrap_or((used.memory_size().size() as u64).clamp(1, 64))
 }
 
 fn decode(code: &[u8], pc: u64, x86: &X86) -> Option<Instruction> {
@@ -91,6 +137,7 @@ fn operand(used: &UsedMemory, x86: &X86) -> Access {
         kind,
         address: address.map(|address| address & mask),
         bytes: used.memory_size().size() as u64,
+        alignment: 1,
     }
 }
 
@@ -136,15 +183,18 @@ mod tests {
     fn of(code: &[u8], address: Option<u64>) -> Access {
         // rax 0x10, rcx 0x20, rdx 0x30, ..., rsi 0x70, rdi 0x80
         let general = std::array::from_fn(|number| 0x10 * (number as u64 + 1));
-        access(code, &registers(general), address).expect("an access")
+        access(code, &registers(general), address, &|_| None).expect("an access")
     }
 
     #[test]
     fn the_instruction_tells_load_from_store() {
         let load = of(&[0x0f, 0xb6, 0x44, 0x08, 0x01], Some(0x31)); // movzx eax, byte ptr [rax+rcx+1]
-        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x31), bytes: 1 });
+        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x31), bytes: 1, alignment: 1 });
         let store = of(&[0x89, 0x0e], Some(0x70)); // mov [rsi], ecx
-        assert_eq!(store, Access { kind: Kind::Store, address: Some(0x70), bytes: 4 });
+        assert_eq!(
+            store,
+            Access { kind: Kind::Store, address: Some(0x70), bytes: 4, alignment: 4 }
+        );
         let both = of(&[0xff, 0x06], Some(0x70)); // inc dword ptr [rsi]
         assert_eq!(both.kind, Kind::Store);
         let fetch = of(&[0x90], Some(0x1000));
@@ -164,7 +214,7 @@ mod tests {
     #[test]
     fn an_access_that_crosses_a_page_is_known_by_its_second_byte() {
         let load = of(&[0x48, 0x8b, 0x06], Some(0x74)); // mov rax, [rsi]
-        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x70), bytes: 8 });
+        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x70), bytes: 8, alignment: 8 });
     }
 
     #[test]
@@ -174,10 +224,37 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_to_no_address_is_a_fetch_there() {
+        let to = |code: &[u8]| {
+            let registers = registers(std::array::from_fn(|number| 0x10 * (number as u64 + 1)));
+            let word = |address| Some(address + 0x4141_0000_0000_0000);
+            access(code, &registers, None, &word).expect("an access")
+        };
+        let fetch = |address| Access { kind: Kind::Fetch, address, bytes: 0, alignment: 1 };
+        assert_eq!(to(&[0xff, 0xd2]), fetch(Some(0x30))); // call rdx
+        assert_eq!(to(&[0xff, 0xe0]), fetch(Some(0x10))); // jmp rax
+        assert_eq!(to(&[0xff, 0x16]), fetch(Some(0x4141_0000_0000_0070))); // call [rsi]
+        assert_eq!(to(&[0xc3]), fetch(Some(0x4141_0000_0000_0000))); // ret, with rsp 0
+    }
+
+    #[test]
+    fn an_instruction_that_crosses_a_page_is_fetched() {
+        // Two bytes of `movzx eax, byte ptr [rax+rcx+1]`, and the next page cannot be executed.
+        assert_eq!(of(&[0x0f, 0xb6], Some(0x1002)).kind, Kind::Fetch);
+    }
+
+    #[test]
+    fn an_instruction_demands_its_own_alignment() {
+        assert_eq!(of(&[0x0f, 0xae, 0x06], None).alignment, 16); // fxsave [rsi]
+        assert_eq!(of(&[0x0f, 0xae, 0x26], None).alignment, 64); // xsave [rsi]
+        assert_eq!(of(&[0x0f, 0x28, 0x06], None).alignment, 16); // movaps xmm0, [rsi]
+    }
+
+    #[test]
     fn the_error_code_of_a_signal_frame_counts() {
         let mut registers = registers([0; 16]);
         registers.x86.as_mut().expect("registers").error_code = Some(PF_WRITE);
-        let found = access(&[0x06], &registers, Some(0x70)); // no instruction of 64 bits
+        let found = access(&[0x06], &registers, Some(0x70), &|_| None); // no instruction of 64 bits
         assert_eq!(found.map(|own| own.kind), Some(Kind::Store));
     }
 

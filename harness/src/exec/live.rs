@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::libc::{self, SIGBUS};
 use procfs_core::FromRead as _;
 use procfs_core::process::{Stat, Status};
 
@@ -12,13 +13,16 @@ use super::file;
 use super::instruction::{self, LONGEST};
 use super::maps::{Map, MapFlags, Maps};
 use super::registers::Registers;
-use super::scene::{Process, Scene, Thread};
+use super::scene::{Kind, Process, Scene, Thread};
 use super::symbol::{Symbols, accesses_for_others};
 use crate::case::Signal;
 use crate::sys::tracing::SignalInfo;
 
 /// Bit 58 of an entry: the page is a guard. (Documentation/admin-guide/mm/pagemap.rst, Linux 6.15)
 const PAGEMAP_GUARD: u64 = 1 << 58;
+
+/// `si_code` of a SIGSEGV where nothing is mapped.
+const SEGV_MAPERR: i32 = 1;
 
 /// The memory of a process, read through /proc/PID/mem.
 pub struct Memory(Option<File>);
@@ -42,6 +46,11 @@ impl Memory {
         read.truncate(done);
         read
     }
+
+    /// Reads a word.
+    fn word(&self, address: u64) -> Option<u64> {
+        Some(u64::from_ne_bytes(self.read(address, 8).try_into().ok()?))
+    }
 }
 
 /// A fault that a thread of a stopped process has raised: what siginfo tells, and the registers.
@@ -50,6 +59,17 @@ pub struct Raised {
     pub info: SignalInfo,
     pub thread: i32,
     pub registers: Registers,
+}
+
+/// The process that has sent a signal. In a pid namespace it has another number, which is that of the receiver where
+/// the process has sent it to itself. The id of a timer stands in its place.
+fn sender(at: Stopped, info: &SignalInfo) -> Option<i32> {
+    const SI_TIMER: i32 = -2;
+    if info.code > 0 || info.code == SI_TIMER {
+        return None;
+    }
+    let inner = status(at.process).and_then(|own| own.nspid).and_then(|all| all.last().copied());
+    Some(if inner == Some(info.sender) { at.process } else { info.sender })
 }
 
 /// A thread that stands still, and its process. What the kernel tells of the memory is asked of the thread: the first
@@ -70,11 +90,14 @@ pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
     let told_address = told_address(&raised.info);
     let code = memory.read(registers.pc, LONGEST);
     let is_raised = raised.info.code > 0;
-    let access = instruction::access(&code, &registers, told_address).filter(|_| is_raised);
+    let word = |at| memory.word(at);
+    let access = instruction::access(&code, &registers, told_address, &word).filter(|_| is_raised);
     // Where the CPU tells none, the operand is the address.
     let address = told_address.or(access.and_then(|own| own.address));
     let map = address.and_then(|address| maps.at(address));
-    let flags = map.map_or_else(MapFlags::default, |map| MapFlags::of_process(thread, map.start));
+    // Where nothing is mapped there are none; and to read them takes long in a large process.
+    let flags = map.filter(|_| raised.info.code != SEGV_MAPERR || raised.info.signal == SIGBUS);
+    let flags = flags.map_or_else(MapFlags::default, |map| MapFlags::of_process(thread, map.start));
     // Or of a map that ends right below the address, for its picture.
     let near = map.or_else(|| maps.below(address?));
     let mut file = near.and_then(|map| file::behind(thread, map));
@@ -86,14 +109,16 @@ pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
     }
     let root = PathBuf::from(format!("/proc/{thread}/root"));
     let function = is_raised.then(|| symbols.place(&root, &maps, registers.pc, false));
-    let is_for_others = function.as_ref().is_some_and(accesses_for_others);
+    // A function that accesses memory for others, and a jump to where no function is.
+    let is_fetch = access.is_some_and(|access| access.kind == Kind::Fetch);
+    let is_for_others = is_fetch || function.as_ref().is_some_and(accesses_for_others);
     let caller = is_for_others.then(|| caller(&memory, &maps, registers.sp)).flatten();
     let caller = caller.map(|address| symbols.place(&root, &maps, address, true));
     Scene {
         signal: Signal(raised.info.signal),
         code: raised.info.code,
         address,
-        sender: (!is_raised).then_some(raised.info.sender),
+        sender: sender(at, &raised.info),
         process: Process {
             pid: process,
             name: name(&format!("/proc/{process}/comm")),
@@ -114,6 +139,7 @@ pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
         stack_limit: stack_limit(thread),
         page,
         is_of_core: false,
+        handled: None,
     }
 }
 
@@ -134,16 +160,15 @@ fn readable(memory: &Memory, map: &Map, page: u64) -> u64 {
 /// `si_addr`, where it means something: SI_KERNEL is that of a fault without an address, and x86 tells none of a
 /// misaligned access. (arch/x86/kernel/traps.c: do_trap, exc_alignment_check)
 pub fn told_address(info: &SignalInfo) -> Option<u64> {
-    let is_misaligned = info.signal == nix::libc::SIGBUS && info.code == 1;
-    let is_told = info.code > 0 && info.code != nix::libc::SI_KERNEL;
+    let is_misaligned = info.signal == SIGBUS && info.code == 1;
+    let is_told = info.code > 0 && info.code != libc::SI_KERNEL;
     (is_told && !(is_misaligned && info.address == 0)).then_some(info.address)
 }
 
 /// The return address on top of the stack, where a call comes right before it: that of a function without a frame.
 fn caller(memory: &Memory, maps: &Maps, sp: u64) -> Option<u64> {
     const CALL: usize = 8;
-    let top: [u8; 8] = memory.read(sp, 8).try_into().ok()?;
-    let address = u64::from_le_bytes(top);
+    let address = memory.word(sp)?;
     maps.at(address).filter(|map| map.exec)?;
     let before = memory.read(address.checked_sub(CALL as u64)?, CALL);
     (cfg!(target_arch = "x86_64") && instruction::is_after_call(&before)).then_some(address)
@@ -181,4 +206,15 @@ fn stack_limit(process: i32) -> Option<u64> {
 /// What /proc tells of a thread.
 pub fn status(thread: i32) -> Option<Status> {
     Status::from_file(format!("/proc/{thread}/status")).ok()
+}
+
+/// True if a thread is in this system call: `NUMBER ARGUMENTS...`. (proc_pid_syscall(5))
+pub fn is_in_call(thread: i32, number: libc::c_long) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{thread}/syscall")).unwrap_or_default();
+    text.split_whitespace().next() == Some(&number.to_string())
+}
+
+/// True if a process has more than one thread.
+pub fn has_other_threads(process: i32) -> bool {
+    std::fs::read_dir(format!("/proc/{process}/task")).is_ok_and(|threads| threads.count() > 1)
 }

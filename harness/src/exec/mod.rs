@@ -31,4 +31,6 @@ mod words;
 
 pub use core_file::{is_fault, of_process, scene as scene_of_core};
 pub use report::{Form, Reporter, To};
-pub use start::{NotStarted, Program, become_program, trace_this_process, watch_this_process};
+pub use start::{
+    NotStarted, Program, adopts_orphans, become_program, trace_this_process, watch_this_process,
+};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cause::Cause;
 use super::maps::{Map, What};
 use super::scene::{Kind, MappedFile, Scene};
-use super::words::{describe, protection};
+use super::words::{bytes, describe, protection};
 
 /// The reason in sentences.
 pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
@@ -64,12 +64,16 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
             "The memory itself is broken: a hardware error, see `dmesg`.".to_owned()
         }
         Cause::Misaligned => match scene.access {
-            Some(access) if access.bytes > 1 => format!(
+            Some(access) if access.alignment > 1 => format!(
                 "The CPU demands that {address:#x} is a multiple of {} here, and it is not.",
-                access.bytes
+                access.alignment
             ),
             _ => "The CPU demands an aligned address here.".to_owned(),
         },
+        Cause::NotCanonical if scene.kind() == Kind::Fetch => format!(
+            "The program has tried to go on at {address:#x}, which is no address of this CPU. A return address or a \
+             pointer to a function was overwritten, or never set."
+        ),
         Cause::NotCanonical => format!(
             "{address:#x} is no address of this CPU: its upper bits are neither all 0 nor all 1. Such a pointer \
              was overwritten, or never set."
@@ -78,6 +82,11 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
             "The CPU tells no address. The instruction is not allowed here, or its \
              operand is not."
                 .to_owned()
+        }
+        Cause::NullPointer if scene.kind() == Kind::Fetch => {
+            format!(
+                "The program has tried to go on at {address:#x}: a null pointer to a function, as a rule."
+            )
         }
         Cause::NullPointer if address == 0 => "A null pointer.".to_owned(),
         // A member at a multiple of 8 bytes from MAP_FAILED, which is -1, has such an address.
@@ -114,7 +123,7 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
              (PR_SET_DUMPABLE), or it is another user's."
                 .to_owned()
         }
-        Cause::Unknown => return None,
+        Cause::Unknown => "Nothing more is known of it.".to_owned(),
     })
 }
 
@@ -209,30 +218,38 @@ fn protected(scene: &Scene) -> Option<String> {
     Some(told)
 }
 
+/// An object of this size is an array, or a buffer.
+const LARGE_OBJECT: u64 = 256 << 20;
+
 fn not_mapped(scene: &Scene, below: Option<u64>, above: Option<u64>) -> String {
     let address = scene.address.unwrap_or(0);
     let name = |map: Option<&Map>| map.map_or(String::new(), |map| describe(map, None));
     let before = below.map(|bytes| (bytes, name(scene.maps.below(address))));
     let after = above.map(|bytes| (bytes, name(scene.maps.above(address))));
-    let past = |bytes: u64, map: &str| match bytes {
+    let past = |number: u64, map: &str| match number {
         0 => format!("the first byte past the end of {map}"),
-        bytes => format!("{bytes} bytes past the end of {map}"),
+        number => format!("{} past the end of {map}", bytes(number)),
     };
     match (before, after) {
         (Some((below, map)), Some((above, next))) if below < above => format!(
-            "Nothing is mapped there. It is {}; the next map begins {above} bytes further: {next}.",
-            past(below, &map)
+            "Nothing is mapped there. It is {}; the next map begins {} further: {next}.",
+            past(below, &map),
+            bytes(above)
         ),
         (Some((below, map)), Some((above, next))) => format!(
-            "Nothing is mapped there. It is {above} bytes before {next}; and {}.",
+            "Nothing is mapped there. It is {} before {next}; and {}.",
+            bytes(above),
             past(below, &map)
         ),
         (Some((below, map)), None) => {
             format!("Nothing is mapped there. It is {}.", past(below, &map))
         }
         (None, Some((above, map))) => {
-            format!("Nothing is mapped there. It is {above} bytes before {map}.")
+            format!("Nothing is mapped there. It is {} before {map}.", bytes(above))
         }
+        (None, None) if address < LARGE_OBJECT => format!(
+            "Nothing is mapped there. It may be byte {address} of what a null pointer points to."
+        ),
         (None, None) => "Nothing is mapped there, nor near.".to_owned(),
     }
 }

@@ -1,8 +1,12 @@
 //! A program that dies has a few lines on standard error for its reason: this module writes them. The main type is
 //! [`Reporter`].
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::cause::Cause;
 use super::json::{self, SCHEMA};
@@ -36,8 +40,11 @@ pub enum To {
     File(File),
     StandardError,
     StandardOutput,
-    /// The standard error of the process that is reported.
-    ItsStandardError,
+    /// The standard error of the process that is reported, if it is the file with this device and this inode.
+    SameOfProcess {
+        device: u64,
+        inode: u64,
+    },
 }
 
 impl Reporter {
@@ -57,19 +64,6 @@ impl Reporter {
         self.write(&text, scene.process.pid);
     }
 
-    /// Writes one line for a fault that the program has handled.
-    pub fn mention(&mut self, scene: &Scene) {
-        let text = match self.form {
-            Form::Text => format!("faultmap: handled: {}\n", head(scene)),
-            Form::Json => {
-                let mut told = json::report(scene);
-                told["handled"] = true.into();
-                format!("{told}\n")
-            }
-        };
-        self.write(&text, scene.process.pid);
-    }
-
     /// Writes a remark of faultmap's own on a process.
     pub fn remark(&mut self, process: i32, remark: &str) {
         let text = match self.form {
@@ -81,33 +75,54 @@ impl Reporter {
         self.write(&text, process);
     }
 
-    /// Writes no more to standard error, which is a pipe whose reader waits for its end.
+    /// Writes no more to this process's standard error: it may be a pipe whose reader waits for its end. From now on
+    /// the reports go to the same file where the reported process has it as its own standard error.
     pub fn leave_standard_error(&mut self) {
-        if matches!(self.to, To::StandardError) {
-            self.to = To::ItsStandardError;
-            close_standard_error();
+        if !matches!(self.to, To::StandardError) {
+            return;
+        }
+        let Ok(own) = rustix::fs::fstat(rustix::stdio::stderr()) else { return };
+        self.to = To::SameOfProcess { device: own.st_dev, inode: own.st_ino };
+        if let Ok(null) = File::options().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stderr(null);
         }
     }
 
     /// Writes in one piece, as others write to the same place. A failure of that can be told to nobody.
     fn write(&mut self, text: &str, process: i32) {
         let text = text.as_bytes();
-        let _ = match &mut self.to {
-            To::File(file) => file.write_all(text),
-            To::StandardError => std::io::stderr().write_all(text),
-            To::StandardOutput => std::io::stdout().write_all(text),
-            To::ItsStandardError => OpenOptions::new()
-                .append(true)
-                .open(format!("/proc/{process}/fd/2"))
-                .and_then(|mut file| file.write_all(text)),
-        };
+        match &mut self.to {
+            To::File(file) => drop(file.write_all(text)),
+            To::StandardOutput => drop(std::io::stdout().write_all(text)),
+            To::StandardError => write_patiently(rustix::stdio::stderr(), text),
+            To::SameOfProcess { device, inode } => {
+                if let Some(own) = standard_error_of(process, (*device, *inode)) {
+                    write_patiently(own.as_fd(), text);
+                }
+            }
+        }
     }
 }
 
-/// Puts /dev/null in the place of standard error.
-fn close_standard_error() {
-    if let Ok(null) = File::options().write(true).open("/dev/null") {
-        let _ = rustix::stdio::dup2_stderr(null);
+/// The standard error of a process, as far as the process itself may write to it; `None` where it is another file than
+/// the one with this device and this inode. To open it by its name would give rights that the process does not have.
+fn standard_error_of(process: i32, expected: (u64, u64)) -> Option<OwnedFd> {
+    let process = pidfd_open(Pid::from_raw(process)?, PidfdFlags::empty()).ok()?;
+    let own = pidfd_getfd(process, 2, PidfdGetfdFlags::empty()).ok()?;
+    let file = rustix::fs::fstat(&own).ok()?;
+    ((file.st_dev, file.st_ino) == expected).then_some(own)
+}
+
+/// Writes as long as somebody reads: the program stands still meanwhile, and must not do so for ever.
+fn write_patiently(to: BorrowedFd<'_>, text: &[u8]) {
+    const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    // What fits into a pipe that poll(2) calls writable. (POSIX.1-2024 write(), PIPE_BUF)
+    for part in text.chunks(4096) {
+        let mut wanted = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
+        match poll(&mut wanted, Some(&PATIENCE)) {
+            Ok(1) if rustix::io::write(to, part).is_ok_and(|count| count == part.len()) => {}
+            _ => return,
+        }
     }
 }
 
@@ -115,6 +130,19 @@ fn close_standard_error() {
 fn text(scene: &Scene, program: &str) -> String {
     let cause = Cause::of(scene);
     let mut text = format!("faultmap: {}\n", head(scene));
+    let handled =
+        scene.handled.as_ref().and_then(|own| Some((own.is_running, own.ending.as_ref()?)));
+    match (&scene.handled, handled) {
+        (None, _) => {}
+        // One line for what a program does in the course of its work.
+        (Some(_), None) => return text.replacen("faultmap: ", "faultmap: handled: ", 1),
+        (_, Some((true, ending))) => {
+            text.push_str(&format!("  The process {ending} while its handler was running.\n"));
+        }
+        (_, Some((false, ending))) => {
+            text.push_str(&format!("  It was handled. Afterwards the process {ending}.\n"));
+        }
+    }
     for line in reason(scene, &cause).iter().flat_map(|reason| reason.lines()) {
         text.push_str(&format!("  {}\n", escaped(line)));
     }

@@ -41,6 +41,17 @@ pub struct Scene {
     pub page: u64,
     /// The scene is that of a core file, which lacks some of it.
     pub is_of_core: bool,
+    /// The fault was handled: how the process ended then. `None` where the fault itself has ended it.
+    pub handled: Option<Handled>,
+}
+
+/// The end of a process that has handled a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handled {
+    /// The handler had not returned.
+    pub is_running: bool,
+    /// `exited with 1`, `was ended by SIGABRT`; `None` while the process lives.
+    pub ending: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +77,8 @@ pub struct Access {
     pub address: Option<u64>,
     /// Bytes; 0 where the instruction does not say.
     pub bytes: u64,
+    /// The alignment in bytes that the CPU may demand of the address.
+    pub alignment: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +212,7 @@ pub mod tests {
             process: Process { pid: 1, name: String::new(), age: None },
             thread: Thread { tid: 1, name: String::new() },
             registers: Registers::default(),
-            access: Some(Access { kind: Kind::Load, address, bytes: 1 }),
+            access: Some(Access { kind: Kind::Load, address, bytes: 1, alignment: 1 }),
             maps: Maps(vec![map]),
             flags: MapFlags::default(),
             is_guard: None,
@@ -209,6 +222,7 @@ pub mod tests {
             stack_limit: None,
             page: PAGE,
             is_of_core: false,
+            handled: None,
         }
     }
 

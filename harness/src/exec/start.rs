@@ -43,6 +43,13 @@ pub enum NotStarted {
     Failed(String),
 }
 
+/// True where a tracer beside this process would become a child of the program, which could then wait for one more: the
+/// first process of a container, and one that adopts orphans. (PR_SET_CHILD_SUBREAPER in prctl(2))
+pub fn adopts_orphans() -> bool {
+    std::process::id() == 1
+        || rustix::process::child_subreaper().is_ok_and(|reaper| reaper.is_some())
+}
+
 /// Makes the tracer of this process, which writes reports with `reporter`, and the number of each signal to `told`.
 /// Fails where the process cannot be traced.
 pub fn trace_this_process(
@@ -65,25 +72,29 @@ pub fn trace_this_process(
         is_watching: program.is_watched,
         processes: Default::default(),
     };
-    let middle = sys::fork_worker(thread, || {
-        let tracer = sys::fork_worker(thread, || {
-            // Signals of the terminal are for the program.
-            let _ = rustix::process::setsid();
-            let seized = tracing::seize(this, program.is_watched);
-            let errno = seized.err().map_or(0, |errno| errno as i32);
-            let is_told = writer.write_all(&errno.to_ne_bytes()).is_ok();
-            if errno == 0 && is_told {
-                leave_input_and_output();
-                sys::close_all_but(thread, &tracer.descriptors());
-                tracer.run(this);
-            }
-            0
-        });
-        i32::from(tracer.is_err())
-    });
+    let mut trace = || {
+        // Signals of the terminal are for the program.
+        let _ = rustix::process::setsid();
+        let seized = tracing::seize(this, program.is_watched);
+        let errno = seized.err().map_or(0, |errno| errno as i32);
+        let is_told = writer.write_all(&errno.to_ne_bytes()).is_ok();
+        if errno == 0 && is_told {
+            leave_input_and_output();
+            // Or the program could not unmount the folder in which it was started.
+            let _ = rustix::process::chdir("/");
+            sys::close_all_but(thread, &tracer.descriptors());
+            tracer.run(this);
+        }
+        0
+    };
+    sys::without_sigchld(|| {
+        let middle =
+            sys::fork_worker(thread, || i32::from(sys::fork_worker(thread, &mut trace).is_err()))
+                .map_err(|errno| failed("cannot fork", errno.into()))?;
+        let _ = rustix::process::waitpid(Some(middle), rustix::process::WaitOptions::empty());
+        Ok(())
+    })?;
     drop(writer);
-    let middle = middle.map_err(|errno| failed("cannot fork", errno.into()))?;
-    let _ = rustix::process::waitpid(Some(middle), rustix::process::WaitOptions::empty());
     let mut answer = [0; 4];
     let answered = reader.read_exact(&mut answer);
     let _ = set_ptracer(PTracer::None);

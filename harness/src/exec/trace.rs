@@ -8,13 +8,14 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::libc::{self, SIGABRT, SIGBUS, SIGSEGV};
 
-use super::handled::Handled;
+use super::handled::HandledFaults;
 use super::live::{self, Raised, Stopped};
 use super::registers::Registers;
 use super::report::Reporter;
-use super::scene::Scene;
+use super::scene::{Handled, Scene};
 use super::symbol::Symbols;
 use super::watch;
+use crate::case::Signal;
 use crate::sys::tracing::{self, Why};
 
 /// The processes of a program, and what is to be told of them.
@@ -35,7 +36,7 @@ const TRACERS: &[&str] = &["faultmap", "gdb", "gdbserver", "lldb-server", "ltrac
 /// A process that is traced.
 #[derive(Default)]
 pub struct Process {
-    handled: Handled,
+    handled: HandledFaults,
     /// A report was written: there is one for each process, though several threads may fault at once.
     is_told: bool,
     /// Of files by their inodes: the bytes that each had when it was last mapped.
@@ -114,52 +115,59 @@ impl Tracer {
         if self.processes.get(&process).is_some_and(|own| own.is_told) {
             return;
         }
-        if info.code <= 0 || !is_fault {
-            if action == Action::Default {
-                self.ends_by_sent(
-                    process,
-                    &Raised { info, thread, registers: Registers::default() },
-                );
-            }
-            return;
-        }
         let Some(registers) = Registers::of_thread(process, thread) else { return };
         let raised = Raised { info, thread, registers };
-        if action == Action::Handled {
-            if self.tells_all {
-                let scene = self.scene(process, thread, &raised);
-                self.reporter.mention(&scene);
+        let is_sent = info.code <= 0 || !is_fault;
+        match action {
+            Action::Handled if is_sent => {}
+            Action::Handled => {
+                if self.tells_all {
+                    let handled = Handled { is_running: false, ending: None };
+                    let scene =
+                        Scene { handled: Some(handled), ..self.scene(process, thread, &raised) };
+                    self.reporter.report(&scene);
+                }
+                self.processes.entry(process).or_default().handled.keep(raised);
             }
-            self.processes.entry(process).or_default().handled.keep(raised);
-            return;
+            Action::Default if is_sent => self.ends_by_sent(process, &raised),
+            Action::Ignored if is_sent => {}
+            // Ignored or blocked, a fault ends the process all the same. (kernel/signal.c: force_sig_info_to_task)
+            _ => {
+                let own = self.processes.entry(process).or_default();
+                let earlier = match info.code {
+                    libc::SI_KERNEL => own.handled.undelivered(thread, &raised.registers).cloned(),
+                    // A handler that has sent the siginfo that it got. (rt_tgsigqueueinfo(2))
+                    _ => own.handled.live(process, thread).filter(|live| {
+                        live.info == info && live.registers.pc != raised.registers.pc
+                    }),
+                };
+                self.report(process, thread, &earlier.unwrap_or(raised), signal);
+            }
         }
-        // Ignored or blocked, a fault ends the process all the same. (kernel/signal.c: force_sig_info_to_task)
-        let pc = raised.registers.pc;
-        let kept = self.processes.get(&process);
-        let earlier = match info.code {
-            libc::SI_KERNEL => kept.and_then(|own| own.handled.undelivered(thread, pc)).cloned(),
-            _ => None,
-        };
-        self.report(process, thread, &earlier.unwrap_or(raised));
     }
 
     /// A signal that was sent ends a process: as a rule abort(3), or a handler that restores the default action and
     /// raises its signal once more. The fault that was handled before is the reason then.
     fn ends_by_sent(&mut self, process: i32, sent: &Raised) {
         let Raised { info, thread, .. } = sent;
-        let own = self.processes.get(&process);
-        let last = own.and_then(|own| own.handled.last());
+        let own = self.processes.entry(process).or_default();
+        let last = own.handled.last();
         let is_reason = |last: &&Raised| {
             let is_raised_again = last.info.signal == info.signal && last.thread == *thread;
             is_raised_again || (info.signal == SIGABRT && last.info.signal == SIGBUS)
         };
-        let live = own.and_then(|own| own.handled.live(process, *thread));
         let has_handled = last.is_some();
+        let live = own.handled.live(process, *thread);
+        let is_running = live.is_some();
         match live.or(last.filter(is_reason).cloned()) {
-            Some(raised) => self.report(process, *thread, &raised),
-            None if info.signal != SIGABRT => self.report(process, *thread, sent),
+            Some(raised) => {
+                let ending = Some(format!("was ended by {}", Signal(info.signal)));
+                self.report_handled(process, *thread, &raised, Handled { is_running, ending });
+                self.tell(info.signal);
+            }
+            None if info.signal != SIGABRT => self.report(process, *thread, sent, info.signal),
             None if has_handled => {
-                let remark = "aborts, and has handled faults before: `--all` tells them";
+                let remark = "aborts. It has handled faults before, which `--all` tells";
                 self.reporter.remark(process, &format!("process {process} {remark}"));
                 self.processes.entry(process).or_default().is_told = true;
             }
@@ -179,15 +187,21 @@ impl Tracer {
         }
         let Some((process, _)) = action(thread, SIGSEGV) else { return };
         let Some(own) = self.processes.get(&process).filter(|own| !own.is_told) else { return };
-        let raised = match ended_by {
-            Some(signal) => own.handled.last().filter(|last| last.info.signal == signal).cloned(),
-            None => {
-                let last = own.handled.last().filter(|last| last.info.signal == SIGBUS);
-                own.handled.live(process, thread).or(last.cloned())
+        let last = |signal| own.handled.last().filter(|last| last.info.signal == signal).cloned();
+        if let Some(signal) = ended_by {
+            if let Some(raised) = last(signal) {
+                self.report(process, thread, &raised, signal);
             }
-        };
-        if let Some(raised) = raised {
-            self.report(process, thread, &raised);
+            return;
+        }
+        if live::is_in_call(thread, libc::SYS_exit) && live::has_other_threads(process) {
+            return;
+        }
+        let live = own.handled.live(process, thread);
+        let is_running = live.is_some();
+        if let Some(raised) = live.or_else(|| last(SIGBUS)) {
+            let ending = Some(format!("exited with {}", libc::WEXITSTATUS(status)));
+            self.report_handled(process, thread, &raised, Handled { is_running, ending });
         }
     }
 
@@ -201,14 +215,26 @@ impl Tracer {
         scene
     }
 
-    /// `stopped` is a thread that stands still now: the one that has raised the fault may be gone.
-    fn report(&mut self, process: i32, stopped: i32, raised: &Raised) {
+    /// Reports the fault that ends a process by this signal. `stopped` is a thread that stands still now: the one that
+    /// has raised the fault may be gone.
+    fn report(&mut self, process: i32, stopped: i32, raised: &Raised, ends_by: i32) {
         let scene = self.scene(process, stopped, raised);
         self.processes.entry(process).or_default().is_told = true;
         self.reporter.report(&scene);
+        self.tell(ends_by);
+    }
+
+    fn report_handled(&mut self, process: i32, stopped: i32, raised: &Raised, handled: Handled) {
+        let scene = Scene { handled: Some(handled), ..self.scene(process, stopped, raised) };
+        self.processes.entry(process).or_default().is_told = true;
+        self.reporter.report(&scene);
+    }
+
+    /// Tells the signal that ends a process.
+    fn tell(&mut self, signal: i32) {
         if let Some(told) = &mut self.told {
             // It fails where nobody waits for it any more.
-            let _ = told.write_all(&[raised.info.signal as u8]);
+            let _ = told.write_all(&[signal as u8]);
         }
     }
 

@@ -13,12 +13,18 @@ pub fn head(scene: &Scene) -> String {
     if scene.code > 0 {
         let what = match scene.access {
             Some(access) if access.bytes > 0 && access.kind != Kind::Fetch => {
-                let noun = if access.bytes == 1 { "byte" } else { "bytes" };
-                format!("{} of {} {noun}", access.kind, access.bytes)
+                format!("{} of {}", access.kind, bytes(access.bytes))
             }
             _ => scene.kind().to_string(),
         };
-        head.push_str(&format!(": {what} at {}", place(scene)));
+        // An access that crosses a page may fault at its second part.
+        let part = scene.access.and_then(|access| {
+            let before = scene.address?.checked_sub(access.address?)?;
+            (before > 0 && before < access.bytes).then_some(before)
+        });
+        let begins =
+            part.map_or(String::new(), |before| format!(" that begins {} earlier,", bytes(before)));
+        head.push_str(&format!(": {what}{begins} at {}", place(scene)));
     }
     if scene.thread.tid != scene.process.pid {
         head.push_str(&format!(", thread {} ({})", scene.thread.tid, scene.thread.name));
@@ -83,4 +89,9 @@ pub fn protection(map: &Map) -> &'static str {
         (false, false, true) => "execute only",
         (false, true, true) => "write and execute",
     }
+}
+
+/// `1 byte`, `2 bytes`.
+pub fn bytes(number: u64) -> String {
+    format!("{number} {}", if number == 1 { "byte" } else { "bytes" })
 }

@@ -54,7 +54,7 @@ pub use memory_rules::{MemoryRules, may_be_huge, shared_memory_may_be_huge};
 pub use namespaces::{clone_worker, give_up_capabilities, own_ipc_namespace};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, close_all_but, keep_from_victims, keep_only};
 #[cfg(feature = "cli")]
-pub use own_end::{die_by, ignore_terminal_signals};
+pub use own_end::{die_by, wait_as_parent, without_sigchld};
 pub use record::{Budget, NAME_BYTES, Record, SharedRecord, Slot, SlotState, VERDICTS};
 pub use sandbox::{
     INSTALL_ARGUMENTS, Sandbox, enter_landlock, install_call_filter, landlock_allow,

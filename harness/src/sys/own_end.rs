@@ -1,14 +1,38 @@
-//! The parent of a program must outlive what the terminal sends to both, and end as the program has ended.
+//! The parent of a program must outlive what the terminal sends to both, and end as the program has ended. And a program
+//! must find no signal that was meant for who started it.
 
 use nix::libc;
 use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
 
-/// Ignores Ctrl-C and Ctrl-\: the program decides on them. (POSIX.1-2024 system(), the same for SIGINT and SIGQUIT)
-pub fn ignore_terminal_signals() {
+/// Ignores Ctrl-C and Ctrl-\: the program decides on them (POSIX.1-2024 system(), the same for SIGINT and SIGQUIT). And
+/// gives SIGCHLD its default, so that the program can be waited for.
+pub fn wait_as_parent() {
     for number in [Signal::SIGINT, Signal::SIGQUIT] {
         // SAFETY: no code of ours runs.
         let _ = unsafe { signal(number, SigHandler::SigIgn) };
     }
+    // SAFETY: as above.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
+/// Runs this, and takes back a SIGCHLD that has come meanwhile, where the starter of this process has blocked it: the
+/// program that this process becomes would get it.
+pub fn without_sigchld<T>(body: impl FnOnce() -> T) -> T {
+    let is_pending = || {
+        // SAFETY: the kernel writes to the set, which begins as an empty one.
+        unsafe {
+            let mut pending = SigSet::empty().as_ref().to_owned();
+            libc::sigpending(&mut pending) == 0 && libc::sigismember(&pending, libc::SIGCHLD) == 1
+        }
+    };
+    let was_pending = is_pending();
+    let done = body();
+    if !was_pending && is_pending() {
+        let mut only = SigSet::empty();
+        only.add(Signal::SIGCHLD);
+        let _ = only.wait();
+    }
+    done
 }
 
 /// Ends this process by a signal, so that its parent sees that. Returns where the signal ends nothing.

@@ -122,6 +122,10 @@ fn other_files() {
         assert_eq!((code, &*told), (Some(125), ""), "{error}");
         assert!(error.contains(reason), "{error}");
     }
+    let output = Command::new(command::BIN).args(["exec", "--core", "/dev/zero"]).output();
+    let output = output.expect("it can be started");
+    assert_eq!(output.status.code(), Some(125));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is no regular file"));
     // Half a core file is no reason to crash.
     if no_core().is_none() {
         let (_, core) = dumped("past_end_of_file");

@@ -53,6 +53,7 @@ pub const PROGRAMS: &[Faulting] = &[
     row("member_of_null", || load(24), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
     row("map_failed", || load(usize::MAX), ("SIGSEGV", "SEGV_MAPERR", "map_failed"), "load"),
     row("stack_overflow", stack_overflow, ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"), "store"),
+    row("calls_null", || call(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "fetch"),
     row("sent_to_itself", sent_to_itself, ("SIGSEGV", "SI_TKILL", "sent"), ""),
     row("handler_aborts", handler_aborts, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
     row("handler_exits", handler_exits, ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
@@ -68,6 +69,15 @@ pub const PROGRAMS: &[Faulting] = &[
     Faulting {
         refused: no_guard_pages,
         ..row("guard_page", guard_page, ("SIGSEGV", "SEGV_MAPERR", "guard_page"), "store")
+    },
+    Faulting {
+        refused: other_cpu,
+        ..row(
+            "calls_no_address",
+            calls_no_address,
+            ("SIGSEGV", "SI_KERNEL", "not_canonical"),
+            "fetch",
+        )
     },
     Faulting {
         refused: other_cpu,
@@ -242,11 +252,20 @@ fn unmapped() {
 }
 
 fn jumps_into_data() {
-    let at = map(page(), READ_WRITE, ANONYMOUS, None, 0);
-    announce(at);
-    // SAFETY: none: the process dies of it.
-    let code: extern "C" fn() = unsafe { std::mem::transmute(at) };
-    code();
+    call(map(page(), READ_WRITE, ANONYMOUS, None, 0));
+}
+
+/// Calls what lies at this address.
+fn call(address: usize) {
+    announce(address);
+    let function: *const () = ptr::with_exposed_provenance(black_box(address));
+    // SAFETY: none: the process dies of it. The pointer is read as a function's, which must not be null.
+    let function: extern "C" fn() = unsafe { ptr::read((&raw const function).cast()) };
+    function();
+}
+
+fn calls_no_address() {
+    call(0x4141_4141_4141_4141);
 }
 
 fn stack_overflow() {
@@ -320,6 +339,37 @@ pub fn handles_and_goes_on() {
     AT.store(at, std::sync::atomic::Ordering::Relaxed);
     handle(libc::SIGSEGV, handler);
     load(at);
+}
+
+/// A load of eight bytes, of which the last four lie in the page past the end of the file.
+fn crosses_a_page() {
+    let at = cut_short(100) - 4;
+    announce(at);
+    // SAFETY: none: the process dies of it.
+    black_box(unsafe { ptr::with_exposed_provenance::<u64>(black_box(at)).read_unaligned() });
+}
+
+/// A fault that is handled, and a failure that has nothing to do with it.
+fn handled_and_fails() {
+    handles_and_goes_on_after_sigbus();
+    std::process::exit(1);
+}
+
+/// A handler of SIGBUS that makes the file longer again.
+fn handles_and_goes_on_after_sigbus() {
+    extern "C" fn handler(_: i32) {
+        // SAFETY: a path that ends with NUL, and a system call and no more.
+        unsafe { libc::truncate(c"data.db".as_ptr(), 1 << 20) };
+    }
+    handle(libc::SIGBUS, handler);
+    load(cut_short(100));
+}
+
+/// Waits for children until there are none.
+fn waits_for_all() {
+    // SAFETY: nothing is written.
+    while unsafe { libc::wait(ptr::null_mut()) } > 0 {}
+    println!("no child is left");
 }
 
 /// Eight threads fault at the same moment.
@@ -419,6 +469,9 @@ pub fn run(name: &str) {
     match name {
         "handles_and_goes_on" => handles_and_goes_on(),
         "threads_at_once" => threads_at_once(),
+        "crosses_a_page" => crosses_a_page(),
+        "handled_and_fails" => handled_and_fails(),
+        "waits_for_all" => waits_for_all(),
         _ => {
             let row = PROGRAMS.iter().find(|row| row.name == name);
             (row.expect("a program of this name").run)();

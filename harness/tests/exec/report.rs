@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
         .iter()
         .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
         .collect();
-    let others: [(&str, fn()); 12] = [
+    let others: [(&str, fn()); 14] = [
         ("a_program_that_lives_is_not_told_of", lives),
         ("a_handled_fault_is_told_only_with_all", handled),
         ("threads_that_fault_at_once_have_one_report", threads_at_once),
@@ -22,6 +22,8 @@ pub fn tests() -> Vec<Test> {
         ("a_child_has_a_report_and_the_program_goes_on", child),
         ("the_function_is_told", function_is_told),
         ("a_case_of_the_same_shape_shows_the_fault", case_shows_it),
+        ("an_access_that_crosses_a_page_is_told_by_both_bytes", crosses_a_page),
+        ("a_fault_that_was_handled_is_no_end", handled_is_no_end),
         ("reports_go_to_a_file", to_a_file),
         ("what_is_expected_decides_the_exit_code", expected),
     ];
@@ -174,6 +176,36 @@ fn case_shows_it() {
         assert_eq!(code, Some(0), "{case}\n{error}");
         assert!(printed.contains(fault), "{program}: {printed}");
     }
+}
+
+fn crosses_a_page() {
+    let ran = exec(&["--json"], "crosses_a_page");
+    let report = ran.report();
+    assert_eq!(report["cause"], "past_end_of_file", "{report}");
+    let hex =
+        |text: &str| usize::from_str_radix(text.trim_start_matches("0x"), 16).expect("a number");
+    let address = report["address"].as_str().map(hex).expect("an address");
+    assert_eq!(address, hex(ran.announced()) + 4, "{report}");
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(report["first_byte"], ran.announced(), "{report}");
+        let text = exec(&[], "crosses_a_page").told;
+        assert!(text.contains("load of 8 bytes that begins 4 bytes earlier, at byte"), "{text}");
+    }
+}
+
+fn handled_is_no_end() {
+    let ran = exec(&["--json"], "handled_and_fails");
+    let report = ran.report();
+    assert_eq!((&report["handled"], &report["ending"]), (&true.into(), &"exited with 1".into()));
+    assert_eq!(exec(&["--expect", "SIGBUS"], "handled_and_fails").code, Some(1));
+    let text = exec(&[], "handled_and_fails").told;
+    assert!(text.contains("It was handled. Afterwards the process exited with 1."), "{text}");
+    let report = exec(&["--json"], "handler_aborts").report();
+    assert_eq!(report["ending"], "was ended by SIGABRT", "{report}");
+    assert_eq!(exec(&["--expect", "SIGBUS"], "handler_aborts").code, Some(1));
+    assert_eq!(exec(&["--expect", "SIGSEGV"], "handler_raises_again").code, Some(0));
+    let report = exec(&["--json"], "past_end_of_file").report();
+    assert_eq!(report["handled"], false, "{report}");
 }
 
 fn to_a_file() {

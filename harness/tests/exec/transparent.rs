@@ -12,7 +12,7 @@ use crate::own_process::{Test, refused_call, table};
 use crate::{command, exec, exec_command, ran, this_program};
 
 pub fn tests() -> Vec<Test> {
-    let rows: [(&str, fn()); 13] = [
+    let rows: [(&str, fn()); 18] = [
         ("exit_status", exit_status),
         ("pid_and_parent", pid_and_parent),
         ("descriptors", descriptors),
@@ -23,6 +23,11 @@ pub fn tests() -> Vec<Test> {
         ("stopped_and_continued", stopped_and_continued),
         ("output_ends_with_the_program", output_ends),
         ("what_it_leaves_is_traced_no_longer_than_it_lives", nothing_is_left),
+        ("a_reaper_of_orphans", reaper),
+        ("blocked_sigchld", blocked_sigchld),
+        ("a_signal_to_who_waits_for_it", handed_on),
+        ("standard_error_of_what_it_leaves", left_behind),
+        ("few_descriptors", few_descriptors),
         ("a_tracer_below_it", a_tracer_below),
         ("ptrace_that_is_refused", refused),
         ("a_program_that_cannot_be_run", not_run),
@@ -178,29 +183,132 @@ fn output_ends() {
     assert_eq!(unsafe { libc::kill(left, libc::SIGKILL) }, 0, "it lives on");
 }
 
-/// Returns the processes that are named `faultmap` and were started by this test: they have its folder.
-fn tracers(folder: &std::path::Path) -> Vec<String> {
+/// The variable by which a test knows the processes that it has started.
+const MARK: &str = "FAULTMAP_TEST_MARK";
+
+/// Returns the processes that are named `faultmap` and have this mark.
+fn tracers(mark: &str) -> Vec<String> {
+    let mark = format!("{MARK}={mark}");
     let processes = std::fs::read_dir("/proc").expect("proc(5)").flatten();
     let is_tracer = |path: &std::path::Path| {
         let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        let here = std::fs::read_link(path.join("cwd")).unwrap_or_default();
-        name.trim() == "faultmap" && here == folder
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
+        name.trim() == "faultmap"
+            && environment.split(|byte| *byte == 0).any(|own| own == mark.as_bytes())
     };
     let paths = processes.map(|entry| entry.path());
     paths.filter(|path| is_tracer(path)).map(|path| path.display().to_string()).collect()
 }
 
 fn nothing_is_left() {
-    let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let path = folder.path().canonicalize().expect("it is there");
-    let mut command = shell("exit 0");
-    let ran = ran(command.current_dir(&path), folder);
-    assert_eq!(ran.code, Some(0));
+    let mark = std::process::id().to_string();
+    let mut command = shell("echo ready; read line");
+    command.env(MARK, &mark).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it can be started");
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    output.read_line(&mut line).expect("a line");
+    let all = tracers(&mark);
+    let [tracer] = all.as_slice() else { panic!("{all:?}") };
+    // The program can unmount where it was started.
+    let folder = std::fs::read_link(format!("{tracer}/cwd")).expect("its folder");
+    assert_eq!(folder, std::path::Path::new("/"));
+    drop(child.stdin.take());
+    child.wait().expect("it ends");
     let started = Instant::now();
-    while !tracers(&path).is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", tracers(&path));
+    while !tracers(&mark).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", tracers(&mark));
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A program that adopts orphans waits for its children, and for none of faultmap's.
+fn reaper() {
+    let this = this_program();
+    let mut command = Command::new(command::BIN);
+    command.args(["exec", "--"]).arg(this).args(["--program", "waits_for_all"]);
+    // SAFETY: prctl(2) is a system call and no more.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+            Ok(())
+        })
+    };
+    let ran = ran(&mut command, tempfile::tempdir().expect("a folder for temporary files"));
+    assert_eq!((ran.code, ran.printed.trim()), (Some(0), "no child is left"), "{}", ran.told);
+}
+
+fn blocked_sigchld() {
+    let grep = ["grep", "-E", "SigPnd|ShdPnd|SigBlk", "/proc/self/status"];
+    let [alone, traced] = [vec![], vec![command::BIN, "exec", "--"]].map(|before| {
+        let words = [before, grep.to_vec()].concat();
+        let mut command = Command::new(words[0]);
+        // SAFETY: the set is a value of this closure, and sigprocmask(2) is async-signal-safe.
+        unsafe {
+            command.args(&words[1..]).pre_exec(|| {
+                let mut set: libc::sigset_t = std::mem::zeroed();
+                libc::sigaddset(&mut set, libc::SIGCHLD);
+                libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+                Ok(())
+            })
+        };
+        String::from_utf8(command.output().expect("grep(1)").stdout).expect("UTF-8")
+    });
+    assert!(alone.contains("SigBlk:\t0000000000010000"), "{alone}");
+    assert_eq!(alone, traced);
+}
+
+/// Where faultmap stays as the parent, whoever ends it means the program.
+fn handed_on() {
+    let script = "trap 'echo cleaned up; exit 9' TERM; echo ready; while :; do sleep 0.01; done";
+    let mut command = Command::new(command::BIN);
+    command.args(["exec", "--expect", "SIGBUS", "--", "sh", "-c", script]).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it can be started");
+    let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    send(&child, libc::SIGTERM);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("UTF-8");
+    assert_eq!(rest.trim(), "cleaned up");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+}
+
+/// What outlives the program has its report where the program had its own, and in no other file.
+fn left_behind() {
+    let this = this_program();
+    let this = this.to_str().expect("UTF-8");
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("other"), "mine").expect("room");
+    // The pipe of `gone` ends with the last of both.
+    let script = format!(
+        "mkfifo gone; (sleep 0.3; {this} --program null) > /dev/null & \
+         (sleep 0.3; {this} --program null) > gone 2<> other & cat gone > /dev/null & exit 0"
+    );
+    let mut command = shell(&script);
+    let errors = std::fs::File::create(path("errors")).expect("room");
+    command.current_dir(&folder).stderr(errors).stdout(Stdio::null());
+    let mark = format!("{}-left", std::process::id());
+    let status = command.env(MARK, &mark).status().expect("sh(1)");
+    assert_eq!(status.code(), Some(0));
+    let started = Instant::now();
+    while !tracers(&mark).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", tracers(&mark));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let told = std::fs::read_to_string(path("errors")).expect("UTF-8");
+    assert_eq!(told.matches("faultmap: SIGSEGV").count(), 1, "{told}");
+    assert_eq!(std::fs::read_to_string(path("other")).expect("UTF-8"), "mine");
+}
+
+/// The program runs, whatever faultmap lacks.
+fn few_descriptors() {
+    let script = format!("ulimit -n 4; exec {} exec -- sh -c 'exit 5'", command::BIN);
+    let output = Command::new("sh").args(["-c", &script]).output().expect("sh(1)");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{told}");
+    assert!(told.contains("running it untraced"), "{told}");
 }
 
 /// A thread has one tracer. So a debugger, or another faultmap, is let go, and its program has one report.
