@@ -91,7 +91,7 @@ pub enum Command {
         accept: Option<Target>,
         /// One part of the cases: 1/4 is a quarter, chosen by the hash of each id (count:1/4: by its
         /// place in the list); `faultmap merge` puts the results of all parts together
-        #[arg(long, value_name = "PART/PARTS", value_parser = clap::value_parser!(Partition))]
+        #[arg(long, value_name = "PART/PARTS", value_parser = clap::value_parser!(Partition), conflicts_with = "watch")]
         partition: Option<Partition>,
         #[command(flatten)]
         amount: Amount,

@@ -7,12 +7,12 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions, WaitStatus, getrlimit, waitpid};
 
@@ -24,6 +24,10 @@ use crate::sys::{self, SoleThread, make_undumpable};
 const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
+
+/// The part of a core file that is read, in bytes: what tells of the fault lies at its beginning, and the memory that is
+/// left out is read from the files of the program.
+const LARGEST_CORE: u64 = 4 << 30;
 
 /// The arguments of `exec`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +44,7 @@ pub struct Options {
     /// Succeed if a process ends by this signal (SIGBUS or SIGSEGV), and fail otherwise
     #[arg(long, value_name = "SIGNAL", value_parser = signal)]
     expect: Option<i32>,
-    /// Write reports to a file instead of standard error
+    /// Write reports to a file [default: standard error; with --core standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write each report as one JSON object on a line
@@ -85,34 +89,40 @@ impl Options {
     }
 }
 
-fn explain_core(options: &Options, path: &std::path::Path) -> Result<u8, NotStarted> {
+fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
     let shown = path.display().to_string();
     let failed = |error: String| NotStarted::Failed(error);
     let bytes = match shown.as_str() {
         "-" => {
             let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+            std::io::stdin().take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
         }
         // A pipe has no end that is known, and a device none at all.
         _ if std::fs::metadata(path).is_ok_and(|own| !own.is_file()) => {
             return Err(failed(format!("{shown} is no regular file; `--core -` reads a pipe")));
         }
-        _ => std::fs::read(path),
+        _ => read_core(path),
     };
     let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
     let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| failed(error.to_string()))?;
-    options.reporter(To::StandardOutput)?.report(&scene);
+    let printed = options.reporter(To::StandardOutput)?.report(&scene);
+    printed.map_err(|error| failed(format!("cannot print: {error}")))?;
     Ok(match options.expect {
         Some(expected) if expected != scene.signal.0 => 1,
         _ => 0,
     })
 }
 
+fn read_core(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
+}
+
 fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
     let thread = SoleThread::claim().map_err(|error| NotStarted::Failed(error.to_string()))?;
     let reporter = options.reporter(To::StandardError)?;
     let program = Program {
-        words: options.command,
+        words: options.command.clone(),
         stack,
         is_watched: options.watch,
         tells_all: options.all,
@@ -121,15 +131,19 @@ fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
         return expect(thread, &program, reporter, expected);
     }
     if exec::adopts_orphans() {
-        let status = run_traced_child(thread, &program, reporter, None)?;
-        return Ok(end_as(status));
+        // What cannot be traced runs all the same.
+        let otherwise = |reason: NotStarted| {
+            output::tell(&format!("faultmap: {reason}; running it untraced"));
+            exec::become_program(&program)
+        };
+        return Ok(end_as(run_traced_child(thread, &program, (reporter, None), otherwise)?));
     }
     match exec::trace_this_process(thread, &program, reporter, None) {
         Ok(()) => Err(become_program(&program)),
         // A service must run, whatever keeps it from being traced.
         Err(reason) => {
             output::tell(&format!("faultmap: {reason}; running it untraced"));
-            run_untraced(thread, &program)
+            run_untraced(thread, &program, options.reporter(To::StandardError)?)
         }
     }
 }
@@ -153,7 +167,8 @@ fn expect(
     let pipe = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK);
     let (reader, writer): (OwnedFd, OwnedFd) =
         pipe.map_err(|error| NotStarted::Failed(format!("cannot make a pipe: {error}")))?;
-    let status = run_traced_child(thread, program, reporter, Some(File::from(writer)))?;
+    let told = Some(File::from(writer));
+    let status = run_traced_child(thread, program, (reporter, told), |reason| reason)?;
     let mut told = Vec::new();
     // What was reported of it was written before it ended; the pipe may be open still, in those that it left.
     let _ = File::from(reader).read_to_end(&mut told);
@@ -163,21 +178,23 @@ fn expect(
     }
 }
 
-/// Runs the program as a child that is traced, and waits for its end.
+/// Runs the program as a child that is traced, and waits for its end. The reports and the signals go to `to`. Where it
+/// cannot be traced, the child does what `otherwise` says, and ends with the failure that it returns.
 fn run_traced_child(
     thread: SoleThread,
     program: &Program,
-    reporter: Reporter,
-    told: Option<File>,
+    to: (Reporter, Option<File>),
+    otherwise: impl FnOnce(NotStarted) -> NotStarted,
 ) -> Result<WaitStatus, NotStarted> {
-    let mut given = Some((reporter, told));
-    let child = sys::fork_worker(thread, || {
-        let Some((reporter, told)) = given.take() else { return i32::from(FAILED) };
-        let started = exec::trace_this_process(thread, program, reporter, told);
-        not_started(&started.err().unwrap_or_else(|| become_program(program)))
-    });
-    drop(given);
-    outlive(child.map_err(|errno| NotStarted::Failed(output::cannot_fork(errno)))?)
+    let mut given = Some((to, otherwise));
+    run_child(thread, || {
+        let Some(((reporter, told), otherwise)) = given.take() else { return i32::from(FAILED) };
+        not_started(&match exec::trace_this_process(thread, program, reporter, told) {
+            Ok(()) => become_program(program),
+            Err(reason) => otherwise(reason),
+        })
+    })
+    .map(|(_, status)| status)
 }
 
 /// Tells why the program was not started. Returns the exit status.
@@ -190,17 +207,32 @@ fn not_started(error: &NotStarted) -> i32 {
     })
 }
 
-/// Waits for a child, and hands on the signals that are sent to this process.
-fn outlive(child: Pid) -> Result<WaitStatus, NotStarted> {
-    sys::wait_as_parent();
+/// The signals that end or tell a program, as far as they are meant for it and not for its terminal.
+const HANDED_ON: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// Forks a child that runs this, hands on the signals that are sent to this process, and returns its end.
+/// What else this process adopts is reaped.
+fn run_child(
+    thread: SoleThread,
+    body: impl FnOnce() -> i32,
+) -> Result<(Pid, WaitStatus), NotStarted> {
     let mut signals = SigSet::empty();
-    let handed_on = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
-    handed_on.into_iter().chain([Signal::SIGCHLD]).for_each(|signal| signals.add(signal));
-    let _ = signals.thread_block();
+    HANDED_ON.into_iter().chain([Signal::SIGCHLD]).for_each(|signal| signals.add(signal));
+    // Before the fork, so that none is lost: the child has them back before it goes on.
+    let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let before = before.map_err(|errno| NotStarted::Failed(format!("sigprocmask: {errno}")))?;
+    let actions = sys::wait_as_parent();
+    let child = sys::fork_worker(thread, || {
+        actions.restore();
+        let _ = before.thread_set_mask();
+        body()
+    });
+    let child = child.map_err(|errno| NotStarted::Failed(output::cannot_fork(errno)))?;
     loop {
-        match waitpid(Some(child), WaitOptions::NOHANG) {
-            Ok(Some((_, status))) => return Ok(status),
-            Err(rustix::io::Errno::INTR) | Ok(None) => {}
+        match waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some((ended, status))) if ended == child => return Ok((child, status)),
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => continue,
+            Ok(None) => {}
             Err(errno) => return Err(NotStarted::Failed(format!("cannot wait: {errno}"))),
         }
         match signals.wait() {
@@ -226,27 +258,36 @@ fn end_as(status: WaitStatus) -> u8 {
 
 /// Runs a program that cannot be traced, and explains its core file if it leaves one. Then this process ends as the
 /// program did.
-fn run_untraced(thread: SoleThread, program: &Program) -> Result<u8, NotStarted> {
+fn run_untraced(
+    thread: SoleThread,
+    program: &Program,
+    mut reporter: Reporter,
+) -> Result<u8, NotStarted> {
     if getrlimit(Resource::Core).current == Some(0) {
         return Err(exec::become_program(program));
     }
-    let child = sys::fork_worker(thread, || not_started(&exec::become_program(program)));
-    let Ok(child) = child else { return Err(exec::become_program(program)) };
-    let status = outlive(child)?;
-    let signal = status.terminating_signal();
-    if signal.is_some_and(exec::is_fault) && libc::WCOREDUMP(status.as_raw()) {
-        let told = exec::of_process(child.as_raw_nonzero().get()).and_then(|path| {
-            let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
-            let shown = path.display().to_string();
-            exec::scene_of_core(&shown, &bytes).map_err(|error| error.to_string())
-        });
-        match told {
-            Ok(scene) => {
-                let program = shell::program();
-                Reporter { form: Form::Text, to: To::StandardError, program }.report(&scene);
-            }
+    let (child, status) = match run_child(thread, || not_started(&exec::become_program(program))) {
+        Ok(ended) => ended,
+        Err(_) => return Err(exec::become_program(program)),
+    };
+    if status.terminating_signal().is_some_and(exec::is_fault) && libc::WCOREDUMP(status.as_raw()) {
+        match core_of(child.as_raw_nonzero().get()) {
+            Ok(scene) => drop(reporter.report(&scene)),
             Err(why) => output::tell(&format!("faultmap: {why}")),
         }
     }
     Ok(end_as(status))
+}
+
+/// The scene of the core file that a process has just left. Fails with the reason where there is none.
+fn core_of(pid: i32) -> Result<exec::Scene, String> {
+    let path = exec::core_of_process(pid)?;
+    let bytes = read_core(&path).map_err(|error| error.to_string())?;
+    let shown = path.display().to_string();
+    let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| error.to_string())?;
+    // An older one may lie there, where the program has changed its folder.
+    match scene.process.pid == pid {
+        true => Ok(scene),
+        false => Err(format!("{shown} is the core file of process {}", scene.process.pid)),
+    }
 }

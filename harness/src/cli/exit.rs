@@ -138,19 +138,22 @@ Exit codes:
 pub const OF_LIST: &str = "\
 Exit codes:
   0  the cases were listed
-  2  a case file is bad, or there is no such case";
+  2  a case file is bad, or there is no such case
+  3  the list could not be printed";
 
 /// The exit codes of `init`.
 pub const OF_INIT: &str = "\
 Exit codes:
   0  the files were written
-  2  a part of a project is there already, or a file cannot be written";
+  2  a part of a project is there already, or a file cannot be written
+  3  what was done could not be printed";
 
 /// The exit codes of `cases`.
 pub const OF_CASES: &str = "\
 Exit codes:
   0  all files are there
-  2  a file has another text, or cannot be written";
+  2  a file has another text, or cannot be written
+  3  what was done could not be printed";
 
 /// The exit codes of `explain`.
 pub const OF_EXPLAIN: &str = "\

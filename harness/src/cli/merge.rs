@@ -125,7 +125,7 @@ impl Results {
         if lost > 0 {
             output::tell(&output::error(&self.lost(of)));
         }
-        let mut summary = Summary::of(compared, false);
+        let mut summary = Summary::of(compared);
         let mut sheet = Sheet::begin(form, self.cases.len());
         let mut elapsed = Duration::ZERO;
         for (line, _) in self.cases.into_values() {

@@ -32,6 +32,9 @@ pub enum NoCore {
     /// It is an ELF file of another kind.
     #[error("{0} is an ELF file, and no core file")]
     NotCore(String),
+    /// Its registers and its notes have another layout.
+    #[error("{0} is the core file of another CPU than x86-64, which is not read yet")]
+    OtherMachine(String),
     /// It lacks a note.
     #[error("{0} lacks {1}: the kernel that has written it is too old, or it was cut short")]
     Lacks(String, &'static str),
@@ -57,6 +60,9 @@ pub fn scene(path: &str, bytes: &[u8]) -> Result<Scene, NoCore> {
     if core.elf_header().e_type(endian) != object::elf::ET_CORE {
         return Err(NoCore::NotCore(path.to_owned()));
     }
+    if core.elf_header().e_machine(endian) != object::elf::EM_X86_64 {
+        return Err(NoCore::OtherMachine(path.to_owned()));
+    }
     let mut notes = Notes::default();
     let mut maps = Vec::new();
     let mut contents: Vec<(u64, &[u8])> = Vec::new();
@@ -77,8 +83,7 @@ pub fn scene(path: &str, bytes: &[u8]) -> Result<Scene, NoCore> {
     let lacks = |what| NoCore::Lacks(path.to_owned(), what);
     let info = notes.info.ok_or_else(|| lacks("NT_SIGINFO"))?;
     let (tid, words) = notes.thread.take().ok_or_else(|| lacks("NT_PRSTATUS"))?;
-    let is_x86 = core.elf_header().e_machine(endian) == object::elf::EM_X86_64;
-    let registers = Registers::of_core(&words).filter(|_| is_x86).unwrap_or_default();
+    let registers = Registers::of_core(&words).unwrap_or_default();
     let maps = named(maps, &notes.files, registers.sp);
     Ok(assemble(&notes, info, tid, registers, maps, &contents))
 }
@@ -149,7 +154,7 @@ fn named(mut maps: Vec<Map>, files: &[(u64, u64, u64, PathBuf)], sp: u64) -> Map
         let file = files.iter().find(|(start, end, ..)| (*start..*end).contains(&map.start));
         if let Some((start, _, offset, path)) = file {
             map.what = What::File(path.clone());
-            map.offset = offset + (map.start - start);
+            map.offset = offset.saturating_add(map.start - start);
         }
     }
     // The stack of the first thread is the last map of the lower half that grows: it ends right below the gap before
@@ -172,11 +177,12 @@ fn read(contents: &[(u64, &[u8])], maps: &Maps, address: u64, bytes: usize) -> V
     let from_file = || {
         use std::os::unix::fs::FileExt as _;
         let map = maps.at(address)?;
-        let file = std::fs::File::open(map.file()?)
-            .ok()
-            .filter(|own| own.metadata().is_ok_and(|meta| meta.is_file()))?;
+        // A FIFO of that name would wait for a writer.
+        let path = map.file()?;
+        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let file = std::fs::File::open(path).ok()?;
         let mut read = vec![0; bytes.min((map.end - address) as usize)];
-        let count = file.read_at(&mut read, map.offset + (address - map.start)).ok()?;
+        let count = file.read_at(&mut read, map.offset.checked_add(address - map.start)?).ok()?;
         read.truncate(count);
         Some(read)
     };

@@ -29,8 +29,9 @@ mod trace;
 mod watch;
 mod words;
 
-pub use core_file::{is_fault, of_process, scene as scene_of_core};
+pub use core_file::{is_fault, of_process as core_of_process, scene as scene_of_core};
 pub use report::{Form, Reporter, To};
+pub use scene::Scene;
 pub use start::{
     NotStarted, Program, adopts_orphans, become_program, trace_this_process, watch_this_process,
 };

@@ -55,13 +55,13 @@ impl Reporter {
         }
     }
 
-    /// Writes the whole report of a fault.
-    pub fn report(&mut self, scene: &Scene) {
+    /// Writes the report of a fault. Fails where it cannot be written, which the tracer can tell to nobody.
+    pub fn report(&mut self, scene: &Scene) -> std::io::Result<()> {
         let text = match self.form {
             Form::Text => text(scene, self.program),
             Form::Json => format!("{}\n", json::report(scene)),
         };
-        self.write(&text, scene.process.pid);
+        self.write(&text, scene.process.pid)
     }
 
     /// Writes a remark of faultmap's own on a process.
@@ -72,7 +72,7 @@ impl Reporter {
                 format!("{}\n", serde_json::json!({ "schema": SCHEMA, "remark": remark }))
             }
         };
-        self.write(&text, process);
+        let _ = self.write(&text, process);
     }
 
     /// Writes no more to this process's standard error: it may be a pipe whose reader waits for its end. From now on
@@ -88,17 +88,23 @@ impl Reporter {
         }
     }
 
-    /// Writes in one piece, as others write to the same place. A failure of that can be told to nobody.
-    fn write(&mut self, text: &str, process: i32) {
+    /// Writes in one piece, as others write to the same place.
+    fn write(&mut self, text: &str, process: i32) -> std::io::Result<()> {
         let text = text.as_bytes();
         match &mut self.to {
-            To::File(file) => drop(file.write_all(text)),
-            To::StandardOutput => drop(std::io::stdout().write_all(text)),
-            To::StandardError => write_patiently(rustix::stdio::stderr(), text),
+            To::File(file) => file.write_all(text),
+            To::StandardOutput => {
+                std::io::stdout().write_all(text).and_then(|()| std::io::stdout().flush())
+            }
+            To::StandardError => {
+                write_patiently(rustix::stdio::stderr(), text);
+                Ok(())
+            }
             To::SameOfProcess { device, inode } => {
                 if let Some(own) = standard_error_of(process, (*device, *inode)) {
                     write_patiently(own.as_fd(), text);
                 }
+                Ok(())
             }
         }
     }

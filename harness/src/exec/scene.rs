@@ -151,7 +151,7 @@ impl Scene {
     pub fn offset_in_file(&self) -> Option<u64> {
         let map = self.map()?;
         map.file()?;
-        Some(map.offset + (self.address? - map.start))
+        map.offset.checked_add(self.address? - map.start)
     }
 
     /// What the instruction did, or `access` where that is not known.

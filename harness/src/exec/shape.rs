@@ -133,7 +133,7 @@ pub fn case(scene: &Scene, cause: &Cause) -> Option<String> {
     };
     // Whole pages of data before the end of the file, and pages past it, are left out.
     let size = size.max(map.offset);
-    let data = size - map.offset;
+    let data = (size - map.offset).min(map.length());
     let cut_data = (data / page).saturating_sub(PAGES) * page;
     let data = data - cut_data;
     let tail = (map.length() - cut_data).saturating_sub(data.next_multiple_of(page));
@@ -194,6 +194,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_map_may_be_shorter_than_its_file() {
+        let scene = load(map(2 * PAGE, 0, true, (true, false)), 2 * PAGE + 1, 1 << 20);
+        let scene = Scene { signal: Signal(SIGSEGV), code: 1, ..scene };
+        let cause = Cause::of(&scene);
+        assert_eq!(cause, Cause::NotMapped { below: Some(1), above: None });
+        let case: Case = case(&scene, &cause).expect("a case").parse().expect("one that is right");
+        let predicted = &predict(&case, &Environment::with_pages_of(PAGE))[0].measurement;
+        let SweepResult::Map(predicted) = &predicted.sweeps[0] else { panic!("no map: {case}") };
+        let at = |byte| predicted.rows[0].at(byte);
+        assert_eq!(at(2 * PAGE as i64), Some(fault(SIGSEGV, 1)), "{case}");
+        assert_eq!(at(2 * PAGE as i64 - 1), Some(Outcome::Clean(Clean::Data)), "{case}");
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub fn trace_this_process(
         let is_told = writer.write_all(&errno.to_ne_bytes()).is_ok();
         if errno == 0 && is_told {
             leave_input_and_output();
+            // A limit on the size of files is then an error of the report, and no end of the tracer.
+            sys::ignore_sigxfsz();
             // Or the program could not unmount the folder in which it was started.
             let _ = rustix::process::chdir("/");
             sys::close_all_but(thread, &tracer.descriptors());

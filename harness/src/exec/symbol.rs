@@ -12,7 +12,7 @@ use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
 use super::maps::{Map, Maps};
 use super::scene::Place;
 
-/// Symbols of the files that a process runs, which are read once.
+/// The files of code that a process runs.
 #[derive(Default)]
 pub struct Symbols(HashMap<PathBuf, Option<Known>>);
 
@@ -79,14 +79,14 @@ impl Known {
     }
 
     fn find(&self, map: &Map, address: u64, is_return: bool, place: &mut Place) {
-        let offset = map.offset + (address - map.start);
-        let holds = |own: &&(u64, u64, u64)| (own.0..own.0 + own.1).contains(&offset);
+        let Some(offset) = map.offset.checked_add(address - map.start) else { return };
+        let holds = |own: &&(u64, u64, u64)| offset.checked_sub(own.0).is_some_and(|at| at < own.1);
         let Some((start, _, virtual_start)) = self.segments.iter().find(holds) else { return };
-        let found = virtual_start + (offset - start);
-        let probe = found - u64::from(is_return);
+        let found = virtual_start.wrapping_add(offset - start);
+        let probe = found.wrapping_sub(u64::from(is_return));
         if let Some((name, at)) = self.function(probe) {
             let name = addr2line::demangle_auto(name.into(), None).into_owned();
-            place.function = Some((without_hash(&name), found - at));
+            place.function = Some((without_hash(&name), found.wrapping_sub(at)));
         }
         let location = self.loader.as_ref().map(|loader| loader.find_location(probe));
         if let Some(Ok(Some(location))) = location {

@@ -125,7 +125,7 @@ impl Tracer {
                     let handled = Handled { is_running: false, ending: None };
                     let scene =
                         Scene { handled: Some(handled), ..self.scene(process, thread, &raised) };
-                    self.reporter.report(&scene);
+                    let _ = self.reporter.report(&scene);
                 }
                 self.processes.entry(process).or_default().handled.keep(raised);
             }
@@ -220,14 +220,14 @@ impl Tracer {
     fn report(&mut self, process: i32, stopped: i32, raised: &Raised, ends_by: i32) {
         let scene = self.scene(process, stopped, raised);
         self.processes.entry(process).or_default().is_told = true;
-        self.reporter.report(&scene);
+        let _ = self.reporter.report(&scene);
         self.tell(ends_by);
     }
 
     fn report_handled(&mut self, process: i32, stopped: i32, raised: &Raised, handled: Handled) {
         let scene = Scene { handled: Some(handled), ..self.scene(process, stopped, raised) };
         self.processes.entry(process).or_default().is_told = true;
-        self.reporter.report(&scene);
+        let _ = self.reporter.report(&scene);
     }
 
     /// Tells the signal that ends a process.

@@ -2,17 +2,33 @@
 //! must find no signal that was meant for who started it.
 
 use nix::libc;
-use nix::sys::signal::{SigHandler, SigSet, Signal, raise, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
+
+/// What was done at some signals before.
+pub struct SavedActions(Vec<(Signal, SigAction)>);
 
 /// Ignores Ctrl-C and Ctrl-\: the program decides on them (POSIX.1-2024 system(), the same for SIGINT and SIGQUIT). And
-/// gives SIGCHLD its default, so that the program can be waited for.
-pub fn wait_as_parent() {
-    for number in [Signal::SIGINT, Signal::SIGQUIT] {
-        // SAFETY: no code of ours runs.
-        let _ = unsafe { signal(number, SigHandler::SigIgn) };
+/// gives SIGCHLD its default, so that the program can be waited for. Returns what it has changed.
+pub fn wait_as_parent() -> SavedActions {
+    let action = |handler| SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    let changes = [
+        (Signal::SIGINT, action(SigHandler::SigIgn)),
+        (Signal::SIGQUIT, action(SigHandler::SigIgn)),
+        (Signal::SIGCHLD, action(SigHandler::SigDfl)),
+    ];
+    // SAFETY: none of these actions runs code.
+    let change = |(signal, action)| Some((signal, unsafe { sigaction(signal, &action) }.ok()?));
+    SavedActions(changes.into_iter().filter_map(change).collect())
+}
+
+impl SavedActions {
+    /// Does as before, in this process.
+    pub fn restore(&self) {
+        for (signal, action) in &self.0 {
+            // SAFETY: this process has had the action before.
+            let _ = unsafe { sigaction(*signal, action) };
+        }
     }
-    // SAFETY: as above.
-    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 /// Runs this, and takes back a SIGCHLD that has come meanwhile, where the starter of this process has blocked it: the

@@ -11,12 +11,17 @@ use super::SoleThread;
 /// is opened.
 pub fn close_inherited(_: SoleThread) {
     close_between(3, libc::c_uint::MAX);
-    // SAFETY: neither disposition runs code of ours.
-    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    ignore_sigxfsz();
     // Where SIGCHLD is ignored, the kernel reaps children at once (sigaction(2)), and nobody can wait for
     // them.
-    // SAFETY: as above.
+    // SAFETY: no code of ours runs.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
+/// Ignores SIGXFSZ: a write past the limit on the size of files fails with EFBIG then. (setrlimit(2))
+pub fn ignore_sigxfsz() {
+    // SAFETY: no code of ours runs.
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Closes the descriptors from one number to another. Nobody may count on any of them.

@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
         .iter()
         .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
         .collect();
-    let others: [(&str, fn()); 14] = [
+    let others: [(&str, fn()); 15] = [
         ("a_program_that_lives_is_not_told_of", lives),
         ("a_handled_fault_is_told_only_with_all", handled),
         ("threads_that_fault_at_once_have_one_report", threads_at_once),
@@ -24,6 +24,7 @@ pub fn tests() -> Vec<Test> {
         ("a_case_of_the_same_shape_shows_the_fault", case_shows_it),
         ("an_access_that_crosses_a_page_is_told_by_both_bytes", crosses_a_page),
         ("a_fault_that_was_handled_is_no_end", handled_is_no_end),
+        ("each_field_is_in_the_documentation", fields),
         ("reports_go_to_a_file", to_a_file),
         ("what_is_expected_decides_the_exit_code", expected),
     ];
@@ -206,6 +207,29 @@ fn handled_is_no_end() {
     assert_eq!(exec(&["--expect", "SIGSEGV"], "handler_raises_again").code, Some(0));
     let report = exec(&["--json"], "past_end_of_file").report();
     assert_eq!(report["handled"], false, "{report}");
+}
+
+fn fields() {
+    let page = crate::command::root().join("harness/docs/exec.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, table) = page.split_once("## Fields of the JSON").expect("the table");
+    let table = table.split("\n## ").next().expect("it ends");
+    fn names(value: &serde_json::Value, all: &mut Vec<String>) {
+        if let Some(fields) = value.as_object() {
+            all.extend(fields.keys().cloned());
+            fields.values().for_each(|own| names(own, all));
+        }
+    }
+    let mut all = Vec::new();
+    names(&exec(&["--json"], "deleted_file").report(), &mut all);
+    names(&exec(&["--json"], "calls_null").report(), &mut all);
+    for name in all {
+        assert!(table.contains(&format!("`{name}`")), "{name} is not in the table");
+    }
+    let causes = page.split("## Handled faults").next().expect("the causes");
+    for row in PROGRAMS {
+        assert!(causes.contains(&format!("`{}`", row.cause)), "{} is not in the table", row.cause);
+    }
 }
 
 fn to_a_file() {

@@ -234,8 +234,15 @@ fn reaper() {
             Ok(())
         })
     };
-    let ran = ran(&mut command, tempfile::tempdir().expect("a folder for temporary files"));
-    assert_eq!((ran.code, ran.printed.trim()), (Some(0), "no child is left"), "{}", ran.told);
+    let traced = ran(&mut command, tempfile::tempdir().expect("a folder for temporary files"));
+    let ended = (traced.code, traced.printed.trim());
+    assert_eq!(ended, (Some(0), "no child is left"), "{}", traced.told);
+    // Also where it cannot be traced.
+    refused_call::refuse_call(libc::SYS_ptrace, libc::EPERM);
+    let untraced = ran(&mut command, tempfile::tempdir().expect("a folder for temporary files"));
+    let ended = (untraced.code, untraced.printed.trim());
+    assert_eq!(ended, (Some(0), "no child is left"), "{}", untraced.told);
+    assert!(untraced.told.contains("running it untraced"), "{}", untraced.told);
 }
 
 fn blocked_sigchld() {

@@ -1,5 +1,5 @@
-//! An allocator for tests: each allocation ends where a page without access begins, and a page that was freed is
-//! mapped no more.
+//! An allocator for tests: behind each allocation, as near as its alignment allows, a page without access begins, and a
+//! page that was freed is mapped no more.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::null_mut;

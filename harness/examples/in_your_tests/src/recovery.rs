@@ -22,9 +22,14 @@ pub fn recovered() -> usize {
 }
 
 extern "C" fn on_sigbus(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    const BUS_ADRERR: libc::c_int = 2;
     let page = crate::page();
-    // SAFETY: the kernel passes a valid siginfo. Nobody else uses a page that has no memory.
+    // SAFETY: the kernel passes a valid siginfo. A SIGBUS that was sent has no address. Nobody else uses a page that
+    // has no memory.
     let new = unsafe {
+        if (*info).si_code != BUS_ADRERR {
+            libc::abort();
+        }
         let start = (*info).si_addr() as usize / page * page;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
         libc::mmap(start as *mut libc::c_void, page, libc::PROT_READ, flags, -1, 0)

@@ -79,9 +79,9 @@ impl CaseLine {
         format!("{:.3}", self.elapsed().as_secs_f64() * 1e3)
     }
 
-    /// True if there is nothing to look into: it agrees, or it was only measured.
+    /// True if there is nothing to look into: it agrees, its picture was accepted, or it was only measured.
     pub fn agrees(&self) -> bool {
-        matches!(self.verdict, Verdict::Same | Verdict::Measured)
+        self.counts.is_accepted || matches!(self.verdict, Verdict::Same | Verdict::Measured)
     }
 
     /// Returns the words for its verdict: `changed, split`, `same, open`.
@@ -94,7 +94,7 @@ impl CaseLine {
             (self.counts.is_open, "open"),
             (self.counts.is_not_modelled, "not modelled"),
         ];
-        let verdict = self.verdict.word();
+        let verdict = if self.counts.is_accepted { "accepted" } else { self.verdict.word() };
         let more = more.into_iter().filter(|(counts, word)| *counts && *word != verdict);
         [verdict].into_iter().chain(more.map(|(_, word)| word)).collect()
     }

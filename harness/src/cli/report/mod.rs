@@ -59,7 +59,7 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     pub fn new(chosen: &'a Chosen, judge: Judge, form: Form, bar: ProgressBar) -> Reporter<'a> {
-        let mut summary = Summary::of(judge.compares, judge.accepts.is_some());
+        let mut summary = Summary::of(judge.compares);
         summary.place(&judge.machine);
         Reporter {
             chosen,

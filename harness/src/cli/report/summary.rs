@@ -20,10 +20,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Returns the counts before the first case. Cases are compared with snapshots, or only measured; new pictures
-    /// are kept, or only told.
-    pub fn of(compares: bool, accepts: bool) -> Summary {
-        Summary { totals: Totals::of(compares, accepts), cases: 0, children: 0, places: Vec::new() }
+    /// Returns the counts before the first case. Cases are compared with snapshots, or only measured.
+    pub fn of(compares: bool) -> Summary {
+        Summary { totals: Totals::of(compares), cases: 0, children: 0, places: Vec::new() }
     }
 
     /// Counts a case.

@@ -47,8 +47,6 @@ impl Tally {
 pub struct Totals {
     /// True if the cases are compared with their snapshots.
     compares: bool,
-    /// True if new pictures are kept.
-    accepts: bool,
     same: usize,
     changed: usize,
     new: usize,
@@ -68,8 +66,8 @@ pub struct Totals {
 
 impl Totals {
     /// Returns the counts before the first case.
-    pub fn of(compares: bool, accepts: bool) -> Totals {
-        Totals { compares, accepts, ..Totals::default() }
+    pub fn of(compares: bool) -> Totals {
+        Totals { compares, ..Totals::default() }
     }
 
     /// Counts a case.
@@ -111,9 +109,9 @@ impl Totals {
             true => format!("{} same, {} changed, {} new", self.same, self.changed, self.new),
             false => format!("{} measured", self.measured),
         };
-        let counts = match self.accepts {
-            true => format!("{counts}, {} accepted", self.accepted),
-            false => counts,
+        let counts = match self.accepted {
+            0 => counts,
+            accepted => format!("{counts}, {accepted} accepted"),
         };
         let errors = count(self.harness_errors, "harness error");
         let by_model = [

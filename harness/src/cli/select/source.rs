@@ -45,6 +45,14 @@ impl Source {
         }
     }
 
+    /// The file, for a program. A built-in case has none, and its name is that of its snapshot in messages.
+    pub fn file(&self) -> String {
+        match self {
+            Source::BuiltIn(id) => format!("built-in:cases/{id}.case"),
+            other => other.shown(),
+        }
+    }
+
     /// The word for it on a command line, where no id leads to it.
     pub fn word(&self) -> String {
         match self {

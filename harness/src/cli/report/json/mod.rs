@@ -149,7 +149,7 @@ pub fn case(case: &ReportedCase<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
-        file: loaded.source.shown(),
+        file: loaded.source.file(),
         line: line_of(case),
         position,
         compared,
@@ -199,7 +199,7 @@ pub fn probe(probed: &ReportedProbe<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
-        file: loaded.source.shown(),
+        file: loaded.source.file(),
         line: line_of_sweep(loaded, *sweep),
         position,
         compared: false,

@@ -23,7 +23,8 @@ impl Format for Text {
     }
 
     fn case(&self, case: &CaseLine, shown: Shown) -> String {
-        let is_told = !case.agrees() && case.verdict != Verdict::Skipped;
+        let is_told =
+            case.counts.is_accepted || !(case.agrees() || case.verdict == Verdict::Skipped);
         match shown.detail {
             Detail::Drawn => drawn(case),
             _ if is_told => drawn(case),
@@ -44,7 +45,7 @@ impl Format for Text {
 /// Returns all that there is to say of a case.
 fn drawn(case: &CaseLine) -> String {
     let mut text = StyledText::default();
-    let is_plain = case.agrees();
+    let is_plain = case.agrees() && !case.counts.is_accepted;
     let words = case.words().into_iter().filter(|_| !is_plain);
     text.heading(&case.case, &words.map(|word| (style(word), word)).collect::<Vec<_>>());
     for (kind, line) in body::of(case) {
@@ -76,7 +77,7 @@ fn one_line(case: &CaseLine) -> String {
 /// The style of a word for a verdict, or of the model's.
 fn style(word: &str) -> Style {
     match word {
-        "same" | "measured" => GOOD,
+        "same" | "measured" | "accepted" => GOOD,
         "changed" | "split" | "needless known" | "harness error" => BAD,
         _ => NOTE,
     }
