@@ -102,7 +102,7 @@ fn wrong_usage(#[case] arguments: &[&str], #[case] says: &str) {
 #[case("list", &["  0  ", "  2  a case file is bad"], "  4  ")]
 #[case("init", &["  0  the files were written", "  2  "], "  4  ")]
 #[case("cases", &["  0  all files are there", "  2  "], "  4  ")]
-#[case("merge", &["  2  a file holds no results", "  3  ", "faultmap run --help"], "130")]
+#[case("merge", &["  2  a file holds something else", "  3  ", "faultmap run --help"], "130")]
 #[case("completions", &["  0  ", "  2  ", "  3  "], "  1  ")]
 #[case("man", &["  0  ", "  2  ", "  3  "], "  1  ")]
 #[case("explain", &["  0  ", "  2  there is no such rule", "  3  "], "  4  ")]

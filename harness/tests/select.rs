@@ -107,6 +107,42 @@ fn files_of_one_name_run_together_and_are_called_by_their_paths() {
     assert!(lines[1]["picture"].as_str().is_some_and(|picture| picture.contains("file(2)")));
 }
 
+/// A project with these files below `cases/`. `.#a.case` is a lock of Emacs, a link to no file.
+fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let cases = dir.path().join("cases");
+    std::fs::create_dir(&cases).expect("a new folder");
+    for (name, text) in files {
+        std::fs::write(cases.join(name), text).expect("written");
+    }
+    std::os::unix::fs::symlink("me@host.1", cases.join(".#a.case")).expect("a link");
+    dir
+}
+
+#[test]
+fn hidden_files_are_no_cases() {
+    let dir = project(&[("a.case", "fd = file(1);"), ("._a.case", "no case")]);
+    let (code, stdout, stderr) = run(faultmap(&["list"]).current_dir(&dir));
+    assert_eq!((code, stdout.trim_end(), &*stderr), (Some(0), "a", ""));
+}
+
+/// Its snapshot would be a variant of the snapshot of another case.
+#[test]
+fn an_id_has_no_at_sign() {
+    let dir = project(&[("a.case", "fd = file(1);"), ("a@tmpfs.case", "fd = file(2);")]);
+    let (code, _, stderr) = run(faultmap(&["list"]).current_dir(&dir));
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("a@tmpfs.case cannot be an id"), "{stderr}");
+}
+
+#[test]
+fn a_rule_is_not_explained_beside_a_bad_case() {
+    let dir = project(&[("a.case", "no case")]);
+    let (code, _, stderr) = run(faultmap(&["explain", "PastEofIsSigbus"]).current_dir(&dir));
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("a.case:1:"), "{stderr}");
+}
+
 #[test]
 fn all_bad_words_and_files_are_reported() {
     let ((_a, one), (_b, other)) = (case_file("fd = flie(1);"), case_file("clsoe(fd);"));

@@ -80,8 +80,8 @@ pub enum Command {
     /// Measure cases, compare them with their snapshots, and print the pictures that differ
     #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::OF_RUN))]
     Run {
-        /// Ids (notes/map_of_empty_file), families (notes), globs (map_8192*), parts of ids, case files
-        /// or folders; `-` is stdin [default: all cases]
+        /// Ids (notes/map_of_empty_file), families (notes), globs (map_8192*), parts of ids (three letters
+        /// or more), case files or folders; `-` is stdin [default: all cases]
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         /// Keep each picture that is new or has changed, unless it contradicts the model: in the snapshot

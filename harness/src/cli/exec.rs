@@ -21,7 +21,7 @@ use crate::exec::{self, Form, NotStarted, Program, Reporter, To};
 use crate::sys::{self, SoleThread, make_undumpable};
 
 /// The failures of faultmap itself, as env(1) has them.
-const FAILED: u8 = 125;
+pub const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 

@@ -123,8 +123,9 @@ Exit codes:
 /// The exit codes of `merge`.
 pub const OF_MERGE: &str = "\
 Exit codes:
-  2  a file holds no results, or results that do not belong together
+  2  a file holds something else than results, or results that do not belong together
   3  a case has no result, or a probe of it has no answer
+  4  the files are empty
   Otherwise the code is that of one `run` of all cases, see `faultmap run --help`.";
 
 /// The exit codes of `completions` and `man`.
@@ -174,5 +175,5 @@ Exit codes:
   those of the program, whose signal ends this process as well
   0, 1      with --expect: some process was, or none was ended by this signal
   0         with --core: the file was explained
-  125       faultmap itself has failed
+  125       faultmap itself has failed, or its arguments are wrong
   126, 127  the program cannot be executed, or was not found";

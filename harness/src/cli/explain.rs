@@ -71,7 +71,10 @@ fn explained(name: &str) -> Result<String, Failed> {
         text.push_str("    Open: no standard promises it, and both results are right.\n");
     }
     text.push_str(&match Selection::load(&[]) {
-        Err(_) => "    There are no cases here that could show it.\n".to_owned(),
+        Err(Failed::Usage(UsageError::NoFolder)) => {
+            "    There are no cases here that could show it.\n".to_owned()
+        }
+        Err(failed) => return Err(failed),
         Ok(all) => {
             let mut ids: Vec<String> = Vec::new();
             for own in &all.cases {

@@ -101,7 +101,12 @@ pub fn main(files: BuiltIn) -> ExitCode {
             // Help and version are printed to stdout and are no errors; anything else is wrong
             // usage.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Agree } as u8);
+            let is_exec = std::env::args_os().nth(1).is_some_and(|word| word == "exec");
+            return match error.use_stderr() {
+                true if is_exec => ExitCode::from(exec::FAILED),
+                true => ExitCode::from(Exit::Usage as u8),
+                false => ExitCode::SUCCESS,
+            };
         }
     };
     match SoleThread::claim() {
@@ -125,7 +130,10 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
         }
         Command::Explore(options) => explore::run(&options),
         Command::Run { cases, accept, partition, amount, options } => {
-            let detail = if options.watch { Detail::Drawn } else { amount.detail() };
+            let detail = match amount.detail() {
+                Detail::Brief if options.watch => Detail::Drawn,
+                detail => detail,
+            };
             let snapshots = Snapshots::Compared { accepts: accept };
             run_cases(&cases, &options, &Asked { snapshots, partition, detail })
         }

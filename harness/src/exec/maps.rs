@@ -70,7 +70,7 @@ impl Map {
             {
                 What::Anonymous
             }
-            MMapPath::Path(path) => What::File(path.clone()),
+            MMapPath::Path(path) => What::File(unescaped(path)),
             MMapPath::Heap => What::Heap,
             MMapPath::Stack | MMapPath::TStack(_) => What::Stack,
             MMapPath::Anonymous => What::Anonymous,
@@ -97,12 +97,22 @@ impl Map {
     }
 }
 
+/// The kernel writes a newline in a name as `\012`. (fs/proc/task_mmu.c: show_map_vma)
+fn unescaped(path: &Path) -> PathBuf {
+    match path.to_str() {
+        Some(name) if name.contains("\\012") => PathBuf::from(name.replace("\\012", "\n")),
+        _ => path.to_owned(),
+    }
+}
+
 impl Maps {
     /// Reads the maps of a process. Those that cannot be read are left out.
     pub fn of_process(process: i32) -> Maps {
         let text = std::fs::read(format!("/proc/{process}/maps")).unwrap_or_default();
         let lines = text.split_inclusive(|byte| *byte == b'\n');
-        let read = lines.filter_map(|line| MemoryMaps::from_read(line).ok());
+        // The name of a file may be no UTF-8. Then it is told with U+FFFD, and the file is found by its inode.
+        let lines = lines.map(String::from_utf8_lossy);
+        let read = lines.filter_map(|line| MemoryMaps::from_read(line.as_bytes()).ok());
         Maps(read.flat_map(|maps| maps.0).map(|map| Map::of(&map)).collect())
     }
 

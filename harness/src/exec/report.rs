@@ -92,7 +92,15 @@ impl Reporter {
     fn write(&mut self, text: &str, process: i32) -> std::io::Result<()> {
         let text = text.as_bytes();
         match &mut self.to {
-            To::File(file) => file.write_all(text),
+            To::File(file) => {
+                let written = file.write_all(text);
+                if let Err(error) = &written {
+                    let why = format!("faultmap: cannot write the report to its file: {error}\n");
+                    write_patiently(rustix::stdio::stderr(), why.as_bytes());
+                    write_patiently(rustix::stdio::stderr(), text);
+                }
+                written
+            }
             To::StandardOutput => {
                 std::io::stdout().write_all(text).and_then(|()| std::io::stdout().flush())
             }
@@ -161,7 +169,7 @@ fn text(scene: &Scene, program: &str) -> String {
     }
     if let Some(case) = shape::case(scene, &cause) {
         text.push_str(&format!(
-            "\n  to see it alone, save this as my.case and run `{program} show my.case`:\n"
+            "\n  to see it alone, save this case of the same shape as my.case and run `{program} show my.case`:\n"
         ));
         for line in case.lines() {
             text.push_str(&format!("    {line}\n"));

@@ -79,7 +79,16 @@ impl Tracer {
                 Why::NewProgram(_) if self.is_let_go(thread) => tracing::detach(thread),
                 why => {
                     match why {
-                        Why::Made(made) => self.inherits_sizes(thread, made),
+                        Why::Made(made) => {
+                            if let (Some(by), Some(made)) = (process_of(thread), process_of(made)) {
+                                self.inherits_sizes(by, made);
+                            }
+                        }
+                        Why::Nothing if self.is_watching => {
+                            if let Some(own) = live::status(thread) {
+                                self.inherits_sizes(own.ppid, own.tgid);
+                            }
+                        }
                         Why::NewProgram(_) => drop(self.processes.remove(&thread)),
                         Why::Ends(status) => self.at_end(thread, status),
                         Why::FilteredCall => self.at_map(thread),
@@ -185,7 +194,7 @@ impl Tracer {
         if !(failed || ended_by.is_some()) || self.processes.is_empty() {
             return;
         }
-        let Some((process, _)) = action(thread, SIGSEGV) else { return };
+        let Some(process) = process_of(thread) else { return };
         let Some(own) = self.processes.get(&process).filter(|own| !own.is_told) else { return };
         let last = |signal| own.handled.last().filter(|last| last.info.signal == signal).cloned();
         if let Some(signal) = ended_by {
@@ -241,26 +250,27 @@ impl Tracer {
     fn at_map(&mut self, thread: i32) {
         let Some(descriptor) = watch::mapped_descriptor(thread) else { return };
         let file = super::file::of_descriptor(thread, descriptor);
-        if let (Some((inode, size)), Some((process, _))) = (file, action(thread, SIGSEGV)) {
+        if let (Some((inode, size)), Some(process)) = (file, process_of(thread)) {
             self.processes.entry(process).or_default().sizes.insert(inode, size);
         }
     }
 
-    /// A new process has the maps of the one that has made it.
-    fn inherits_sizes(&mut self, thread: i32, made: i32) {
-        if !self.is_watching {
+    /// A new process has the maps of the one that has made it. Which of both stops first is open, so either stop does.
+    fn inherits_sizes(&mut self, parent: i32, child: i32) {
+        if !self.is_watching || parent == child {
             return;
         }
-        let (Some((parent, _)), Some((child, _))) =
-            (action(thread, SIGSEGV), action(made, SIGSEGV))
-        else {
-            return;
-        };
-        let sizes = self.processes.get(&parent).map(|own| own.sizes.clone());
-        if let (Some(sizes), true) = (sizes, parent != child) {
-            self.processes.entry(child).or_default().sizes = sizes;
-        }
+        let Some(sizes) = self.processes.get(&parent).map(|own| own.sizes.clone()) else { return };
+        let own = &mut self.processes.entry(child).or_default().sizes;
+        sizes.into_iter().for_each(|(inode, size)| {
+            own.entry(inode).or_insert(size);
+        });
     }
+}
+
+/// The process of a thread.
+fn process_of(thread: i32) -> Option<i32> {
+    live::status(thread).map(|status| status.tgid)
 }
 
 /// The process of a thread, and its action for a signal.

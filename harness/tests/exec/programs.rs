@@ -40,6 +40,7 @@ pub const PROGRAMS: &[Faulting] = &[
     row("stores_past_end", stores_past_end, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "store"),
     row("empty_file", empty_file, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
     row("deleted_file", deleted_file, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
+    row("odd_file_name", odd_file_name, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
     row("map_at_an_offset", map_at_an_offset, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
     row("another_thread", another_thread, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
     row("leader_has_ended", leader_has_ended, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
@@ -172,6 +173,15 @@ fn empty_file() {
 fn deleted_file() {
     let at = cut_short(2200);
     std::fs::remove_file("data.db").expect("it is there");
+    load(at);
+}
+
+/// The name of the file is no UTF-8, and the kernel escapes a part of it.
+fn odd_file_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let at = cut_short(2200);
+    std::fs::rename("data.db", std::ffi::OsStr::from_bytes(b"a\xff\n (deleted)"))
+        .expect("it is there");
     load(at);
 }
 

@@ -247,5 +247,5 @@ fn expected() {
     assert_eq!(code(&["--expect", "SIGSEGV"], "handles_and_goes_on"), Some(1));
     assert_eq!(exec_command(&["--expect", "SIGBUS"], &["true"]).code, Some(1));
     assert_eq!(exec_command(&["--expect", "SIGBUS"], &["./nothing"]).code, Some(127));
-    assert_eq!(exec_command(&["--expect", "SIGQUIT"], &["true"]).code, Some(2));
+    assert_eq!(exec_command(&["--expect", "SIGQUIT"], &["true"]).code, Some(125));
 }

@@ -165,7 +165,7 @@ fn read(source: Source, whole: &Source, tree: &Tree) -> Result<Loaded, Failed> {
         }
     };
     let (id, snapshots) = tree.place(whole);
-    let Some(id) = id.filter(|id| !id.chars().any(char::is_control)) else {
+    let Some(id) = id.filter(|id| !id.chars().any(|own| own.is_control() || own == '@')) else {
         let shown = source.shown().escape_debug().to_string();
         return Err(UsageError::Name(shown).into());
     };

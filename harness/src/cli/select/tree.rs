@@ -137,6 +137,10 @@ pub fn files_below(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
+        // Hidden files are those of editors: locks, copies.
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             paths.extend(files_below(&path)?);
         } else if is_case(&path) {
