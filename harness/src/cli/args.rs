@@ -10,31 +10,11 @@ use super::partition::Partition;
 use super::pool::GuardMode;
 use super::report::FORMATS;
 use super::report::format::{Detail, Format};
-use super::{exit, shell, values};
+use super::{examples, exit, shell, values};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
 use crate::snapshot::Target;
-
-const EXAMPLES: &str = "\
-Examples:
-  faultmap run                                   all cases, compared with their snapshots
-  faultmap run --verbose                         the same, with the picture of every case
-  faultmap run notes/map_of_empty_file --dir /mnt/mine
-                                                 one case, with its files in /mnt/mine
-  faultmap run 'map_8192*'                       those whose names begin so
-  faultmap run notes --accept                    keep the pictures that are new or have changed
-  faultmap run notes --json | jq .verdict        a family, for a script
-  faultmap run --format junit > results.xml      for a server that reads JUnit's XML
-  faultmap show my.case                          any case file, without comparing; - for stdin
-  faultmap show my.case --watch                  again, whenever the file is saved
-  faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
-  faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
-  faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge
-  faultmap run --isolation strict                children that reach only the files of their cases
-  faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model
-  faultmap exec -- ./server --port 80            why a program dies of SIGBUS or SIGSEGV
-  faultmap exec --core core.4711                 the same of its core file";
 
 const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
 
@@ -44,7 +24,7 @@ const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a comm
 /// pictures in snapshots/. The cases are those below the nearest folder cases/, at or above this one; where
 /// there is none, those that are built into this command.
 #[derive(Debug, Parser)]
-#[command(name = "faultmap", version, after_help = format!("{EXAMPLES}\n\n{COMMANDS}"))]
+#[command(name = "faultmap", version, after_help = format!("{}\n\n{COMMANDS}", examples::ALL))]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -78,7 +58,7 @@ impl Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Measure cases, compare them with their snapshots, and print the pictures that differ
-    #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::OF_RUN))]
+    #[command(after_help = format!("{}\n\n{}", examples::ALL, exit::OF_RUN))]
     Run {
         /// Ids (notes/map_of_empty_file), families (notes), globs (map_8192*), parts of ids (three letters
         /// or more), case files or folders; `-` is stdin [default: all cases]
@@ -143,7 +123,7 @@ pub enum Command {
     /// The program keeps its pid, its terminal and its exit status. Each process of it that is ended by a
     /// fault has a report on standard error: the access, the map, the file behind it and the reason. Other
     /// signals, such as SIGILL, SIGFPE and SIGABRT, are not explained.
-    #[command(after_help = exit::OF_EXEC)]
+    #[command(after_help = format!("{}\n\n{}", examples::OF_EXEC, exit::OF_EXEC))]
     Exec(super::exec::Options),
     /// List the ids of cases, with the first sentence of each
     #[command(after_help = exit::OF_LIST)]

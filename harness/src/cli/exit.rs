@@ -165,12 +165,6 @@ Exit codes:
 
 /// The exit codes of `exec`.
 pub const OF_EXEC: &str = "\
-Examples:
-  faultmap exec -- ./server --port 80
-  faultmap exec --watch -- rg --mmap needle big.txt
-  faultmap exec --expect SIGBUS -- ./reads_past_the_end && echo as expected
-  faultmap exec --core core.4711
-
 Exit codes:
   those of the program, whose signal ends this process as well
   0, 1      with --expect: some process was, or none was ended by this signal

@@ -3,6 +3,7 @@
 mod args;
 mod built_in;
 mod cases;
+mod examples;
 mod exec;
 mod exit;
 mod explain;

@@ -15,7 +15,7 @@ use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
 
 use super::file;
 use super::instruction::{self, LONGEST};
-use super::live::told_address;
+use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
 use super::scene::{Process, Scene, Thread};
@@ -85,22 +85,17 @@ pub fn scene(path: &str, bytes: &[u8]) -> Result<Scene, NoCore> {
     let (tid, words) = notes.thread.take().ok_or_else(|| lacks("NT_PRSTATUS"))?;
     let registers = Registers::of_core(&words).unwrap_or_default();
     let maps = named(maps, &notes.files, registers.sp);
-    Ok(assemble(&notes, info, tid, registers, maps, &contents))
+    let raised = Raised { info, thread: tid, registers };
+    Ok(assemble(&notes, &raised, maps, &contents))
 }
 
-fn assemble(
-    notes: &Notes,
-    info: SignalInfo,
-    tid: i32,
-    registers: Registers,
-    maps: Maps,
-    contents: &[(u64, &[u8])],
-) -> Scene {
-    let told_address = told_address(&info);
+fn assemble(notes: &Notes, raised: &Raised, maps: Maps, contents: &[(u64, &[u8])]) -> Scene {
+    let Raised { info, thread: tid, registers } = raised;
+    let told_address = told_address(info);
     let is_raised = info.code > 0;
     let code = read(contents, &maps, registers.pc, LONGEST);
     let word = |at| Some(u64::from_le_bytes(read(contents, &maps, at, 8).try_into().ok()?));
-    let access = instruction::access(&code, &registers, told_address, &word).filter(|_| is_raised);
+    let access = instruction::access(&code, registers, told_address, &word).filter(|_| is_raised);
     let address = told_address.or(access.and_then(|own| own.address));
     let near = address.and_then(|at| maps.at(at).or(maps.below(at)));
     let file = near.and_then(Map::file).map(file::of_name);
@@ -116,9 +111,9 @@ fn assemble(
         code: info.code,
         address,
         sender: (!is_raised).then_some(info.sender),
-        process: Process { pid: notes.pid.unwrap_or(tid), name: notes.name.clone(), age: None },
-        thread: Thread { tid, name: notes.name.clone() },
-        registers,
+        process: Process { pid: notes.pid.unwrap_or(*tid), name: notes.name.clone(), age: None },
+        thread: Thread { tid: *tid, name: notes.name.clone() },
+        registers: registers.clone(),
         access,
         maps,
         flags: MapFlags::default(),

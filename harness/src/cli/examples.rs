@@ -1,0 +1,30 @@
+//! A command is learned from its examples: these stand below the help.
+
+/// Examples of all commands.
+pub const ALL: &str = "\
+Examples:
+  faultmap run                                   all cases, compared with their snapshots
+  faultmap run --verbose                         the same, with the picture of every case
+  faultmap run notes/map_of_empty_file --dir /mnt/mine
+                                                 one case, with its files in /mnt/mine
+  faultmap run 'map_8192*'                       those whose names begin so
+  faultmap run notes --accept                    keep the pictures that are new or have changed
+  faultmap run notes --json | jq .verdict        a family, for a script
+  faultmap run --format junit > results.xml      for a server that reads JUnit's XML
+  faultmap show my.case                          any case file, without comparing; - for stdin
+  faultmap show my.case --watch                  again, whenever the file is saved
+  faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
+  faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
+  faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge
+  faultmap run --isolation strict                children that reach only the files of their cases
+  faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model
+  faultmap exec -- ./server --port 80            why a program dies of SIGBUS or SIGSEGV
+  faultmap exec --core core.4711                 the same of its core file";
+
+/// Examples of `exec`.
+pub const OF_EXEC: &str = "\
+Examples:
+  faultmap exec -- ./server --port 80
+  faultmap exec --watch -- rg --mmap needle big.txt
+  faultmap exec --expect SIGBUS -- ./reads_past_the_end && echo as expected
+  faultmap exec --core core.4711";
