@@ -27,7 +27,12 @@ pub fn head(scene: &Scene) -> String {
         head.push_str(&format!(": {what}{begins} at {}", place(scene)));
     }
     if scene.thread.tid != scene.process.pid {
-        head.push_str(&format!(", thread {} ({})", scene.thread.tid, scene.thread.name));
+        // One that has ended since has no name any more.
+        let name = match scene.thread.name.as_str() {
+            "" => String::new(),
+            name => format!(" ({name})"),
+        };
+        head.push_str(&format!(", thread {}{name}", scene.thread.tid));
     }
     if let Some(function) = &scene.function {
         head.push_str(&format!(", at {function}"));
