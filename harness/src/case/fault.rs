@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::linux::{SIGBUS, SIGFPE, SIGILL, SIGNALS, SIGSEGV, SIGTRAP, name_of};
+use crate::vocabulary::linux::{
+    BUS_CODES, FPE_CODES, ILL_CODES, SEGV_CODES, SI_CODES, SIGBUS, SIGFPE, SIGILL, SIGNALS,
+    SIGSEGV, SIGTRAP, TRAP_CODES, name_of,
+};
 
 /// A signal that the access itself raised, and that killed the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,35 +54,16 @@ impl Fault {
 /// Returns the name of a signal's `si_code`; its number where it has no name. (<asm-generic/siginfo.h>;
 /// sigaction(2), "The siginfo_t argument")
 pub fn code_name(signal: Signal, code: i32) -> String {
-    const SI_KERNEL: i32 = 0x80;
-    let named = match (signal.0, code) {
-        (_, SI_KERNEL) => "SI_KERNEL",
-        (_, 0) => "SI_USER",
-        (_, -1) => "SI_QUEUE",
-        (_, -2) => "SI_TIMER",
-        (_, -3) => "SI_MESGQ",
-        (_, -4) => "SI_ASYNCIO",
-        (_, -6) => "SI_TKILL",
-        (SIGSEGV, 1) => "SEGV_MAPERR",
-        (SIGSEGV, 2) => "SEGV_ACCERR",
-        (SIGSEGV, 3) => "SEGV_BNDERR",
-        (SIGSEGV, 4) => "SEGV_PKUERR",
-        (SIGSEGV, 8) => "SEGV_MTEAERR",
-        (SIGSEGV, 9) => "SEGV_MTESERR",
-        (SIGSEGV, 10) => "SEGV_CPERR",
-        (SIGBUS, 1) => "BUS_ADRALN",
-        (SIGBUS, 2) => "BUS_ADRERR",
-        (SIGBUS, 3) => "BUS_OBJERR",
-        (SIGBUS, 4) => "BUS_MCEERR_AR",
-        (SIGBUS, 5) => "BUS_MCEERR_AO",
-        (SIGILL, 1) => "ILL_ILLOPC",
-        (SIGILL, 2) => "ILL_ILLOPN",
-        (SIGTRAP, 1) => "TRAP_BRKPT",
-        (SIGTRAP, 2) => "TRAP_TRACE",
-        (SIGFPE, 1) => "FPE_INTDIV",
-        _ => return code.to_string(),
+    let own: &[(i32, &str)] = match signal.0 {
+        SIGSEGV => SEGV_CODES,
+        SIGBUS => BUS_CODES,
+        SIGILL => ILL_CODES,
+        SIGTRAP => TRAP_CODES,
+        SIGFPE => FPE_CODES,
+        _ => &[],
     };
-    named.to_owned()
+    let named = name_of(code, SI_CODES).or_else(|| name_of(code, own));
+    named.map_or_else(|| code.to_string(), str::to_owned)
 }
 
 impl fmt::Display for Fault {

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -93,15 +93,12 @@ fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
     let shown = path.display().to_string();
     let failed = |error: String| NotStarted::Failed(error);
     let bytes = match shown.as_str() {
-        "-" => {
-            let mut bytes = Vec::new();
-            std::io::stdin().take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
-        }
+        "-" => read_core(std::io::stdin()),
         // A pipe has no end that is known, and a device none at all.
         _ if std::fs::metadata(path).is_ok_and(|own| !own.is_file()) => {
             return Err(failed(format!("{shown} is no regular file; `--core -` reads a pipe")));
         }
-        _ => read_core(path),
+        _ => File::open(path).and_then(read_core),
     };
     let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
     let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| failed(error.to_string()))?;
@@ -113,9 +110,9 @@ fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
     })
 }
 
-fn read_core(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_core(from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
+    from.take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
 }
 
 fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
@@ -130,19 +127,21 @@ fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
     if let Some(expected) = options.expect {
         return expect(thread, &program, reporter, expected);
     }
+    // A service must run, whatever keeps it from being traced.
+    let tell = |reason: &NotStarted| {
+        output::tell(&format!("faultmap: {reason}; running it untraced"));
+    };
     if exec::adopts_orphans() {
-        // What cannot be traced runs all the same.
         let otherwise = |reason: NotStarted| {
-            output::tell(&format!("faultmap: {reason}; running it untraced"));
+            tell(&reason);
             exec::become_program(&program)
         };
         return Ok(end_as(run_traced_child(thread, &program, (reporter, None), otherwise)?));
     }
     match exec::trace_this_process(thread, &program, reporter, None) {
         Ok(()) => Err(become_program(&program)),
-        // A service must run, whatever keeps it from being traced.
         Err(reason) => {
-            output::tell(&format!("faultmap: {reason}; running it untraced"));
+            tell(&reason);
             run_untraced(thread, &program, options.reporter(To::StandardError)?)
         }
     }
@@ -211,7 +210,7 @@ fn not_started(error: &NotStarted) -> i32 {
 const HANDED_ON: [Signal; 4] = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// Forks a child that runs this, hands on the signals that are sent to this process, and returns its end.
-/// What else this process adopts is reaped.
+/// Reaps what else this process adopts.
 fn run_child(
     thread: SoleThread,
     body: impl FnOnce() -> i32,
@@ -270,7 +269,9 @@ fn run_untraced(
         Ok(ended) => ended,
         Err(_) => return Err(exec::become_program(program)),
     };
-    if status.terminating_signal().is_some_and(exec::is_fault) && libc::WCOREDUMP(status.as_raw()) {
+    if status.terminating_signal().is_some_and(exec::is_explained)
+        && libc::WCOREDUMP(status.as_raw())
+    {
         match core_of(child.as_raw_nonzero().get()) {
             Ok(scene) => drop(reporter.report(&scene)),
             Err(why) => output::tell(&format!("faultmap: {why}")),
@@ -282,7 +283,7 @@ fn run_untraced(
 /// The scene of the core file that a process has just left. Fails with the reason where there is none.
 fn core_of(pid: i32) -> Result<exec::Scene, String> {
     let path = exec::core_of_process(pid)?;
-    let bytes = read_core(&path).map_err(|error| error.to_string())?;
+    let bytes = File::open(&path).and_then(read_core).map_err(|error| error.to_string())?;
     let shown = path.display().to_string();
     let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| error.to_string())?;
     // An older one may lie there, where the program has changed its folder.

@@ -1,10 +1,12 @@
 //! The code of a signal names a class of faults, and many causes end in the same code. [`Cause`] is one of them, found
 //! by the maps, the file, the instruction and the stack pointer. What cannot be known is said to be unknown.
 
-use nix::libc::{SIGBUS, SIGSEGV};
-
 use super::maps::{Map, What};
 use super::scene::{Kind, Scene};
+use crate::vocabulary::linux::{
+    BUS_ADRALN, BUS_ADRERR, BUS_MCEERR_AO, BUS_MCEERR_AR, SEGV_ACCERR, SEGV_MAPERR, SEGV_PKUERR,
+    SI_KERNEL, SIGBUS, SIGSEGV,
+};
 
 /// The reason why an access failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,19 +67,23 @@ const NEAR_MAP: u64 = 1 << 30;
 /// MAP_FAILED is the last address: the members of what it seems to point to wrap around to 0.
 const MAP_FAILED: u64 = u64::MAX;
 
+/// True for a signal whose faults have causes.
+pub fn is_explained(signal: i32) -> bool {
+    signal == SIGSEGV || signal == SIGBUS
+}
+
 impl Cause {
     /// Finds the cause.
     pub fn of(scene: &Scene) -> Cause {
-        const SI_KERNEL: i32 = 0x80;
         match (scene.signal.0, scene.code) {
             (_, ..=0) => Cause::Sent,
             (_, SI_KERNEL) => of_no_address(scene),
-            (SIGBUS, 1) => Cause::Misaligned,
-            (SIGBUS, 2) => of_bus_error(scene),
-            (SIGBUS, 4 | 5) => Cause::BrokenMemory,
-            (SIGSEGV, 4) => Cause::ProtectionKey { key: scene.flags.protection_key },
-            (SIGSEGV, 1) => of_no_map(scene),
-            (SIGSEGV, 2) => of_protection(scene),
+            (SIGBUS, BUS_ADRALN) => Cause::Misaligned,
+            (SIGBUS, BUS_ADRERR) => of_bus_error(scene),
+            (SIGBUS, BUS_MCEERR_AR | BUS_MCEERR_AO) => Cause::BrokenMemory,
+            (SIGSEGV, SEGV_PKUERR) => Cause::ProtectionKey { key: scene.flags.protection_key },
+            (SIGSEGV, SEGV_MAPERR) => of_no_map(scene),
+            (SIGSEGV, SEGV_ACCERR) => of_protection(scene),
             _ => Cause::Unknown,
         }
     }

@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::libc::{SIGBUS, SIGSEGV};
 use object::Endianness;
 use object::elf::{
     NT_FILE, NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE,
@@ -18,7 +17,7 @@ use super::instruction::{self, LONGEST};
 use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
-use super::scene::{Process, Scene, Thread};
+use super::scene::{Fate, Process, Scene, Thread};
 use super::symbol::{Symbols, accesses_for_others};
 use crate::case::Signal;
 use crate::sys::tracing::SignalInfo;
@@ -40,7 +39,7 @@ pub enum NoCore {
     Lacks(String, &'static str),
 }
 
-/// What the notes of a core file tell.
+/// The notes of a core file.
 #[derive(Debug, Default)]
 struct Notes {
     info: Option<SignalInfo>,
@@ -124,7 +123,7 @@ fn assemble(notes: &Notes, raised: &Raised, maps: Maps, contents: &[(u64, &[u8])
         stack_limit: None,
         page: rustix::param::page_size() as u64,
         is_of_core: true,
-        handled: None,
+        fate: Fate::Ends,
     }
 }
 
@@ -241,11 +240,6 @@ fn files(content: &[u8]) -> Option<Vec<(u64, u64, u64, PathBuf)>> {
         files.push((word(at)?, word(at + 1)?, offset, path));
     }
     Some(files)
-}
-
-/// True for a signal that a report of a core file explains.
-pub fn is_fault(signal: i32) -> bool {
-    signal == SIGSEGV || signal == SIGBUS
 }
 
 /// The file to which the kernel has written the core of a process that has just died in this folder; the reason where

@@ -21,14 +21,17 @@ const HUGETLBFS: u32 = 0x9584_58f6;
 pub fn behind(process: i32, map: &Map) -> Option<MappedFile> {
     let root = PathBuf::from(format!("/proc/{process}/root"));
     let below_root = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
-    // A file may have such a name, too.
-    let has_name =
-        std::fs::metadata(below_root(map.file()?)).is_ok_and(|own| own.ino() == map.inode);
-    let (path, is_deleted) =
-        if has_name { (map.file()?.to_owned(), false) } else { name(map.file()?) };
+    let is_it = |file: &Metadata| file.ino() == map.inode;
+    let told = map.file()?;
+    let (path, is_deleted) = match name(told) {
+        // A file may have such a name, too.
+        (_, true) if std::fs::metadata(below_root(told)).is_ok_and(|file| is_it(&file)) => {
+            (told.to_owned(), false)
+        }
+        named => named,
+    };
     let named = below_root(&path);
     let by_name = std::fs::metadata(&named).ok();
-    let is_it = |file: &Metadata| file.ino() == map.inode;
     let link = PathBuf::from(format!("/proc/{process}/map_files/{:x}-{:x}", map.start, map.end));
     let open = || {
         let folder = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?;
@@ -40,7 +43,7 @@ pub fn behind(process: i32, map: &Map) -> Option<MappedFile> {
         (false, Some(file)) if is_it(file) => Some(named.clone()),
         _ => open(),
     };
-    let is_replaced = by_name.is_some_and(|file| file.ino() != map.inode);
+    let is_replaced = by_name.is_some_and(|file| !is_it(&file));
     let mut own = MappedFile { path, is_deleted, is_replaced, ..MappedFile::default() };
     if let Some(found) = found {
         own.look(&found);
@@ -102,7 +105,7 @@ fn name(path: &Path) -> (PathBuf, bool) {
     }
 }
 
-/// The size of the file that a descriptor of a process names, with its device and its inode.
+/// The inode of the file that a descriptor of a process names, and its size.
 pub fn of_descriptor(process: i32, descriptor: i32) -> Option<(u64, u64)> {
     let file = std::fs::metadata(format!("/proc/{process}/fd/{descriptor}")).ok()?;
     file.is_file().then(|| (file.ino(), file.len()))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cause::Cause;
 use super::maps::What;
 use super::reason::reason;
-use super::scene::{Place, Scene};
+use super::scene::{Fate, Place, Scene};
 use crate::case::code_name;
 
 /// It grows when a field of a JSON report changes its meaning or goes.
@@ -59,8 +59,11 @@ pub fn report(scene: &Scene) -> Value {
         "schema": SCHEMA,
         "signal": scene.signal.to_string(),
         "code": code_name(scene.signal, scene.code),
-        "handled": scene.handled.is_some(),
-        "ending": scene.handled.as_ref().and_then(|own| own.ending.as_ref()),
+        "handled": scene.fate != Fate::Ends,
+        "ending": match &scene.fate {
+            Fate::WasHandled { ending, .. } => Some(ending),
+            Fate::Ends | Fate::IsHandled => None,
+        },
         "cause": cause.name(),
         "reason": reason(scene, &cause),
         "access": scene.access.map(|access| access.kind.to_string()),

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::libc::{self, SIGBUS};
+use nix::libc;
 use procfs_core::FromRead as _;
 use procfs_core::process::{Stat, Status};
 
@@ -13,16 +13,14 @@ use super::file;
 use super::instruction::{self, LONGEST};
 use super::maps::{Map, MapFlags, Maps};
 use super::registers::Registers;
-use super::scene::{Kind, Process, Scene, Thread};
+use super::scene::{Fate, Kind, Process, Scene, Thread};
 use super::symbol::{Symbols, accesses_for_others};
 use crate::case::Signal;
 use crate::sys::tracing::SignalInfo;
+use crate::vocabulary::linux::{BUS_ADRALN, SEGV_MAPERR, SI_KERNEL, SI_TIMER, SIGBUS};
 
 /// Bit 58 of an entry: the page is a guard. (Documentation/admin-guide/mm/pagemap.rst, Linux 6.15)
 const PAGEMAP_GUARD: u64 = 1 << 58;
-
-/// `si_code` of a SIGSEGV where nothing is mapped.
-const SEGV_MAPERR: i32 = 1;
 
 /// The memory of a process, read through /proc/PID/mem.
 pub struct Memory(Option<File>);
@@ -64,7 +62,6 @@ pub struct Raised {
 /// The process that has sent a signal. In a pid namespace it has another number, which is that of the receiver where
 /// the process has sent it to itself. The id of a timer stands in its place.
 fn sender(at: Stopped, info: &SignalInfo) -> Option<i32> {
-    const SI_TIMER: i32 = -2;
     if info.code > 0 || info.code == SI_TIMER {
         return None;
     }
@@ -139,7 +136,7 @@ pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
         stack_limit: stack_limit(thread),
         page,
         is_of_core: false,
-        handled: None,
+        fate: Fate::Ends,
     }
 }
 
@@ -160,8 +157,8 @@ fn readable(memory: &Memory, map: &Map, page: u64) -> u64 {
 /// `si_addr`, where it means something: SI_KERNEL is that of a fault without an address, and x86 tells none of a
 /// misaligned access. (arch/x86/kernel/traps.c: do_trap, exc_alignment_check)
 pub fn told_address(info: &SignalInfo) -> Option<u64> {
-    let is_misaligned = info.signal == SIGBUS && info.code == 1;
-    let is_told = info.code > 0 && info.code != libc::SI_KERNEL;
+    let is_misaligned = info.signal == SIGBUS && info.code == BUS_ADRALN;
+    let is_told = info.code > 0 && info.code != SI_KERNEL;
     (is_told && !(is_misaligned && info.address == 0)).then_some(info.address)
 }
 
@@ -203,7 +200,7 @@ fn stack_limit(process: i32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// What /proc tells of a thread.
+/// Reads what /proc tells of a thread.
 pub fn status(thread: i32) -> Option<Status> {
     Status::from_file(format!("/proc/{thread}/status")).ok()
 }

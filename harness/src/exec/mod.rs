@@ -29,7 +29,8 @@ mod trace;
 mod watch;
 mod words;
 
-pub use core_file::{is_fault, of_process as core_of_process, scene as scene_of_core};
+pub use cause::is_explained;
+pub use core_file::{of_process as core_of_process, scene as scene_of_core};
 pub use report::{Form, Reporter, To};
 pub use scene::Scene;
 pub use start::{

@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open}
 use super::cause::Cause;
 use super::json::{self, SCHEMA};
 use super::reason::reason;
-use super::scene::Scene;
+use super::scene::{Fate, Scene};
 use super::shape;
 use super::words::head;
 use crate::printable::escaped;
@@ -144,16 +144,14 @@ fn write_patiently(to: BorrowedFd<'_>, text: &[u8]) {
 fn text(scene: &Scene, program: &str) -> String {
     let cause = Cause::of(scene);
     let mut text = format!("faultmap: {}\n", head(scene));
-    let handled =
-        scene.handled.as_ref().and_then(|own| Some((own.is_running, own.ending.as_ref()?)));
-    match (&scene.handled, handled) {
-        (None, _) => {}
+    match &scene.fate {
+        Fate::Ends => {}
         // One line for what a program does in the course of its work.
-        (Some(_), None) => return text.replacen("faultmap: ", "faultmap: handled: ", 1),
-        (_, Some((true, ending))) => {
+        Fate::IsHandled => return text.replacen("faultmap: ", "faultmap: handled: ", 1),
+        Fate::WasHandled { is_running: true, ending } => {
             text.push_str(&format!("  The process {ending} while its handler was running.\n"));
         }
-        (_, Some((false, ending))) => {
+        Fate::WasHandled { is_running: false, ending } => {
             text.push_str(&format!("  It was handled. Afterwards the process {ending}.\n"));
         }
     }

@@ -41,17 +41,23 @@ pub struct Scene {
     pub page: u64,
     /// The scene is that of a core file, which lacks some of it.
     pub is_of_core: bool,
-    /// The fault was handled: how the process ended then. `None` where the fault itself has ended it.
-    pub handled: Option<Handled>,
+    pub fate: Fate,
 }
 
-/// The end of a process that has handled a fault.
+/// The effect of a fault on its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handled {
-    /// The handler had not returned.
-    pub is_running: bool,
-    /// `exited with 1`, `was ended by SIGABRT`; `None` while the process lives.
-    pub ending: Option<String>,
+pub enum Fate {
+    /// It ends the process.
+    Ends,
+    /// It is handled, and the process goes on.
+    IsHandled,
+    /// It was handled, and the process has ended all the same.
+    WasHandled {
+        /// The handler had not returned.
+        is_running: bool,
+        /// `exited with 1`, `was ended by SIGABRT`.
+        ending: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +228,7 @@ pub mod tests {
             stack_limit: None,
             page: PAGE,
             is_of_core: false,
-            handled: None,
+            fate: Fate::Ends,
         }
     }
 

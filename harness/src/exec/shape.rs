@@ -1,13 +1,12 @@
 //! A map is seen at a glance where it is drawn: [`picture`] draws the map of a fault as the cases' pictures are drawn,
 //! and [`case`] writes a case of the same shape, which shows the fault alone.
 
-use nix::libc::{SIGBUS, SIGSEGV};
-
 use super::cause::Cause;
 use super::maps::{Map, What};
 use super::scene::{Kind, Scene};
 use crate::case::{Access, Clean, Fault, FaultAddress, FaultMap, Outcome, Row, Signal, limits};
 use crate::picture::{Front, Offsets, grid};
+use crate::vocabulary::linux::{BUS_ADRERR, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGSEGV};
 
 /// Draws what loads and stores of each byte of the map come to; nothing where the causes are others than the end of
 /// the file or of the map.
@@ -32,7 +31,7 @@ fn rows(scene: &Scene, map: &Map, size: Option<u64>) -> Vec<Row> {
         }
         let mut starts: Vec<(i64, Outcome)> = Vec::new();
         if !allowed {
-            starts.push((0, fault(SIGSEGV, 2)));
+            starts.push((0, fault(SIGSEGV, SEGV_ACCERR)));
         } else if let Some(size) = size {
             let bytes = size.saturating_sub(map.offset).min(map.length()) as i64;
             let whole = size.next_multiple_of(scene.page).saturating_sub(map.offset);
@@ -46,13 +45,13 @@ fn rows(scene: &Scene, map: &Map, size: Option<u64>) -> Vec<Row> {
             let parts = parts.into_iter().filter(|(from, to, _)| from < to);
             starts.extend(parts.map(|(from, _, clean)| (from, Outcome::Clean(clean))));
             if whole < length {
-                starts.push((whole, fault(SIGBUS, 2)));
+                starts.push((whole, fault(SIGBUS, BUS_ADRERR)));
             }
         } else {
             starts.push((0, Outcome::Clean(Clean::Ok)));
         }
         if is_free_behind {
-            starts.push((length, fault(SIGSEGV, 1)));
+            starts.push((length, fault(SIGSEGV, SEGV_MAPERR)));
         }
         rows.push(Row::from_starts(access, starts));
     }
@@ -206,7 +205,7 @@ mod tests {
         let predicted = &predict(&case, &Environment::with_pages_of(PAGE))[0].measurement;
         let SweepResult::Map(predicted) = &predicted.sweeps[0] else { panic!("no map: {case}") };
         let at = |byte| predicted.rows[0].at(byte);
-        assert_eq!(at(2 * PAGE as i64), Some(fault(SIGSEGV, 1)), "{case}");
+        assert_eq!(at(2 * PAGE as i64), Some(fault(SIGSEGV, SEGV_MAPERR)), "{case}");
         assert_eq!(at(2 * PAGE as i64 - 1), Some(Outcome::Clean(Clean::Data)), "{case}");
     }
 
@@ -227,7 +226,7 @@ mod tests {
         };
         // Four pages of data, and the page in which the file ends.
         assert_eq!(outcome(5 * PAGE as i64 - 1), Some(Outcome::Clean(Clean::Zero)), "{case}");
-        assert_eq!(outcome(5 * PAGE as i64), Some(fault(SIGBUS, 2)), "{case}");
+        assert_eq!(outcome(5 * PAGE as i64), Some(fault(SIGBUS, BUS_ADRERR)), "{case}");
     }
 
     #[test]

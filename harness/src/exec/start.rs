@@ -35,10 +35,7 @@ pub enum NotStarted {
     /// execve(2) has failed.
     #[error("cannot run {0}: {error}", error = std::io::Error::from(*.1))]
     Program(String, Errno),
-    /// The kernel does not let it be traced.
-    #[error("{0}")]
-    Refused(String),
-    /// The machine has run out of something.
+    /// The kernel does not let it be traced, or the machine has run out of something.
     #[error("{0}")]
     Failed(String),
 }
@@ -102,7 +99,7 @@ pub fn trace_this_process(
     let _ = set_ptracer(PTracer::None);
     match (answered, i32::from_ne_bytes(answer)) {
         (Ok(()), 0) => Ok(()),
-        (Ok(()), errno) => Err(NotStarted::Refused(super::refused::why(Errno::from_raw(errno)))),
+        (Ok(()), errno) => Err(NotStarted::Failed(super::refused::why(Errno::from_raw(errno)))),
         (Err(error), _) => Err(failed("the tracer could not be started", error)),
     }
 }

@@ -6,17 +6,19 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use nix::libc::{self, SIGABRT, SIGBUS, SIGSEGV};
+use nix::libc::{self, SIGABRT, SIGBUS};
 
+use super::cause::is_explained;
 use super::handled::HandledFaults;
 use super::live::{self, Raised, Stopped};
 use super::registers::Registers;
 use super::report::Reporter;
-use super::scene::{Handled, Scene};
+use super::scene::{Fate, Scene};
 use super::symbol::Symbols;
 use super::watch;
 use crate::case::Signal;
 use crate::sys::tracing::{self, Why};
+use crate::vocabulary::linux::SI_KERNEL;
 
 /// The processes of a program, and what is to be told of them.
 pub struct Tracer {
@@ -44,7 +46,7 @@ pub struct Process {
     symbols: Symbols,
 }
 
-/// What a signal does to the process that gets it.
+/// The action of a process for a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
     Handled,
@@ -115,7 +117,7 @@ impl Tracer {
     }
 
     fn at_signal(&mut self, thread: i32, signal: i32) {
-        let is_fault = signal == SIGSEGV || signal == SIGBUS;
+        let is_fault = is_explained(signal);
         if !is_fault && (signal != SIGABRT || self.processes.is_empty()) {
             return;
         }
@@ -131,10 +133,7 @@ impl Tracer {
             Action::Handled if is_sent => {}
             Action::Handled => {
                 if self.tells_all {
-                    let handled = Handled { is_running: false, ending: None };
-                    let scene =
-                        Scene { handled: Some(handled), ..self.scene(process, thread, &raised) };
-                    let _ = self.reporter.report(&scene);
+                    self.write(Stopped { process, thread }, &raised, Fate::IsHandled);
                 }
                 self.processes.entry(process).or_default().handled.keep(raised);
             }
@@ -144,13 +143,14 @@ impl Tracer {
             _ => {
                 let own = self.processes.entry(process).or_default();
                 let earlier = match info.code {
-                    libc::SI_KERNEL => own.handled.undelivered(thread, &raised.registers).cloned(),
+                    SI_KERNEL => own.handled.undelivered(thread, &raised.registers).cloned(),
                     // A handler that has sent the siginfo that it got. (rt_tgsigqueueinfo(2))
                     _ => own.handled.live(process, thread).filter(|live| {
                         live.info == info && live.registers.pc != raised.registers.pc
                     }),
                 };
-                self.report(process, thread, &earlier.unwrap_or(raised), signal);
+                self.report(Stopped { process, thread }, &earlier.unwrap_or(raised), Fate::Ends);
+                self.tell(signal);
             }
         }
     }
@@ -159,6 +159,7 @@ impl Tracer {
     /// raises its signal once more. The fault that was handled before is the reason then.
     fn ends_by_sent(&mut self, process: i32, sent: &Raised) {
         let Raised { info, thread, .. } = sent;
+        let at = Stopped { process, thread: *thread };
         let own = self.processes.entry(process).or_default();
         let last = own.handled.last();
         let is_reason = |last: &&Raised| {
@@ -170,11 +171,15 @@ impl Tracer {
         let is_running = live.is_some();
         match live.or(last.filter(is_reason).cloned()) {
             Some(raised) => {
-                let ending = Some(format!("was ended by {}", Signal(info.signal)));
-                self.report_handled(process, *thread, &raised, Handled { is_running, ending });
+                let ending = format!("was ended by {}", Signal(info.signal));
+                let fate = Fate::WasHandled { is_running, ending };
+                self.report(at, &raised, fate);
                 self.tell(info.signal);
             }
-            None if info.signal != SIGABRT => self.report(process, *thread, sent, info.signal),
+            None if info.signal != SIGABRT => {
+                self.report(at, sent, Fate::Ends);
+                self.tell(info.signal);
+            }
             None if has_handled => {
                 let remark = "aborts. It has handled faults before, which `--all` tells";
                 self.reporter.remark(process, &format!("process {process} {remark}"));
@@ -199,7 +204,8 @@ impl Tracer {
         let last = |signal| own.handled.last().filter(|last| last.info.signal == signal).cloned();
         if let Some(signal) = ended_by {
             if let Some(raised) = last(signal) {
-                self.report(process, thread, &raised, signal);
+                self.report(Stopped { process, thread }, &raised, Fate::Ends);
+                self.tell(signal);
             }
             return;
         }
@@ -209,33 +215,29 @@ impl Tracer {
         let live = own.handled.live(process, thread);
         let is_running = live.is_some();
         if let Some(raised) = live.or_else(|| last(SIGBUS)) {
-            let ending = Some(format!("exited with {}", libc::WEXITSTATUS(status)));
-            self.report_handled(process, thread, &raised, Handled { is_running, ending });
+            let ending = format!("exited with {}", libc::WEXITSTATUS(status));
+            self.report(
+                Stopped { process, thread },
+                &raised,
+                Fate::WasHandled { is_running, ending },
+            );
         }
     }
 
-    fn scene(&mut self, process: i32, stopped: i32, raised: &Raised) -> Scene {
-        let own = self.processes.entry(process).or_default();
-        let at = Stopped { process, thread: stopped };
-        let mut scene = live::scene(at, raised, &mut own.symbols);
+    /// Reports the fault of a process, once and for all. Of the thread it is only wanted that it stands still now: the one
+    /// that has raised the fault may be gone.
+    fn report(&mut self, at: Stopped, raised: &Raised, fate: Fate) {
+        self.processes.entry(at.process).or_default().is_told = true;
+        self.write(at, raised, fate);
+    }
+
+    fn write(&mut self, at: Stopped, raised: &Raised, fate: Fate) {
+        let own = self.processes.entry(at.process).or_default();
+        let scene = live::scene(at, raised, &mut own.symbols);
+        let mut scene = Scene { fate, ..scene };
         if let (Some(inode), Some(file)) = (scene.map().map(|map| map.inode), &mut scene.file) {
             file.size_when_mapped = own.sizes.get(&inode).copied();
         }
-        scene
-    }
-
-    /// Reports the fault that ends a process by this signal. `stopped` is a thread that stands still now: the one that
-    /// has raised the fault may be gone.
-    fn report(&mut self, process: i32, stopped: i32, raised: &Raised, ends_by: i32) {
-        let scene = self.scene(process, stopped, raised);
-        self.processes.entry(process).or_default().is_told = true;
-        let _ = self.reporter.report(&scene);
-        self.tell(ends_by);
-    }
-
-    fn report_handled(&mut self, process: i32, stopped: i32, raised: &Raised, handled: Handled) {
-        let scene = Scene { handled: Some(handled), ..self.scene(process, stopped, raised) };
-        self.processes.entry(process).or_default().is_told = true;
         let _ = self.reporter.report(&scene);
     }
 

@@ -43,6 +43,42 @@ named_numbers! {
     SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS
 }
 
+named_numbers! {
+    /// The codes that each signal can have. (sigaction(2), "The siginfo_t argument")
+    SI_CODES = general:
+    SI_KERNEL SI_USER SI_QUEUE SI_TIMER SI_MESGQ SI_ASYNCIO SI_TKILL
+}
+
+named_numbers! {
+    /// The codes of SIGSEGV.
+    SEGV_CODES = general:
+    SEGV_MAPERR SEGV_ACCERR SEGV_BNDERR SEGV_PKUERR SEGV_MTEAERR SEGV_MTESERR SEGV_CPERR
+}
+
+named_numbers! {
+    /// The codes of SIGBUS.
+    BUS_CODES = general:
+    BUS_ADRALN BUS_ADRERR BUS_OBJERR BUS_MCEERR_AR BUS_MCEERR_AO
+}
+
+named_numbers! {
+    /// The codes of SIGILL.
+    ILL_CODES = general:
+    ILL_ILLOPC ILL_ILLOPN
+}
+
+named_numbers! {
+    /// The codes of SIGTRAP.
+    TRAP_CODES = general:
+    TRAP_BRKPT TRAP_TRACE
+}
+
+named_numbers! {
+    /// The codes of SIGFPE.
+    FPE_CODES = general:
+    FPE_INTDIV
+}
+
 numbers! { general:
     PROT_READ PROT_WRITE PROT_EXEC PROT_GROWSDOWN PROT_GROWSUP
     MAP_TYPE MAP_SHARED MAP_PRIVATE MAP_SHARED_VALIDATE MAP_DROPPABLE MAP_FIXED MAP_FIXED_NOREPLACE
