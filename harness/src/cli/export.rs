@@ -21,14 +21,14 @@ pub fn run(folder: &Path, overwrite: bool) -> Result<Exit, Failed> {
             Ok(own) if own == text.as_bytes() => same += 1,
             Ok(_) => others.push((path, text)),
             Err(error) if error.kind() == ErrorKind::NotFound => missing.push((path, text)),
-            Err(error) => return Err(unwritable(&path, error)),
+            Err(error) => return Err(UsageError::unwritable(&path, error).into()),
         }
     }
     if !overwrite && !others.is_empty() {
         return Err(kept(folder, others.into_iter().map(|(path, _)| path).collect()));
     }
     for (path, text) in missing.iter().chain(&others) {
-        write(path, text).map_err(|error| unwritable(path, error))?;
+        write(path, text).map_err(|error| UsageError::unwritable(path, error))?;
     }
     let mut out = Output::default();
     out.print(&format!(
@@ -45,10 +45,6 @@ pub fn run(folder: &Path, overwrite: bool) -> Result<Exit, Failed> {
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     std::fs::write(path, text)
-}
-
-fn unwritable(path: &Path, error: Error) -> Failed {
-    UsageError::Unwritable { path: path.display().to_string(), error }.into()
 }
 
 /// The failure where files have another text.

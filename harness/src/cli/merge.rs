@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::exit::{Exit, Failed};
-use super::output;
+use super::output::{self, count};
 use super::partition::Partition;
 use super::report::line::CaseLine;
 use super::report::sheet::{Form, Sheet};
@@ -134,7 +134,7 @@ impl Results {
             sheet.case(line);
         }
         let missing = (lost > 0).then(|| format!("{lost} without a result"));
-        let (cases, missing) = (Summary::cases(of), missing.as_deref());
+        let (cases, missing) = (count(of, "case"), missing.as_deref());
         let last = summary.line(&cases, missing, elapsed.as_secs_f64());
         sheet.end(&last, missing, elapsed)?;
         Ok(if lost > 0 { Exit::Harness } else { summary.totals.exit() })
@@ -145,7 +145,7 @@ impl Results {
         const SHOWN: usize = 10;
         let lost: Vec<usize> = (1..=of).filter(|number| !self.cases.contains_key(number)).collect();
         let have = if lost.len() == 1 { "has" } else { "have" };
-        let mut text = format!("{} of {} {have} no result", lost.len(), Summary::cases(of));
+        let mut text = format!("{} of {} {have} no result", lost.len(), count(of, "case"));
         for number in lost.iter().take(SHOWN) {
             let before = self.cases.range(..*number).next_back();
             let behind = before.map(|(at, (line, _))| (number - at, &line.case));

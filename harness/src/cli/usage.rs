@@ -1,6 +1,8 @@
 //! Arguments and case files may be wrong: [`UsageError`] says how, and what to write instead. No case is run
 //! then.
 
+use std::path::Path;
+
 use thiserror::Error;
 
 use super::{output, shell};
@@ -140,6 +142,11 @@ pub enum UsageError {
 const SHOWN: usize = 20;
 
 impl UsageError {
+    /// The failure where this file or folder cannot be written.
+    pub fn unwritable(path: &Path, error: std::io::Error) -> UsageError {
+        UsageError::Unwritable { path: path.display().to_string(), error }
+    }
+
     /// Returns these as one; `None` where there is none.
     pub fn all(mut errors: Vec<UsageError>) -> Option<UsageError> {
         match errors.len() {

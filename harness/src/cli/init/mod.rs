@@ -30,11 +30,11 @@ pub fn run(folder: &Path) -> Result<Exit, Failed> {
     }
     for name in FOLDERS {
         let path = folder.join(name);
-        std::fs::create_dir_all(&path).map_err(|error| unwritable(&path, error))?;
+        std::fs::create_dir_all(&path).map_err(|error| UsageError::unwritable(&path, error))?;
     }
     for (name, text, mode) in FILES {
         let path = folder.join(name);
-        write(&path, text, *mode).map_err(|error| unwritable(&path, error))?;
+        write(&path, text, *mode).map_err(|error| UsageError::unwritable(&path, error))?;
     }
     let mut out = Output::default();
     out.print(&output::printable(&next(folder)));
@@ -47,10 +47,6 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())
-}
-
-fn unwritable(path: &Path, error: Error) -> Failed {
-    UsageError::Unwritable { path: path.display().to_string(), error }.into()
 }
 
 /// The text that says what was made, and what to do with it.

@@ -136,9 +136,9 @@ impl<'a> Reporter<'a> {
         let missing = interrupted.map(|exit| exit.missing(all - self.summary.cases));
         let built_in = self.chosen.cases.iter().filter(|own| own.is_built_in()).count();
         let cases = match built_in {
-            0 => Summary::cases(all),
+            0 => count(all, "case"),
             every if every == all => count(all, "built-in case"),
-            some => format!("{}, {some} of them built in", Summary::cases(all)),
+            some => format!("{}, {some} of them built in", count(all, "case")),
         };
         let cases = match self.chosen.partition {
             Some(partition) => format!("{cases} of {}, part {partition}", self.chosen.of),

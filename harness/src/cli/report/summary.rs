@@ -4,7 +4,7 @@
 use super::line::CaseLine;
 use super::machine::Machine;
 use super::totals::Totals;
-use crate::cli::output::{self, count};
+use crate::cli::output;
 use crate::confine::Isolation;
 use crate::printable::escaped;
 
@@ -54,10 +54,5 @@ impl Summary {
         };
         let places = self.places.join(" and ");
         format!("{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {places}\n")
-    }
-
-    /// Returns a number of cases in words.
-    pub fn cases(number: usize) -> String {
-        count(number, "case")
     }
 }
