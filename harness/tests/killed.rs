@@ -8,9 +8,11 @@ mod watched_run;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use faultmap::internals::cli::judged;
+use faultmap::internals::model::{Environment, predict};
 use own_process::children::children_of;
 use own_process::{Test, refusal, table, test};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use watched_run::{MAP, WatchedRun, segment_bytes};
 
 const KILLED: &[(&str, Signal)] =
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let mut tests = vec![
         test("a_victim_has_only_the_descriptors_of_its_case", descriptors_of_a_victim),
         test("an_ignored_interrupt_stays_ignored", an_ignored_interrupt_stays_ignored),
+        test("who_judges_a_case_is_asked_again_once_killed", who_judges),
         test("one_probe_killed_in_the_middle_leaves_nothing", one_probe_killed),
         test("a_search_whose_workers_are_killed_tries_each_program_once", search_goes_on),
     ];
@@ -209,4 +212,28 @@ fn killed_twice(level: &str) {
     assert_eq!(output.status.code(), Some(3), "{stdout}");
     assert!(stdout.contains("the worker is gone: killed by SIGKILL"), "{stdout}");
     watched.nothing_is_left();
+}
+
+/// The process that judges a case may be killed or stopped, too, and its panic is told.
+fn who_judges() {
+    let case = faultmap::internals::parse::case(
+        "fd = file(1); m = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0); sweep(m, read);",
+    );
+    let case = case.expect("a case");
+    let pages_of = |page| judged(|| predict(&case, &Environment::with_pages_of(page)).len());
+    assert_eq!(pages_of(4096), Ok(1));
+    // There are no such pages: the model divides by their size.
+    let why = pages_of(0).expect_err("a panic");
+    assert!(why.contains("a bug of faultmap") && why.contains("src/model/"), "{why}");
+    assert_eq!(pages_of(4096), Ok(1));
+    let folder = tempfile::tempdir().expect("a folder");
+    for signal in [Signal::KILL, Signal::TERM, Signal::STOP] {
+        // As somebody might send it to the first process that is asked.
+        let first = folder.path().join(format!("{signal:?}"));
+        let is_second = judged(|| {
+            let is_first = std::fs::create_dir(&first).is_ok();
+            !(is_first && kill_process(getpid(), signal).is_ok())
+        });
+        assert_eq!(is_second, Ok(true), "{signal:?}");
+    }
 }

@@ -27,36 +27,3 @@ pub fn judged<T: Serialize + DeserializeOwned>(body: impl Fn() -> T) -> Result<T
     };
     Err(format!("cannot judge it: {why}"))
 }
-
-#[cfg(test)]
-mod tests {
-    use nix::sys::signal::{Signal, raise};
-
-    use super::judged;
-    use crate::model::{Environment, predict};
-
-    /// In one test: the thread that has forked once is the only one that may.
-    #[test]
-    fn a_panic_is_told_and_who_is_killed_or_stopped_is_asked_again() {
-        let case = crate::parse::case(
-            "fd = file(1); m = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0); sweep(m, read);",
-        );
-        let case = case.expect("a case");
-        let pages_of = |page| judged(|| predict(&case, &Environment::with_pages_of(page)).len());
-        assert_eq!(pages_of(4096), Ok(1));
-        // There are no such pages: the model divides by their size.
-        let why = pages_of(0).expect_err("a panic");
-        assert!(why.contains("a bug of faultmap") && why.contains("src/model/"), "{why}");
-        assert_eq!(pages_of(4096), Ok(1));
-        let folder = tempfile::tempdir().expect("a folder");
-        for signal in [Signal::SIGKILL, Signal::SIGTERM, Signal::SIGSTOP] {
-            // As somebody might send it to the first process that is asked.
-            let first = folder.path().join(signal.as_str());
-            let is_second = judged(|| {
-                let is_first = std::fs::create_dir(&first).is_ok();
-                !(is_first && raise(signal).is_ok())
-            });
-            assert_eq!(is_second, Ok(true), "{signal}");
-        }
-    }
-}

@@ -36,6 +36,7 @@ pub use built_in::BuiltIn;
 use cases::{Cases, Task};
 use exit::{Exit, Failed};
 use interrupt::Interrupt;
+pub use judging::judged;
 use one::OneProbe;
 use partition::{Chosen, Partition};
 use place::Places;
