@@ -6,7 +6,6 @@ mod own_process;
 mod watched_run;
 
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
 
 use faultmap::internals::cli::judged;
 use faultmap::internals::model::{Environment, predict};
@@ -167,17 +166,20 @@ fn search_goes_on() {
     command.arg("--dir").arg(watched.files()).arg("--out").arg(out.path());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let controller = Pid::from_child(&child);
+    let mut killed = Vec::new();
     for _ in 0..4 {
-        // A worker has a child of its own; a process that clears the folder has none.
+        // A worker has a child of its own. A process that tries what the kernel allows may have one as well, but
+        // of those there is one at a time.
         let worker = loop {
-            let children = children_of(controller);
-            if let Some(worker) = children.into_iter().find(|own| !children_of(*own).is_empty()) {
-                break worker;
+            let is_worker = |own: &Pid| !killed.contains(own) && !children_of(*own).is_empty();
+            let workers: Vec<Pid> = children_of(controller).into_iter().filter(is_worker).collect();
+            if let [worker, _] = workers.as_slice() {
+                break *worker;
             }
             assert!(child.try_wait().unwrap().is_none(), "the search has ended too early");
         };
         kill_process(worker, Signal::KILL).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        killed.push(worker);
     }
     let output = child.wait_with_output().unwrap();
     let [stdout, stderr] =

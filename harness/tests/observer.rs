@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             storm(5);
         }),
         test("other_threads_panic_now_and_then", beside_some_panics),
+        test("another_thread_panics_for_seconds", beside_a_long_panic),
         test("another_thread_holds_standard_error", beside_a_lock),
         test("what_the_process_has_yet_to_print", unprinted),
     ])
@@ -221,6 +222,24 @@ fn beside_some_panics() {
     for seen in beside_panics(100, 300) {
         assert!(seen.contains(file!()) && seen.ends_with(": it"), "{seen}");
     }
+}
+
+/// A panic that prints a backtrace of a large program holds the lock of the hook for as long.
+fn beside_a_long_panic() {
+    static IS_IN_HOOK: AtomicBool = AtomicBool::new(false);
+    std::panic::set_hook(Box::new(|panic| {
+        if panic.payload().downcast_ref() == Some(&"a long one") {
+            IS_IN_HOOK.store(true, Relaxed);
+            thread::sleep(Duration::from_secs(3));
+        }
+    }));
+    let panics = thread::spawn(|| panic!("a long one"));
+    while !IS_IN_HOOK.load(Relaxed) {
+        thread::yield_now();
+    }
+    let seen = observe(|| -> u8 { panic!("it") });
+    assert!(seen.contains(file!()) && seen.ends_with(": it"), "{seen}");
+    panics.join().expect_err("it panics");
 }
 
 /// Two threads that take both locks in two orders would wait for each other for ever.

@@ -16,6 +16,14 @@ use crate::sys::{futex, rseq};
 /// Nanoseconds between two looks for a supervisor that is gone.
 const LOOK: u64 = 10_000_000;
 
+/// The number of children that need the lock of standard error. Another thread may have it for ever, and the closure may
+/// print nothing.
+const STDERR_TRIES: u32 = 2;
+/// The number of children that need the lock of the panic hook. Another thread that panics has it for as long as it
+/// prints, which takes seconds where it looks up the symbols of a large program. Without the hook a panic of the
+/// closure would wait for the same thread.
+const HOOK_TRIES: u32 = 12;
+
 /// Runs the closure, and ends the process. `supervisor` is the parent.
 pub fn run(start: &Start<'_>, supervisor: i32) -> ! {
     let (_last, note) = (ExitAtUnwinding, start.note);
@@ -93,13 +101,13 @@ fn prepare(start: &Start<'_>, supervisor: i32) {
         libc::dup2(start.output, libc::STDOUT_FILENO);
         libc::dup2(start.output, libc::STDERR_FILENO);
     }
-    if start.note.spares_locks.load(Relaxed) {
-        return;
+    let tried = start.note.tried.load(Relaxed);
+    // Where another thread had one of these locks, this process ends here and is forked again.
+    if tried < STDERR_TRIES {
+        drop(std::io::stderr().lock());
     }
-    // Where another thread had it, this process ends here and is forked again.
-    drop(std::io::stderr().lock());
     // A thread that panics already may not set a hook.
-    if !std::thread::panicking() {
+    if tried < HOOK_TRIES && !std::thread::panicking() {
         std::panic::set_hook(Box::new(note_panic));
     }
 }

@@ -37,8 +37,9 @@ pub struct Note {
     /// 1 when the supervisor has left fork(3). Until then it has the locks of the C library's allocator, and a child
     /// that killed it would leave them locked for ever in the process that observes.
     pub go: AtomicU32,
-    /// The child is to take no lock that can be left out: it leaves the panic hook of the program as it is.
-    pub spares_locks: AtomicBool,
+    /// The number of children that were given up, as they did not come to the closure. A later one leaves out locks
+    /// that it can do without.
+    pub tried: AtomicU32,
     /// The progress of the child: [`STARTING`] and so on.
     pub state: AtomicU32,
     /// The number of faults so far.

@@ -22,11 +22,11 @@ use crate::sys::futex;
 use crate::sys::system_call::checked;
 
 /// Nanoseconds in which a child must come to the closure, at the first try: another thread may have held a lock
-/// at the fork that the child needs on its way. Each further try has twice as many.
+/// at the fork that the child needs on its way. Each further try has twice as many, up to a limit.
 const START: u64 = 200 * MILLISECOND;
-/// The number of tries; from this one on, the child takes fewer locks.
-const TRIES: u32 = 4;
-const SPARING: u32 = 2;
+const LONGEST_START: u64 = 800 * MILLISECOND;
+/// The number of tries.
+const TRIES: u32 = 14;
 /// Nanoseconds that killed processes may take to disappear.
 const GRACE: u64 = limits::GRACE.as_nanos() as u64;
 const MILLISECOND: u64 = 1_000_000;
@@ -86,8 +86,7 @@ fn fork(start: &Start<'_>) -> Option<(usize, u64)> {
     for tried in 0..TRIES {
         start.note.state.store(STARTING, Release);
         start.note.go.store(0, Release);
-        // Another thread that panics holds the lock of the hook for as long as it prints.
-        start.note.spares_locks.store(tried >= SPARING, Release);
+        start.note.tried.store(tried, Release);
         // SAFETY: the thread that observes waits. The child is a process like any that fork(3) makes in a
         // program of several threads.
         let pid = unsafe { libc::fork() };
@@ -104,8 +103,8 @@ fn fork(start: &Start<'_>) -> Option<(usize, u64)> {
         start.note.go.store(1, Release);
         futex::wake(&start.note.go);
         let pid = pid as usize;
-        let (limit, deadline) =
-            (now().saturating_add(START << tried), now().saturating_add(start.nanoseconds));
+        let limit = now().saturating_add((START << tried).min(LONGEST_START));
+        let deadline = now().saturating_add(start.nanoseconds);
         let state = &start.note.state;
         loop {
             let (now, is_in_closure) = (now(), state.load(Acquire) != STARTING);
