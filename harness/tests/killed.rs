@@ -121,7 +121,7 @@ fn name(signal: Signal) -> &'static str {
 }
 
 fn an_ignored_interrupt_stays_ignored() {
-    let watched = WatchedRun::new(&format!("{MAP}timeout(3s);\npause();"));
+    let watched = WatchedRun::new(&format!("timeout(3s);\n{MAP}pause();"));
     let mut ignoring = Command::new("sh");
     ignoring.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]);
     let command = watched.command(&[]);
@@ -136,7 +136,7 @@ fn an_ignored_interrupt_stays_ignored() {
 }
 
 fn stopped(level: &str) {
-    let watched = WatchedRun::new(&format!("{MAP}timeout(3s);\npause();"));
+    let watched = WatchedRun::new(&format!("timeout(3s);\n{MAP}pause();"));
     let child = watched.command(&["--isolation", level]).stdout(Stdio::piped()).spawn().unwrap();
     let (worker, _) = watched.worker_and_victim(&child);
     kill_process(worker, Signal::STOP).unwrap();

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::token::MARK;
 use crate::printable::{escaped, is_printable};
 
 /// The first reason why a text is no case.
@@ -37,7 +38,8 @@ impl ParseError {
         let before = text.get(..self.span.start).unwrap_or(text);
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+        let line_before = String::from_utf8_lossy(&before[start..]);
+        let column = line_before.trim_start_matches(MARK).chars().count() + 1;
         // A case is not that long.
         ParseError { line: line as u32, column: column as u32, ..self }
     }
@@ -63,15 +65,21 @@ impl ParseError {
     /// The error for a person: the message, `path:line:column`, the line, and the hint.
     #[doc(hidden)]
     pub fn render(&self, path: &str, source: &[u8], renderer: &Renderer) -> String {
+        let mark = if source.starts_with(MARK.as_bytes()) { MARK.len() } else { 0 };
+        let source = &source[mark..];
         let text = String::from_utf8_lossy(source);
         // U+FFFD is longer than the byte that it replaces, so the span moves.
-        let moved = |at: usize| String::from_utf8_lossy(&source[..at.min(source.len())]).len();
+        let moved = |at: usize| {
+            String::from_utf8_lossy(&source[..at.saturating_sub(mark).min(source.len())]).len()
+        };
         let within =
             |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
         let start = within(moved(self.span.start)).unwrap_or(0);
         let span = start..within(moved(self.span.end)).unwrap_or(start).max(start);
-        // A terminal would obey control characters. A `?` stands for each of their bytes.
+        // A terminal would obey control characters. A `?` stands for each of their bytes, and a blank for the
+        // carriage return before the end of a line.
         let shown: String = text
+            .replace("\r\n", " \n")
             .chars()
             .flat_map(|c| match c {
                 c if !is_printable(c) && c != '\n' && c != '\t' => {

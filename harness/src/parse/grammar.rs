@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::ParseError;
 use super::recovery::Recovery;
-use super::scope::Scope;
+use super::scope::{Scope, check_variable};
 use super::token::{Token, TokenKind};
 use crate::case::{Access, BlockKind, Case, Size, Step, limits};
 use crate::vocabulary::Returns;
@@ -79,6 +79,11 @@ impl<'a> Parser<'a> {
     /// Parses a line that is no step, or a step.
     fn part(&mut self, case: &mut Case) -> Result<(), ParseError> {
         match self.keyword() {
+            Some(word @ ("requires" | "timeout")) if !case.steps.is_empty() => {
+                return Err(self
+                    .error(format!("`{word}` cannot stand behind a step"))
+                    .hint("move it before the first step: it is about the whole case"));
+            }
             Some("requires") => self.requires(&mut case.requires)?,
             Some("timeout") if case.timeout.is_some() => {
                 return Err(self.error("`timeout` is written twice").hint("one is enough"));
@@ -121,6 +126,7 @@ impl<'a> Parser<'a> {
                 }
                 let (name, span) = self.word("a step")?;
                 let step = if self.take("=") {
+                    check_variable(&name, &span)?;
                     let (call, at) = self.word("a call")?;
                     self.call(&call, at, Some((name, span)))?
                 } else if self.at("[") {

@@ -123,24 +123,27 @@ impl Parser<'_> {
         self.expect("(")?;
         let start = self.peek().span.start;
         let value = self.number()?;
-        let unit = match self.at(")") {
-            true => String::new(),
-            false => self.word("a unit")?.0,
+        let unit = match &self.peek().kind {
+            TokenKind::Word(word) => {
+                self.next();
+                word.as_str()
+            }
+            _ => "",
         };
-        let span = start..self.last_end();
-        let millis = match unit.as_str() {
+        let wrong = |message: String| {
+            let (least, most) = (limits::TIMEOUT_MS.start(), limits::TIMEOUT_MS.end());
+            Err(ParseError::new(start..self.last_end(), message).hint(format!(
+                "a whole number of ms or s, from {least}ms to {most}ms: `timeout(200ms);`"
+            )))
+        };
+        let millis = match unit {
             "ms" => value,
             "s" => value.saturating_mul(1000),
-            _ => {
-                return Err(ParseError::new(span, "a timeout needs a unit").hint("timeout(200ms);"));
-            }
+            "" => return wrong("a timeout needs a unit".to_owned()),
+            _ => return wrong(format!("`{unit}` is no unit of a timeout")),
         };
         if !limits::TIMEOUT_MS.contains(&millis) {
-            return Err(ParseError::new(span, "this timeout is out of bounds").hint(format!(
-                "from {}ms to {}ms",
-                limits::TIMEOUT_MS.start(),
-                limits::TIMEOUT_MS.end()
-            )));
+            return wrong("this timeout is out of bounds".to_owned());
         }
         self.expect(")")?;
         self.expect(";")?;

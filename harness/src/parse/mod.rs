@@ -67,7 +67,12 @@ pub fn bytes(source: &[u8]) -> Result<Case, ParseError> {
         Err(error) => {
             let at = error.valid_up_to();
             let error = ParseError::new(at..at + 1, "this byte is not UTF-8 text");
-            Err(error.hint("a case file is plain text").placed_in(source))
+            // The byte order marks of UTF-16.
+            let hint = match source {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file is UTF-16: save it as UTF-8",
+                _ => "a case file is plain text",
+            };
+            Err(error.hint(hint).placed_in(source))
         }
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::ParseError;
 use crate::case::{BlockKind, limits};
-use crate::vocabulary::Returns;
+use crate::vocabulary::{self, Parameter, Returns, Syscall, flag};
 
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -134,6 +134,19 @@ impl Scope {
             true => error.hint(format!("define one first, with a call that gives {wanted}")),
             false => error.suggest(name, fitting),
         }
+    }
+}
+
+/// Checks that the name of a variable is no constant, whose value a step would mean: C has macros for these, and
+/// compiles no such assignment. The name of a call may be one, as in C.
+pub(super) fn check_variable(name: &str, span: &Range<usize>) -> Result<(), ParseError> {
+    let parameters = vocabulary::all().flat_map(Syscall::all_parameters);
+    let is_flag =
+        parameters.filter_map(Parameter::family).any(|family| flag(family, name).is_some());
+    match is_flag || matches!(name, "PAGE" | "NULL") {
+        true => Err(ParseError::new(span.clone(), format!("`{name}` is a constant"))
+            .hint("give the variable another name")),
+        false => Ok(()),
     }
 }
 

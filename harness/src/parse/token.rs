@@ -40,9 +40,14 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ParseError> {
     wrong.map_or(Ok(tokens), Err)
 }
 
+/// The byte order mark, with which some editors begin a file of UTF-8. It is no part of the text (Unicode, section
+/// 23.8, "Specials").
+pub(super) const MARK: &str = "\u{feff}";
+
 /// Returns the tokens before the first error, and the error. The last token is [`TokenKind::End`].
 pub(super) fn as_far_as_known(text: &str) -> (Vec<Token>, Option<ParseError>) {
-    let mut input = Input { text, at: 0 };
+    let mark = if text.starts_with(MARK) { MARK.len() } else { 0 };
+    let mut input = Input { text, at: mark };
     let mut tokens = Vec::new();
     loop {
         input.take_while(|c| matches!(c, ' ' | '\t' | '\r' | '\n'));

@@ -3,7 +3,9 @@
 
 #[path = "../command/mod.rs"]
 mod command;
+mod editors;
 mod from_c;
+mod header;
 mod several;
 mod too_much;
 
@@ -28,6 +30,7 @@ fn refused(text: impl AsRef<[u8]>, place: &str, message: &str, hint: &str) {
     let number = place.split(':').next().unwrap_or_default().parse::<usize>().unwrap();
     let source = String::from_utf8_lossy(text.as_ref()).into_owned();
     let line = source.lines().nth(number - 1).unwrap_or_default().trim();
+    let line = line.trim_start_matches('\u{feff}'); // a byte order mark is not shown
     let shown: String = line.chars().take_while(|c| !c.is_control()).collect();
     assert!(stderr.contains(&shown), "{stderr}");
 }
@@ -73,36 +76,6 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "2:7",
     "no variable `fb` here",
     "did you mean `fd`?"
-)]
-#[case::unknown_requirement(
-    "requires(rooot);\nfd = file(1);",
-    "1:10",
-    "unknown requirement `rooot`",
-    "one of: fs == NAME"
-)]
-#[case::unknown_file_system(
-    "requires(fs == tmpsf);\nfd = file(1);",
-    "1:16",
-    "unknown file system `tmpsf`",
-    "did you mean `tmpfs`?"
-)]
-#[case::unknown_architecture(
-    "requires(arch == x86);\nfd = file(1);",
-    "1:18",
-    "unknown architecture `x86`",
-    "did you mean `x86_64`?"
-)]
-#[case::architecture_by_another_name(
-    "requires(arch == arm64);\nfd = file(1);",
-    "1:18",
-    "unknown architecture `arm64`",
-    "did you mean `aarch64`?"
-)]
-#[case::page_of_no_machine(
-    "requires(page == 4095);\nfd = file(1);",
-    "1:18",
-    "no machine has pages of this size",
-    "a power of two"
 )]
 #[case::number_overflows(
     "fd = file(99999999999999999999);",
@@ -170,6 +143,24 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "`fd` holds a file, not a map",
     "define one first, with a call that gives a map"
 )]
+#[case::a_constant_as_a_variable(
+    "PAGE = file(1);",
+    "1:1",
+    "`PAGE` is a constant",
+    "give the variable another name"
+)]
+#[case::a_flag_as_a_variable(
+    "fd = file(1);\nMAP_SHARED = mmap(0, 1, PROT_READ, MAP_SHARED, fd, 0);",
+    "2:1",
+    "`MAP_SHARED` is a constant",
+    "give the variable another name"
+)]
+#[case::a_signal_as_a_variable(
+    "fork { SIGBUS = file(1); }",
+    "1:8",
+    "`SIGBUS` is a constant",
+    "give the variable another name"
+)]
 #[case::too_few_arguments(
     "fd = file(1);\nmap = mmap(0, 1);",
     "2:16",
@@ -207,18 +198,6 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "unexpected control character",
     "a case file is plain text"
 )]
-#[case::timeout_without_unit(
-    "timeout(200);\nfd = file(1);",
-    "1:9",
-    "a timeout needs a unit",
-    "timeout(200ms);"
-)]
-#[case::timeout_too_long(
-    "timeout(100s);\nfd = file(1);",
-    "1:9",
-    "this timeout is out of bounds",
-    "from 100ms"
-)]
 #[case::flag_by_number(
     "fd = file(1);\nfcntl(fd, 8, 1);",
     "2:11",
@@ -254,12 +233,6 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "2:1",
     "the content of `fd` varies from run to run",
     "a file of /proc"
-)]
-#[case::timeout_twice(
-    "timeout(200ms); timeout(300ms);\nfd = file(1);",
-    "1:17",
-    "`timeout` is written twice",
-    "one is enough"
 )]
 #[case::comment_never_closed(
     "fd = file(1);\n/* and so on",
