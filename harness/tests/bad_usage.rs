@@ -142,3 +142,34 @@ fn the_folder_of_the_cases_is_a_place_to_run_them_from() {
     let (code, stdout, stderr) = run(command.current_dir(root.join("cases")));
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 }
+
+#[test]
+fn a_name_that_begins_as_an_option_does() {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let cases = dir.path().join("cases");
+    std::fs::create_dir(&cases).expect("a new folder");
+    for path in [dir.path().join("-x.case"), cases.join("-y.case")] {
+        std::fs::write(path, "fd = file(1);").expect("written");
+    }
+    let at = |arguments: &[&str]| run(installed(arguments).current_dir(dir.path()));
+    for (command, word) in
+        [("run", "-x.case"), ("show", "-y"), ("list", "-nowhere.case"), ("predict", "-y")]
+    {
+        let (code, stdout, stderr) = at(&[command, word]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        let says = format!(
+            "error: `{word}` begins as an option does\n  `./{word}` names a file, and `-- {word}`"
+        );
+        assert!(stderr.starts_with(&says), "{stderr}");
+    }
+    // The advice is right, and so is the command that is printed for such a case.
+    for arguments in [&["show", "./-x.case"][..], &["show", "--memfd", "--", "-y"]] {
+        assert_eq!(at(arguments).0, Some(0), "{arguments:?}");
+    }
+    let (_, stdout, _) = at(&["run", "--memfd", "--", "-y"]);
+    assert!(stdout.contains("`faultmap run cases/-y.case --accept --memfd`"), "{stdout}");
+    assert_eq!(at(&["run", "cases/-y.case", "--accept", "--memfd"]).0, Some(0));
+    // Any other word is an option that is not there.
+    let (code, _, stderr) = at(&["run", "-z"]);
+    assert!(code == Some(2) && stderr.contains("unexpected argument '-z'"), "{stderr}");
+}

@@ -30,6 +30,7 @@ use std::cell::OnceCell;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use args::{Command, Options};
 pub use built_in::BuiltIn;
@@ -48,6 +49,7 @@ use report::sheet::Form;
 use report::verdict::Judge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
+use usage::UsageError;
 
 use crate::case::Case;
 use crate::confine::Held;
@@ -95,21 +97,7 @@ pub fn main(files: BuiltIn) -> ExitCode {
             cli.color.choose();
             cli.command
         }
-        Err(error) => {
-            // A limit on the size of files must not end what only prints: SIGXFSZ is ignored then.
-            if let Ok(thread) = SoleThread::claim() {
-                crate::sys::close_inherited(thread);
-            }
-            // Help and version are printed to stdout and are no errors; anything else is wrong
-            // usage.
-            let _ = error.print();
-            let is_exec = std::env::args_os().nth(1).is_some_and(|word| word == "exec");
-            return match error.use_stderr() {
-                true if is_exec => ExitCode::from(exec::FAILED),
-                true => ExitCode::from(Exit::Usage as u8),
-                false => ExitCode::SUCCESS,
-            };
-        }
+        Err(error) => return refused(&error),
     };
     match SoleThread::claim() {
         // A program that is run has what its starter has given to it: descriptors, and ignored signals.
@@ -118,6 +106,27 @@ pub fn main(files: BuiltIn) -> ExitCode {
         Err(error) => return ExitCode::from(Failed::harness(error.to_string()).report() as u8),
     }
     run(command, stack)
+}
+
+/// Prints why these arguments run nothing: they ask for help, or are wrong.
+fn refused(error: &clap::Error) -> ExitCode {
+    // A limit on the size of files must not end what only prints: SIGXFSZ is ignored then.
+    if let Ok(thread) = SoleThread::claim() {
+        crate::sys::close_inherited(thread);
+    }
+    let is_exec = std::env::args_os().nth(1).is_some_and(|word| word == "exec");
+    if error.kind() == ErrorKind::UnknownArgument && !is_exec {
+        if let Some(word) = select::like_an_option(std::env::args_os().skip(2)) {
+            return ExitCode::from(Failed::from(UsageError::LikeAnOption(word)).report() as u8);
+        }
+    }
+    // Help and version are printed to stdout and are no errors; anything else is wrong usage.
+    let _ = error.print();
+    match error.use_stderr() {
+        true if is_exec => ExitCode::from(exec::FAILED),
+        true => ExitCode::from(Exit::Usage as u8),
+        false => ExitCode::SUCCESS,
+    }
 }
 
 fn run(command: Command, stack: Rlimit) -> ExitCode {

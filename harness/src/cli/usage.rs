@@ -14,6 +14,9 @@ pub enum UsageError {
     /// As an unset variable of a shell leaves it: it does not ask for all cases.
     #[error("an empty word is no case")]
     EmptyWord,
+    /// A word that names a case or a file begins with `-`.
+    #[error("`{0}` begins as an option does")]
+    LikeAnOption(String),
     /// A path ends in `.case`, and nothing is there.
     #[error("there is no file {0}")]
     NoFile(String),
@@ -164,6 +167,9 @@ impl UsageError {
             | UsageError::NoRule { hint, .. }
             | UsageError::NoCommand { hint, .. } => hint.clone(),
             UsageError::NotMerged { hint, .. } => (*hint).to_owned(),
+            UsageError::LikeAnOption(word) => {
+                format!("`./{word}` names a file, and `-- {word}` behind all options a case")
+            }
             UsageError::NoFolder => "run it in the project, or name a case file".to_owned(),
             UsageError::NoPattern { .. } => {
                 "as in a shell: `*`, `?` and `[a-z]`; `notes/*`, `map_8192*`".to_owned()

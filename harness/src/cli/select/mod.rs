@@ -17,6 +17,7 @@ use crate::snapshot::Snapshots;
 pub use source::Source;
 use tree::Tree;
 pub use tree::{files_below, is_case};
+pub use words::like_an_option;
 
 /// A case that was parsed.
 #[derive(Debug)]
@@ -169,7 +170,8 @@ fn read(source: Source, whole: &Source, tree: &Tree) -> Result<Loaded, Failed> {
         let shown = source.shown().escape_debug().to_string();
         return Err(UsageError::Name(shown).into());
     };
-    let word = if tree.leads_to(&id, whole) { shell::word(&id) } else { source.word() };
+    let is_word = tree.leads_to(&id, whole) && !id.starts_with('-'); // as an option does
+    let word = if is_word { shell::word(&id) } else { source.word() };
     let lines = parse::step_lines(&text);
     Ok(Loaded { name: id.clone(), id, word, case, lines, snapshots, source })
 }

@@ -5,6 +5,7 @@
 //! for `cargo test`: a mistyped id is a part of none.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::Path;
 
 use glob::Pattern;
@@ -67,6 +68,17 @@ pub fn chosen(word: &str, tree: &Tree) -> Result<Chosen, Failed> {
     };
     let sources = found.into_iter().map(|(_, source)| source).collect();
     Ok(Chosen { sources, note: Some(note) })
+}
+
+/// Returns the first of these arguments that begins as an option does, and names a case or a file.
+pub fn like_an_option(arguments: impl Iterator<Item = OsString>) -> Option<String> {
+    let tree = Tree::here();
+    let names = |word: &str| {
+        let path = Path::new(word);
+        word.len() > 1 && (path.exists() || is_case(path) || tree.case(word).is_some())
+    };
+    let words = arguments.map(|word| word.to_string_lossy().into_owned());
+    words.take_while(|word| word != "--").find(|word| word.starts_with('-') && names(word))
 }
 
 /// The cases whose ids, or whose names within their families, are like this.
