@@ -138,10 +138,14 @@ fn what_is_no_file_of_results_is_refused() {
     let dir = project(CASE, None);
     std::fs::write(dir.path().join("text"), "3 cases: 3 same\n").expect("written");
     std::fs::write(dir.path().join("bytes"), b"\xff\xfe\n").expect("written");
-    std::fs::write(dir.path().join("empty"), "").expect("written");
+    std::fs::write(dir.path().join("empty"), "\n \n").expect("written");
     for (file, expected, says) in [
-        ("text", 2, "text:1 is no result of faultmap: "),
-        ("bytes", 2, "cannot read bytes: "),
+        (
+            "text",
+            2,
+            "text:1 is no result of faultmap\n  `faultmap run --json > FILE` writes such a file",
+        ),
+        ("bytes", 2, "bytes:1 is not UTF-8 text\n  `faultmap run --json > FILE`"),
         ("nowhere", 2, "cannot read nowhere: No such file"),
         ("cases", 2, "cannot read cases: Is a directory"),
         ("empty", 4, "the files hold no results"),
@@ -150,6 +154,58 @@ fn what_is_no_file_of_results_is_refused() {
         assert_eq!((code, stdout.as_str()), (Some(expected), ""), "{stderr}");
         assert!(stderr.contains(says), "{stderr}");
     }
+}
+
+/// The line of a file and the column are told, in words of our own, with what to do.
+#[test]
+fn a_broken_line_says_where_and_what_is_wrong() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    write(dir.path(), "all.json", &[]);
+    let good = std::fs::read_to_string(dir.path().join("all.json")).expect("results");
+    let good = good.trim_end();
+    let indented = serde_json::from_str::<Value>(good).expect("JSON");
+    let indented = serde_json::to_string_pretty(&indented).expect("JSON");
+    let list = format!("[{good}]");
+    for (line, says, todo) in [
+        (&good[..100], "ends in the middle of a result, at column 100\n", "copy this part again"),
+        (
+            "{\"schema\": 2}}",
+            "is no JSON from column 14 on: trailing characters\n",
+            "the file was edited",
+        ),
+        (indented.as_str(), "is JSON, but no result on one line\n", "`jq -c .`"),
+        (list.as_str(), "is JSON, but no result on one line\n", "`jq -c '.[]'`"),
+        ("<?xml?>", "is no result of faultmap\n", "`faultmap run --json > FILE`"),
+        (
+            "{\"a\": 1}",
+            "is no result of faultmap: missing field `schema`, at column 8\n",
+            "the file was edited",
+        ),
+    ] {
+        std::fs::write(dir.path().join("bad.json"), format!("\n{line}\n")).expect("written");
+        let (code, stdout, stderr) = merge(dir.path(), &["bad.json"]);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: bad.json:2 {says}")), "{stderr}");
+        assert!(stderr.contains(todo) && !stderr.contains(" at line "), "{stderr}");
+    }
+}
+
+#[test]
+fn results_are_read_from_stdin() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    write(dir.path(), "all.json", &[]);
+    let from = |file: &str| {
+        let mut command = faultmap(&["merge", "-"]);
+        let stdin = std::fs::File::open(dir.path().join(file)).expect("a file");
+        run(command.stdin(stdin).env_remove("CARGO_MANIFEST_DIR"))
+    };
+    let (code, stdout, stderr) = from("all.json");
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.starts_with("it  same\n1 case: 1 same, "), "{stdout}");
+    std::fs::write(dir.path().join("text"), "no JSON").expect("written");
+    let (code, _, stderr) = from("text");
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.starts_with("error: stdin:1 is no result of faultmap\n"), "{stderr}");
 }
 
 /// A file of results may come from anybody.

@@ -91,7 +91,7 @@ pub enum Command {
     /// Put the results of several machines together, as one run would have printed them
     #[command(after_help = exit::OF_MERGE)]
     Merge {
-        /// Files with the output of `run --json`, one for each part
+        /// Files with the output of `run --json`, one for each part; `-` is stdin
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
         #[command(flatten)]

@@ -4,14 +4,13 @@
 //! Each line of JSON says which number its case has among all of them, so that a case that is missing, or is
 //! there twice, is told of. The main type is [`Results`].
 
+mod line;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::exit::{Exit, Failed};
 use super::output::{self, count};
@@ -19,14 +18,10 @@ use super::partition::Partition;
 use super::report::line::CaseLine;
 use super::report::sheet::{Form, Sheet};
 use super::report::summary::Summary;
-use super::report::{SCHEMA, json_text};
 use super::usage::UsageError;
-use crate::printable::is_printable;
 
 /// The largest size of a file of results.
 const FILE_BYTES: u64 = 256 << 20;
-/// The largest number of cases.
-const CASES: usize = 1 << 20;
 
 const WRITE_ANEW: &str = "`faultmap run --json > FILE` writes such a file";
 const ONE_VERSION: &str = "measure all parts with the same faultmap, and merge them with it";
@@ -50,28 +45,32 @@ struct Results {
     ids: BTreeMap<String, usize>,
 }
 
-/// The fields that decide whether the others can be read.
-#[derive(Debug, Deserialize)]
-struct Version {
-    schema: u32,
-}
-
 impl Results {
-    /// Adds the results in a file.
+    /// Adds the results in a file; `-` is stdin.
     fn read(&mut self, path: &Path) -> Result<(), Failed> {
-        let name = path.display().to_string();
-        let unreadable = |error| UsageError::Unreadable { path: name.clone(), error };
-        let file = File::open(path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
-        if size > FILE_BYTES {
-            let message = format!("{name} has more than {FILE_BYTES} bytes");
-            return Err(UsageError::NotMerged { message, hint: WRITE_ANEW }.into());
-        }
-        let lines = BufReader::new(file.take(FILE_BYTES)).lines();
-        for (index, line) in lines.enumerate() {
-            let line = line.map_err(unreadable)?;
-            let read = read_line(&line, &format!("{name}:{}", index + 1));
-            self.add(read?, &name)?;
+        let (name, source): (String, Box<dyn Read>) = match path == Path::new("-") {
+            true => ("stdin".to_owned(), Box::new(std::io::stdin())),
+            false => {
+                let path_of = |error| UsageError::unreadable(path, error);
+                (path.display().to_string(), Box::new(File::open(path).map_err(path_of)?))
+            }
+        };
+        let mut source = BufReader::new(source.take(FILE_BYTES + 1));
+        let (mut text, mut bytes) = (Vec::new(), 0);
+        for number in 1.. {
+            text.clear();
+            let read = source.read_until(b'\n', &mut text);
+            let read = read.map_err(|error| UsageError::unreadable(Path::new(&name), error))?;
+            bytes += read as u64;
+            if bytes > FILE_BYTES {
+                let message = format!("{name} has more than {FILE_BYTES} bytes");
+                return Err(UsageError::NotMerged { message, hint: WRITE_ANEW }.into());
+            }
+            match text.trim_ascii() {
+                _ if read == 0 => break,
+                [] => {}
+                line => self.add(line::read(line, &format!("{name}:{number}"))?, &name)?,
+            }
         }
         Ok(())
     }
@@ -165,32 +164,6 @@ impl Results {
             text += &format!("\nno file holds part {part}");
         }
         text
-    }
-}
-
-/// Reads a line at this place. Fails if it is no result, or one of another schema.
-fn read_line(text: &str, place: &str) -> Result<CaseLine, UsageError> {
-    let fails = |message, hint| UsageError::NotMerged { message, hint };
-    let no_result = |error: serde_json::Error| {
-        fails(format!("{place} is no result of faultmap: {error}"), WRITE_ANEW)
-    };
-    let Version { schema } = serde_json::from_str(text).map_err(no_result)?;
-    if schema != SCHEMA {
-        let message = format!("{place} has schema {schema}, and this faultmap reads {SCHEMA}");
-        return Err(fails(message, ONE_VERSION));
-    }
-    // As a run would have printed it, whoever wrote the file.
-    let printed = match text.chars().all(is_printable) {
-        true => format!("{text}\n"),
-        false => json_text(&serde_json::from_str::<Value>(text).map_err(no_result)?),
-    };
-    let line = CaseLine::read(printed).map_err(no_result)?;
-    match (1..=line.of).contains(&line.number) && line.of <= CASES {
-        true => Ok(line),
-        false => {
-            let message = format!("{place} is case {} of {}", line.number, line.of);
-            Err(fails(message, WRITE_ANEW))
-        }
     }
 }
 

@@ -150,6 +150,11 @@ impl UsageError {
         UsageError::Unwritable { path: path.display().to_string(), error }
     }
 
+    /// The failure where this file or folder cannot be read.
+    pub fn unreadable(path: &Path, error: std::io::Error) -> UsageError {
+        UsageError::Unreadable { path: path.display().to_string(), error }
+    }
+
     /// Returns these as one; `None` where there is none.
     pub fn all(mut errors: Vec<UsageError>) -> Option<UsageError> {
         match errors.len() {
