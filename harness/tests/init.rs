@@ -22,6 +22,14 @@ fn script(folder: &Path) -> (Option<i32>, String, String) {
     run(script.args(["--memfd"]).env("PATH", path).env_remove("CARGO_MANIFEST_DIR"))
 }
 
+/// Runs the first script of the workflow, as GitHub does, with this text in its variable.
+fn first_step(workflow: &str, variable: &str) -> (Option<i32>, String, String) {
+    let (_, behind) = workflow.split_once("run: |\n").expect("a script");
+    let lines = behind.lines().take_while(|line| line.starts_with("          "));
+    let script: String = lines.map(|line| format!("{}\n", &line[10..])).collect();
+    run(Command::new("bash").args(["-e", "-c", &script]).env("FAULTMAP_GIT", variable))
+}
+
 #[test]
 fn a_new_project_goes_from_new_to_same_to_changed() {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
@@ -30,7 +38,14 @@ fn a_new_project_goes_from_new_to_same_to_changed() {
     assert!(stdout.contains("  cd mine\n") && stdout.contains("faultmap run --accept"), "{stdout}");
     let project = dir.path().join("mine");
     let workflow = std::fs::read_to_string(project.join(".github/workflows/faultmap.yml"));
-    assert!(workflow.expect("a workflow").contains("run: ./faultmap.sh\n"));
+    let workflow = workflow.expect("a workflow");
+    assert!(workflow.contains("run: ./faultmap.sh --format github\n"));
+    // The one thing that the user has to set, in what is printed and in the file.
+    let sets = "gh variable set FAULTMAP_GIT --body https://";
+    assert!(stdout.contains(sets) && workflow.contains(sets), "{stdout}{workflow}");
+    let (code, says, _) = first_step(&workflow, "");
+    assert!(code == Some(1) && says.contains("set the variable FAULTMAP_GIT"), "{says}");
+    assert_eq!(first_step(&workflow, "https://mine"), (Some(0), String::new(), String::new()));
     let (code, stdout, stderr) = script(&project);
     assert_eq!(code, Some(5), "{stdout}{stderr}");
     let (code, stdout, stderr) = run(&mut at(&project, &["run", "--accept", "--memfd"]));

@@ -17,6 +17,9 @@ const FILES: &[(&str, &str, u32)] = &[
     (".github/workflows/faultmap.yml", include_str!("faultmap.yml"), 0o666),
 ];
 
+/// Tells the workflow where faultmap is to be fetched, as it is not on crates.io.
+const VARIABLE: &str = "gh variable set FAULTMAP_GIT --body https://HOST/OWNER/faultmap";
+
 /// The folders that a new project has, and an old one has already.
 const FOLDERS: &[&str] = &["cases", "snapshots"];
 
@@ -71,7 +74,8 @@ fn next(folder: &Path) -> String {
         "written:\n  {made}\nnext:\n{enter}{commands}  \
            edit cases/past_the_end.case (MAP_PRIVATE instead of MAP_SHARED), and `{program} run` shows in red \
            what differs, exit code 1\n  \
-           ./faultmap.sh is what a CI runs, and .github/workflows/faultmap.yml runs it on GitHub\n  \
+           ./faultmap.sh is what a CI runs, and .github/workflows/faultmap.yml runs it on GitHub, where a \
+           variable of the repository has to tell the address of faultmap's own:\n    {VARIABLE}\n  \
            `{program} list`, outside of this project, lists the built-in cases; `{program} cases DIR` writes them"
     )
 }
