@@ -9,6 +9,7 @@
 //! file, which differs from project to project.
 
 mod keep;
+mod without_case;
 
 pub use keep::{Kept, New, Target};
 

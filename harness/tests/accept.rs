@@ -71,7 +71,7 @@ fn what_is_new_or_has_changed_is_written_and_agrees_from_then_on() {
     assert_eq!(project.run(&["--memfd"]).0, Some(5), "both are new");
     let (code, said) = project.run(&["it", "--accept", "--memfd"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("accepted: ") && said.contains("/snapshots/it.snap written"), "{said}");
+    assert!(said.contains("accepted: snapshots/it.snap written\n"), "{said}");
     assert!(said.contains("1 case: 0 same, 0 changed, 0 new, 1 accepted, "), "{said}");
     assert_eq!(project.snapshots(), ["it.snap"], "the other was not selected");
     assert!(project.read("snapshots/it.snap").starts_with("---\nsource: cases/it.case\n"));
@@ -213,7 +213,34 @@ fn json_tells_what_was_written() {
     let first = line(&said);
     assert_eq!(first["verdict"], "new");
     let written = first["snapshot"]["written"].as_str().expect("a path");
-    assert!(written.ends_with("/snapshots/it.snap"), "{said}");
+    assert_eq!(written, "snapshots/it.snap", "{said}");
     let (_, said) = project.run(&["--json", "--accept"]);
     assert_eq!(line(&said)["snapshot"]["written"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_snapshot_that_belongs_to_no_case_is_told_of_and_stays() {
+    let project = Project::with(&[("cases/it.case", CASE), ("cases/gone.case", CASE)]);
+    assert_eq!(project.run(&["--accept", "--memfd"]).0, Some(0));
+    assert!(!project.run(&["--memfd"]).1.contains("no case"));
+    std::fs::remove_file(project.path("cases/gone.case")).expect("it was written");
+    for more in [&[][..], &["--accept"], &["--quiet"]] {
+        let (code, said) = project.run(&[&["--memfd"], more].concat());
+        assert_eq!(code, Some(0), "it changes no result: {said}");
+        assert!(said.contains("; 1 snapshot without a case; "), "{said}");
+        let note = "note: 1 snapshot belongs to no case: snapshots/gone.snap; remove it\n";
+        assert!(said.ends_with(note), "{said}");
+    }
+    assert_eq!(project.snapshots(), ["gone.snap", "it.snap"]);
+    // Who chooses cases has not asked for the others.
+    assert!(!project.run(&["it", "--memfd"]).1.contains("no case"));
+    project.write("snapshots/f/other@tmpfs.snap.new", "");
+    let (_, said) = project.run(&["--memfd"]);
+    let note = "2 snapshots belong to no case: snapshots/f/other@tmpfs.snap.new, snapshots/gone.snap; remove them\n";
+    assert!(said.ends_with(note), "{said}");
+    let (_, said) = project.run(&["--memfd", "--json"]);
+    let line = said.lines().next().expect("a line");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let files = ["snapshots/f/other@tmpfs.snap.new", "snapshots/gone.snap"];
+    assert_eq!(line["snapshots_without_case"], serde_json::json!(files));
 }

@@ -241,3 +241,34 @@ fn a_part_without_a_case_says_so() {
     });
     assert!(codes.contains(&Some(0)) && codes.contains(&Some(4)), "{codes:?}");
 }
+
+/// Each part tells of its own, and all parts together of all.
+#[test]
+fn a_snapshot_that_belongs_to_no_case_is_in_one_part() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    let ids = ["b", "c", "d"];
+    for id in ids {
+        add(dir.path(), id, CASE, Some(&picture(CASE)));
+    }
+    let gone = ["gone", "lost", "old"].map(|name| format!("snapshots/{name}.snap"));
+    gone.iter().for_each(|path| std::fs::write(dir.path().join(path), "").expect("written"));
+    let mut seen = Vec::new();
+    for part in ["count:1/2", "count:2/2"] {
+        let (code, stdout, _) = run_in(dir.path(), &["--json", "--partition", part]);
+        assert_eq!(code, Some(0), "{stdout}");
+        let line: Value =
+            serde_json::from_str(stdout.lines().next().expect("a line")).expect("JSON");
+        let own = line["snapshots_without_case"].as_array().expect("a list").clone();
+        seen.extend(own.into_iter().map(|path| path.as_str().expect("text").to_owned()));
+        std::fs::write(dir.path().join(format!("{}.json", &part[6..7])), stdout).expect("written");
+    }
+    seen.sort();
+    assert_eq!(seen, gone);
+    let (code, stdout, stderr) = merge(dir.path(), &["1.json", "2.json"]);
+    assert_eq!(code, Some(0), "{stdout}");
+    assert!(stdout.contains("; 3 snapshots without a case; "), "{stdout}");
+    assert_eq!(
+        stderr,
+        format!("note: 3 snapshots belong to no case: {}; remove them\n", gone.join(", "))
+    );
+}

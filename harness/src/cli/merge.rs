@@ -136,6 +136,7 @@ impl Results {
         let (cases, missing) = (count(of, "case"), missing.as_deref());
         let last = summary.line(&cases, missing, elapsed.as_secs_f64());
         sheet.end(&last, missing, elapsed)?;
+        summary.tell_snapshots_without_case();
         Ok(if lost > 0 { Exit::Harness } else { summary.totals.exit() })
     }
 

@@ -103,6 +103,8 @@ pub struct Chosen {
     /// The number of all cases, and this part of them.
     pub of: usize,
     pub partition: Option<Partition>,
+    /// The snapshots that belong to no case. Each is in one part, like a case.
+    pub snapshots_without_case: Vec<String>,
 }
 
 /// The position of a case among all cases that were named. It is a part of each JSON line.
@@ -120,18 +122,21 @@ impl Chosen {
     /// Returns the cases of a part; all of them where there is none.
     pub fn of(all: Selection, partition: Option<Partition>) -> Chosen {
         let of = all.cases.len();
-        let holds = |index: usize, loaded: &Loaded| {
-            partition.is_none_or(|partition| partition.holds(index, &loaded.id))
+        let holds = |index: usize, name: &str| {
+            partition.is_none_or(|partition| partition.holds(index, name))
         };
+        let without_case = all.snapshots_without_case.into_iter().enumerate();
+        let without_case = without_case.filter(|(index, path)| holds(*index, path));
+        let snapshots_without_case = without_case.map(|(_, path)| path).collect();
         let own = all.cases.into_iter().enumerate();
-        let own = own.filter(|(index, loaded)| holds(*index, loaded));
+        let own = own.filter(|(index, loaded)| holds(*index, &loaded.id));
         let position = |index| Position {
             number: index + 1,
             of,
             partition: partition.map(|partition| partition.to_string()),
         };
         let (positions, cases) = own.map(|(index, loaded)| (position(index), loaded)).unzip();
-        Chosen { cases, positions, of, partition }
+        Chosen { cases, positions, of, partition, snapshots_without_case }
     }
 
     /// Returns why there is no case.

@@ -167,14 +167,14 @@ impl UsageError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             UsageError::EmptyWord => "without any word, all cases are meant".to_owned(),
+            UsageError::LikeAnOption(word) => {
+                format!("`./{word}` names a file, and `-- {word}` behind all options a case")
+            }
             UsageError::NoFile(_) => format!("`{} list` names the cases", shell::program()),
             UsageError::NoCase { hint, .. }
             | UsageError::NoRule { hint, .. }
             | UsageError::NoCommand { hint, .. } => hint.clone(),
             UsageError::NotMerged { hint, .. } => (*hint).to_owned(),
-            UsageError::LikeAnOption(word) => {
-                format!("`./{word}` names a file, and `-- {word}` behind all options a case")
-            }
             UsageError::NoFolder => "run it in the project, or name a case file".to_owned(),
             UsageError::NoPattern { .. } => {
                 "as in a shell: `*`, `?` and `[a-z]`; `notes/*`, `map_8192*`".to_owned()

@@ -99,6 +99,8 @@ pub struct ReportedCase<'a> {
     pub found: &'a Findings,
     /// The machine and the place of the run.
     pub machine: &'a Machine,
+    /// The snapshots that belong to no case of the run.
+    pub snapshots_without_case: &'a [String],
 }
 
 /// All that is known of a single probe.

@@ -27,6 +27,7 @@ pub struct CaseLine {
     pub repeat: Option<String>,
     pub picture: Option<String>,
     pub snapshot: Option<Kept>,
+    pub snapshots_without_case: Vec<String>,
     pub notes: Vec<NoteText>,
     #[serde(flatten)]
     pub machine: Machine,

@@ -106,6 +106,7 @@ impl<'a> Reporter<'a> {
                 report,
                 found,
                 machine: &self.judge.machine,
+                snapshots_without_case: &self.chosen.snapshots_without_case,
             })
         };
         let judged = judged(|| {
@@ -148,6 +149,7 @@ impl<'a> Reporter<'a> {
         let last = self.summary.line(&cases, missing.as_deref(), elapsed.as_secs_f64());
         let exit = interrupted.unwrap_or(self.summary.totals.exit());
         self.sheet.end(&last, missing.as_deref(), elapsed)?;
+        self.summary.tell_snapshots_without_case();
         Ok(exit)
     }
 }

@@ -1,6 +1,8 @@
 //! One line tells people what a run came to, be it measured here or merged from several machines. The main type
 //! is [`Summary`].
 
+use std::collections::BTreeSet;
+
 use super::line::CaseLine;
 use super::machine::Machine;
 use super::totals::Totals;
@@ -17,12 +19,20 @@ pub struct Summary {
     children: u64,
     /// The places of the files, in words, with what was done without.
     places: Vec<String>,
+    /// Each line of a run names all of them.
+    snapshots_without_case: BTreeSet<String>,
 }
 
 impl Summary {
     /// Returns the counts before the first case. Cases are compared with snapshots, or only measured.
     pub fn of(compares: bool) -> Summary {
-        Summary { totals: Totals::of(compares), cases: 0, children: 0, places: Vec::new() }
+        Summary {
+            totals: Totals::of(compares),
+            cases: 0,
+            children: 0,
+            places: Vec::new(),
+            snapshots_without_case: BTreeSet::new(),
+        }
     }
 
     /// Counts a case.
@@ -31,6 +41,7 @@ impl Summary {
         self.totals.add(&case.counts);
         self.children = self.children.saturating_add(case.probes);
         self.place(&case.machine);
+        self.snapshots_without_case.extend(case.snapshots_without_case.iter().cloned());
     }
 
     /// Names a place, if it is a new one.
@@ -53,6 +64,30 @@ impl Summary {
             children => format!("{children} children"),
         };
         let places = self.places.join(" and ");
-        format!("{cases}: {missing}{counts}; {children} in {seconds:.2} s, files on {places}\n")
+        let without_case = match self.snapshots_without_case.len() {
+            0 => String::new(),
+            some => format!("; {} without a case", output::count(some, "snapshot")),
+        };
+        format!(
+            "{cases}: {missing}{counts}{without_case}; {children} in {seconds:.2} s, files on {places}\n"
+        )
+    }
+
+    /// Says on stderr which snapshots belong to no case, in one line: they change no result.
+    pub fn tell_snapshots_without_case(&self) {
+        const SHOWN: usize = 5;
+        let number = self.snapshots_without_case.len();
+        let paths: Vec<&str> =
+            self.snapshots_without_case.iter().take(SHOWN).map(String::as_str).collect();
+        let more = match number - paths.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (belong, them) = if number == 1 { ("belongs", "it") } else { ("belong", "them") };
+        if number > 0 {
+            let (what, paths) = (output::count(number, "snapshot"), paths.join(", "));
+            let text = format!("{what} {belong} to no case: {paths}{more}; remove {them}");
+            output::tell(&output::note(&text));
+        }
     }
 }

@@ -51,6 +51,8 @@ pub struct Selection {
     pub cases: Vec<Loaded>,
     /// What the words that are no ids have chosen.
     pub notes: Vec<String>,
+    /// The snapshots that belong to no case, where no word chooses among the cases of a folder.
+    pub snapshots_without_case: Vec<String>,
 }
 
 impl Selection {
@@ -60,7 +62,12 @@ impl Selection {
         let tree = Tree::here();
         let mut wrong = Vec::new();
         let (sources, notes) = chosen(words, &tree, &mut wrong)?;
-        Selection::read(sources, notes, &tree, wrong)
+        let mut all = Selection::read(sources, notes, &tree, wrong)?;
+        if words.is_empty() {
+            let ids: BTreeSet<&str> = all.cases.iter().map(|own| own.id.as_str()).collect();
+            all.snapshots_without_case = tree.snapshots_without_case(&ids);
+        }
+        Ok(all)
     }
 
     /// Reads the cases in these files.
@@ -112,7 +119,7 @@ impl Selection {
             return Err(error.into());
         }
         tell_apart(&mut cases);
-        Ok(Selection { cases, notes })
+        Ok(Selection { cases, notes, snapshots_without_case: Vec::new() })
     }
 
     /// Says what the words that are no ids have chosen.

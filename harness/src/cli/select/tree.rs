@@ -1,6 +1,7 @@
 //! Ids and families are words for the cases of one tree: the nearest folder `cases/`, or the cases that are built
 //! into this command where there is none. The main type is [`Tree`].
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::source::{Source, unreadable};
@@ -93,9 +94,17 @@ impl Tree {
         let cases = own.or(innermost.map(Path::to_path_buf));
         if let Some((cases, above)) = cases.as_ref().and_then(|own| Some((own, own.parent()?))) {
             let id = stem.strip_prefix(cases).ok().and_then(Path::to_str).map(str::to_owned);
-            return (id, Some(Snapshots::below(above.join("snapshots"))));
+            return (id, Some(beside(above)));
         }
         (stem.file_name().and_then(|name| name.to_str()).map(str::to_owned), None)
+    }
+
+    /// Returns the paths of the snapshots that belong to no case of these ids.
+    pub fn snapshots_without_case(&self, ids: &BTreeSet<&str>) -> Vec<String> {
+        let root = self.whole_root();
+        let Some(above) = root.as_deref().and_then(Path::parent) else { return Vec::new() };
+        let found = beside(above).without_case(ids);
+        found.iter().map(|path| path.display().to_string()).collect()
     }
 
     /// True if an id, typed here, names this case. The id of another project's case does not.
@@ -111,16 +120,26 @@ impl Tree {
     }
 }
 
+/// The snapshots of the `cases/` in this folder.
+fn beside(above: &Path) -> Snapshots {
+    let here = std::env::current_dir().unwrap_or_default();
+    Snapshots::below(near(&above.join("snapshots"), &here))
+}
+
+/// The path as it is printed in messages: relative to this folder, if it is below it.
+fn near<'a>(path: &'a Path, here: &Path) -> &'a Path {
+    match path.strip_prefix(here) {
+        Ok(relative) if relative.as_os_str().is_empty() => Path::new("."),
+        Ok(relative) => relative,
+        Err(_) => path,
+    }
+}
+
 /// The nearest `cases/` at or above the current folder.
 fn root() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let found = here.ancestors().map(|dir| dir.join("cases")).find(|dir| dir.is_dir())?;
-    // Relative where possible, as it is printed in messages.
-    match found.strip_prefix(&here) {
-        Ok(relative) if relative.as_os_str().is_empty() => Some(PathBuf::from(".")),
-        Ok(relative) => Some(relative.to_path_buf()),
-        Err(_) => Some(found),
-    }
+    Some(near(&found, &here).to_path_buf())
 }
 
 /// True for the name of a case file.

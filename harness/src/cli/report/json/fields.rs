@@ -148,7 +148,17 @@ fn line(
     let (loaded, measured, report) = (&loaded, Some(&measured), &report);
     let (found, machine) = (&found, &machine());
     let (position, compared) = (&position(), true);
-    let case = ReportedCase { loaded, position, compared, measured, report, found, machine };
+    let snapshots_without_case = &["snapshots/gone.snap".to_owned()];
+    let case = ReportedCase {
+        loaded,
+        position,
+        compared,
+        measured,
+        report,
+        found,
+        machine,
+        snapshots_without_case,
+    };
     parsed(super::case(&case))
 }
 

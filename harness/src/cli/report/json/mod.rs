@@ -47,6 +47,7 @@ struct Line<'a> {
     probe: Option<ProbeLine>,
     picture: Option<&'a str>,
     snapshot: Option<SnapshotLine<'a>>,
+    snapshots_without_case: &'a [String],
     model: Option<ModelLine<'a>>,
     notes: Vec<Value>,
     #[serde(flatten)]
@@ -132,7 +133,7 @@ impl Format for Json {
 
 /// Returns the line of a case that was run or shown.
 pub fn case(case: &ReportedCase<'_>) -> String {
-    let ReportedCase { loaded, position, compared, measured, report, found, machine } = *case;
+    let ReportedCase { loaded, position, compared, measured, report, found, machine, .. } = *case;
     let steps =
         measured.map_or(Vec::new(), |measured| steps(&loaded.case, &measured.steps, machine));
     let judged = found.judgement.as_ref();
@@ -163,6 +164,7 @@ pub fn case(case: &ReportedCase<'_>) -> String {
         probe: None,
         picture: found.picture.as_deref(),
         snapshot,
+        snapshots_without_case: case.snapshots_without_case,
         model: judged.map(|judged| model(&loaded.case, judged, machine)),
         notes: notes.iter().map(note).collect(),
         machine,
@@ -213,6 +215,7 @@ pub fn probe(probed: &ReportedProbe<'_>) -> String {
         probe,
         picture: None,
         snapshot: None,
+        snapshots_without_case: &[],
         model: None,
         notes: Vec::new(),
         machine,
