@@ -10,6 +10,7 @@ mod project;
 use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 
+use own_process::refusal::missing;
 use own_process::test;
 use project::{EVIL, VERDICTS, every_verdict, run_in};
 use serde_json::Value;
@@ -28,13 +29,6 @@ fn main() -> ExitCode {
         test("github_gets_one_command_for_each_case", github_gets_one_command_for_each_case),
         test("every_form_ends_with_the_same_exit_code", every_form_ends_with_the_same_exit_code),
     ])
-}
-
-/// Returns why a program cannot be used, if it fails with these arguments.
-fn missing(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output();
-    let works = output.is_ok_and(|output| output.status.success());
-    (!works).then(|| format!("there is no {program} here, or a part of it is missing"))
 }
 
 /// The output of every verdict in this form.

@@ -1,5 +1,4 @@
-//! On a terminal there are colours and progress, a shell completes words, and man(1) shows a page: each is looked
-//! at through the program that shows it.
+//! On a terminal there are colours and progress: both are looked at through script(1), which makes one.
 //!
 //! Each test has a process of its own, so that one whose program is missing here is ignored with the reason.
 
@@ -9,31 +8,17 @@ mod own_process;
 use std::process::{Command, ExitCode};
 
 use command::{BIN, case_file, faultmap, run};
-use own_process::{Test, test};
+use own_process::refusal::missing;
+use own_process::test;
 
 fn main() -> ExitCode {
-    let with_script = |name, body: fn()| test(name, body).unless(|| missing("script"));
-    let shell = |name, program: &'static str, body: fn()| -> Test {
-        test(format!("completions_are_read_by_a_shell::{name}"), body)
-            .unless(move || missing(program))
-    };
+    let with_script =
+        |name, body: fn()| test(name, body).unless(|| missing("script", &["--version"]));
     own_process::run(vec![
         with_script("a_picture_has_colours_on_a_terminal", a_picture_has_colours_on_a_terminal),
         test("colours_elsewhere_only_if_asked_for", colours_elsewhere_only_if_asked_for),
         with_script("a_single_case_counts_its_probes", a_single_case_counts_its_probes),
-        shell("bash", "bash", bash_completes),
-        shell("zsh", "zsh", || reads("zsh", "-n")),
-        shell("fish", "fish", || reads("fish", "--no-execute")),
-        test("man_shows_a_page_of_each_command", man_shows_a_page_of_each_command)
-            .unless(|| missing("man")),
     ])
-}
-
-/// Returns why a program cannot be used.
-fn missing(program: &str) -> Option<String> {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    let is_there = found.is_ok_and(|output| output.status.success());
-    (!is_there).then(|| format!("there is no {program} here"))
 }
 
 /// Every outcome that has a colour: data, zero, SIGBUS, SIGSEGV and EFAULT.
@@ -131,51 +116,4 @@ fn a_single_case_counts_its_probes() {
     let count = |drawn: &&str| drawn.rsplit(' ').next()?.parse::<usize>().ok();
     let counts: Vec<usize> = drawn.iter().filter_map(count).collect();
     assert!(counts.iter().any(|count| (1..=all).contains(count)), "{counts:?}: {shown:?}");
-}
-
-fn bash_completes() {
-    let completed = |words: &str, number: u32| {
-        let line = format!(
-            "source <({BIN} completions bash); COMP_WORDS=({words}); COMP_CWORD={number}; \
-             _faultmap faultmap \"${{COMP_WORDS[{number}]}}\" \"${{COMP_WORDS[{}]}}\"; \
-             echo \"${{COMPREPLY[@]}}\"",
-            number - 1
-        );
-        let (code, stdout, stderr) = run(Command::new("bash").args(["-c", &line]));
-        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-        stdout
-    };
-    assert_eq!(completed("faultmap ru", 1), "run\n");
-    assert_eq!(completed("faultmap run --fo", 2), "--format\n");
-    assert_eq!(completed("faultmap run --format ''", 3), "text json junit tap ktap github\n");
-    assert_eq!(completed("faultmap run --color a", 3), "auto always\n");
-}
-
-/// A shell reads its completions, and runs nothing.
-fn reads(shell: &str, only_read: &str) {
-    let (code, script, stderr) = run(&mut faultmap(&["completions", shell]));
-    assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(script.contains("ktap"), "{script}");
-    let (_dir, path) = case_file(script);
-    let (code, stdout, stderr) = run(Command::new(shell).arg(only_read).arg(path));
-    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-}
-
-fn man_shows_a_page_of_each_command() {
-    let shown = |arguments: &str| {
-        let line = format!("{BIN} man {arguments} | man --warnings -E ascii -l -");
-        let mut command = Command::new("sh");
-        command.args(["-c", &line]).env("MANPAGER", "cat").env("MANWIDTH", "100");
-        let (code, stdout, stderr) = run(&mut command);
-        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-        stdout
-    };
-    let whole = shown("");
-    for says in ["faultmap", "SYNOPSIS", "faultmap-run(1)", "faultmap-merge(1)", "Examples:"] {
-        assert!(whole.contains(says), "{says}: {whole}");
-    }
-    let page = shown("run");
-    for says in ["faultmap run", "--partition", "--format", "Exit codes:", "130, 143"] {
-        assert!(page.contains(says), "{says}: {page}");
-    }
 }

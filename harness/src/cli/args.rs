@@ -16,7 +16,8 @@ use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
 use crate::snapshot::Target;
 
-const COMMANDS: &str = "`faultmap COMMAND --help` lists the exit codes of a command.";
+const COMMANDS: &str =
+    "Exit codes:\n  `faultmap COMMAND --help` lists the exit codes of a command.";
 
 /// Measure what a memory map does at its edges
 ///

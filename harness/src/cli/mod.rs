@@ -12,6 +12,7 @@ mod export;
 mod init;
 mod interrupt;
 mod judging;
+mod manual;
 mod merge;
 mod one;
 mod output;

@@ -48,3 +48,10 @@ pub fn interrupts() -> Option<String> {
     let bit = nix::libc::SIGINT - 1;
     (ignored >> bit & 1 == 1).then(|| "SIGINT is ignored here".to_owned())
 }
+
+/// Returns the reason why a program cannot be used, if it fails with these arguments.
+pub fn missing(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output();
+    let works = output.is_ok_and(|output| output.status.success());
+    (!works).then(|| format!("there is no {program} here, or a part of it is missing"))
+}
