@@ -1,9 +1,9 @@
 //! Snapshots: the kept picture of each case, and its comparison with a measured one.
 //!
-//! Snapshots are `.snap` files of insta: `cargo insta` writes and accepts them, or [`Snapshots::keep`]. The snapshot of
-//! `cases/notes/map_6000.case` is `snapshots/notes/map_6000.snap`. Where the picture differs on a
-//! file system, a variant stands beside it: `map_6000@tmpfs.snap`. A variant that is equal to the
-//! base is useless, and an error.
+//! Snapshots are `.snap` files of insta. The tests of this project write them by insta, for `cargo insta review`, and
+//! `run --accept` by [`Snapshots::keep`]. The snapshot of `cases/notes/map_6000.case` is
+//! `snapshots/notes/map_6000.snap`. Where the picture differs on a file system, a variant stands beside it:
+//! `map_6000@tmpfs.snap`. A variant that is equal to the base is useless, and an error.
 //!
 //! The comparison ignores insta's header, as insta does: the header names the test that wrote the
 //! file, which differs from project to project.
