@@ -243,4 +243,9 @@ fn a_snapshot_that_belongs_to_no_case_is_told_of_and_stays() {
     let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
     let files = ["snapshots/f/other@tmpfs.snap.new", "snapshots/gone.snap"];
     assert_eq!(line["snapshots_without_case"], serde_json::json!(files));
+    // Where no case is left, all of them are told of.
+    std::fs::remove_file(project.path("cases/it.case")).expect("it was written");
+    let (code, said) = project.run(&["--memfd"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("note: 3 snapshots belong to no case: "), "{said}");
 }

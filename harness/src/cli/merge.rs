@@ -17,7 +17,7 @@ use super::output::{self, count};
 use super::partition::Partition;
 use super::report::line::CaseLine;
 use super::report::sheet::{Form, Sheet};
-use super::report::summary::Summary;
+use super::report::summary::{Summary, tell_snapshots_without_case};
 use super::usage::UsageError;
 
 /// The largest size of a file of results.
@@ -136,7 +136,7 @@ impl Results {
         let (cases, missing) = (count(of, "case"), missing.as_deref());
         let last = summary.line(&cases, missing, elapsed.as_secs_f64());
         sheet.end(&last, missing, elapsed)?;
-        summary.tell_snapshots_without_case();
+        tell_snapshots_without_case(summary.snapshots_without_case.iter());
         Ok(if lost > 0 { Exit::Harness } else { summary.totals.exit() })
     }
 

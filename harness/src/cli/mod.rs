@@ -47,6 +47,7 @@ use report::Reporter;
 use report::format::Detail;
 use report::machine::Machine;
 use report::sheet::Form;
+use report::summary::tell_snapshots_without_case;
 use report::verdict::Judge;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use select::{Loaded, Selection};
@@ -268,6 +269,7 @@ enum Snapshots {
 
 fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Result<Exit, Failed> {
     if all.cases.is_empty() {
+        tell_snapshots_without_case(all.snapshots_without_case.iter());
         return Err(Failed::Nothing(all.nothing()));
     }
     let form = Form { format: options.form.format(), detail: asked.detail };

@@ -35,7 +35,7 @@ use super::partition::Chosen;
 use format::{Format, ReportedCase};
 use line::CaseLine;
 use sheet::{Form, Sheet};
-use summary::Summary;
+use summary::{Summary, tell_snapshots_without_case};
 use verdict::{Findings, Judge, Verdict};
 
 pub use json::{SCHEMA, text as json_text};
@@ -149,7 +149,7 @@ impl<'a> Reporter<'a> {
         let last = self.summary.line(&cases, missing.as_deref(), elapsed.as_secs_f64());
         let exit = interrupted.unwrap_or(self.summary.totals.exit());
         self.sheet.end(&last, missing.as_deref(), elapsed)?;
-        self.summary.tell_snapshots_without_case();
+        tell_snapshots_without_case(self.summary.snapshots_without_case.iter());
         Ok(exit)
     }
 }

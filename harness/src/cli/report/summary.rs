@@ -20,7 +20,7 @@ pub struct Summary {
     /// The places of the files, in words, with what was done without.
     places: Vec<String>,
     /// Each line of a run names all of them.
-    snapshots_without_case: BTreeSet<String>,
+    pub snapshots_without_case: BTreeSet<String>,
 }
 
 impl Summary {
@@ -72,22 +72,21 @@ impl Summary {
             "{cases}: {missing}{counts}{without_case}; {children} in {seconds:.2} s, files on {places}\n"
         )
     }
+}
 
-    /// Says on stderr which snapshots belong to no case, in one line: they change no result.
-    pub fn tell_snapshots_without_case(&self) {
-        const SHOWN: usize = 5;
-        let number = self.snapshots_without_case.len();
-        let paths: Vec<&str> =
-            self.snapshots_without_case.iter().take(SHOWN).map(String::as_str).collect();
-        let more = match number - paths.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let (belong, them) = if number == 1 { ("belongs", "it") } else { ("belong", "them") };
-        if number > 0 {
-            let (what, paths) = (output::count(number, "snapshot"), paths.join(", "));
-            let text = format!("{what} {belong} to no case: {paths}{more}; remove {them}");
-            output::tell(&output::note(&text));
-        }
+/// Says on stderr which snapshots belong to no case, in one line: they change no result.
+pub fn tell_snapshots_without_case<'a>(paths: impl ExactSizeIterator<Item = &'a String>) {
+    const SHOWN: usize = 5;
+    let number = paths.len();
+    let shown: Vec<&str> = paths.take(SHOWN).map(String::as_str).collect();
+    let more = match number - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (belong, them) = if number == 1 { ("belongs", "it") } else { ("belong", "them") };
+    if number > 0 {
+        let (what, shown) = (output::count(number, "snapshot"), shown.join(", "));
+        let text = format!("{what} {belong} to no case: {shown}{more}; remove {them}");
+        output::tell(&output::note(&text));
     }
 }
