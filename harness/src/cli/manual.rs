@@ -62,7 +62,7 @@ pub fn page(command: &Command, whole: &Command) -> Result<Vec<u8>, Error> {
         entries(&mut rest, "FILES", FILES);
     }
     entries(&mut rest, "EXAMPLES", &below_heading(&below, "Examples:"));
-    see_also(&mut rest, is_whole, whole);
+    see_also(&mut rest, command, whole);
     rest.to_writer(&mut text)?;
     // mandoc(1) warns of the empty line that clap_mangen writes before the values of an option.
     let text = String::from_utf8_lossy(&text).replace("\n.br\n\n.br\n", "\n.sp\n");
@@ -120,8 +120,9 @@ fn below_heading(help: &str, heading: &str) -> Vec<(String, String)> {
 }
 
 /// Writes the pages to read next: the whole leads to those of its commands, and each of these to the whole.
-fn see_also(page: &mut Roff, is_whole: bool, whole: &Command) {
+fn see_also(page: &mut Roff, command: &Command, whole: &Command) {
     let name = whole.get_name();
+    let is_whole = command.has_subcommands();
     let own: Vec<String> = match is_whole {
         true => whole.get_subcommands().map(|own| format!("{name}-{}", own.get_name())).collect(),
         false => vec![name.to_owned()],
