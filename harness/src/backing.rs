@@ -1,5 +1,6 @@
 //! The place of a case's files, and the needs of a case that this place does not meet.
 
+mod mount;
 mod named_file;
 
 use std::fs::File;
@@ -8,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+pub use mount::{mount_of, words as mount_words};
 use named_file::NamedFile;
 use procfs_core::{CpuInfo, FromRead as _};
 use rustix::fs::MemfdFlags;
@@ -81,8 +83,22 @@ impl Backing {
             Backing::Directory(dir) => rustix::fs::statfs(dir).map_or(0, |stat| stat.f_type as u64),
             Backing::Memfd => return "tmpfs".to_owned(), // memfds are files of a tmpfs in the kernel
         };
-        let known = FILE_SYSTEMS.iter().find(|(number, _)| *number == magic & 0xffff_ffff);
-        known.map_or_else(|| format!("fs_{magic:x}"), |(_, name)| (*name).to_owned())
+        let same = FILE_SYSTEMS.iter().filter(|(number, _)| *number == magic & 0xffff_ffff);
+        let names: Vec<&str> = same.map(|(_, name)| *name).collect();
+        match (names.as_slice(), self) {
+            ([], _) => format!("fs_{magic:x}"),
+            ([first, _, ..], Backing::Directory(dir)) => {
+                let mounted = mount_of(dir).map(|mount| mount.fs_type);
+                mounted.filter(|name| names.contains(&&**name)).unwrap_or((*first).to_owned())
+            }
+            ([first, ..], _) => (*first).to_owned(),
+        }
+    }
+
+    /// The bytes of a block of the file system; `None` for memfds, or where it does not tell.
+    pub fn block(&self) -> Option<u64> {
+        let Backing::Directory(dir) = self else { return None };
+        Some(rustix::fs::statvfs(dir).ok()?.f_bsize).filter(|block| *block > 0)
     }
 
     /// True where files cannot be mapped PROT_EXEC (mount(8), `noexec`).
@@ -143,8 +159,9 @@ fn memfd(flags: MemfdFlags) -> Result<OwnedFd, Errno> {
 }
 
 /// The reason why the case cannot be run here; `None` where its needs are met.
-pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
-    let named = case.requires.iter().find_map(|requirement| lacks(requirement, backing, page));
+pub fn missing(case: &Case, backing: &Backing, file_system: &str) -> Option<String> {
+    let named =
+        case.requires.iter().find_map(|requirement| lacks(requirement, backing, file_system));
     named
         .or_else(|| exec_needs_proc(case))
         .or_else(|| opening_needs_proc(case))
@@ -155,23 +172,19 @@ pub fn missing(case: &Case, backing: &Backing, page: u64) -> Option<String> {
         })
 }
 
-fn lacks(requirement: &Requirement, backing: &Backing, page: u64) -> Option<String> {
+fn lacks(requirement: &Requirement, backing: &Backing, own: &str) -> Option<String> {
     let (met, here) = match requirement {
-        Requirement::FileSystem(name) => {
-            let own = backing.file_system();
-            (own == *name, format!("the files are on {own}"))
-        }
-        Requirement::NotFileSystem(name) => {
-            let own = backing.file_system();
-            (own != *name, format!("the files are on {own}"))
-        }
+        Requirement::FileSystem(name) => (own == name, format!("the files are on {own}")),
+        Requirement::NotFileSystem(name) => (own != name, format!("the files are on {own}")),
         Requirement::Root => {
             (rustix::process::geteuid().is_root(), "this user is not root".to_owned())
         }
-        Requirement::Page(size) => (page == *size, format!("pages have {page} bytes here")),
+        Requirement::Page(size) => {
+            let page = rustix::param::page_size() as u64;
+            (page == *size, format!("pages have {page} bytes here"))
+        }
         Requirement::Kernel(major, minor) => {
-            let release = rustix::system::uname().release().to_string_lossy().into_owned();
-            let own = version(&release);
+            let own = kernel();
             (own >= (*major, *minor), format!("this is Linux {}.{}", own.0, own.1))
         }
         Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU does not have it".to_owned()),
@@ -190,6 +203,11 @@ fn has_cpu_flag(flag: &str) -> bool {
     let Ok(info) = CpuInfo::from_file("/proc/cpuinfo") else { return false };
     let flags = info.get_field(0, "flags").or_else(|| info.get_field(0, "Features"));
     flags.is_some_and(|flags| flags.split_whitespace().any(|own| own == flag))
+}
+
+/// The major and the minor number of this kernel's release (uname(2)).
+pub fn kernel() -> (u32, u32) {
+    version(&rustix::system::uname().release().to_string_lossy())
 }
 
 /// The first two numbers of a kernel release such as `6.18.44-generic`.

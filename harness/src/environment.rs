@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use procfs_core::FromRead as _;
-use procfs_core::process::{MountInfo, MountInfos};
 use rustix::fs::StatVfsMountFlags;
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
-use crate::backing::Backing;
+use crate::backing::{self, Backing};
 use crate::case::limits::FILE_BYTES;
 use crate::confine::Isolation;
 use crate::model::{Environment, Limits, Noexec};
@@ -32,6 +30,10 @@ const RESOURCES: &[Resource] = &[
 pub struct Surveyed {
     /// The name of the file system, see [`Backing::file_system`].
     pub file_system: String,
+    /// The bytes of a block, where the file system tells them.
+    pub block: Option<u64>,
+    /// The type and the options of the mount, where the files are in a folder and /proc tells.
+    pub mount: Option<String>,
     /// Bytes that are free, where there is a bound.
     pub free_bytes: Option<u64>,
     /// Nothing may be executed there. (mount(8): noexec)
@@ -45,6 +47,13 @@ impl Surveyed {
     pub fn of(backing: &Backing) -> Surveyed {
         Surveyed {
             file_system: backing.file_system(),
+            block: backing.block(),
+            mount: match backing {
+                Backing::Directory(dir) => {
+                    backing::mount_of(dir).as_ref().map(backing::mount_words)
+                }
+                Backing::Memfd => None,
+            },
             free_bytes: backing.free_bytes(),
             no_exec: backing.no_exec(),
             large_pages: has_large_pages(backing),
@@ -58,6 +67,9 @@ pub fn of(jobs: usize, isolation: Isolation, surveyed: &Surveyed) -> Environment
     Environment {
         page: rustix::param::page_size() as u64,
         instruction_bytes: sys::instruction_bytes() as u64,
+        kernel: Some(backing::kernel()),
+        file_system: Some(surveyed.file_system.clone()),
+        block: surveyed.block,
         limits: limits(isolation),
         noexec: Noexec {
             files: surveyed.no_exec,
@@ -105,17 +117,10 @@ fn may(capability: CapabilitySet) -> bool {
 /// True where tmpfs may use huge pages: a file can then have more memory than its size says
 /// (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst).
 fn has_large_pages(backing: &Backing) -> bool {
-    let mounted_so = |dir: &Path| mount_of(dir).is_some_and(|mount| sys::may_be_huge(&mount));
+    let mounted_so =
+        |dir: &Path| backing::mount_of(dir).is_some_and(|mount| sys::may_be_huge(&mount));
     let in_folder = matches!(backing, Backing::Directory(dir) if mounted_so(dir));
     in_folder || sys::shared_memory_may_be_huge()
-}
-
-/// Returns the mount of the file system that a folder is on. (proc_pid_mountinfo(5))
-fn mount_of(dir: &Path) -> Option<MountInfo> {
-    let device = rustix::fs::stat(dir).ok()?.st_dev;
-    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    let mounts = MountInfos::from_file("/proc/self/mountinfo").ok()?;
-    mounts.into_iter().rfind(|mount| mount.majmin == device)
 }
 
 fn read(path: &str) -> String {

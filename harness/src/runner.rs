@@ -103,8 +103,7 @@ impl Runner {
     /// Measures a case. Fails where the case requires what is not here, and where a step has no answer. (A sweep
     /// without an answer is told in its place, see [`Measurement::sweeps`].)
     pub fn run(&self, case: &Case) -> Result<Measurement, NotMeasured> {
-        let page = rustix::param::page_size() as u64;
-        if let Some(reason) = backing::missing(case, &self.backing, page) {
+        if let Some(reason) = backing::missing(case, &self.backing, &self.backing.file_system()) {
             return Err(NotMeasured::Skipped(reason));
         }
         let system = |error: std::io::Error| HarnessError::System(error.to_string());

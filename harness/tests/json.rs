@@ -16,8 +16,18 @@ fn line(text: &str, arguments: &[&str]) -> Value {
 
 /// The line, with fixed values for the fields that vary between machines or runs.
 fn redacted(mut line: Value) -> String {
-    let varies =
-        ["faultmap", "kernel", "architecture", "page_size", "file_system", "place", "user", "file"];
+    let varies = [
+        "faultmap",
+        "kernel",
+        "architecture",
+        "page_size",
+        "file_system",
+        "mount",
+        "block_size",
+        "place",
+        "user",
+        "file",
+    ];
     let file_system = line["file_system"].as_str().unwrap_or_default().to_owned();
     let page = line["page_size"].clone();
     let fields = line.as_object_mut().expect("an object");

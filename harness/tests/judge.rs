@@ -41,11 +41,11 @@ const TWICE: &str = "map[3500] = 'c'; pwrite(fd, \"x\", 3000); map[3500]; ftrunc
 #[test]
 fn an_open_rule_may_hold_at_one_step_and_not_at_the_next() {
     let case = case(TWICE);
-    let page = Rule::GrowthClearsThePage;
+    let (write, size) = (Rule::WritesPastEofClearThePage, Rule::GrowthClearsThePage);
     for (held, told) in [
-        (vec![true], vec![(3, page, true)]),
-        (vec![false, true], vec![(3, page, false), (5, page, true)]),
-        (vec![false, false], vec![(3, page, false), (5, page, false)]),
+        (vec![true], vec![(3, write, true)]),
+        (vec![false, true], vec![(3, write, false), (5, size, true)]),
+        (vec![false, false], vec![(3, write, false), (5, size, false)]),
     ] {
         let judgement = judged(&case, &measured(&case, &held));
         assert_eq!(judgement.split, None);
@@ -75,7 +75,7 @@ fn a_contradiction_is_a_split_at_its_first_place() {
     let judgement = judged(&case, &measured);
     let split = judgement.split.as_ref().expect("a split");
     assert_eq!((split.place, split.rule), (Place::Step(5), None));
-    assert_eq!(open(&judgement), [(3, Rule::GrowthClearsThePage, true)]);
+    assert_eq!(open(&judgement), [(3, Rule::WritesPastEofClearThePage, true)]);
 }
 
 #[test]

@@ -26,9 +26,12 @@ pub enum Requirement {
 }
 
 /// The `f_type` of each file system (statfs(2)), and its name in cases and in variants of
-/// snapshots.
+/// snapshots. Where several have one number, /proc/self/mountinfo tells them apart, and the first is the one that is
+/// assumed without it.
 pub const FILE_SYSTEMS: &[(u64, &str)] = &[
     (0xef53, "ext4"),
+    (0xef53, "ext2"),
+    (0xef53, "ext3"),
     (0x5846_5342, "xfs"),
     (0x9123_683e, "btrfs"),
     (0x0102_1994, "tmpfs"),

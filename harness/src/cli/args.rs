@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::partition::Partition;
 use super::pool::GuardMode;
+use super::predict::Predicted;
 use super::report::FORMATS;
 use super::report::format::{Detail, Format};
 use super::{examples, exit, shell, values};
@@ -100,16 +101,15 @@ pub enum Command {
         #[command(flatten)]
         form: FormOptions,
     },
-    /// Draw the picture that POSIX and Linux promise, for pages of any size
+    /// Draw the picture that POSIX and Linux promise, for any kernel, file system and page size
     #[command(after_help = exit::OF_PREDICT)]
     Predict {
         /// An id (notes/map_of_empty_file), a family (notes), a glob (map_8192*), a part of an id, a case
         /// file or a folder; `-` is stdin
         #[arg(value_name = "ID|FILE|DIR")]
         case: String,
-        /// Bytes of a page: 4096, 16384, 64k, ... [default: as on this machine]
-        #[arg(long, value_name = "BYTES", value_parser = values::page_size)]
-        page_size: Option<u64>,
+        #[command(flatten)]
+        machine: Predicted,
     },
     /// Run random programs, to find one on which the kernel contradicts the model
     ///

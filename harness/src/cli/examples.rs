@@ -15,6 +15,7 @@ Examples:
   faultmap show my.case --watch                  again, whenever the file is saved
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
+  faultmap predict my.case --fs xfs --kernel 6.12  on another file system and kernel
   faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model

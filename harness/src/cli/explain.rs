@@ -28,8 +28,9 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "open",
-        "No standard promises an open rule: a kernel or a file system may keep it or not. The note says \
-         whether it held, and at which step. Neither is an error.",
+        "No standard promises an open rule: a kernel or a file system may keep it or not. Where it is known \
+         which, the model predicts that. Elsewhere a note says whether it held, and at which step; neither \
+         is an error.",
     ),
     (
         "not modelled",
@@ -70,6 +71,8 @@ fn explained(name: &str) -> Result<String, Failed> {
     if rule.is_open() {
         text.push_str("    Open: no standard promises it, and both results are right.\n");
     }
+    let known = rule.known().map(|own| paragraph(&format!("It {own}.")));
+    text.extend(known);
     text.push_str(&match Selection::load(&[]) {
         Err(Failed::Usage(UsageError::NoFolder)) => {
             "    There are no cases here that could show it.\n".to_owned()

@@ -20,6 +20,7 @@ mod pages;
 mod partition;
 mod place;
 mod pool;
+mod predict;
 mod report;
 mod select;
 mod shell;
@@ -55,7 +56,6 @@ use usage::UsageError;
 
 use crate::case::Case;
 use crate::confine::Held;
-use crate::model::{self, Environment};
 use crate::printable::escaped;
 use crate::snapshot::Target;
 use crate::sys::{SoleThread, VERDICTS};
@@ -138,9 +138,7 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
         Command::Init { folder } => init::run(&folder),
         Command::Cases { folder, overwrite } => export::run(&folder, overwrite),
         Command::Explain { rule } => explain::run(rule.as_deref()),
-        Command::Predict { case, page_size } => {
-            predict(&case, page_size.unwrap_or(rustix::param::page_size() as u64))
-        }
+        Command::Predict { case, machine } => predict::run(&case, &machine),
         Command::Explore(options) => explore::run(&options),
         Command::Run { cases, accept, partition, amount, options } => {
             let detail = match amount.detail() {
@@ -173,54 +171,6 @@ fn list(words: &[String]) -> Result<Exit, Failed> {
     }
     out.end()?;
     Ok(Exit::Agree)
-}
-
-/// The pictures that the model predicts of each case.
-fn predict(case: &str, page: u64) -> Result<Exit, Failed> {
-    let all = Selection::load(&[case.to_owned()])?;
-    all.tell_notes();
-    let mut out = output::Output::default();
-    let mut exit = Exit::Nothing;
-    for loaded in &all.cases {
-        out.print(&format!("{}  predicted for pages of {page} bytes\n", escaped(&loaded.name)));
-        match judging::judged(|| predicted(&loaded.case, page)) {
-            Ok((says, text)) => {
-                out.print(&text);
-                exit = if says && exit == Exit::Nothing { Exit::Agree } else { exit };
-            }
-            Err(why) => {
-                output::tell(&output::error(&why));
-                exit = Exit::Harness;
-            }
-        }
-    }
-    out.end()?;
-    Ok(exit)
-}
-
-/// Returns true if the model says anything of a case, and its pictures: the one that it predicts, and those
-/// that it allows beside.
-fn predicted(case: &Case, page: u64) -> (bool, String) {
-    let (mut says, mut text) = (false, String::new());
-    let lines = crate::parse::lines(&case.steps);
-    let line = |step: usize| crate::parse::text_of(&lines, step);
-    for prediction in model::predict(case, &Environment::with_pages_of(page)) {
-        for open in prediction.not_held() {
-            let (rule, line) = (open.rule.name(), line(open.step));
-            text.push_str(&format!("    or, where {rule} does not hold at `{line}`:\n\n"));
-        }
-        says |= prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0);
-        for line in crate::picture::draw(case, &prediction.measurement, page).lines() {
-            let line = format!("    {line}");
-            text.push_str(&format!("{}\n", report::coloured(line.trim_end())));
-        }
-        if let Some(unmodelled) = &prediction.unmodelled {
-            let (line, what) = (line(unmodelled.step), &unmodelled.what);
-            text.push_str(&format!("    not modelled from `{line}` on: {what}\n"));
-        }
-        text.push('\n');
-    }
-    (says, text)
 }
 
 /// Measures the cases that the words name, once or whenever they are saved.
@@ -286,6 +236,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
     });
     let setting = Setting {
         backing: &backing,
+        file_system: &surveyed.file_system,
         held,
         isolation: options.place.isolation,
         interrupt,
@@ -296,7 +247,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
         until: None,
     };
     let environment = environment::of(jobs, options.place.isolation, &surveyed);
-    let machine = Machine::of(&setting, surveyed.file_system);
+    let machine = Machine::of(&setting, &surveyed);
     let mut cases = Cases {
         cases: &all.cases,
         setting,

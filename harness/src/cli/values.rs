@@ -41,6 +41,16 @@ pub fn page_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Parses the release of a kernel: `6.12`, `v6.12` or `6.12.3-generic`.
+pub fn release(text: &str) -> Result<(u32, u32), String> {
+    let mut numbers = text.trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
+    let mut number = || numbers.next().and_then(|own| own.parse::<u32>().ok());
+    match (number(), number()) {
+        (Some(major), Some(minor)) => Ok((major, minor)),
+        _ => Err("write the first two numbers of `uname -r`, for example 6.12".to_owned()),
+    }
+}
+
 /// Parses the time of a child: `5s`, `500ms`, or a number of milliseconds.
 pub fn timeout(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<u64>() {

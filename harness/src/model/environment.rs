@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rule::Rule;
+use super::rule::{Release, Rule};
 use crate::case::limits;
 
 /// The facts that the model is told of the machine and of the place where files live.
@@ -14,6 +14,12 @@ pub struct Environment {
     pub page: u64,
     /// The length of an instruction where all have the same, 1 elsewhere.
     pub instruction_bytes: u64,
+    /// The release of the kernel, where it is known: what holds since one, or until one, is decided by it.
+    pub kernel: Option<Release>,
+    /// The file system of the files as cases spell it, where it is known.
+    pub file_system: Option<String>,
+    /// The bytes of a block of that file system, where they are known.
+    pub block: Option<u64>,
     /// The limits of the user.
     pub limits: Limits,
     /// The things that may not be executed.
@@ -27,8 +33,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Returns an x86-64 machine with pages of `page` bytes, on which every rule holds and root lacks
-    /// nothing.
+    /// Returns an x86-64 machine with pages of `page` bytes, on which root lacks nothing. Its kernel and its file
+    /// system are not known, so that open rules are open.
     ///
     /// # Panics
     /// Where no Linux machine has such pages: a page is a power of two, from 4096 bytes to 65536.
@@ -46,6 +52,9 @@ impl Environment {
         Environment {
             page,
             instruction_bytes: 1,
+            kernel: None,
+            file_system: None,
+            block: None,
             limits: own,
             noexec: Noexec::default(),
             little_disk: false,

@@ -135,11 +135,12 @@ impl Interpreter<'_> {
         &mut self.processes[last]
     }
 
-    /// Gives an object another size, for all processes.
-    pub fn resize(&mut self, object: usize, size: u64) {
+    /// Gives an object another size, for all processes. Where it grows, `clears` is the open rule that decides
+    /// about bytes past its new end.
+    pub fn resize(&mut self, object: usize, size: u64, clears: Rule) {
         let mut spaces: Vec<&mut AddressSpace> =
             self.processes.iter_mut().map(|process| &mut process.space).collect();
-        self.state.resize(&mut spaces, object, size);
+        self.state.resize(&mut spaces, object, size, clears);
     }
 
     /// Returns the number of the file that the current step makes, among those of the harness.

@@ -29,7 +29,7 @@ mod touch;
 pub use environment::{Environment, Limits, Noexec};
 pub use judge::{Judgement, Split, judge, known};
 pub use prediction::{OpenRule, Place, Prediction, Unmodelled};
-pub use rule::Rule;
+pub use rule::{Known, Release, Rule};
 pub use state::State;
 
 use std::collections::BTreeSet;

@@ -2,6 +2,7 @@
 //! size of a file does to its bytes: [`State`] holds all but the processes.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -170,13 +171,31 @@ impl<'a> State<'a> {
             && self.placed == other.placed
     }
 
-    /// True if a rule holds here. An open rule holds in a step unless it was decided otherwise for that step.
+    /// True if a rule holds here. An open rule of which nothing is known on this kernel and this file system holds
+    /// in a step unless it was decided otherwise for that step.
     pub fn holds(&self, rule: Rule) -> bool {
+        self.holds_on(rule, self.environment.file_system.as_deref())
+    }
+
+    /// The same for an object, which may be on another file system: memfds and memory are on tmpfs.
+    /// (memfd_create(2))
+    pub fn holds_for(&self, rule: Rule, object: usize) -> bool {
+        match self.objects[object].kind {
+            Kind::File(_) => self.holds(rule),
+            Kind::Memfd(_) | Kind::Memory => self.holds_on(rule, Some("tmpfs")),
+        }
+    }
+
+    /// The same for what lies on this file system; none where it is not known, or there is no file.
+    pub fn holds_on(&self, rule: Rule, file_system: Option<&str>) -> bool {
         if self.environment.without.contains(&rule) {
             return false;
         }
         if !rule.is_open() {
             return true;
+        }
+        if let Some(held) = rule.decided(self.environment, file_system) {
+            return held;
         }
         let mut decided = self.decided.borrow_mut();
         match decided.iter().find(|(own, _)| *own == rule) {
@@ -186,12 +205,6 @@ impl<'a> State<'a> {
                 true
             }
         }
-    }
-
-    /// True if a rule holds that is open for files, since each file system may keep it or not. It holds for
-    /// no memfd: tmpfs keeps none of these rules.
-    pub fn holds_for(&self, rule: Rule, object: usize) -> bool {
-        matches!(self.objects[object].kind, Kind::File(_)) && self.holds(rule)
     }
 
     /// Returns a fault of a process as it is seen from outside.
@@ -224,6 +237,15 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Zeroes the bytes that were stored past the end if this open rule says that the file is written out.
+    pub fn write_back_where(&mut self, rule: Rule, object: usize) {
+        let own = &self.objects[object];
+        let tail = own.size..u64::MAX;
+        if own.bytes.any_but(Content::Zero, tail.clone()) && self.holds_for(rule, object) {
+            self.objects[object].bytes.fill(tail, Content::Zero);
+        }
+    }
+
     /// Makes private copies of the pages at these addresses, which lie in one map. A page that has a copy
     /// already, or does not exist, is left out.
     pub fn copy_pages(&self, process: &mut Process, addresses: Range<u64>) {
@@ -241,14 +263,30 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Gives an object another size, and changes its bytes and all maps of it accordingly.
-    pub fn resize(&mut self, spaces: &mut [&mut AddressSpace], object: usize, size: u64) {
-        // A file that keeps its size shrinks by nothing: the tail is zeroed all the same.
-        match size <= self.objects[object].size {
-            true => self.shrink(spaces, object, size),
-            false => self.grow(object, size),
+    /// Gives an object another size, and changes its bytes and all maps of it accordingly. Where it grows,
+    /// `clears` is the open rule that decides about bytes past its new end.
+    pub fn resize(
+        &mut self,
+        spaces: &mut [&mut AddressSpace],
+        object: usize,
+        size: u64,
+        clears: Rule,
+    ) {
+        match size.cmp(&self.objects[object].size) {
+            Ordering::Less => self.shrink(spaces, object, size),
+            Ordering::Equal if self.keeps_its_tail(object) => {}
+            // A file that keeps its size shrinks by nothing: the tail is zeroed all the same.
+            Ordering::Equal => self.shrink(spaces, object, size),
+            Ordering::Greater => self.grow(object, size, clears),
         }
         self.objects[object].size = size;
+    }
+
+    /// True if there are bytes past the end that stay where a file is given the size that it has.
+    fn keeps_its_tail(&self, object: usize) -> bool {
+        let own = &self.objects[object];
+        own.bytes.any_but(Content::Zero, own.size..u64::MAX)
+            && !self.holds_for(Rule::SameSizeClearsTheTail, object)
     }
 
     fn shrink(&mut self, spaces: &mut [&mut AddressSpace], object: usize, size: u64) {
@@ -272,10 +310,10 @@ impl<'a> State<'a> {
         }
     }
 
-    fn grow(&mut self, object: usize, size: u64) {
+    fn grow(&mut self, object: usize, size: u64, clears: Rule) {
         let old = self.objects[object].size;
         let stale = |state: &Self, range| state.objects[object].bytes.any_but(Content::Zero, range);
-        if stale(self, size..u64::MAX) && self.holds_for(Rule::GrowthClearsThePage, object) {
+        if stale(self, size..u64::MAX) && self.holds_for(clears, object) {
             self.objects[object].bytes.fill(size..u64::MAX, Content::Zero);
         }
         if stale(self, old..size) && self.holds_for(Rule::GrowthClearsTheTail, object) {

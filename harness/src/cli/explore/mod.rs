@@ -38,6 +38,7 @@ pub fn run(options: &Exploration) -> Result<Exit, Failed> {
     let until = time.or(count.is_none().then_some(TIME)).map(|time| Instant::now() + time);
     let setting = Setting {
         backing: &backing,
+        file_system: &surveyed.file_system,
         held: &held,
         isolation: place.isolation,
         interrupt: &interrupt,

@@ -131,7 +131,7 @@ impl Answer for Kernel<'_> {
     type Error = Failure;
 
     fn missing(&self, case: &Case) -> Option<String> {
-        missing(case, self.setting.backing, rustix::param::page_size() as u64)
+        missing(case, self.setting.backing, self.setting.file_system)
     }
 
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, Failure> {

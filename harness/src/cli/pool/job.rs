@@ -56,6 +56,8 @@ pub trait Job {
 pub struct Setting<'a> {
     /// The place of the files.
     pub backing: &'a Backing,
+    /// The name of their file system, which a worker cannot ask for.
+    pub file_system: &'a str,
     /// The filters for workers and victims.
     pub held: &'a Held,
     /// The isolation of workers and victims.

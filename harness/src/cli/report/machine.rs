@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::pool::Setting;
 use crate::confine::Isolation;
+use crate::environment::Surveyed;
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +18,12 @@ pub struct Machine {
     pub page_size: u64,
     /// As variants of snapshots spell it.
     pub file_system: String,
+    /// The type and the options of its mount, as mount(8) prints them, where /proc tells.
+    #[serde(default)]
+    pub mount: Option<String>,
+    /// The bytes of a block of it.
+    #[serde(default)]
+    pub block_size: Option<u64>,
     /// The folder of the files, or `memfd`.
     pub place: String,
     /// As it was asked for.
@@ -29,13 +36,15 @@ pub struct Machine {
 
 impl Machine {
     /// Returns this machine, with the setting of its workers.
-    pub fn of(setting: &Setting<'_>, file_system: String) -> Machine {
+    pub fn of(setting: &Setting<'_>, surveyed: &Surveyed) -> Machine {
         Machine {
             faultmap: env!("CARGO_PKG_VERSION").to_owned(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
             page_size: rustix::param::page_size() as u64,
-            file_system,
+            file_system: surveyed.file_system.clone(),
+            mount: surveyed.mount.clone(),
+            block_size: surveyed.block,
             place: setting.backing.place(),
             isolation: setting.isolation,
             user: rustix::process::geteuid().as_raw(),

@@ -175,6 +175,9 @@ impl Interpreter<'_> {
         if self.sealed(object, linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE) {
             return Err(linux::EPERM);
         }
+        if !self.state.holds_for(Rule::HolesCanBePunched, object) {
+            return Err(linux::EOPNOTSUPP);
+        }
         if self.state.holds(Rule::RemovePunches) {
             self.punch(object, shown);
         }

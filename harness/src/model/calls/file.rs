@@ -66,7 +66,7 @@ impl Interpreter<'_> {
             if self.state.objects[object].size > 0 && self.sealed(object, linux::F_SEAL_SHRINK) {
                 return Err(Errno(linux::EPERM));
             }
-            self.resize(object, 0);
+            self.resize(object, 0, Rule::GrowthClearsThePage);
         }
         Ok(self.opened(shows, flags))
     }
@@ -157,15 +157,15 @@ impl Interpreter<'_> {
         let Value::Descriptor(number) = self.value(name) else {
             return Err(Errno(linux::EBADF));
         };
-        match self.process().descriptors.get_mut(number) {
-            Some(place @ Some(_)) => {
-                if closes {
-                    *place = None;
-                }
-                Ok(Returned::Nothing)
-            }
-            _ => Err(Errno(linux::EBADF)),
+        let place = self.process().descriptors.get_mut(number).ok_or(linux::EBADF)?;
+        let shows = place.ok_or(linux::EBADF)?.shows;
+        if closes {
+            *place = None;
         }
+        if let FileKind::Object(object) = shows {
+            self.state.write_back_where(Rule::ClosingWritesBack, object);
+        }
+        Ok(Returned::Nothing)
     }
 
     fn fsync(&mut self, args: &[Arg]) -> Result<Returned, Failure> {

@@ -86,11 +86,17 @@ impl Interpreter<'_> {
         if start >= end {
             return Ok(Returned::Nothing);
         }
-        let sealed = self.process().space.touching(&(start..end)).any(|own| own.sealed);
+        let range = start..end;
+        let sealed = self.process().space.touching(&range).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
-        self.process().space.remove(&(start..end));
+        let unmapped = self.process().space.touching(&range).filter(|own| own.shared);
+        let objects: Vec<usize> = unmapped.filter_map(|own| own.object).collect();
+        self.process().space.remove(&range);
+        for object in objects {
+            self.state.write_back_where(Rule::ClosingWritesBack, object);
+        }
         Ok(Returned::Nothing)
     }
 

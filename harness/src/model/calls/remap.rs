@@ -9,7 +9,7 @@ use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::{Returned, Value};
 use crate::model::rule::Rule;
-use crate::model::state::Process;
+use crate::model::state::{Kind, Process};
 use crate::vocabulary::linux;
 
 /// The arguments of an mremap.
@@ -241,7 +241,7 @@ impl Interpreter<'_> {
         }
         // A gap counts as several maps, too.
         let gap = parts.last().is_some_and(|last| last.end != remap.was.end);
-        if !covered && (several || gap) && !self.state.holds(Rule::RemapMovesSeveral) {
+        if !covered && (several || gap) && !self.moves_several(&parts) {
             return Err(Errno(linux::EFAULT));
         }
         for part in parts {
@@ -261,6 +261,16 @@ impl Interpreter<'_> {
             self.move_stretch(&part, place, remap);
         }
         Ok(Returned::Value(Value::Map(to)))
+    }
+
+    /// True where these maps can be moved at once; a file system may forbid it for its files.
+    fn moves_several(&self, parts: &[Range<u64>]) -> bool {
+        let maps = parts.iter().filter_map(|part| self.processes.last()?.space.at(part.start));
+        let is_file = |object: &usize| matches!(self.state.objects[*object].kind, Kind::File(_));
+        match maps.filter_map(|own| own.object).find(is_file) {
+            Some(object) => self.state.holds_for(Rule::RemapMovesSeveral, object),
+            None => self.state.holds_on(Rule::RemapMovesSeveral, None),
+        }
     }
 
     /// Moves a range, which is a part of one VMA. With MREMAP_DONTUNMAP or an old length of 0 the VMA stays

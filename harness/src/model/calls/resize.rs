@@ -10,7 +10,7 @@ use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::model::signals::Sent;
-use crate::model::state::{FileKind, Kind};
+use crate::model::state::FileKind;
 use crate::vocabulary::linux;
 
 /// The largest offset that a file can have.
@@ -40,7 +40,7 @@ impl Interpreter<'_> {
         if sealed {
             return Err(Errno(linux::EPERM));
         }
-        self.resize(object, size);
+        self.resize(object, size, Rule::GrowthClearsThePage);
         Ok(Returned::Nothing)
     }
 
@@ -62,6 +62,9 @@ impl Interpreter<'_> {
         let keeps = mode & linux::FALLOC_FL_KEEP_SIZE != 0;
         let does = mode & !linux::FALLOC_FL_KEEP_SIZE;
         let object = self.to_be_allocated(&args[0], (does, keeps), (offset, length))?;
+        if !self.state.holds_for(supports(does), object) {
+            return Err(Errno(linux::EOPNOTSUPP));
+        }
         let range = offset as u64..(offset + length) as u64;
         let grows = range.end > self.state.objects[object].size;
         let beyond = self.limit(linux::RLIMIT_FSIZE as i64).is_some_and(|limit| range.end > limit);
@@ -78,10 +81,9 @@ impl Interpreter<'_> {
                 Err(Errno(linux::EPERM))
             }
             0 => {
+                self.write_back_for_fallocate(object);
                 if range.end > size && !keeps {
-                    self.resize(object, range.end);
-                } else {
-                    self.clear_page(object, &range, 0..0);
+                    self.resize(object, range.end, Rule::FallocateClearsThePage);
                 }
                 Ok(Returned::Nothing)
             }
@@ -90,20 +92,18 @@ impl Interpreter<'_> {
                 self.punch(object, range);
                 Ok(Returned::Nothing)
             }
-            _ if !self.state.holds_for(Rule::RangesCanBeChanged, object) => {
-                Err(Errno(linux::EOPNOTSUPP))
-            }
             linux::FALLOC_FL_COLLAPSE_RANGE | linux::FALLOC_FL_INSERT_RANGE => {
                 self.shift(object, range, does)
             }
             // Neither KEEP_SIZE nor INSERT_RANGE is held to the limit. (Linux: ext4_zero_range)
             linux::FALLOC_FL_ZERO_RANGE if grows && beyond && !keeps => self.too_big(),
             linux::FALLOC_FL_ZERO_RANGE => {
+                self.write_back_for_fallocate(object);
                 if range.end > size && !keeps {
-                    self.resize(object, range.end);
+                    self.resize(object, range.end, Rule::FallocateClearsThePage);
                 }
                 self.state.objects[object].bytes.fill(range.clone(), Content::Zero);
-                self.clear_page(object, &range, range.clone());
+                self.clear_page(object, &range, Rule::FallocateClearsThePage);
                 Ok(Returned::Nothing)
             }
             _ => Err(Unmodelled("FALLOC_FL_UNSHARE_RANGE, for file systems that share blocks")),
@@ -144,16 +144,22 @@ impl Interpreter<'_> {
     /// Punches a hole: every map that has no copy shows zeros there.
     pub(in crate::model) fn punch(&mut self, object: usize, range: Range<u64>) {
         let size = self.state.objects[object].size;
-        let past = range.start.max(size)..range.end;
-        let bytes = &self.state.objects[object].bytes;
-        let stale = bytes.any_but(Content::Zero, past.clone());
-        let on_disk = matches!(self.state.objects[object].kind, Kind::File(_));
-        let stays = stale && on_disk && !self.state.holds(Rule::PunchingClearsTheTail);
-        if self.state.holds(Rule::PunchingZeroes) {
-            let end = if stays { past.start.max(range.start) } else { range.end };
-            self.state.objects[object].bytes.fill(range.start..end, Content::Zero);
+        if range.start < self.state.round_up(size) {
+            self.write_back_for_fallocate(object);
         }
-        self.clear_page(object, &range, range.clone());
+        let begins_past = range.start >= size;
+        let bytes = &self.state.objects[object].bytes;
+        let stale = begins_past && bytes.any_but(Content::Zero, range.clone());
+        let stays = stale && !self.state.holds_for(Rule::PunchingClearsTheTail, object);
+        if self.state.holds(Rule::PunchingZeroes) && !stays {
+            self.state.objects[object].bytes.fill(range.clone(), Content::Zero);
+        }
+        let over_the_end = !begins_past && range.end > size;
+        let clears = match over_the_end {
+            true => Rule::HolesOverTheEndClearThePage,
+            false => Rule::FallocateClearsThePage,
+        };
+        self.clear_page(object, &range, clears);
         if !self.state.holds(Rule::PunchingLeavesCopies) {
             for process in &mut self.processes {
                 let own = process.space.iter_mut().filter(|own| own.object == Some(object));
@@ -162,49 +168,75 @@ impl Interpreter<'_> {
         }
     }
 
-    /// Zeroes the bytes that were stored past the end, where fallocate of a range reaches the last page;
-    /// leaves out the bytes that the call has `done` already.
-    fn clear_page(&mut self, object: usize, range: &Range<u64>, done: Range<u64>) {
+    /// Zeroes the bytes that were stored past the end, beside a range that reaches the last page, where this open
+    /// rule holds.
+    fn clear_page(&mut self, object: usize, range: &Range<u64>, clears: Rule) {
         let size = self.state.objects[object].size;
         let tail = size..self.state.round_up(size);
         let last = size / self.state.page() * self.state.page();
-        let beside = [tail.start..tail.end.min(done.start), tail.start.max(done.end)..tail.end];
+        let beside = [tail.start..tail.end.min(range.start), tail.start.max(range.end)..tail.end];
         let bytes = &self.state.objects[object].bytes;
         let stale = beside.iter().any(|part| bytes.any_but(Content::Zero, part.clone()));
         let reaches = range.start < tail.end && last < range.end;
-        if reaches && stale && self.state.holds_for(Rule::FallocateClearsThePage, object) {
+        if reaches && stale && self.state.holds_for(clears, object) {
             for part in beside {
                 self.state.objects[object].bytes.fill(part, Content::Zero);
             }
         }
     }
 
+    /// Writes the file to its disk, where fallocate does.
+    fn write_back_for_fallocate(&mut self, object: usize) {
+        self.state.write_back_where(Rule::FallocateWritesBack, object);
+    }
+
     /// Takes a range out of a file, or inserts one of zeros, and moves the bytes behind it.
     fn shift(&mut self, object: usize, range: Range<u64>, does: i32) -> Result<Returned, Failure> {
         let takes = does == linux::FALLOC_FL_COLLAPSE_RANGE;
         let (size, length) = (self.state.objects[object].size, range.end - range.start);
-        if range.start % self.state.page() != 0 || length % self.state.page() != 0 {
+        let whole = |unit: u64| range.start % unit == 0 && length % unit == 0;
+        if self.state.environment.block.is_some_and(|block| !whole(block)) {
+            return Err(Errno(linux::EINVAL));
+        }
+        if !whole(self.state.page()) {
             return Err(Unmodelled("ranges that are no whole pages: a block may be smaller"));
         }
         if (takes && range.end >= size) || range.start >= size {
             return Err(Errno(linux::EINVAL));
         }
-        // All pages from there on leave the page cache, and their private copies go, too. (Linux:
-        // truncate_pagecache)
+        let after = if takes { size - length } else { size + length };
+        let maps = self.processes.iter().flat_map(|process| process.space.iter());
+        let any = maps
+            .filter(|own| own.object == Some(object))
+            .any(|vma| vma.copied.any_but(false, range.start..u64::MAX));
+        // Private copies past the new end go in any case.
+        let from = match any && !self.state.holds_for(Rule::ChangedRangesTakeCopies, object) {
+            true => self.state.round_up(after),
+            false => range.start,
+        };
         for process in &mut self.processes {
             let own = process.space.iter_mut().filter(|own| own.object == Some(object));
-            own.for_each(|vma| vma.copied.fill(range.start..u64::MAX, false));
+            own.for_each(|vma| vma.copied.fill(from..u64::MAX, false));
         }
         let own = &mut self.state.objects[object];
         own.bytes.fill(size..u64::MAX, Content::Zero);
         if takes {
             own.bytes.fill(range.clone(), Content::Zero);
             own.bytes.shift(range.end..size, range.start);
-            own.size = size - length;
         } else {
             own.bytes.shift(range.start..size, range.end);
-            own.size = size + length;
         }
+        own.size = after;
         Ok(Returned::Nothing)
+    }
+}
+
+/// Returns the open rule by which a file system supports a mode of fallocate.
+fn supports(does: i32) -> Rule {
+    match does {
+        0 => Rule::RoomCanBeAllocated,
+        linux::FALLOC_FL_PUNCH_HOLE => Rule::HolesCanBePunched,
+        linux::FALLOC_FL_ZERO_RANGE => Rule::RangesCanBeZeroed,
+        _ => Rule::RangesCanBeChanged,
     }
 }

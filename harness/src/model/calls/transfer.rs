@@ -116,7 +116,11 @@ impl Interpreter<'_> {
             }
         }
         if start + count > size && self.state.holds(Rule::WriteGrows) {
-            self.resize(object, start + count);
+            let clears = match start > size {
+                true => Rule::WritesPastEofClearThePage,
+                false => Rule::WritesClearThePage,
+            };
+            self.resize(object, start + count, clears);
         }
         let mut to = start;
         for run in runs {
@@ -202,14 +206,18 @@ impl Interpreter<'_> {
         if loaded < count && !self.state.holds(Rule::TransfersStopAtTheFault) {
             runs.clear();
         }
+        if loaded < count && !self.state.holds_for(Rule::WritesMovePartsOfPages, object) {
+            let page = self.state.page();
+            cut(&mut runs, ((from + loaded) / page * page).saturating_sub(from));
+        }
         if runs.is_empty() && count > 0 {
             // The kernel checks the limit and the seals before the memory.
             if self.refuses(&descriptor, object, from, count) {
                 let zeros = Loaded { length: count, content: Content::Zero, offset: 0 };
                 return self.put(descriptor, from, &[zeros]);
             }
-            if from > size && !self.state.holds(Rule::FailedWriteKeepsTheSize) {
-                self.resize(object, from);
+            if from > size && !self.state.holds_for(Rule::FailedWriteKeepsTheSize, object) {
+                self.resize(object, from, Rule::WritesPastEofClearThePage);
             }
             return Err(Errno(linux::EFAULT));
         }
@@ -305,4 +313,13 @@ impl Interpreter<'_> {
             false => Ok(()),
         }
     }
+}
+
+/// Leaves only the first bytes of what was loaded.
+fn cut(runs: &mut Vec<Loaded>, mut left: u64) {
+    for run in runs.iter_mut() {
+        run.length = run.length.min(left);
+        left -= run.length;
+    }
+    runs.retain(|run| run.length > 0);
 }

@@ -83,18 +83,29 @@ super::rules! {
     /// When a file grows, its new bytes are zero. (POSIX ftruncate)
     GrowthIsZero,
     /// When a file grows over bytes that were stored past its end, these become zero. Open: on tmpfs the
-    /// stored bytes become bytes of the file. (POSIX mmap: never written out; Linux 6.13 for disks; mmap(2),
-    /// BUGS)
+    /// stored bytes become bytes of the file. (POSIX mmap: never written out; mmap(2), BUGS)
     GrowthClearsTheTail: open,
-    /// When a file grows within its last page, bytes that were stored past its new end become zero as well.
-    /// Open: ext4 zeroes the page to its end for ftruncate, and only up to the new end for pwrite. (POSIX
-    /// does not say: those bytes are still no part of the file)
+    /// When ftruncate makes a file longer within its last page, bytes that were stored past its new end become
+    /// zero as well. Open: tmpfs keeps them. (POSIX does not say: those bytes are still no part of the file)
     GrowthClearsThePage: open,
+    /// When a write that begins past the end makes a file longer within its last page, bytes that were stored past
+    /// its new end become zero as well. Open: btrfs zeroes them, and other file systems zero the page only up to
+    /// the new end. (POSIX does not say)
+    WritesPastEofClearThePage: open,
+    /// The same for a write that begins within the file. Open: ext2 and ext3 zero them where the memory that is
+    /// written was not there yet. (POSIX does not say)
+    WritesClearThePage: open,
+    /// ftruncate to the size that a file has already zeroes the rest of its last page. Open: FUSE leaves the page
+    /// as it is. (POSIX ftruncate does not say; Linux: fuse_do_setattr)
+    SameSizeClearsTheTail: open,
     /// When the last page is written to the disk, bytes that were stored past the end become zero in memory
     /// too. Open: tmpfs writes nothing. A file system on a disk may write at any time, but the model expects
     /// it only of msync, fsync and writes through O_SYNC. (mmap(2), BUGS; Linux: a folio that spans the end
     /// of the file is zeroed behind it before it is written)
     WritebackClearsTheTail: open,
+    /// close and munmap write the file to its disk, which zeroes the bytes that were stored past the end. Open: FUSE
+    /// does. (Linux: fuse_flush, fuse_vma_close)
+    ClosingWritesBack: open,
 
     // Holes.
 
@@ -103,17 +114,31 @@ super::rules! {
     /// Punching a hole leaves private copies as they are. (Linux: unmap_mapping_range without
     /// even_cows)
     PunchingLeavesCopies,
-    /// When a hole reaches past the end of the file, bytes that were stored there become zero as well. Open:
-    /// ext4 keeps them if the hole begins past the end. (fallocate(2) does not say)
+    /// When a hole begins past the end of the file, bytes that were stored within it become zero as well. Open:
+    /// ext4 keeps them. (fallocate(2) does not say)
     PunchingClearsTheTail: open,
-    /// When a hole or another range of fallocate reaches into the last page, bytes that were stored past the
-    /// end beside the range become zero too. Open: tmpfs zeroes exactly the hole. ext4 zeroes the page for
-    /// holes that begin inside the file, and xfs and btrfs for other ranges as well. (fallocate(2) does not
-    /// say)
+    /// When a hole begins before the end of the file and ends past it, bytes that were stored behind the hole
+    /// become zero too. Open: tmpfs zeroes exactly the hole. (fallocate(2) does not say)
+    HolesOverTheEndClearThePage: open,
+    /// When another range of fallocate reaches into the last page, bytes that were stored past the end beside the
+    /// range become zero too. Open: xfs zeroes them. (fallocate(2) does not say)
     FallocateClearsThePage: open,
+    /// fallocate writes the file to its disk, which zeroes the bytes that were stored past the end. Open: btrfs does,
+    /// save for holes that begin in a later page. (fallocate(2) does not say)
+    FallocateWritesBack: open,
+    /// Room can be allocated for a file. Open: some file systems fail with EOPNOTSUPP. (fallocate(2))
+    RoomCanBeAllocated: open,
+    /// Holes can be punched. Open: some file systems fail with EOPNOTSUPP. (fallocate(2))
+    HolesCanBePunched: open,
+    /// Ranges of a file can be zeroed. Open: tmpfs and others fail with EOPNOTSUPP. (fallocate(2):
+    /// FALLOC_FL_ZERO_RANGE)
+    RangesCanBeZeroed: open,
     /// Ranges of a file can be removed and inserted. Open: tmpfs and other file systems fail with EOPNOTSUPP.
     /// (fallocate(2))
     RangesCanBeChanged: open,
+    /// Where a range is removed or inserted, a private map loses its copies of the pages from there on. Open: xfs
+    /// leaves them where they are. (fallocate(2) does not say; Linux: truncate_pagecache in ext4)
+    ChangedRangesTakeCopies: open,
 
     // Other processes.
 
@@ -326,8 +351,11 @@ super::rules! {
     /// read into a map and write from a map stop at the first byte that cannot be accessed. They fail with
     /// EFAULT only if they have moved no byte. (Linux: generic_perform_write, filemap_read)
     TransfersStopAtTheFault,
+    /// A write stops at the first byte that cannot be read, in the middle of a page of the file as well. Open: btrfs
+    /// stops before that page. (POSIX write does not say; Linux: btrfs_buffered_write)
+    WritesMovePartsOfPages: open,
     /// A write that fails with EFAULT does not make the file longer. Open: if the write would begin past the
-    /// end, Linux 6.18 makes the file as long as that offset. (POSIX write: does not say; Linux:
+    /// end, ext4 and tmpfs make the file as long as that offset. (POSIX write: does not say; Linux 6.18:
     /// generic_perform_write calls write_end with nothing copied)
     FailedWriteKeepsTheSize: open,
 

@@ -1,11 +1,14 @@
 //! A prediction can be checked only if each assumption behind it has a name: that is a [`Rule`].
 //!
 //! Each rule stands once, in [`list`]. Where it is applied the model asks [`super::State::holds`]; a test
-//! that breaks one rule at a time shows that each of them is needed.
+//! that breaks one rule at a time shows that each of them is needed. What is known of an open rule on the file
+//! systems and kernels that were measured is in [`places`].
 
 mod list;
+mod places;
 
 pub use list::Rule;
+pub use places::{Known, Release};
 
 /// Defines the enum, and the functions that tell about each rule.
 macro_rules! rules {

@@ -76,6 +76,8 @@ fn machine() -> Machine {
         architecture: "x86_64".to_owned(),
         page_size: PAGE,
         file_system: "ext4".to_owned(),
+        mount: Some("ext4 rw,relatime".to_owned()),
+        block_size: Some(4096),
         place: "/tmp".to_owned(),
         isolation: Isolation::Default,
         user: 0,

@@ -1,0 +1,42 @@
+//! statfs(2) gives ext2, ext3 and ext4 one number, and tells nothing of the options of a mount:
+//! /proc/self/mountinfo does. The main function is [`mount_of`].
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use procfs_core::FromRead as _;
+use procfs_core::process::{MountInfo, MountInfos};
+
+/// The mount of the file system that a folder is on. (proc_pid_mountinfo(5)) None without /proc.
+pub fn mount_of(dir: &Path) -> Option<MountInfo> {
+    let device = rustix::fs::stat(dir).ok()?.st_dev;
+    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let mounts = MountInfos::from_file("/proc/self/mountinfo").ok()?;
+    // The files of btrfs have another device than their mount: there the mount point counts, and of several the
+    // longest, and the last one there.
+    let dir = std::fs::canonicalize(dir).ok()?;
+    let (of_device, others): (Vec<_>, Vec<_>) =
+        mounts.into_iter().partition(|mount| mount.majmin == device);
+    let above = others.into_iter().filter(|mount| dir.starts_with(&mount.mount_point));
+    let above = above.max_by_key(|mount| mount.mount_point.as_os_str().len());
+    of_device.into_iter().next_back().or(above)
+}
+
+/// The type and the options of a mount, as `mount` prints them: `ext4 rw,relatime`.
+pub fn words(mount: &MountInfo) -> String {
+    let options = |of: &HashMap<String, Option<String>>| {
+        let mut all: Vec<String> = of
+            .iter()
+            .map(|(name, value)| match value {
+                Some(value) => format!("{name}={value}"),
+                None => name.clone(),
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let mut all = options(&mount.mount_options);
+    let of_file_system = options(&mount.super_options);
+    all.extend(of_file_system.into_iter().filter(|own| own != "rw" && own != "ro"));
+    format!("{} {}", mount.fs_type, all.join(","))
+}

@@ -1,0 +1,235 @@
+//! A file system or a kernel may keep an open rule, or not; of those that were measured it is known which. Each
+//! row of [`KNOWN`] says it of one rule, and names its source: the table is data, and the model has no other
+//! place where the name of a file system counts.
+//!
+//! Where no row fits the rule stays open. Rows without a kernel hold for every kernel. A row that was measured
+//! alone, on Linux 6.18, says nothing of older ones.
+
+use std::fmt;
+
+use super::Rule;
+use crate::model::environment::Environment;
+
+/// A kernel release: its major and its minor number.
+pub type Release = (u32, u32);
+
+/// The places in which a rule holds, or does not.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The rule.
+    pub rule: Rule,
+    /// True if it holds there.
+    pub holds: bool,
+    /// The names of file systems, as in cases; all of them where there are none.
+    pub file_systems: &'static [&'static str],
+    /// The first kernel, if there is one.
+    pub since: Option<Release>,
+    /// The first kernel of which this is true no more, if there is one.
+    pub before: Option<Release>,
+    /// A commit, a man page, or how it was measured.
+    pub source: &'static str,
+}
+
+const EXT: &[&str] = &["ext2", "ext3", "ext4"];
+const DISKS: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs"];
+const MEMORY: &[&str] = &["tmpfs", "ramfs"];
+const BUT_FUSE: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs"];
+const MEASURED: &str = "measured on 6.18";
+
+const fn holds(rule: Rule) -> Known {
+    Known { rule, holds: true, file_systems: &[], since: None, before: None, source: MEASURED }
+}
+
+const fn fails(rule: Rule) -> Known {
+    Known { holds: false, ..holds(rule) }
+}
+
+impl Known {
+    const fn on(self, file_systems: &'static [&'static str]) -> Known {
+        Known { file_systems, ..self }
+    }
+
+    const fn since(self, major: u32, minor: u32) -> Known {
+        Known { since: Some((major, minor)), ..self }
+    }
+
+    const fn before(self, major: u32, minor: u32) -> Known {
+        Known { before: Some((major, minor)), ..self }
+    }
+
+    const fn by(self, source: &'static str) -> Known {
+        Known { source, ..self }
+    }
+
+    /// True if this kernel and this file system are such a place.
+    fn fits(&self, kernel: Option<Release>, file_system: Option<&str>) -> bool {
+        let own = self.file_systems;
+        (own.is_empty() || file_system.is_some_and(|name| own.contains(&name)))
+            && self.since.is_none_or(|since| kernel.is_some_and(|kernel| kernel >= since))
+            && self.before.is_none_or(|before| kernel.is_some_and(|kernel| kernel < before))
+    }
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.holds { "holds" } else { "does not hold" })?;
+        if let Some((last, others)) = self.file_systems.split_last() {
+            let others = others.join(", ");
+            match others.is_empty() {
+                true => write!(f, " on {last}")?,
+                false => write!(f, " on {others} and {last}")?,
+            }
+        }
+        if let Some((major, minor)) = self.since {
+            write!(f, " since Linux {major}.{minor}")?;
+        }
+        if let Some((major, minor)) = self.before {
+            write!(f, " before Linux {major}.{minor}")?;
+        }
+        write!(f, " ({})", self.source)
+    }
+}
+
+/// All that is known. Of two rows that fit, the first counts: one for some file systems stands before one for all.
+pub const KNOWN: &[Known] = &[
+    // What growth does to the bytes that were stored past the end.
+    holds(Rule::GrowthClearsTheTail)
+        .on(&["ext4"])
+        .since(6, 13)
+        .by("commits c7fc0366c656 and 52aecaee1c26"),
+    fails(Rule::GrowthClearsTheTail).on(&["ext4"]).before(6, 13).by("the same commits"),
+    holds(Rule::GrowthClearsTheTail).on(DISKS).since(6, 18),
+    fails(Rule::GrowthClearsTheTail).on(MEMORY).by("mmap(2), BUGS; measured on 6.18"),
+    holds(Rule::GrowthClearsThePage).on(DISKS).since(6, 18),
+    fails(Rule::GrowthClearsThePage).on(&["tmpfs"]),
+    holds(Rule::GrowthClearsThePage).on(&["ramfs"]).since(6, 18),
+    holds(Rule::WritesPastEofClearThePage).on(&["btrfs"]).since(6, 18),
+    fails(Rule::WritesPastEofClearThePage).on(&["tmpfs"]),
+    fails(Rule::WritesPastEofClearThePage)
+        .on(&["ext2", "ext3", "ext4", "xfs", "ramfs"])
+        .since(6, 18),
+    fails(Rule::WritesClearThePage).on(&["tmpfs"]),
+    fails(Rule::WritesClearThePage).on(&["ext4", "xfs", "btrfs", "ramfs"]).since(6, 18),
+    holds(Rule::SameSizeClearsTheTail).on(BUT_FUSE),
+    // What writing the file to its disk does.
+    holds(Rule::WritebackClearsTheTail).on(DISKS),
+    fails(Rule::WritebackClearsTheTail).on(MEMORY).by("mmap(2), BUGS; measured on 6.18"),
+    fails(Rule::ClosingWritesBack).on(BUT_FUSE),
+    holds(Rule::FallocateWritesBack).on(&["btrfs"]).since(6, 18),
+    fails(Rule::FallocateWritesBack).on(&["tmpfs"]),
+    fails(Rule::FallocateWritesBack).on(&["ext2", "ext3", "ext4", "xfs"]).since(6, 18),
+    // Holes and ranges.
+    holds(Rule::RoomCanBeAllocated)
+        .on(&["ext4", "xfs", "btrfs", "tmpfs"])
+        .by("fallocate(2), VERSIONS"),
+    fails(Rule::RoomCanBeAllocated).on(&["ext2", "ext3", "ramfs"]),
+    holds(Rule::HolesCanBePunched)
+        .on(&["ext3", "ext4", "xfs", "btrfs", "tmpfs"])
+        .by("fallocate(2): FALLOC_FL_PUNCH_HOLE"),
+    fails(Rule::HolesCanBePunched).on(&["ramfs"]),
+    holds(Rule::RangesCanBeZeroed)
+        .on(&["ext4", "xfs", "btrfs"])
+        .by("fallocate(2): FALLOC_FL_ZERO_RANGE"),
+    fails(Rule::RangesCanBeZeroed).on(&["ext2", "ext3", "tmpfs", "ramfs"]),
+    holds(Rule::RangesCanBeChanged)
+        .on(&["ext4", "xfs"])
+        .by("fallocate(2): FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE"),
+    fails(Rule::RangesCanBeChanged).on(&["ext2", "ext3", "btrfs", "tmpfs", "ramfs"]),
+    holds(Rule::ChangedRangesTakeCopies).on(&["ext4"]).since(6, 18),
+    fails(Rule::ChangedRangesTakeCopies).on(&["xfs"]).since(6, 18),
+    holds(Rule::PunchingClearsTheTail).on(&["tmpfs"]),
+    holds(Rule::PunchingClearsTheTail).on(&["xfs", "btrfs"]).since(6, 18),
+    fails(Rule::PunchingClearsTheTail).on(EXT).since(6, 18),
+    holds(Rule::HolesOverTheEndClearThePage).on(DISKS).since(6, 18),
+    fails(Rule::HolesOverTheEndClearThePage).on(&["tmpfs"]),
+    holds(Rule::FallocateClearsThePage).on(&["xfs", "btrfs"]).since(6, 18),
+    fails(Rule::FallocateClearsThePage).on(EXT).since(6, 18),
+    fails(Rule::FallocateClearsThePage).on(&["tmpfs"]),
+    // Others.
+    fails(Rule::FilesHaveNoSeals).on(&["tmpfs"]).by("fcntl(2): F_ADD_SEALS; measured on 6.18"),
+    holds(Rule::FilesHaveNoSeals).on(&["ext2", "ext3", "ext4", "xfs", "btrfs", "ramfs"]),
+    fails(Rule::RemapMovesSeveral).on(&["ramfs"]).by("Linux: vma_multi_allowed"),
+    holds(Rule::RemapMovesSeveral).since(6, 17).by("mremap(2)"),
+    fails(Rule::RemapMovesSeveral).before(6, 17).by("mremap(2)"),
+    holds(Rule::DontunmapUnlocksTheRest).since(6, 18),
+    fails(Rule::DontunmapUnlocksTheRest).before(6, 13).by("measured on 6.12.117"),
+    holds(Rule::SealExecIsSealWrite).since(6, 18).by("Linux: memfd_add_seals"),
+    fails(Rule::SealExecIsSealWrite).before(6, 18).by("Linux: memfd_add_seals"),
+    holds(Rule::WritesMovePartsOfPages)
+        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
+        .by("Linux: generic_perform_write, iomap_write_iter; measured on 6.18"),
+    fails(Rule::WritesMovePartsOfPages).on(&["btrfs"]).since(6, 18),
+    holds(Rule::FailedWriteKeepsTheSize).on(&["xfs", "btrfs"]).since(6, 18),
+    fails(Rule::FailedWriteKeepsTheSize)
+        .on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"])
+        .since(6, 18),
+];
+
+impl Rule {
+    /// Returns what is known of an open rule, in the order in which it counts.
+    pub fn known(self) -> impl Iterator<Item = &'static Known> {
+        KNOWN.iter().filter(move |own| own.rule == self)
+    }
+
+    /// True or false where it is known whether the rule holds, for files on this file system.
+    pub(in crate::model) fn decided(
+        self,
+        environment: &Environment,
+        file_system: Option<&str>,
+    ) -> Option<bool> {
+        let known = self.known().find(|own| own.fits(environment.kernel, file_system))?;
+        Some(known.holds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KNOWN, Known};
+    use crate::case::FILE_SYSTEMS;
+    use crate::model::Rule;
+
+    /// A name that no case can say would never fit.
+    #[test]
+    fn each_row_is_of_an_open_rule_and_of_file_systems_that_exist() {
+        for own in KNOWN {
+            assert!(own.rule.is_open(), "{:?} is promised: {own}", own.rule);
+            for name in own.file_systems {
+                assert!(FILE_SYSTEMS.iter().any(|(_, known)| known == name), "{name}: {own}");
+            }
+        }
+    }
+
+    /// Two rows that contradict each other at one place would hide one of them, unless the first is the special one.
+    #[test]
+    fn no_row_is_hidden_by_another() {
+        let kernels = [(4, 4), (5, 10), (6, 1), (6, 12), (6, 13), (6, 17), (6, 18), (7, 2)];
+        let names = FILE_SYSTEMS.iter().map(|(_, name)| Some(*name));
+        let places: Vec<_> = names
+            .flat_map(|name| kernels.map(|kernel| (Some(kernel), name)))
+            .chain([(None, Some("ext4")), (Some((6, 18)), None)])
+            .collect();
+        for rule in Rule::open() {
+            for &(kernel, name) in &places {
+                let fit: Vec<_> = rule.known().filter(|own| own.fits(kernel, name)).collect();
+                let counts =
+                    |own: &&&Known| own.file_systems.is_empty() == fit[0].file_systems.is_empty();
+                let same = fit.iter().filter(counts).all(|own| own.holds == fit[0].holds);
+                assert!(same, "{rule:?} on {name:?}, Linux {kernel:?}: {fit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_told_in_words() {
+        let told = |rule: Rule| rule.known().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            told(Rule::RemapMovesSeveral),
+            [
+                "does not hold on ramfs (Linux: vma_multi_allowed)",
+                "holds since Linux 6.17 (mremap(2))",
+                "does not hold before Linux 6.17 (mremap(2))"
+            ]
+        );
+        assert!(told(Rule::SameSizeClearsTheTail)[0].starts_with("holds on ext2, ext3, "));
+    }
+}
