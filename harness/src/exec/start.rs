@@ -68,6 +68,7 @@ pub fn trace_this_process(
         told,
         is_watching: program.is_watched,
         processes: Default::default(),
+        symbols: Default::default(),
     };
     let mut trace = || {
         // Signals of the terminal are for the program.

@@ -3,26 +3,40 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
-use object::read::{ReadCache, Symbol};
-use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SymbolKind};
+use object::read::{ReadCache, Symbol, SymbolIndex};
+use object::{
+    Object as _, ObjectSegment as _, ObjectSymbol as _, ObjectSymbolTable as _, SymbolKind,
+};
 
 use super::maps::{Map, Maps};
 use super::scene::Place;
 
-/// The files of code that a process runs.
+/// The files of code that programs run, each by its path, its device and its inode: they are read once.
 #[derive(Default)]
-pub struct Symbols(HashMap<PathBuf, Option<Known>>);
+pub struct Symbols(HashMap<(PathBuf, u64, u64), Option<Known>>);
 
 /// A file with code.
 struct Known {
-    file: PathBuf,
     /// Of each segment: the offset of its first byte in the file, its bytes there, and its address.
     segments: Vec<(u64, u64, u64)>,
+    functions: Vec<Function>,
+    /// The names of functions that were looked for, by the addresses of the functions.
+    names: HashMap<u64, Option<String>>,
     /// Debug information, if there is any.
     loader: Option<Loader>,
+}
+
+/// A symbol of code. To read all names takes longer than to read one name again.
+struct Function {
+    start: u64,
+    /// Bytes; 0 where the symbol does not say.
+    size: u64,
+    symbol: SymbolIndex,
+    is_dynamic: bool,
 }
 
 /// The file that is read in parts: of a large program only its symbols are wanted.
@@ -36,10 +50,16 @@ impl Symbols {
         let Some(map) = maps.at(address) else { return place };
         let Some(path) = map.file() else { return place };
         place.object = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let load = || Known::load(&root.join(path.strip_prefix("/").unwrap_or(path)));
-        let known = self.0.entry(path.to_owned()).or_insert_with(load);
-        if let Some(known) = known {
-            known.find(map, address, is_return, &mut place);
+        let file = root.join(path.strip_prefix("/").unwrap_or(path));
+        let Ok(own) = std::fs::metadata(&file) else { return place };
+        if !own.is_file() {
+            return place;
+        }
+        let key = (path.to_owned(), own.dev(), own.ino());
+        let known = self.0.entry(key).or_insert_with(|| Known::load(&file));
+        let probe = known.as_ref().and_then(|known| known.probe(map, address));
+        if let (Some(known), Some(found)) = (known, probe) {
+            known.find(&file, found, is_return, &mut place);
         }
         place
     }
@@ -47,9 +67,6 @@ impl Symbols {
 
 impl Known {
     fn load(file: &Path) -> Option<Known> {
-        if !std::fs::metadata(file).ok()?.is_file() {
-            return None;
-        }
         let parts = Parts::new(File::open(file).ok()?);
         let parsed = object::File::parse(&parts).ok()?;
         let segments = parsed.segments().map(|own| {
@@ -57,42 +74,65 @@ impl Known {
             (offset, length, own.address())
         });
         let segments = segments.collect();
-        Some(Known { file: file.to_owned(), segments, loader: Loader::new(file).ok() })
+        let function = |own: Symbol<'_, '_, &Parts>, is_dynamic| {
+            let is_code = own.kind() == SymbolKind::Text && own.is_definition();
+            let (start, size, symbol) = (own.address(), own.size(), own.index());
+            is_code.then_some(Function { start, size, symbol, is_dynamic })
+        };
+        let functions = parsed.symbols().filter_map(|own| function(own, false));
+        // All that a stripped library has.
+        let dynamic = parsed.dynamic_symbols().filter_map(|own| function(own, true));
+        let functions = functions.chain(dynamic).collect();
+        let names = HashMap::new();
+        Some(Known { segments, functions, names, loader: Loader::new(file).ok() })
+    }
+
+    /// The address for the linker of what is mapped at an address.
+    fn probe(&self, map: &Map, address: u64) -> Option<u64> {
+        let offset = map.offset.checked_add(address - map.start)?;
+        let holds = |own: &&(u64, u64, u64)| offset.checked_sub(own.0).is_some_and(|at| at < own.1);
+        let (start, _, virtual_start) = self.segments.iter().find(holds)?;
+        Some(virtual_start.wrapping_add(offset - start))
     }
 
     /// Returns the name and the start of the function at an address. Behind the last byte of a function, one without a
-    /// name begins. The dynamic symbols are all that a stripped library has.
-    fn function(&self, probe: u64) -> Option<(String, u64)> {
-        let parts = Parts::new(File::open(&self.file).ok()?);
-        let parsed = object::File::parse(&parts).ok()?;
-        let is_it = |symbol: &Symbol<'_, '_, &Parts>| {
-            let (start, size) = (symbol.address(), symbol.size());
-            symbol.kind() == SymbolKind::Text
-                && symbol.is_definition()
-                && start <= probe
-                && (size == 0 || probe - start < size)
+    /// name begins.
+    fn function(&mut self, file: &Path, probe: u64) -> Option<(String, u64)> {
+        let is_it = |own: &&Function| {
+            own.start <= probe && (own.size == 0 || probe - own.start < own.size)
         };
-        let all = parsed.symbols().chain(parsed.dynamic_symbols());
         // One with a size is more than one that says nothing of its end.
-        let found = all.filter(is_it).max_by_key(|own| (own.size() > 0, own.address()))?;
-        Some((found.name().ok()?.to_owned(), found.address()))
+        let all = self.functions.iter().filter(is_it);
+        let found = all.max_by_key(|own| (own.size > 0, own.start))?;
+        let name = self.names.entry(found.start).or_insert_with(|| found.name(file));
+        name.clone().map(|name| (name, found.start))
     }
 
-    fn find(&self, map: &Map, address: u64, is_return: bool, place: &mut Place) {
-        let Some(offset) = map.offset.checked_add(address - map.start) else { return };
-        let holds = |own: &&(u64, u64, u64)| offset.checked_sub(own.0).is_some_and(|at| at < own.1);
-        let Some((start, _, virtual_start)) = self.segments.iter().find(holds) else { return };
-        let found = virtual_start.wrapping_add(offset - start);
+    fn find(&mut self, file: &Path, found: u64, is_return: bool, place: &mut Place) {
         let probe = found.wrapping_sub(u64::from(is_return));
-        if let Some((name, at)) = self.function(probe) {
-            let name = addr2line::demangle_auto(name.into(), None).into_owned();
-            place.function = Some((without_hash(&name), found.wrapping_sub(at)));
+        if let Some((name, at)) = self.function(file, probe) {
+            place.function = Some((name, found.wrapping_sub(at)));
         }
         let location = self.loader.as_ref().map(|loader| loader.find_location(probe));
         if let Some(Ok(Some(location))) = location {
             let file = location.file.map(|file| file.rsplit('/').next().unwrap_or(file));
             place.line = file.zip(location.line).map(|(file, line)| format!("{file}:{line}"));
         }
+    }
+}
+
+impl Function {
+    /// Reads its name in its file.
+    fn name(&self, file: &Path) -> Option<String> {
+        let parts = Parts::new(File::open(file).ok()?);
+        let parsed = object::File::parse(&parts).ok()?;
+        let table = match self.is_dynamic {
+            true => parsed.dynamic_symbol_table(),
+            false => parsed.symbol_table(),
+        };
+        let symbol = table?.symbol_by_index(self.symbol).ok()?;
+        let name = addr2line::demangle_auto(symbol.name().ok()?.into(), None).into_owned();
+        Some(without_hash(&name))
     }
 }
 
@@ -119,5 +159,40 @@ pub fn accesses_for_others(place: &Place) -> bool {
         }
         // A stripped one.
         None => is_library,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::maps::What;
+
+    /// The map of the code of this test, as if it were one of this file; and an address in it.
+    fn code_in(file: &Path) -> (Maps, u64) {
+        let here = without_hash as fn(&str) -> String as usize as u64;
+        let map = Maps::of_process(std::process::id() as i32).at(here).cloned();
+        let what = What::File(file.to_owned());
+        (Maps(vec![Map { what, ..map.expect("the code that runs") }]), here)
+    }
+
+    #[test]
+    fn a_file_is_read_once_and_another_one_of_its_name_anew() {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let file = folder.path().join("program");
+        let own = std::env::current_exe().expect("it runs");
+        let length = std::fs::copy(own, &file).expect("room");
+        let (maps, here) = code_in(&file);
+        let mut symbols = Symbols::default();
+        let mut name = || symbols.place(Path::new("/"), &maps, here, false).function;
+        let first = name();
+        assert!(first.as_ref().is_some_and(|own| own.0.contains("without_hash")), "{first:?}");
+        // The same file, in which no symbol can be read any more.
+        let zeroes = File::options().write(true).open(&file).expect("it is there");
+        let hole = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(&zeroes, hole, 0, length).expect("a file system with holes");
+        assert_eq!(name(), first);
+        std::fs::write(folder.path().join("other"), "no program").expect("room");
+        std::fs::rename(folder.path().join("other"), &file).expect("the same folder");
+        assert_eq!(name(), None);
     }
 }

@@ -30,6 +30,7 @@ pub struct Tracer {
     /// A filter asks at each map of a file.
     pub is_watching: bool,
     pub processes: HashMap<i32, Process>,
+    pub symbols: Symbols,
 }
 
 /// Programs that trace others.
@@ -43,7 +44,6 @@ pub struct Process {
     is_told: bool,
     /// Of files by their inodes: the bytes that each had when it was last mapped.
     sizes: HashMap<u64, u64>,
-    symbols: Symbols,
 }
 
 /// The action of a process for a signal.
@@ -233,7 +233,7 @@ impl Tracer {
 
     fn write(&mut self, at: Stopped, raised: &Raised, fate: Fate) {
         let own = self.processes.entry(at.process).or_default();
-        let scene = live::scene(at, raised, &mut own.symbols);
+        let scene = live::scene(at, raised, &mut self.symbols);
         let mut scene = Scene { fate, ..scene };
         if let (Some(inode), Some(file)) = (scene.map().map(|map| map.inode), &mut scene.file) {
             file.size_when_mapped = own.sizes.get(&inode).copied();
