@@ -4,16 +4,16 @@
 //! Each test has a process of its own, because some tests change the rights of their process.
 
 mod command;
+mod fuse;
 mod own_process;
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use command::{BIN, case_file, faultmap, run};
+use fuse::{Silent, answer_init, beside_fuse};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -56,14 +56,6 @@ fn main() -> ExitCode {
         tests.push(beside_fuse(test(name("explore"), move || explore_ends(answers))));
     }
     own_process::run(tests)
-}
-
-/// The mount goes with its namespace.
-fn beside_fuse(test: Test) -> Test {
-    test.inside(&["--user", "--map-root-user", "--mount"]).unless(|| {
-        let opened = OpenOptions::new().read(true).write(true).open("/dev/fuse");
-        opened.err().map(|error| format!("cannot open /dev/fuse: {error}"))
-    })
 }
 
 fn show(files: &Path, text: &str) -> (Option<i32>, String, String) {
@@ -181,55 +173,19 @@ fn a_folder_for_splits_is_looked_at_first() {
     assert_eq!(count(dir.path()), 1, "nothing of the look is left");
 }
 
-/// A mounted file system whose server answers nothing, or only the first request. It is unmounted when this
-/// is dropped.
-struct Silent {
-    dir: tempfile::TempDir,
-    _server: File,
-}
-
-impl Silent {
-    fn mount(answers: bool) -> Silent {
-        let dir = tempfile::tempdir().unwrap();
-        let server = OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
-        let data = format!("fd={},rootmode=40000,user_id=0,group_id=0", server.as_raw_fd());
-        let data = std::ffi::CString::new(data).unwrap();
-        let flags = rustix::mount::MountFlags::NOSUID | rustix::mount::MountFlags::NODEV;
-        rustix::mount::mount("silent", dir.path(), "fuse", flags, &*data).unwrap();
-        if answers {
-            answer_init(&server);
-        }
-        Silent { dir, _server: server }
+/// A file system whose server answers nothing, or only the first request.
+fn silent_after_an_answer(answers: bool) -> Silent {
+    let silent = Silent::mount();
+    if answers {
+        answer_init(&silent.server);
     }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // The server does not answer, so the file system is detached. Then the folder below can be removed.
-        rustix::mount::unmount(self.dir.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
-    }
-}
-
-/// Answers FUSE_INIT (linux/fuse.h) for version 7.31, without optional features.
-fn answer_init(mut server: &File) {
-    let mut question = vec![0; 1 << 16];
-    let read = server.read(&mut question).unwrap();
-    assert!(read >= 40 && question[4..8] == 26u32.to_ne_bytes(), "it begins with FUSE_INIT");
-    let mut answer = Vec::new();
-    answer.extend(80u32.to_ne_bytes()); // the length of the whole answer
-    answer.extend(0u32.to_ne_bytes()); // no error
-    answer.extend(&question[8..16]); // the number of the request
-    for word in [7u32, 31, 4096, 0, 0, 4096, 1] {
-        answer.extend(word.to_ne_bytes());
-    }
-    answer.resize(80, 0);
-    assert_eq!(server.write(&answer).unwrap(), 80);
+    silent
 }
 
 fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
-    let silent = Silent::mount(answers);
+    let silent = silent_after_an_answer(answers);
     let mut command = faultmap(&["run", "notes/map_of_empty_file", "--dir"]);
-    command.arg(silent.dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg(silent.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let running = command.spawn().unwrap();
     let pid = running.id();
     // The command watches for signals before it checks the folder.
@@ -245,9 +201,9 @@ fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
 }
 
 fn explore_ends(answers: bool) {
-    let silent = Silent::mount(answers);
+    let silent = silent_after_an_answer(answers);
     let (code, stdout, stderr) =
-        run(faultmap(&["explore", "--for", "1s", "--dir"]).arg(silent.dir.path()));
+        run(faultmap(&["explore", "--for", "1s", "--dir"]).arg(silent.path()));
     assert_eq!((code, stdout), (Some(3), String::new()), "{stderr}");
     assert!(stderr.contains(" did not answer within 1s"), "{stderr}");
 }

@@ -101,7 +101,9 @@ fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
         _ => File::open(path).and_then(read_core),
     };
     let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
-    let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| failed(error.to_string()))?;
+    let thread = SoleThread::claim().map_err(|error| failed(error.to_string()))?;
+    let scene = exec::scene_of_core(&shown, &bytes, thread);
+    let scene = scene.map_err(|error| failed(error.to_string()))?;
     let printed = options.reporter(To::StandardOutput)?.report(&scene);
     printed.map_err(|error| failed(format!("cannot print: {error}")))?;
     Ok(match options.expect {
@@ -272,7 +274,7 @@ fn run_untraced(
     if status.terminating_signal().is_some_and(exec::is_explained)
         && libc::WCOREDUMP(status.as_raw())
     {
-        match core_of(child.as_raw_nonzero().get()) {
+        match core_of(child.as_raw_nonzero().get(), thread) {
             Ok(scene) => drop(reporter.report(&scene)),
             Err(why) => output::tell(&format!("faultmap: {why}")),
         }
@@ -281,11 +283,12 @@ fn run_untraced(
 }
 
 /// The scene of the core file that a process has just left. Fails with the reason where there is none.
-fn core_of(pid: i32) -> Result<exec::Scene, String> {
+fn core_of(pid: i32, thread: SoleThread) -> Result<exec::Scene, String> {
     let path = exec::core_of_process(pid)?;
     let bytes = File::open(&path).and_then(read_core).map_err(|error| error.to_string())?;
     let shown = path.display().to_string();
-    let scene = exec::scene_of_core(&shown, &bytes).map_err(|error| error.to_string())?;
+    let scene = exec::scene_of_core(&shown, &bytes, thread);
+    let scene = scene.map_err(|error| error.to_string())?;
     // An older one may lie there, where the program has changed its folder.
     match scene.process.pid == pid {
         true => Ok(scene),

@@ -17,6 +17,8 @@ pub enum Cause {
     PastEndOfFile { size: u64 },
     /// The file has the byte, and its size is not known. So it may have been cut short.
     FileNotFound,
+    /// The file system does not answer, so that the reason is not known.
+    NoAnswer,
     /// The file has a hole there, and the file system has no block left for it. (mmap(2), SIGBUS)
     NoSpace,
     /// No page of hugetlbfs is free. (Documentation/admin-guide/mm/hugetlbpage.rst)
@@ -94,6 +96,7 @@ impl Cause {
             Cause::Sent => "sent",
             Cause::PastEndOfFile { .. } => "past_end_of_file",
             Cause::FileNotFound => "file_not_found",
+            Cause::NoAnswer => "no_answer",
             Cause::NoSpace => "no_space",
             Cause::NoHugePage => "no_huge_page",
             Cause::Userfaultfd => "userfaultfd",
@@ -129,6 +132,7 @@ fn of_bus_error(scene: &Scene) -> Cause {
             Some(size) if offset >= size.next_multiple_of(page) => {
                 return Cause::PastEndOfFile { size };
             }
+            _ if file.is_silent => return Cause::NoAnswer,
             None => return Cause::FileNotFound,
             _ => {}
         }
@@ -293,6 +297,11 @@ mod tests {
         assert_eq!(Cause::of(&with_file(file(0))), Cause::NoSpace);
         assert_eq!(Cause::of(&with_file(file(GIB))), Cause::ReadError);
         assert_eq!(Cause::of(&with_file(MappedFile::default())), Cause::FileNotFound);
+        let silent = |size| MappedFile { is_silent: true, size, ..MappedFile::default() };
+        assert_eq!(Cause::of(&with_file(silent(None))), Cause::NoAnswer);
+        assert_eq!(Cause::of(&with_file(silent(Some(4 * PAGE)))), Cause::NoAnswer);
+        let short = Cause::PastEndOfFile { size: PAGE };
+        assert_eq!(Cause::of(&with_file(silent(Some(PAGE)))), short);
         assert_eq!(Cause::of(&with_flags("rd wr um")), Cause::Userfaultfd);
         assert_eq!(Cause::of(&with_flags("rd ht")), Cause::NoHugePage);
         assert_eq!(Cause::of(&with(SIGBUS, 4)), Cause::BrokenMemory);

@@ -12,14 +12,15 @@ use object::elf::{
 };
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
 
-use super::file;
+use super::file_process::FileProcess;
 use super::instruction::{self, LONGEST};
 use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
 use super::scene::{Fate, Process, Scene, Thread};
-use super::symbol::{Symbols, accesses_for_others};
+use super::symbol::accesses_for_others;
 use crate::case::Signal;
+use crate::sys::SoleThread;
 use crate::sys::tracing::SignalInfo;
 
 /// A file that tells of no fault.
@@ -51,8 +52,16 @@ struct Notes {
     files: Vec<(u64, u64, u64, PathBuf)>,
 }
 
+/// The memory as the process had it, and the files of its maps.
+struct Memory<'a> {
+    maps: Maps,
+    /// The address of each part that the core file holds, and its bytes.
+    contents: Vec<(u64, &'a [u8])>,
+    files: &'a FileProcess,
+}
+
 /// Makes a scene of a core file, whose path is only for messages.
-pub fn scene(path: &str, bytes: &[u8]) -> Result<Scene, NoCore> {
+pub fn scene(path: &str, bytes: &[u8], thread: SoleThread) -> Result<Scene, NoCore> {
     let broken = |error| NoCore::NotElf(path.to_owned(), error);
     let core = ElfFile64::<Endianness>::parse(bytes).map_err(broken)?;
     let endian = core.endian();
@@ -85,25 +94,27 @@ pub fn scene(path: &str, bytes: &[u8]) -> Result<Scene, NoCore> {
     let registers = Registers::of_core(&words).unwrap_or_default();
     let maps = named(maps, &notes.files, registers.sp);
     let raised = Raised { info, thread: tid, registers };
-    Ok(assemble(&notes, &raised, maps, &contents))
+    let files = FileProcess::new(thread);
+    Ok(assemble(&notes, &raised, Memory { maps, contents, files: &files }))
 }
 
-fn assemble(notes: &Notes, raised: &Raised, maps: Maps, contents: &[(u64, &[u8])]) -> Scene {
+fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
+    let Memory { maps, files, .. } = &memory;
     let Raised { info, thread: tid, registers } = raised;
     let told_address = told_address(info);
     let is_raised = info.code > 0;
-    let code = read(contents, &maps, registers.pc, LONGEST);
-    let word = |at| Some(u64::from_le_bytes(read(contents, &maps, at, 8).try_into().ok()?));
+    let code = memory.read(registers.pc, LONGEST);
+    let word = |at| Some(u64::from_le_bytes(memory.read(at, 8).try_into().ok()?));
     let access = instruction::access(&code, registers, told_address, &word).filter(|_| is_raised);
     let address = told_address.or(access.and_then(|own| own.address));
     let near = address.and_then(|at| maps.at(at).or(maps.below(at)));
-    let file = near.and_then(Map::file).map(file::of_name);
-    let (mut symbols, root) = (Symbols::default(), Path::new("/"));
-    let function = symbols.place(root, &maps, registers.pc, false);
+    let file = near.and_then(Map::file).map(|path| files.named(path));
+    let root = Path::new("/");
+    let function = files.place(root, maps, registers.pc, false);
     let caller = accesses_for_others(&function).then(|| {
         let at = word(registers.sp)?;
-        let before = read(contents, &maps, at.checked_sub(8)?, 8);
-        instruction::is_after_call(&before).then(|| symbols.place(root, &maps, at, true))
+        let before = memory.read(at.checked_sub(8)?, 8);
+        instruction::is_after_call(&before).then(|| files.place(root, maps, at, true))
     });
     Scene {
         signal: Signal(info.signal),
@@ -114,7 +125,7 @@ fn assemble(notes: &Notes, raised: &Raised, maps: Maps, contents: &[(u64, &[u8])
         thread: Thread { tid: *tid, name: notes.name.clone() },
         registers: registers.clone(),
         access,
-        maps,
+        maps: memory.maps,
         flags: MapFlags::default(),
         is_guard: None,
         file,
@@ -161,26 +172,22 @@ fn named(mut maps: Vec<Map>, files: &[(u64, u64, u64, PathBuf)], sp: u64) -> Map
     Maps(maps)
 }
 
-/// Reads memory as the process had it: from the core file, or where that has left it out, from the mapped file.
-fn read(contents: &[(u64, &[u8])], maps: &Maps, address: u64, bytes: usize) -> Vec<u8> {
-    let holds = |own: &&(u64, &[u8])| address >= own.0 && address - own.0 < own.1.len() as u64;
-    if let Some((start, content)) = contents.iter().find(holds) {
-        let at = (address - start) as usize;
-        return content[at..].iter().take(bytes).copied().collect();
+impl Memory<'_> {
+    /// Reads memory: from the core file, or where that has left it out, from the mapped file.
+    fn read(&self, address: u64, bytes: usize) -> Vec<u8> {
+        let holds = |own: &&(u64, &[u8])| address >= own.0 && address - own.0 < own.1.len() as u64;
+        if let Some((start, content)) = self.contents.iter().find(holds) {
+            let at = (address - start) as usize;
+            return content[at..].iter().take(bytes).copied().collect();
+        }
+        let from_file = || {
+            let map = self.maps.at(address)?;
+            let bytes = bytes.min((map.end - address) as usize);
+            let offset = map.offset.checked_add(address - map.start)?;
+            Some(self.files.content(map.file()?, offset, bytes))
+        };
+        from_file().unwrap_or_default()
     }
-    let from_file = || {
-        use std::os::unix::fs::FileExt as _;
-        let map = maps.at(address)?;
-        // A FIFO of that name would wait for a writer.
-        let path = map.file()?;
-        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        let file = std::fs::File::open(path).ok()?;
-        let mut read = vec![0; bytes.min((map.end - address) as usize)];
-        let count = file.read_at(&mut read, map.offset.checked_add(address - map.start)?).ok()?;
-        read.truncate(count);
-        Some(read)
-    };
-    from_file().unwrap_or_default()
 }
 
 fn read_notes(

@@ -6,7 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{CWD, Mode, OFlags, SealFlags, fcntl_get_seals, openat, statfs, statvfs};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, SealFlags, StatxFlags, fcntl_get_seals, openat, statfs,
+    statvfs, statx,
+};
 
 use super::maps::Map;
 use super::scene::MappedFile;
@@ -32,12 +35,9 @@ pub fn behind(process: i32, map: &Map) -> Option<MappedFile> {
     };
     let named = below_root(&path);
     let by_name = std::fs::metadata(&named).ok();
-    let link = PathBuf::from(format!("/proc/{process}/map_files/{:x}-{:x}", map.start, map.end));
-    let open = || {
-        let folder = std::fs::read_dir(format!("/proc/{process}/fd")).ok()?;
-        let links = folder.flatten().map(|entry| entry.path());
-        links.into_iter().find(|link| std::fs::metadata(link).is_ok_and(|file| is_it(&file)))
-    };
+    let link = own_link(process, map);
+    let open =
+        || open_files(process).find(|link| std::fs::metadata(link).is_ok_and(|file| is_it(&file)));
     let found = match (std::fs::metadata(&link).is_ok(), &by_name) {
         (true, _) => Some(link),
         (false, Some(file)) if is_it(file) => Some(named.clone()),
@@ -51,17 +51,49 @@ pub fn behind(process: i32, map: &Map) -> Option<MappedFile> {
     Some(own)
 }
 
+/// What the kernel remembers of the file behind a map: its file system is not asked. (statx(2), AT_STATX_DONT_SYNC)
+pub fn remembered(process: i32, map: &Map) -> Option<MappedFile> {
+    let mut own = MappedFile::of_map(map.file()?);
+    let look = |path: PathBuf| {
+        let looked = statx(CWD, path, AtFlags::STATX_DONT_SYNC, StatxFlags::BASIC_STATS).ok()?;
+        let is_it = looked.stx_ino == map.inode;
+        (is_it && is_regular(looked.stx_mode)).then_some(looked.stx_size)
+    };
+    own.size = look(own_link(process, map)).or_else(|| open_files(process).find_map(look));
+    Some(own)
+}
+
+fn is_regular(mode: u16) -> bool {
+    FileType::from_raw_mode(mode.into()) == FileType::RegularFile
+}
+
+/// The kernel's own link to the file behind a map.
+fn own_link(process: i32, map: &Map) -> PathBuf {
+    PathBuf::from(format!("/proc/{process}/map_files/{:x}-{:x}", map.start, map.end))
+}
+
+/// The links to the files that a process has open.
+fn open_files(process: i32) -> impl Iterator<Item = PathBuf> {
+    let folder = std::fs::read_dir(format!("/proc/{process}/fd"));
+    folder.into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
 /// Looks at the file of this name, which a core file tells. It may be another one by now.
 pub fn of_name(path: &Path) -> MappedFile {
-    let (path, is_deleted) = name(path);
-    let mut own = MappedFile { path: path.clone(), is_deleted, ..MappedFile::default() };
-    if !is_deleted {
-        own.look(&path);
+    let mut own = MappedFile::of_map(path);
+    if !own.is_deleted {
+        own.look(path);
     }
     own
 }
 
 impl MappedFile {
+    /// A file of which only the name is known that its map has.
+    pub fn of_map(path: &Path) -> MappedFile {
+        let (path, is_deleted) = name(path);
+        MappedFile { path, is_deleted, ..MappedFile::default() }
+    }
+
     fn look(&mut self, found: &Path) {
         let Ok(file) = std::fs::metadata(found) else { return };
         // A device has no size.
@@ -105,8 +137,10 @@ fn name(path: &Path) -> (PathBuf, bool) {
     }
 }
 
-/// The inode of the file that a descriptor of a process names, and its size.
+/// The inode of the file that a descriptor of a process names, and its size as far as the kernel knows it: the file
+/// system is not asked, as it may not answer.
 pub fn of_descriptor(process: i32, descriptor: i32) -> Option<(u64, u64)> {
-    let file = std::fs::metadata(format!("/proc/{process}/fd/{descriptor}")).ok()?;
-    file.is_file().then(|| (file.ino(), file.len()))
+    let link = format!("/proc/{process}/fd/{descriptor}");
+    let file = statx(CWD, link, AtFlags::STATX_DONT_SYNC, StatxFlags::BASIC_STATS).ok()?;
+    is_regular(file.stx_mode).then_some((file.stx_ino, file.stx_size))
 }

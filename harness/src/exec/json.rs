@@ -53,6 +53,7 @@ pub fn report(scene: &Scene) -> Value {
             "size_when_mapped": file.size_when_mapped,
             "changed_seconds_ago": file.changed.map(|changed| changed.as_secs_f64()),
             "byte": scene.offset_in_file(),
+            "silent": file.is_silent,
         })
     });
     json!({

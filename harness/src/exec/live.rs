@@ -9,12 +9,12 @@ use nix::libc;
 use procfs_core::FromRead as _;
 use procfs_core::process::{Stat, Status};
 
-use super::file;
+use super::file_process::FileProcess;
 use super::instruction::{self, LONGEST};
 use super::maps::{Map, MapFlags, Maps};
 use super::registers::Registers;
 use super::scene::{Fate, Kind, Process, Scene, Thread};
-use super::symbol::{Symbols, accesses_for_others};
+use super::symbol::accesses_for_others;
 use crate::case::Signal;
 use crate::sys::tracing::SignalInfo;
 use crate::vocabulary::linux::{BUS_ADRALN, SEGV_MAPERR, SI_KERNEL, SI_TIMER, SIGBUS};
@@ -78,7 +78,7 @@ pub struct Stopped {
 }
 
 /// Makes the scene of a fault that this thread, or another one of its process, has raised.
-pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
+pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
     let page = rustix::param::page_size() as u64;
     let Stopped { process, thread } = at;
     let memory = Memory::of(thread);
@@ -97,20 +97,21 @@ pub fn scene(at: Stopped, raised: &Raised, symbols: &mut Symbols) -> Scene {
     let flags = flags.map_or_else(MapFlags::default, |map| MapFlags::of_process(thread, map.start));
     // Or of a map that ends right below the address, for its picture.
     let near = map.or_else(|| maps.below(address?));
-    let mut file = near.and_then(|map| file::behind(thread, map));
+    let mut file = near.and_then(|map| files.behind(thread, map));
     if let (Some(file), Some(map)) = (&mut file, near) {
-        if file.size.is_none() && file.is_deleted {
+        // To read a page would ask the file system, too.
+        if file.size.is_none() && file.is_deleted && !file.is_silent {
             file.size = Some(map.offset + readable(&memory, map, page));
             file.is_at_most = true;
         }
     }
     let root = PathBuf::from(format!("/proc/{thread}/root"));
-    let function = is_raised.then(|| symbols.place(&root, &maps, registers.pc, false));
+    let function = is_raised.then(|| files.place(&root, &maps, registers.pc, false));
     // A function that accesses memory for others, and a jump to where no function is.
     let is_fetch = access.is_some_and(|access| access.kind == Kind::Fetch);
     let is_for_others = is_fetch || function.as_ref().is_some_and(accesses_for_others);
     let caller = is_for_others.then(|| caller(&memory, &maps, registers.sp)).flatten();
-    let caller = caller.map(|address| symbols.place(&root, &maps, address, true));
+    let caller = caller.map(|address| files.place(&root, &maps, address, true));
     Scene {
         signal: Signal(raised.info.signal),
         code: raised.info.code,

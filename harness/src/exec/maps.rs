@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use procfs_core::FromRead as _;
 use procfs_core::process::{MMPermissions, MMapPath, MemoryMap, MemoryMaps};
+use serde::{Deserialize, Serialize};
 
 /// A VMA of the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Map {
     pub start: u64,
     pub end: u64,
@@ -22,10 +23,10 @@ pub struct Map {
 }
 
 /// What a map shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// This file. One that has no name any more has ` (deleted)` behind it.
-    File(PathBuf),
+    File(#[serde(with = "path_bytes")] PathBuf),
     Anonymous,
     Heap,
     /// The stack of the first thread.
@@ -128,6 +129,23 @@ impl Maps {
     /// The first map that begins above an address.
     pub fn above(&self, address: u64) -> Option<&Map> {
         self.0.iter().find(|map| map.start > address)
+    }
+}
+
+/// A path as JSON holds it: it may be no UTF-8.
+pub mod path_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(from).map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
     }
 }
 

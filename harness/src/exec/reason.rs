@@ -28,6 +28,7 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
              after the map was made: whole pages past its end raise SIGBUS.",
             file?.path.display()
         ),
+        Cause::NoAnswer => no_answer(file?),
         Cause::NoSpace => {
             let (total, free) = file?.total_and_free?;
             format!(
@@ -154,6 +155,9 @@ fn past_end(scene: &Scene, file: &MappedFile, size: u64) -> String {
     } else if file.is_deleted && !file.is_at_most {
         told.push_str(" It has no name any more.");
     }
+    if file.is_silent {
+        told.push_str(" Its file system does not answer: this is the size that the kernel knows.");
+    }
     let end = size.next_multiple_of(page);
     match size {
         0 => told.push_str(" Every page of a map of it raises SIGBUS."),
@@ -161,6 +165,19 @@ fn past_end(scene: &Scene, file: &MappedFile, size: u64) -> String {
             .push_str(&format!(" Its last page ends at {end}; whole pages past it raise SIGBUS.")),
     }
     told
+}
+
+fn no_answer(file: &MappedFile) -> String {
+    let path = file.path.display();
+    match file.size {
+        Some(size) => format!(
+            "The kernel knows {path} with {size} bytes, which has the byte; and its file system does not answer."
+        ),
+        None => format!(
+            "The file system of {path} does not answer, so that the size of the file is not known. As a rule a \
+             file was cut short after the map was made: whole pages past its end raise SIGBUS."
+        ),
+    }
 }
 
 /// Says when a file was changed. The start of a process is known to a hundredth of a second, and the time of a change

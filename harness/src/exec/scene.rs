@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::maps::{Map, MapFlags, Maps};
+use serde::{Deserialize, Serialize};
+
+use super::maps::{Map, MapFlags, Maps, path_bytes};
 use super::registers::Registers;
 use crate::case::Signal;
 
@@ -109,8 +111,9 @@ impl fmt::Display for Kind {
 }
 
 /// The file behind a map, as it was right after the fault.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MappedFile {
+    #[serde(with = "path_bytes")]
     pub path: PathBuf,
     /// The name is gone, or is that of another file now.
     pub is_deleted: bool,
@@ -133,10 +136,12 @@ pub struct MappedFile {
     pub huge_page: Option<u64>,
     /// Seals of a memfd that forbid writing.
     pub is_write_sealed: bool,
+    /// Its file system does not answer. The size is what the kernel remembers, if it is known.
+    pub is_silent: bool,
 }
 
 /// A place in the code of a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Place {
     /// The name of the function, and the bytes from its start.
     pub function: Option<(String, u64)>,
@@ -145,6 +150,17 @@ pub struct Place {
     /// `store.c:17`, where there is debug information.
     pub line: Option<String>,
     pub address: u64,
+    /// The file system of the program or the library does not answer, so that no name was found.
+    pub is_silent: bool,
+}
+
+impl Place {
+    /// A place of which the map is all that is known.
+    pub fn of_map(map: &Map, address: u64) -> Place {
+        let name = map.file().and_then(|path| path.file_name());
+        let object = name.map(|name| name.to_string_lossy().into_owned());
+        Place { object, address, ..Place::default() }
+    }
 }
 
 impl Scene {
@@ -176,6 +192,9 @@ impl fmt::Display for Place {
         match &self.object {
             Some(object) => write!(f, " in {object}")?,
             None => f.write_str(" in memory without a file")?,
+        }
+        if self.is_silent {
+            f.write_str(", whose file system does not answer")?;
         }
         match &self.line {
             Some(line) => write!(f, " ({line})"),

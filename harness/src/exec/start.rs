@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{PTracer, Rlimit, set_ptracer};
 
+use super::file_process::FileProcess;
 use super::report::Reporter;
 use super::trace::Tracer;
 use super::watch;
@@ -68,7 +69,7 @@ pub fn trace_this_process(
         told,
         is_watching: program.is_watched,
         processes: Default::default(),
-        symbols: Default::default(),
+        files: FileProcess::new(thread),
     };
     let mut trace = || {
         // Signals of the terminal are for the program.

@@ -12,7 +12,7 @@ use object::{
     Object as _, ObjectSegment as _, ObjectSymbol as _, ObjectSymbolTable as _, SymbolKind,
 };
 
-use super::maps::{Map, Maps};
+use super::maps::Map;
 use super::scene::Place;
 
 /// The files of code that programs run, each by its path, its device and its inode: they are read once.
@@ -43,13 +43,11 @@ struct Function {
 type Parts = ReadCache<File>;
 
 impl Symbols {
-    /// Returns the place of an instruction, in a process whose files are below `root`. A return address is that of the
+    /// Returns the place of an instruction in a map, in a process whose files are below `root`. A return address is that of the
     /// instruction after the call: it is looked for one byte earlier.
-    pub fn place(&mut self, root: &Path, maps: &Maps, address: u64, is_return: bool) -> Place {
-        let mut place = Place { function: None, object: None, line: None, address };
-        let Some(map) = maps.at(address) else { return place };
+    pub fn place(&mut self, root: &Path, map: &Map, address: u64, is_return: bool) -> Place {
+        let mut place = Place::of_map(map, address);
         let Some(path) = map.file() else { return place };
-        place.object = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let file = root.join(path.strip_prefix("/").unwrap_or(path));
         let Ok(own) = std::fs::metadata(&file) else { return place };
         if !own.is_file() {
@@ -98,9 +96,8 @@ impl Known {
     /// Returns the name and the start of the function at an address. Behind the last byte of a function, one without a
     /// name begins.
     fn function(&mut self, file: &Path, probe: u64) -> Option<(String, u64)> {
-        let is_it = |own: &&Function| {
-            own.start <= probe && (own.size == 0 || probe - own.start < own.size)
-        };
+        let is_it =
+            |own: &&Function| own.start <= probe && (own.size == 0 || probe - own.start < own.size);
         // One with a size is more than one that says nothing of its end.
         let all = self.functions.iter().filter(is_it);
         let found = all.max_by_key(|own| (own.size > 0, own.start))?;
@@ -165,14 +162,14 @@ pub fn accesses_for_others(place: &Place) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::maps::What;
+    use crate::exec::maps::{Maps, What};
 
     /// The map of the code of this test, as if it were one of this file; and an address in it.
-    fn code_in(file: &Path) -> (Maps, u64) {
+    fn code_in(file: &Path) -> (Map, u64) {
         let here = without_hash as fn(&str) -> String as usize as u64;
         let map = Maps::of_process(std::process::id() as i32).at(here).cloned();
         let what = What::File(file.to_owned());
-        (Maps(vec![Map { what, ..map.expect("the code that runs") }]), here)
+        (Map { what, ..map.expect("the code that runs") }, here)
     }
 
     #[test]
@@ -181,9 +178,9 @@ mod tests {
         let file = folder.path().join("program");
         let own = std::env::current_exe().expect("it runs");
         let length = std::fs::copy(own, &file).expect("room");
-        let (maps, here) = code_in(&file);
+        let (map, here) = code_in(&file);
         let mut symbols = Symbols::default();
-        let mut name = || symbols.place(Path::new("/"), &maps, here, false).function;
+        let mut name = || symbols.place(Path::new("/"), &map, here, false).function;
         let first = name();
         assert!(first.as_ref().is_some_and(|own| own.0.contains("without_hash")), "{first:?}");
         // The same file, in which no symbol can be read any more.

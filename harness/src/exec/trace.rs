@@ -9,12 +9,12 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use nix::libc::{self, SIGABRT, SIGBUS};
 
 use super::cause::is_explained;
+use super::file_process::FileProcess;
 use super::handled::HandledFaults;
 use super::live::{self, Raised, Stopped};
 use super::registers::Registers;
 use super::report::Reporter;
 use super::scene::{Fate, Scene};
-use super::symbol::Symbols;
 use super::watch;
 use crate::case::Signal;
 use crate::sys::tracing::{self, Why};
@@ -30,7 +30,7 @@ pub struct Tracer {
     /// A filter asks at each map of a file.
     pub is_watching: bool,
     pub processes: HashMap<i32, Process>,
-    pub symbols: Symbols,
+    pub files: FileProcess,
 }
 
 /// Programs that trace others.
@@ -233,7 +233,7 @@ impl Tracer {
 
     fn write(&mut self, at: Stopped, raised: &Raised, fate: Fate) {
         let own = self.processes.entry(at.process).or_default();
-        let scene = live::scene(at, raised, &mut self.symbols);
+        let scene = live::scene(at, raised, &self.files);
         let mut scene = Scene { fate, ..scene };
         if let (Some(inode), Some(file)) = (scene.map().map(|map| map.inode), &mut scene.file) {
             file.size_when_mapped = own.sizes.get(&inode).copied();

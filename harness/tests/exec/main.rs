@@ -7,11 +7,14 @@
 #[path = "../command/mod.rs"]
 mod command;
 mod core_file;
+#[path = "../fuse/mod.rs"]
+mod fuse;
 #[path = "../own_process/mod.rs"]
 mod own_process;
 mod programs;
 mod real;
 mod report;
+mod silent;
 mod transparent;
 
 use std::os::unix::process::ExitStatusExt as _;
@@ -29,7 +32,8 @@ fn main() -> ExitCode {
         }
     }
     let tests = report::tests().into_iter().chain(transparent::tests());
-    own_process::run_waiting(tests.chain(core_file::tests()).chain(real::tests()).collect())
+    let tests = tests.chain(core_file::tests()).chain(real::tests()).chain(silent::tests());
+    own_process::run_waiting(tests.collect())
 }
 
 /// A program that was run with `faultmap exec` in a folder of its own.

@@ -114,7 +114,7 @@ fn announce(address: usize) {
 }
 
 /// Loads a byte.
-fn load(address: usize) {
+pub fn load(address: usize) {
     announce(address);
     // SAFETY: none: the process dies of it.
     black_box(unsafe { ptr::with_exposed_provenance::<u8>(black_box(address)).read_volatile() });
@@ -137,7 +137,13 @@ fn file(bytes: usize) -> File {
 }
 
 /// Maps memory, and returns its address.
-fn map(length: usize, protection: i32, flags: i32, file: Option<&File>, offset: usize) -> usize {
+pub fn map(
+    length: usize,
+    protection: i32,
+    flags: i32,
+    file: Option<&File>,
+    offset: usize,
+) -> usize {
     let descriptor = file.map_or(-1, |file| file.as_raw_fd());
     // SAFETY: a new map at an address of the kernel's choice.
     let at = unsafe {
@@ -482,6 +488,8 @@ pub fn run(name: &str) {
         "crosses_a_page" => crosses_a_page(),
         "handled_and_fails" => handled_and_fails(),
         "waits_for_all" => waits_for_all(),
+        "maps_a_silent_file" => crate::silent::maps_a_silent_file(),
+        "closes_a_silent_file" => crate::silent::closes_a_silent_file(),
         _ => {
             let row = PROGRAMS.iter().find(|row| row.name == name);
             (row.expect("a program of this name").run)();
