@@ -2,6 +2,7 @@
 //! by the maps, the file, the instruction and the stack pointer. What cannot be known is said to be unknown.
 
 use super::maps::{Map, What};
+use super::null::{Near, near};
 use super::scene::{Kind, Scene};
 use crate::vocabulary::linux::{
     BUS_ADRALN, BUS_ADRERR, BUS_MCEERR_AO, BUS_MCEERR_AR, SEGV_ACCERR, SEGV_MAPERR, SEGV_PKUERR,
@@ -35,10 +36,10 @@ pub enum Cause {
     NotCanonical,
     /// The CPU tells no address, and the operand is no reason.
     GeneralProtection,
-    /// A null pointer, or a member of what it points to.
-    NullPointer,
-    /// MAP_FAILED, or near.
-    MapFailed,
+    /// A null pointer, or a member of what it points to. If that is not certain, MAP_FAILED is as good a reason.
+    NullPointer { is_certain: bool },
+    /// MAP_FAILED, or near. If that is not certain, a null pointer is possible, too.
+    MapFailed { is_certain: bool },
     /// An address of the kernel.
     KernelAddress,
     /// The stack of the thread is full.
@@ -60,14 +61,10 @@ pub enum Cause {
     Unknown,
 }
 
-/// The first bytes of the address space that no map has: `mmap_min_addr` of most systems.
-const FIRST_MAPPABLE: u64 = 0x10000;
 /// An access up to so far from the stack pointer is one to the stack.
 const NEAR_STACK: u64 = 64 << 10;
 /// The distance up to which a neighbour is worth a word.
 const NEAR_MAP: u64 = 1 << 30;
-/// MAP_FAILED is the last address: the members of what it seems to point to wrap around to 0.
-const MAP_FAILED: u64 = u64::MAX;
 
 /// True for a signal whose faults have causes.
 pub fn is_explained(signal: i32) -> bool {
@@ -105,8 +102,8 @@ impl Cause {
             Cause::Misaligned => "misaligned",
             Cause::NotCanonical => "not_canonical",
             Cause::GeneralProtection => "general_protection",
-            Cause::NullPointer => "null_pointer",
-            Cause::MapFailed => "map_failed",
+            Cause::NullPointer { .. } => "null_pointer",
+            Cause::MapFailed { .. } => "map_failed",
             Cause::KernelAddress => "kernel_address",
             Cause::StackOverflow => "stack_overflow",
             Cause::GuardPage => "guard_page",
@@ -167,7 +164,6 @@ fn of_no_address(scene: &Scene) -> Cause {
 
 fn of_no_map(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
-    let operand = scene.access.and_then(|access| access.address).unwrap_or(address);
     if is_stack_overflow(scene, address) {
         return Cause::StackOverflow;
     }
@@ -179,12 +175,8 @@ fn of_no_map(scene: &Scene) -> Cause {
             _ => Cause::Protection,
         };
     }
-    if address < FIRST_MAPPABLE {
-        let wraps = operand > MAP_FAILED - FIRST_MAPPABLE;
-        return if wraps { Cause::MapFailed } else { Cause::NullPointer };
-    }
-    if address > MAP_FAILED - FIRST_MAPPABLE {
-        return Cause::MapFailed;
+    if let Some(near) = near(scene, address) {
+        return of_near(near);
     }
     if address > i64::MAX as u64 {
         return Cause::KernelAddress;
@@ -194,18 +186,26 @@ fn of_no_map(scene: &Scene) -> Cause {
     }
     let below = scene.maps.below(address).map(|map| address - map.end);
     let above = scene.maps.above(address).map(|map| map.start - address);
-    let near = |distance: &u64| *distance < NEAR_MAP;
-    Cause::NotMapped { below: below.filter(near), above: above.filter(near) }
+    let is_near = |distance: &u64| *distance < NEAR_MAP;
+    Cause::NotMapped { below: below.filter(is_near), above: above.filter(is_near) }
+}
+
+fn of_near(near: Near) -> Cause {
+    match near {
+        Near::Null { is_certain } => Cause::NullPointer { is_certain },
+        Near::MapFailed { is_certain } => Cause::MapFailed { is_certain },
+    }
 }
 
 fn of_protection(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
+    let near = near(scene, address).map(of_near);
     match scene.map() {
         _ if is_stack_overflow(scene, address) => Cause::StackOverflow,
         Some(map) if allows(map, scene.kind()) => Cause::AllowedNow,
         Some(_) => Cause::Protection,
         // The whole upper half is the kernel's, and has a protection.
-        None if address > MAP_FAILED - FIRST_MAPPABLE => Cause::MapFailed,
+        None if near.is_some() => near.unwrap_or(Cause::Unknown),
         None if address > i64::MAX as u64 => Cause::KernelAddress,
         None if scene.maps.0.is_empty() => Cause::MapsUnknown,
         None => Cause::AllowedNow,
@@ -338,8 +338,8 @@ mod tests {
         assert_eq!(at(end + 5), Cause::NotMapped { below: Some(5), above: None });
         assert_eq!(at(START - 5), Cause::NotMapped { below: None, above: Some(5) });
         assert_eq!(at(end + 2 * GIB), Cause::NotMapped { below: None, above: None });
-        assert_eq!(at(8), Cause::NullPointer);
-        assert_eq!(at(MAP_FAILED - 7), Cause::MapFailed);
+        assert_eq!(at(8), Cause::NullPointer { is_certain: false });
+        assert_eq!(at(u64::MAX), Cause::MapFailed { is_certain: true });
     }
 
     #[test]

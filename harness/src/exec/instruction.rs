@@ -29,7 +29,7 @@ pub fn access(
     address: Option<u64>,
     word: &dyn Fn(u64) -> Option<u64>,
 ) -> Option<Access> {
-    let fetch = |address| Some(Access { kind: Kind::Fetch, address, bytes: 0, alignment: 1 });
+    let fetch = |address| Some(Access::at(Kind::Fetch, address));
     // The first byte of the instruction, or the first that lies in another page.
     let is_fetch = |address: u64| address.wrapping_sub(registers.pc) == code.len() as u64;
     if address.is_some_and(|address| address == registers.pc || is_fetch(address)) {
@@ -47,7 +47,7 @@ pub fn access(
     });
     let mut access = decoded(code, registers.pc, x86, address);
     if let Some(kind) = told {
-        let access = access.get_or_insert(Access { kind, address, bytes: 0, alignment: 1 });
+        let access = access.get_or_insert(Access::at(kind, address));
         access.kind = kind;
     }
     access
@@ -83,7 +83,7 @@ fn decoded(code: &[u8], pc: u64, x86: &X86, address: Option<u64>) -> Option<Acce
         all if all.iter().all(|own| own.kind == nearest.kind) => nearest.kind,
         _ => Kind::Access,
     };
-    Some(Access { kind, address: Some(address), bytes: 0, alignment: 1 })
+    Some(Access::at(kind, Some(address)))
 }
 
 /// The address to which a call, a return or a jump goes, where a register or the memory holds it.
@@ -133,11 +133,15 @@ fn operand(used: &UsedMemory, x86: &X86) -> Access {
     };
     let address = used.virtual_address(0, |register, _, _| value(register, x86));
     let mask = if used.address_size() == CodeSize::Code32 { u64::from(u32::MAX) } else { u64::MAX };
+    let general = |register: Register| {
+        let is_own = register.is_gpr() && register != Register::None;
+        is_own.then(|| value(register, x86)).flatten()
+    };
+    let index = general(used.index()).filter(|_| used.scale() == 1);
     Access {
-        kind,
-        address: address.map(|address| address & mask),
         bytes: used.memory_size().size() as u64,
-        alignment: 1,
+        pointers: [general(used.base()), index],
+        ..Access::at(kind, address.map(|address| address & mask))
     }
 }
 
@@ -189,11 +193,17 @@ mod tests {
     #[test]
     fn the_instruction_tells_load_from_store() {
         let load = of(&[0x0f, 0xb6, 0x44, 0x08, 0x01], Some(0x31)); // movzx eax, byte ptr [rax+rcx+1]
-        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x31), bytes: 1, alignment: 1 });
+        let expected = Access { bytes: 1, ..Access::at(Kind::Load, Some(0x31)) };
+        assert_eq!(load, Access { pointers: [Some(0x10), Some(0x20)], ..expected });
         let store = of(&[0x89, 0x0e], Some(0x70)); // mov [rsi], ecx
         assert_eq!(
             store,
-            Access { kind: Kind::Store, address: Some(0x70), bytes: 4, alignment: 4 }
+            Access {
+                bytes: 4,
+                alignment: 4,
+                pointers: [Some(0x70), None],
+                ..Access::at(Kind::Store, Some(0x70))
+            }
         );
         let both = of(&[0xff, 0x06], Some(0x70)); // inc dword ptr [rsi]
         assert_eq!(both.kind, Kind::Store);
@@ -214,7 +224,8 @@ mod tests {
     #[test]
     fn an_access_that_crosses_a_page_is_known_by_its_second_byte() {
         let load = of(&[0x48, 0x8b, 0x06], Some(0x74)); // mov rax, [rsi]
-        assert_eq!(load, Access { kind: Kind::Load, address: Some(0x70), bytes: 8, alignment: 8 });
+        let expected = Access { bytes: 8, alignment: 8, ..Access::at(Kind::Load, Some(0x70)) };
+        assert_eq!(load, Access { pointers: [Some(0x70), None], ..expected });
     }
 
     #[test]
@@ -230,7 +241,7 @@ mod tests {
             let word = |address| Some(address + 0x4141_0000_0000_0000);
             access(code, &registers, None, &word).expect("an access")
         };
-        let fetch = |address| Access { kind: Kind::Fetch, address, bytes: 0, alignment: 1 };
+        let fetch = |address| Access::at(Kind::Fetch, address);
         assert_eq!(to(&[0xff, 0xd2]), fetch(Some(0x30))); // call rdx
         assert_eq!(to(&[0xff, 0xe0]), fetch(Some(0x10))); // jmp rax
         assert_eq!(to(&[0xff, 0x16]), fetch(Some(0x4141_0000_0000_0070))); // call [rsi]

@@ -87,6 +87,16 @@ pub struct Access {
     pub bytes: u64,
     /// The alignment in bytes that the CPU may demand of the address.
     pub alignment: u64,
+    /// The values of the registers of which the address is the sum, beside a constant: of the base, and of the index
+    /// where that is not multiplied.
+    pub pointers: [Option<u64>; 2],
+}
+
+impl Access {
+    /// An access of which no more is known.
+    pub fn at(kind: Kind, address: Option<u64>) -> Access {
+        Access { kind, address, bytes: 0, alignment: 1, pointers: [None; 2] }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +186,12 @@ impl Scene {
         map.offset.checked_add(self.address? - map.start)
     }
 
+    /// MAP_FAILED of the program: its last address.
+    pub fn map_failed(&self) -> u64 {
+        let is_32_bit = self.registers.x86.as_ref().is_some_and(|own| own.is_32_bit);
+        if is_32_bit { u32::MAX.into() } else { u64::MAX }
+    }
+
     /// What the instruction did, or `access` where that is not known.
     pub fn kind(&self) -> Kind {
         self.access.map_or(Kind::Access, |access| access.kind)
@@ -237,7 +253,7 @@ pub mod tests {
             process: Process { pid: 1, name: String::new(), age: None },
             thread: Thread { tid: 1, name: String::new() },
             registers: Registers::default(),
-            access: Some(Access { kind: Kind::Load, address, bytes: 1, alignment: 1 }),
+            access: Some(Access { bytes: 1, ..Access::at(Kind::Load, address) }),
             maps: Maps(vec![map]),
             flags: MapFlags::default(),
             is_guard: None,

@@ -53,6 +53,12 @@ pub const PROGRAMS: &[Faulting] = &[
     row("null", || load(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
     row("member_of_null", || load(24), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
     row("map_failed", || load(usize::MAX), ("SIGSEGV", "SEGV_MAPERR", "map_failed"), "load"),
+    row(
+        "member_of_map_failed",
+        member_of_map_failed,
+        ("SIGSEGV", "SEGV_MAPERR", "map_failed"),
+        "load",
+    ),
     row("stack_overflow", stack_overflow, ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"), "store"),
     row("calls_null", || call(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "fetch"),
     row("sent_to_itself", sent_to_itself, ("SIGSEGV", "SI_TKILL", "sent"), ""),
@@ -78,6 +84,15 @@ pub const PROGRAMS: &[Faulting] = &[
             calls_no_address,
             ("SIGSEGV", "SI_KERNEL", "not_canonical"),
             "fetch",
+        )
+    },
+    Faulting {
+        refused: other_cpu,
+        ..row(
+            "byte_of_map_failed",
+            byte_of_map_failed,
+            ("SIGSEGV", "SEGV_MAPERR", "map_failed"),
+            "load",
         )
     },
     Faulting {
@@ -290,6 +305,24 @@ fn stack_overflow() {
     unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
     println!();
     deeper(1);
+}
+
+/// Four bytes of what MAP_FAILED seems to point to, whose address is the sum.
+fn member_of_map_failed() {
+    let at = usize::MAX.wrapping_add(4096);
+    announce(at);
+    // SAFETY: none: the process dies of it.
+    black_box(unsafe { ptr::with_exposed_provenance::<u32>(black_box(at)).read_unaligned() });
+}
+
+/// One byte, whose address is MAP_FAILED and a constant.
+fn byte_of_map_failed() {
+    announce(4095);
+    // SAFETY: none: the process dies of it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("movzx {0:e}, byte ptr [{0} + 4096]", inout(reg) usize::MAX => _);
+    }
 }
 
 /// Has no end.
