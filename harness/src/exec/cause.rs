@@ -1,9 +1,10 @@
 //! The code of a signal names a class of faults, and many causes end in the same code. [`Cause`] is one of them, found
 //! by the maps, the file, the instruction and the stack pointer. What cannot be known is said to be unknown.
 
-use super::maps::{Map, What};
+use super::maps::Map;
 use super::null::{Near, near};
 use super::scene::{Kind, Scene};
+use super::stack;
 use crate::vocabulary::linux::{
     BUS_ADRALN, BUS_ADRERR, BUS_MCEERR_AO, BUS_MCEERR_AR, SEGV_ACCERR, SEGV_MAPERR, SEGV_PKUERR,
     SI_KERNEL, SIGBUS, SIGSEGV,
@@ -61,8 +62,6 @@ pub enum Cause {
     Unknown,
 }
 
-/// An access up to so far from the stack pointer is one to the stack.
-const NEAR_STACK: u64 = 64 << 10;
 /// The distance up to which a neighbour is worth a word.
 const NEAR_MAP: u64 = 1 << 30;
 
@@ -164,15 +163,14 @@ fn of_no_address(scene: &Scene) -> Cause {
 
 fn of_no_map(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
-    if is_stack_overflow(scene, address) {
+    if stack::has_overflowed(scene, address) {
         return Cause::StackOverflow;
     }
     if let Some(map) = scene.map() {
-        return match scene.is_guard {
-            Some(true) => Cause::GuardPage,
-            // Shared memory cannot be a guard page, and old kernels have none.
-            _ if allows(map, scene.kind()) => Cause::AllowedNow,
-            _ => Cause::Protection,
+        return match scene.may_be_guard() {
+            true => Cause::GuardPage,
+            false if allows(map, scene.kind()) => Cause::AllowedNow,
+            false => Cause::Protection,
         };
     }
     if let Some(near) = near(scene, address) {
@@ -199,45 +197,20 @@ fn of_near(near: Near) -> Cause {
 
 fn of_protection(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
-    let near = near(scene, address).map(of_near);
-    match scene.map() {
-        _ if is_stack_overflow(scene, address) => Cause::StackOverflow,
-        Some(map) if allows(map, scene.kind()) => Cause::AllowedNow,
-        Some(_) => Cause::Protection,
+    if stack::has_overflowed(scene, address) {
+        return Cause::StackOverflow;
+    }
+    if let Some(map) = scene.map() {
+        return if allows(map, scene.kind()) { Cause::AllowedNow } else { Cause::Protection };
+    }
+    match near(scene, address) {
+        Some(near) => of_near(near),
         // The whole upper half is the kernel's, and has a protection.
-        None if near.is_some() => near.unwrap_or(Cause::Unknown),
         None if address > i64::MAX as u64 => Cause::KernelAddress,
         None if scene.maps.0.is_empty() => Cause::MapsUnknown,
+        // A core file may lack a map.
+        None if scene.is_of_core => Cause::Protection,
         None => Cause::AllowedNow,
-    }
-}
-
-/// True where the access is to the page below a stack that is in use: the stack pointer is near, and what lies above is
-/// a stack.
-fn is_stack_overflow(scene: &Scene, address: u64) -> bool {
-    let sp = scene.registers.sp;
-    if sp.abs_diff(address) > NEAR_STACK || scene.kind() == Kind::Fetch {
-        return false;
-    }
-    let is_stack = |map: &Map| {
-        map.what == What::Stack
-            || (map.holds(sp) && map.write && matches!(map.what, What::Anonymous | What::Heap))
-            || (map.write && map.what == What::Anonymous)
-    };
-    match scene.map() {
-        // The guard page of a thread: without any access, and right below the stack.
-        Some(map) if map.is_closed() => {
-            let above = scene.maps.above(address);
-            above.is_some_and(|above| above.start == map.end && is_stack(above))
-        }
-        Some(map) => scene.is_guard == Some(true) && is_stack(map),
-        // Below the stack of the first thread, which cannot grow further; or below one without a guard page.
-        None => scene.maps.above(address).is_some_and(|above| {
-            above.what == What::Stack
-                || (above.start - address < NEAR_STACK
-                    && is_stack(above)
-                    && scene.kind() == Kind::Store)
-        }),
     }
 }
 
@@ -321,11 +294,24 @@ mod tests {
     #[test]
     fn what_the_map_allows_by_now_was_changed() {
         assert_eq!(Cause::of(&with(SIGSEGV, 2)), Cause::AllowedNow);
+        // No map of the process is there any more; and a core file may lack the map.
+        let gone = Scene { address: Some(START - PAGE), ..with(SIGSEGV, 2) };
+        assert_eq!(Cause::of(&gone), Cause::AllowedNow);
+        assert_eq!(Cause::of(&Scene { is_of_core: true, ..gone }), Cause::Protection);
         let closed = load(map(PAGE, 0, true, (false, false)), 0, PAGE);
         assert_eq!(
             Cause::of(&Scene { signal: Signal(SIGSEGV), code: 2, ..closed }),
             Cause::Protection
         );
+    }
+
+    #[test]
+    fn a_core_file_does_not_tell_guard_pages_and_nothing_else_is_in_a_map() {
+        let live = with(SIGSEGV, 1);
+        assert_eq!(Cause::of(&live), Cause::AllowedNow);
+        let core = Scene { is_of_core: true, ..live.clone() };
+        assert_eq!(Cause::of(&core), Cause::GuardPage);
+        assert_eq!(Cause::of(&Scene { is_guard: Some(true), ..live }), Cause::GuardPage);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
 use super::scene::{Fate, Process, Scene, Thread};
+use super::stack::NEAR_STACK;
 use super::symbol::accesses_for_others;
 use crate::case::Signal;
 use crate::sys::SoleThread;
@@ -164,7 +165,8 @@ fn named(mut maps: Vec<Map>, files: &[(u64, u64, u64, PathBuf)], sp: u64) -> Map
     }
     // The stack of the first thread is the last map of the lower half that grows: it ends right below the gap before
     // the kernel's own maps. A core file does not tell it from other memory, but by the stack pointer.
-    let is_stack = |map: &&mut Map| map.holds(sp) || (map.start > sp && map.start - sp < 4096);
+    let is_stack =
+        |map: &&mut Map| map.holds(sp) || (map.start > sp && map.start - sp < NEAR_STACK);
     let above = maps.iter().any(|map| map.start > sp && map.file().is_some());
     if let (Some(map), false) = (maps.iter_mut().find(is_stack), above) {
         map.what = What::Stack;

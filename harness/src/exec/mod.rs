@@ -7,7 +7,9 @@
 //! - A [`Scene`](scene::Scene) is all that was seen: the signal, the thread, the [`instruction`], the
 //!   [`maps`], the [`file`] behind the map, the [`symbol`]s. [`core_file`] makes one of a core dump. A file system may
 //!   not answer, so that a process of its own looks at files: [`file_process`].
-//! - [`cause`] finds the reason, [`null`] that of an address near 0. [`reason`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws the map, and writes a case of the same shape.
+//! - [`cause`] finds the reason, [`null`] that of an address near 0, and [`stack`] that of one below a stack.
+//! - [`reason`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws the map, and
+//!   writes a case of the same shape.
 //! - [`refused`] says why a program could not be traced.
 
 mod cause;
@@ -26,6 +28,7 @@ mod registers;
 mod report;
 mod scene;
 mod shape;
+mod stack;
 mod start;
 mod symbol;
 mod trace;

@@ -7,6 +7,7 @@ use super::cause::Cause;
 use super::maps::{Map, What};
 use super::scene::{Kind, MappedFile, Scene};
 use super::words::{bytes, describe, protection};
+use crate::vocabulary::linux::SEGV_MAPERR;
 
 /// The reason in sentences.
 pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
@@ -90,19 +91,21 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
             format!("{address:#x} is an address of the kernel, as no pointer of a program is.")
         }
         Cause::StackOverflow => stack_overflow(scene),
-        Cause::GuardPage => {
+        Cause::GuardPage if scene.is_guard == Some(true) => {
             "The page was made a guard by madvise(2), MADV_GUARD_INSTALL.".to_owned()
+        }
+        Cause::GuardPage => {
+            "The map allows the access, and the kernel has found nothing there. So madvise(2), MADV_GUARD_INSTALL, \
+             has made the page a guard, as a rule; or another thread has made the map at that moment. A core file \
+             does not tell."
+                .to_owned()
         }
         Cause::Protection => protected(scene)?,
         Cause::ProtectionKey { key } => format!(
             "The map has the protection key {key}, which forbids the access to this thread (pkeys(7))."
         ),
         Cause::NotMapped { below, above } => not_mapped(scene, *below, *above),
-        Cause::AllowedNow => {
-            "The map allows the access now: another thread has changed it since, or the \
-             reason is something else."
-                .to_owned()
-        }
+        Cause::AllowedNow => allowed_now(scene),
         Cause::MapsUnknown => {
             "The kernel does not let the maps of the process be read: it is not dumpable \
              (PR_SET_DUMPABLE), or it is another user's."
@@ -231,7 +234,13 @@ fn stack_overflow(scene: &Scene) -> String {
 }
 
 fn protected(scene: &Scene) -> Option<String> {
-    let map = scene.map()?;
+    let Some(map) = scene.map() else {
+        return Some(
+            "A map was there, whose protection forbids it, and the core file has none: as a rule one without any \
+             access (PROT_NONE), as guard pages are, and memory that is reserved."
+                .to_owned(),
+        );
+    };
     let file = scene.file.as_ref();
     let tried = match scene.kind() {
         Kind::Load => "be read",
@@ -256,6 +265,24 @@ fn protected(scene: &Scene) -> Option<String> {
         told.push_str(" The file is sealed against writing (F_SEAL_WRITE).");
     }
     Some(told)
+}
+
+fn allowed_now(scene: &Scene) -> String {
+    let told = match (scene.map(), scene.code) {
+        (None, _) => {
+            "A map was there, whose protection has forbidden it: another thread has unmapped it since."
+        }
+        (Some(_), SEGV_MAPERR) if scene.is_of_core => "Another thread has made the map since.",
+        // Linux 6.13 and 6.14 have guard pages, and tell of none.
+        (Some(_), SEGV_MAPERR) => {
+            "The map allows the access now: another thread has made it since. Or the page is a guard \
+             (MADV_GUARD_INSTALL), which the kernel tells since Linux 6.15."
+        }
+        _ => {
+            "The map allows the access now: another thread has changed it since, or the reason is something else."
+        }
+    };
+    told.to_owned()
 }
 
 /// An object of this size is an array, or a buffer.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::maps::{Map, MapFlags, Maps, path_bytes};
 use super::registers::Registers;
 use crate::case::Signal;
+use crate::vocabulary::linux::SEGV_MAPERR;
 
 /// All that is known of a fault.
 #[derive(Debug, Clone)]
@@ -184,6 +185,12 @@ impl Scene {
         let map = self.map()?;
         map.file()?;
         map.offset.checked_add(self.address? - map.start)
+    }
+
+    /// True for a page that is a guard (MADV_GUARD_INSTALL), as far as it can be known. A core file does not tell. But
+    /// in a map the kernel says SEGV_MAPERR of guards alone, unless another thread has made the map since.
+    pub fn may_be_guard(&self) -> bool {
+        self.is_guard.unwrap_or(self.is_of_core && self.code == SEGV_MAPERR && self.map().is_some())
     }
 
     /// MAP_FAILED of the program: its last address.

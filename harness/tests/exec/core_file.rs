@@ -14,6 +14,7 @@ use crate::{Ran, command, exec, ran, this_program};
 pub fn tests() -> Vec<Test> {
     vec![
         test("core::tells_what_the_process_told", same_as_live).unless(no_core),
+        test("core::tells_guard_pages_and_stacks", guards).unless(no_core),
         test("core::is_read_from_a_pipe", from_a_pipe).unless(no_core),
         test("core::is_read_where_tracing_is_refused", where_refused).unless(no_core),
         test("core::other_files_are_refused", other_files),
@@ -83,6 +84,21 @@ fn same_as_live() {
         if !ran.announced().is_empty() {
             assert_eq!(told["address"], ran.announced(), "{}", row.name);
         }
+    }
+}
+
+/// A page without any access has a part of the core file, and one that is a guard has none.
+fn guards() {
+    for name in ["between_maps", "thread_overflow", "stack_overflow", "no_access", "guard_page"] {
+        let row = PROGRAMS.iter().find(|row| row.name == name).expect("a program of this name");
+        if (row.refused)().is_some() {
+            continue;
+        }
+        let (_, core) = dumped(name);
+        let (code, told, error) = explained(&core);
+        assert_eq!(code, Some(0), "{name}: {error}");
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        assert_eq!(told["cause"], row.cause, "{name}: {told}");
     }
 }
 

@@ -60,6 +60,8 @@ pub const PROGRAMS: &[Faulting] = &[
         "load",
     ),
     row("stack_overflow", stack_overflow, ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"), "store"),
+    row("thread_overflow", thread_overflow, ("SIGSEGV", "SEGV_ACCERR", "stack_overflow"), "store"),
+    row("between_maps", between_maps, ("SIGSEGV", "SEGV_ACCERR", "protection"), "load"),
     row("calls_null", || call(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "fetch"),
     row("sent_to_itself", sent_to_itself, ("SIGSEGV", "SI_TKILL", "sent"), ""),
     row("handler_aborts", handler_aborts, ("SIGBUS", "BUS_ADRERR", "past_end_of_file"), "load"),
@@ -323,6 +325,26 @@ fn byte_of_map_failed() {
     unsafe {
         std::arch::asm!("movzx {0:e}, byte ptr [{0} + 4096]", inout(reg) usize::MAX => _);
     }
+}
+
+/// The stack of a thread has a guard page below it, which glibc makes by PROT_NONE. (pthread_attr_setguardsize(3))
+fn thread_overflow() {
+    println!();
+    let overflows = || {
+        // SAFETY: the default action runs no code.
+        unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+        deeper(1);
+    };
+    let _ = std::thread::spawn(overflows).join();
+}
+
+/// A page without any access in the middle of a map.
+fn between_maps() {
+    let at = map(3 * page(), READ_WRITE, ANONYMOUS, None, 0) + page();
+    let pointer = ptr::with_exposed_provenance_mut(at);
+    // SAFETY: the map was just made.
+    assert_eq!(unsafe { libc::mprotect(pointer, page(), libc::PROT_NONE) }, 0);
+    load(at + 9);
 }
 
 /// Has no end.
