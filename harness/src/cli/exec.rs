@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anstream::{AutoStream, ColorChoice};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -85,7 +86,13 @@ impl Options {
             })?),
         };
         let form = if self.json { Form::Json } else { Form::Text };
-        Ok(Reporter { form, to, program: shell::program() })
+        let choice = match &to {
+            To::File(file) => AutoStream::choice(file),
+            To::StandardOutput => AutoStream::choice(&std::io::stdout()),
+            To::StandardError | To::SameOfProcess { .. } => AutoStream::choice(&std::io::stderr()),
+        };
+        let is_coloured = choice != ColorChoice::Never;
+        Ok(Reporter { form, to, program: shell::program(), is_coloured })
     }
 }
 

@@ -8,7 +8,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::exit::{Exit, Failed};
 use super::judging::judged;
 use super::output::{self, Output};
-use super::report;
 use super::select::Selection;
 use super::values;
 use crate::case::{Case, FILE_SYSTEMS, Requirement};
@@ -118,7 +117,7 @@ fn predicted(case: &Case, environment: &Environment) -> (bool, String) {
         says |= prediction.unmodelled.as_ref().is_none_or(|own| own.step > 0);
         for line in crate::picture::draw(case, &prediction.measurement, environment.page).lines() {
             let line = format!("    {line}");
-            text.push_str(&format!("{}\n", report::coloured(line.trim_end())));
+            text.push_str(&format!("{}\n", crate::picture::coloured(line.trim_end())));
         }
         if let Some(unmodelled) = &prediction.unmodelled {
             let (line, what) = (line(unmodelled.step), &unmodelled.what);

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use anstream::adapter::strip_str;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
@@ -13,7 +14,8 @@ use super::json::{self, SCHEMA};
 use super::reason::reason;
 use super::scene::{Fate, Scene};
 use super::shape;
-use super::words::head;
+use super::words::{head, signal};
+use crate::picture::{coloured, coloured_outcome};
 use crate::printable::escaped;
 
 /// The form of a report.
@@ -32,6 +34,8 @@ pub struct Reporter {
     pub to: To,
     /// The words that start this program, for a command that is printed.
     pub program: &'static str,
+    /// Text has colours.
+    pub is_coloured: bool,
 }
 
 /// The place of reports.
@@ -58,7 +62,8 @@ impl Reporter {
     /// Writes the report of a fault. Fails where it cannot be written, which the tracer can tell to nobody.
     pub fn report(&mut self, scene: &Scene) -> std::io::Result<()> {
         let text = match self.form {
-            Form::Text => text(scene, self.program),
+            Form::Text if self.is_coloured => text(scene, self.program),
+            Form::Text => strip_str(&text(scene, self.program)).to_string(),
             Form::Json => format!("{}\n", json::report(scene)),
         };
         self.write(&text, scene.process.pid)
@@ -140,10 +145,10 @@ fn write_patiently(to: BorrowedFd<'_>, text: &[u8]) {
     }
 }
 
-/// The report for people.
+/// The report for people, with the colours that the pictures of cases have.
 fn text(scene: &Scene, program: &str) -> String {
     let cause = Cause::of(scene);
-    let mut text = format!("faultmap: {}\n", head(scene));
+    let mut text = format!("faultmap: {}{}\n", coloured_outcome(&signal(scene)), head(scene));
     match &scene.fate {
         Fate::Ends => {}
         // One line for what a program does in the course of its work.
@@ -163,7 +168,7 @@ fn text(scene: &Scene, program: &str) -> String {
         text.push('\n');
     }
     for line in picture {
-        text.push_str(&format!("    {line}\n"));
+        text.push_str(&format!("    {}\n", coloured(&line)));
     }
     if let Some(case) = shape::case(scene, &cause) {
         text.push_str(&format!(

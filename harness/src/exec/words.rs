@@ -5,11 +5,14 @@ use super::scene::{Kind, MappedFile, Scene};
 use crate::case::code_name;
 use crate::printable::escaped;
 
-/// The first line: what, where, in which thread, by which code.
+/// The beginning of the first line: `SIGBUS BUS_ADRERR`.
+pub fn signal(scene: &Scene) -> String {
+    format!("{} {}", scene.signal, code_name(scene.signal, scene.code))
+}
+
+/// The rest of the first line: what, where, in which thread, by which code.
 pub fn head(scene: &Scene) -> String {
-    let signal = scene.signal;
-    let code = code_name(signal, scene.code);
-    let mut head = format!("{signal} {code}");
+    let mut head = String::new();
     if scene.code > 0 {
         let what = match scene.access {
             Some(access) if access.bytes > 0 && access.kind != Kind::Fetch => {

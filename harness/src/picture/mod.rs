@@ -4,10 +4,14 @@
 //! case counts in pages, its offsets are drawn in pages, so the text is the same for every page
 //! size.
 
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod colours;
 mod grid;
 mod kept;
 mod offsets;
 
+#[cfg(all(target_os = "linux", feature = "cli"))]
+pub use colours::{coloured, coloured_outcome};
 pub use grid::{Front, grid};
 pub use kept::{Byte, changed_byte, changed_step, is_of_the_same_steps};
 pub use offsets::Offsets;

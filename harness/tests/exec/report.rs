@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
         .iter()
         .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
         .collect();
-    let others: [(&str, fn()); 15] = [
+    let others: [(&str, fn()); 16] = [
         ("a_program_that_lives_is_not_told_of", lives),
         ("a_handled_fault_is_told_only_with_all", handled),
         ("threads_that_fault_at_once_have_one_report", threads_at_once),
@@ -25,6 +25,7 @@ pub fn tests() -> Vec<Test> {
         ("an_access_that_crosses_a_page_is_told_by_both_bytes", crosses_a_page),
         ("a_fault_that_was_handled_is_no_end", handled_is_no_end),
         ("each_field_is_in_the_documentation", fields),
+        ("a_report_has_the_colours_of_a_picture", colours),
         ("reports_go_to_a_file", to_a_file),
         ("what_is_expected_decides_the_exit_code", expected),
     ];
@@ -229,6 +230,30 @@ fn fields() {
     let causes = page.split("## Handled faults").next().expect("the causes");
     for row in PROGRAMS {
         assert!(causes.contains(&format!("`{}`", row.cause)), "{} is not in the table", row.cause);
+    }
+}
+
+fn colours() {
+    let signal = "faultmap: \x1b[31mSIGBUS BUS_ADRERR\x1b[0m: load of 1 byte at";
+    let cells =
+        ["| \x1b[32mdata\x1b[0m  ", "| \x1b[36mzero\x1b[0m  ", "| \x1b[31mSIGBUS ADRERR\x1b[0m"];
+    let text = exec(&["--color", "always"], "past_end_of_file").told;
+    assert!(text.contains(signal), "{text}");
+    cells.iter().for_each(|cell| assert!(text.contains(cell), "{text}"));
+    let plain = exec(&[], "past_end_of_file").told;
+    let json = exec(&["--color", "always", "--json"], "past_end_of_file").told;
+    for text in [&plain, &json] {
+        assert!(!text.contains('\x1b'), "{text}");
+    }
+    // As a pager or a CI asks for it, and as a user forbids it.
+    for (forbidden, is_coloured) in [("", true), ("1", false)] {
+        let mut command = std::process::Command::new(crate::command::BIN);
+        command.args(["exec", "--output", "report", "--"]).arg(this_program());
+        command.args(["--program", "null"]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", forbidden);
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let ran = crate::ran(command.current_dir(&folder), folder);
+        let report = std::fs::read_to_string(ran.folder.path().join("report")).expect("a file");
+        assert_eq!(report.contains("\x1b[35mSIGSEGV SEGV_MAPERR\x1b[0m"), is_coloured, "{report}");
     }
 }
 

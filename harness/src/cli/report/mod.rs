@@ -39,7 +39,6 @@ use summary::{Summary, tell_snapshots_without_case};
 use verdict::{Findings, Judge, Verdict};
 
 pub use json::{SCHEMA, text as json_text};
-pub use text::coloured;
 
 /// The forms of output. The first is the default.
 pub const FORMATS: &[&dyn Format] =

@@ -11,7 +11,6 @@ use super::line::CaseLine;
 use super::verdict::Verdict;
 use crate::cli::output::{BAD, GOOD, NOTE};
 use styled::StyledText;
-pub use styled::coloured;
 
 /// Text for a terminal.
 #[derive(Debug)]
