@@ -87,7 +87,8 @@ pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
     let told_address = told_address(&raised.info);
     let code = memory.read(registers.pc, LONGEST);
     let is_raised = raised.info.code > 0;
-    let word = |at| memory.word(at);
+    // A word of a 32-bit program is the lower half.
+    let word = |at| memory.word(at).map(|word| word & registers.last_address());
     let access = instruction::access(&code, &registers, told_address, &word).filter(|_| is_raised);
     // Where the CPU tells none, the operand is the address.
     let address = told_address.or(access.and_then(|own| own.address));
@@ -110,7 +111,8 @@ pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
     // A function that accesses memory for others, and a jump to where no function is.
     let is_fetch = access.is_some_and(|access| access.kind == Kind::Fetch);
     let is_for_others = is_fetch || function.as_ref().is_some_and(accesses_for_others);
-    let caller = is_for_others.then(|| caller(&memory, &maps, registers.sp)).flatten();
+    let caller = word(registers.sp).filter(|_| is_for_others);
+    let caller = caller.filter(|address| is_return_address(&memory, &maps, *address));
     let caller = caller.map(|address| files.place(&root, &maps, address, true));
     Scene {
         signal: Signal(raised.info.signal),
@@ -163,13 +165,12 @@ pub fn told_address(info: &SignalInfo) -> Option<u64> {
     (is_told && !(is_misaligned && info.address == 0)).then_some(info.address)
 }
 
-/// The return address on top of the stack, where a call comes right before it: that of a function without a frame.
-fn caller(memory: &Memory, maps: &Maps, sp: u64) -> Option<u64> {
+/// True for what lies on top of the stack of a function without a frame: an address of code, with a call right before it.
+fn is_return_address(memory: &Memory, maps: &Maps, address: u64) -> bool {
     const CALL: usize = 8;
-    let address = memory.word(sp)?;
-    maps.at(address).filter(|map| map.exec)?;
-    let before = memory.read(address.checked_sub(CALL as u64)?, CALL);
-    (cfg!(target_arch = "x86_64") && instruction::is_after_call(&before)).then_some(address)
+    let is_code = maps.at(address).is_some_and(|map| map.exec);
+    let before = || memory.read(address.saturating_sub(CALL as u64), CALL);
+    cfg!(target_arch = "x86_64") && is_code && instruction::is_after_call(&before())
 }
 
 fn is_guard(process: i32, address: u64, page: u64) -> Option<bool> {

@@ -28,6 +28,12 @@ pub struct X86 {
 const USER32_CS: u64 = 0x23;
 
 impl Registers {
+    /// The last address that a pointer of the program can hold.
+    pub fn last_address(&self) -> u64 {
+        let is_32_bit = self.x86.as_ref().is_some_and(|own| own.is_32_bit);
+        if is_32_bit { u32::MAX.into() } else { u64::MAX }
+    }
+
     /// Returns the registers of a stopped thread.
     pub fn of_thread(process: i32, thread: i32) -> Option<Registers> {
         #[cfg(target_arch = "x86_64")]

@@ -195,8 +195,7 @@ impl Scene {
 
     /// MAP_FAILED of the program: its last address.
     pub fn map_failed(&self) -> u64 {
-        let is_32_bit = self.registers.x86.as_ref().is_some_and(|own| own.is_32_bit);
-        if is_32_bit { u32::MAX.into() } else { u64::MAX }
+        self.registers.last_address()
     }
 
     /// What the instruction did, or `access` where that is not known.

@@ -13,6 +13,7 @@ pub fn tests() -> Vec<Test> {
         test("real::java", java).unless(|| missing("java")),
         test("real::sqlite", sqlite).unless(|| missing("sqlite3")),
         test("real::git", git).unless(|| missing("git")),
+        test("real::a_32_bit_program", of_32_bits).unless(no_32_bits),
         test("real::gdb", gdb).unless(|| missing("gdb")),
         test("real::strace", strace).unless(|| missing("strace")),
     ]
@@ -125,6 +126,54 @@ exec git cat-file -p HEAD:file1
         Some(libc::SIGBUS) => is_past_end_of(&ran, ".pack"),
         _ => assert!(ran.reports().is_empty(), "{}", ran.told),
     }
+}
+
+/// Compiles a program with these options of gcc.
+fn compiled(source: &str, options: &[&str]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(path("program.c"), source).expect("room");
+    let mut gcc = Command::new("gcc");
+    gcc.args(options).args(["-g", "-O1", "-o", &path("program"), &path("program.c")]);
+    let output = gcc.output().expect("gcc");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let program = path("program");
+    (folder, program)
+}
+
+/// With one word it calls what is no function, and else loads what MAP_FAILED seems to point to.
+const OF_32_BITS: &str = "
+#include <sys/mman.h>
+int main(int count, char **words) {
+    if (count > 1) {
+        int (*volatile function)(void) = (int (*)(void))0x10;
+        return function() + 1;
+    }
+    char *map = mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0);
+    return *(volatile char *)map;
+}";
+
+fn no_32_bits() -> Option<String> {
+    missing("gcc").or_else(|| {
+        let script = "echo 'int main(void) { return 0; }' | gcc -m32 -o /dev/null -x c -";
+        let compiled = Command::new("sh").args(["-c", script]).output();
+        let can = compiled.is_ok_and(|output| output.status.success());
+        (!can).then(|| "gcc -m32 does not compile here".to_owned())
+    })
+}
+
+fn of_32_bits() {
+    let (_folder, program) = compiled(OF_32_BITS, &["-m32"]);
+    let ran = exec_command(&["--json"], &[&program]);
+    let report = ran.report();
+    assert_eq!(report["cause"], "map_failed", "{report}");
+    assert_eq!(report["address"], "0xffffffff", "{report}");
+    assert_eq!((&report["access"], &report["bytes"]), (&"load".into(), &1.into()), "{report}");
+    assert_eq!(report["function"]["function"], "main", "{report}");
+    assert_eq!(ran.signal, Some(libc::SIGSEGV));
+    let report = exec_command(&["--json"], &[&program, "calls"]).report();
+    assert_eq!((&report["cause"], &report["access"]), (&"null_pointer".into(), &"fetch".into()));
+    assert_eq!(report["caller"]["function"], "main", "{report}");
 }
 
 /// A debugger traces its program itself.
