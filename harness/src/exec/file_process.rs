@@ -124,9 +124,8 @@ impl FileProcess {
     /// Returns the place of an instruction, in a process whose files are below `root`. A return address is that of the
     /// instruction after the call.
     pub fn place(&self, root: &Path, maps: &Maps, address: u64, is_return: bool) -> Place {
-        let Some((map, path)) = maps.at(address).and_then(|map| Some((map, map.file()?))) else {
-            return Place { address, ..Place::default() };
-        };
+        let Some(map) = maps.at(address) else { return Place { address, ..Place::default() } };
+        let Some(path) = map.file() else { return Place::of_map(map, address) };
         let mut state = self.0.borrow_mut();
         let (root_path, own_map) = (root.to_owned(), map.clone());
         let question = Question::Place { root: root_path, map: own_map, address, is_return };

@@ -161,6 +161,8 @@ pub struct Place {
     /// `store.c:17`, where there is debug information.
     pub line: Option<String>,
     pub address: u64,
+    /// There is a map without a file.
+    pub is_anonymous: bool,
     /// The file system of the program or the library does not answer, so that no name was found.
     pub is_silent: bool,
 }
@@ -170,7 +172,7 @@ impl Place {
     pub fn of_map(map: &Map, address: u64) -> Place {
         let name = map.file().and_then(|path| path.file_name());
         let object = name.map(|name| name.to_string_lossy().into_owned());
-        Place { object, address, ..Place::default() }
+        Place { object, address, is_anonymous: map.file().is_none(), ..Place::default() }
     }
 }
 
@@ -213,7 +215,9 @@ impl fmt::Display for Place {
         }
         match &self.object {
             Some(object) => write!(f, " in {object}")?,
-            None => f.write_str(" in memory without a file")?,
+            None if self.is_anonymous => f.write_str(" in memory without a file")?,
+            // No map is there, or the maps cannot be read.
+            None => {}
         }
         if self.is_silent {
             f.write_str(", whose file system does not answer")?;
@@ -271,6 +275,18 @@ pub mod tests {
             is_of_core: false,
             fate: Fate::Ends,
         }
+    }
+
+    #[test]
+    fn a_place_is_in_memory_only_where_a_map_is_known() {
+        let map = map(PAGE, 0, true, (true, false));
+        let anonymous = Map { what: What::Anonymous, ..map.clone() };
+        let at = |place: Place| place.to_string();
+        assert_eq!(at(Place::of_map(&map, START)), "0x70000000 in data");
+        assert_eq!(at(Place::of_map(&anonymous, START)), "0x70000000 in memory without a file");
+        assert_eq!(at(Place { address: START, ..Place::default() }), "0x70000000");
+        let silent = Place { is_silent: true, ..Place::of_map(&map, START) };
+        assert_eq!(at(silent), "0x70000000 in data, whose file system does not answer");
     }
 
     impl Map {
