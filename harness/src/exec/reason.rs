@@ -207,13 +207,16 @@ fn no_answer(file: &MappedFile) -> String {
 }
 
 /// Says when a file was changed. The start of a process is known to a hundredth of a second, and the time of a change
-/// to the length of a tick.
+/// to the length of a tick. Where a file is cut short, its size comes first, then its pages are given back, which takes
+/// long for a large one, and its time of change is set in the end (fs/ext4/inode.c: ext4_setattr).
 fn when_changed(changed: Duration, age: Option<Duration>) -> String {
     const UNKNOWN: Duration = Duration::from_millis(20);
     let ago = seconds(changed);
     match age {
         Some(age) if changed > age + UNKNOWN => {
-            " It was not changed since the process was started.".to_owned()
+            " Its time of change is before the start of the process: it was shorter than the map from the \
+             beginning, or it is being cut short right now."
+                .to_owned()
         }
         Some(age) if changed + UNKNOWN < age => format!(
             " It was changed {ago} ago, {} after the process was started.",
@@ -328,5 +331,22 @@ fn seconds(time: Duration) -> String {
         all @ 120..7200 => format!("{} min", all / 60),
         all @ 7200..172_800 => format!("{} h", all / 3600),
         all => format!("{} days", all / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_time_of_change_may_be_that_of_a_file_that_is_being_cut_short() {
+        let told = |changed, age| {
+            when_changed(Duration::from_millis(changed), Some(Duration::from_millis(age)))
+        };
+        assert!(told(5000, 100).contains("before the start of the process"));
+        assert!(told(5000, 100).contains("is being cut short right now"));
+        assert_eq!(told(100, 110), " It was changed 0.10 s ago.");
+        let after = " It was changed 0.10 s ago, 4.90 s after the process was started.";
+        assert_eq!(told(100, 5000), after);
     }
 }
