@@ -9,6 +9,7 @@ mod command;
 mod core_file;
 #[path = "../fuse/mod.rs"]
 mod fuse;
+mod huge_file;
 #[path = "../own_process/mod.rs"]
 mod own_process;
 mod programs;

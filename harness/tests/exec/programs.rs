@@ -10,6 +10,8 @@ use std::ptr;
 
 use nix::libc;
 
+use crate::huge_file;
+
 /// A program, and the report that it is to have.
 pub struct Faulting {
     pub name: &'static str,
@@ -76,6 +78,24 @@ pub const PROGRAMS: &[Faulting] = &[
         ..row("no_huge_page", no_huge_page, ("SIGBUS", "BUS_ADRERR", "no_huge_page"), "store")
     },
     Faulting {
+        refused: huge_file::refused,
+        ..row(
+            "past_end_of_huge_file",
+            huge_file::past_its_end,
+            ("SIGBUS", "BUS_ADRERR", "past_end_of_file"),
+            "store",
+        )
+    },
+    Faulting {
+        refused: || huge_file::refused().or_else(huge_pages),
+        ..row(
+            "huge_file_without_a_page",
+            huge_file::without_a_page,
+            ("SIGBUS", "BUS_ADRERR", "no_huge_page"),
+            "store",
+        )
+    },
+    Faulting {
         refused: no_guard_pages,
         ..row("guard_page", guard_page, ("SIGSEGV", "SEGV_MAPERR", "guard_page"), "store")
     },
@@ -138,7 +158,7 @@ pub fn load(address: usize) {
 }
 
 /// Stores a byte.
-fn store(address: usize) {
+pub fn store(address: usize) {
     announce(address);
     // SAFETY: as above.
     unsafe { ptr::with_exposed_provenance_mut::<u8>(black_box(address)).write_volatile(1) };

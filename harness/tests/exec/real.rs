@@ -1,10 +1,12 @@
 //! Programs of others, whose files are cut short while they are mapped.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use nix::libc;
 
-use crate::own_process::{Test, test};
+use crate::own_process::{Test, refusal, test};
 use crate::{Ran, exec_command, ran};
 
 pub fn tests() -> Vec<Test> {
@@ -13,6 +15,12 @@ pub fn tests() -> Vec<Test> {
         test("real::java", java).unless(|| missing("java")),
         test("real::sqlite", sqlite).unless(|| missing("sqlite3")),
         test("real::git", git).unless(|| missing("git")),
+        test("real::ripgrep", ripgrep).unless(|| missing("rg")),
+        test("real::go", go).unless(|| missing("go")),
+        test("real::a_set_user_id_program", set_user_id)
+            .unless(|| missing("gcc"))
+            .unless(refusal::ordinary_user)
+            .unless(refusal::other_users),
         test("real::a_32_bit_program", of_32_bits).unless(no_32_bits),
         test("real::gdb", gdb).unless(|| missing("gdb")),
         test("real::strace", strace).unless(|| missing("strace")),
@@ -128,6 +136,111 @@ exec git cat-file -p HEAD:file1
     }
 }
 
+/// It maps the file, and searches it while another process cuts it short: the rest of the file is one line, so that
+/// there is nothing to tell before the end.
+fn ripgrep() {
+    let script = "
+head -c 50000000 /dev/zero | tr '\\0' a > big.txt
+(while ! grep -q big.txt /proc/$$/maps; do :; done; truncate -s 1000 big.txt) &
+exec rg --mmap -a -c needle big.txt
+";
+    // It may have read all before.
+    let all = (0..20).map(|_| exec_command(&["--json"], &["sh", "-c", script]));
+    let ran = all.into_iter().find(|ran| ran.signal == Some(libc::SIGBUS));
+    is_past_end_of(&ran.expect("it dies of it in one of twenty runs"), "/big.txt");
+}
+
+/// Go handles the fault: it ends the program, or makes a panic of it, which the program may recover from.
+fn go() {
+    let source = |first: &str| {
+        format!(
+            "package main
+import (\"fmt\"; \"os\"; \"runtime/debug\"; \"syscall\")
+func main() {{
+    {first}
+    file, _ := os.Create(\"data\")
+    file.Truncate(65536)
+    data, err := syscall.Mmap(int(file.Fd()), 0, 65536, syscall.PROT_READ, syscall.MAP_SHARED)
+    if err != nil {{ panic(err) }}
+    file.Truncate(0)
+    fmt.Println(data[40000])
+}}
+var _ = debug.SetPanicOnFault
+"
+        )
+    };
+    let panics = "debug.SetPanicOnFault(true)";
+    let recovers =
+        format!("{panics}; defer func() {{ fmt.Println(\"recovered\", recover() != nil) }}()");
+    for (first, is_reported) in [("", true), (panics, true), (&*recovers, false)] {
+        let ran = run_go(&source(first));
+        if !is_reported {
+            assert_eq!((ran.code, ran.printed.trim()), (Some(0), "recovered true"), "{}", ran.told);
+            assert!(ran.reports().is_empty(), "{}", ran.told);
+            continue;
+        }
+        is_past_end_of(&ran, "/data");
+        assert_eq!(ran.code, Some(2), "{}", ran.told);
+        let report = ran.report();
+        assert_eq!(report["ending"], "exited with 2", "{report}");
+        assert_eq!(report["function"]["function"], "main.main", "{report}");
+    }
+}
+
+fn run_go(source: &str) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    std::fs::write(folder.path().join("main.go"), source).expect("room");
+    let cache = folder.path().join("cache");
+    let mut go = Command::new("go");
+    go.args(["build", "-o", "program", "main.go"]).current_dir(&folder).env("GOCACHE", cache);
+    let output = go.output().expect("go");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut command = Command::new(crate::command::BIN);
+    command.args(["exec", "--json", "--", "./program"]).current_dir(&folder);
+    ran(&mut command, folder)
+}
+
+/// Traced by an ordinary user it runs as that user, and its exit status stays. Of one that the user cannot read, the
+/// kernel does not let the maps be read either.
+fn set_user_id() {
+    let source = "
+#include <stdio.h>
+#include <unistd.h>
+int main(int count, char **words) {
+    printf(\"%d\\n\", geteuid());
+    fflush(stdout);
+    return count > 1 ? 7 : *(volatile int *)8;
+}";
+    let (folder, program) = compiled(source, &[]);
+    let open = crate::command::open_to_all(&[]);
+    for (mode, function) in [(0o4755, "main".into()), (0o4711, serde_json::Value::Null)] {
+        for path in [folder.path(), program.as_ref()] {
+            let mode = if path.is_dir() { 0o755 } else { mode };
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+                .expect("root may");
+        }
+        let as_user = |arguments: &[&str]| {
+            let mut command = Command::new(open.path().join("faultmap"));
+            command.args(["exec", "--json", "--", &program]).args(arguments).current_dir(&folder);
+            command.uid(refusal::NOBODY).gid(refusal::NOBODY);
+            ran(&mut command, tempfile::tempdir().expect("a folder for temporary files"))
+        };
+        let dies = as_user(&[]);
+        let euid = refusal::NOBODY.to_string();
+        assert_eq!(
+            (dies.signal, dies.printed.trim()),
+            (Some(libc::SIGSEGV), &*euid),
+            "{}",
+            dies.told
+        );
+        let report = dies.report();
+        assert_eq!(report["cause"], "null_pointer", "{report}");
+        assert_eq!(report["function"]["function"], function, "{report}");
+        let exits = as_user(&["exits"]);
+        assert_eq!((exits.code, exits.printed.trim(), &*exits.told), (Some(7), &*euid, ""));
+    }
+}
+
 /// Compiles a program with these options of gcc.
 fn compiled(source: &str, options: &[&str]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
@@ -155,8 +268,9 @@ int main(int count, char **words) {
 
 fn no_32_bits() -> Option<String> {
     missing("gcc").or_else(|| {
-        let script = "echo 'int main(void) { return 0; }' | gcc -m32 -o /dev/null -x c -";
-        let compiled = Command::new("sh").args(["-c", script]).output();
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let script = "echo 'int main(void) { return 0; }' | gcc -m32 -o program -x c -";
+        let compiled = Command::new("sh").args(["-c", script]).current_dir(&folder).output();
         let can = compiled.is_ok_and(|output| output.status.success());
         (!can).then(|| "gcc -m32 does not compile here".to_owned())
     })
