@@ -4,7 +4,7 @@
 //! does, and that is given up where it does not answer.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -39,9 +39,18 @@ struct State {
     running: Option<Running>,
     /// The files that are not asked for any more: their file system did not answer.
     silent: HashSet<PathBuf>,
+    /// The places that were asked for: a program faults at the same instruction again and again.
+    places: HashMap<Instruction, Place>,
     /// For this process itself, where no other can be made.
     symbols: Symbols,
 }
+
+/// An instruction, whatever its address in a process: the path and the inode of its file, the number of its byte, and
+/// whether it follows a call.
+type Instruction = (PathBuf, u64, u64, bool);
+
+/// The most places that are kept.
+const PLACES: usize = 4096;
 
 struct Running {
     questions: File,
@@ -81,9 +90,13 @@ enum NoAnswer {
 
 impl FileProcess {
     pub fn new(thread: SoleThread) -> FileProcess {
-        let symbols = Symbols::default();
-        let state = State { thread, running: None, silent: HashSet::new(), symbols };
-        FileProcess(RefCell::new(state))
+        FileProcess(RefCell::new(State {
+            thread,
+            running: None,
+            silent: HashSet::new(),
+            places: HashMap::new(),
+            symbols: Symbols::default(),
+        }))
     }
 
     /// Looks at the file behind a map of a process; `None` for a map that shows no file.
@@ -127,10 +140,20 @@ impl FileProcess {
         let Some(map) = maps.at(address) else { return Place { address, ..Place::default() } };
         let Some(path) = map.file() else { return Place::of_map(map, address) };
         let mut state = self.0.borrow_mut();
+        let byte = map.offset.wrapping_add(address - map.start);
+        let instruction = (path.to_owned(), map.inode, byte, is_return);
+        if let Some(place) = state.places.get(&instruction) {
+            return Place { address, ..place.clone() };
+        }
         let (root_path, own_map) = (root.to_owned(), map.clone());
         let question = Question::Place { root: root_path, map: own_map, address, is_return };
-        match state.ask_once(path, &question) {
-            Ok(place) => place,
+        match state.ask_once::<Place>(path, &question) {
+            Ok(place) => {
+                if state.places.len() < PLACES {
+                    state.places.insert(instruction, place.clone());
+                }
+                place
+            }
             Err(NoAnswer::NoProcess) => state.symbols.place(root, map, address, is_return),
             Err(why) => Place { is_silent: why == NoAnswer::Silent, ..Place::of_map(map, address) },
         }
