@@ -37,10 +37,8 @@ pub enum Cause {
     NotCanonical,
     /// The CPU tells no address, and the operand is no reason.
     GeneralProtection,
-    /// A null pointer, or a member of what it points to. If that is not certain, MAP_FAILED is as good a reason.
-    NullPointer { is_certain: bool },
-    /// MAP_FAILED, or near. If that is not certain, a null pointer is possible, too.
-    MapFailed { is_certain: bool },
+    /// A null pointer or MAP_FAILED, or a member of what one of them points to.
+    NearNull(Near),
     /// An address of the kernel.
     KernelAddress,
     /// The stack of the thread is full.
@@ -101,8 +99,8 @@ impl Cause {
             Cause::Misaligned => "misaligned",
             Cause::NotCanonical => "not_canonical",
             Cause::GeneralProtection => "general_protection",
-            Cause::NullPointer { .. } => "null_pointer",
-            Cause::MapFailed { .. } => "map_failed",
+            Cause::NearNull(Near::Null { .. }) => "null_pointer",
+            Cause::NearNull(Near::MapFailed { .. }) => "map_failed",
             Cause::KernelAddress => "kernel_address",
             Cause::StackOverflow => "stack_overflow",
             Cause::GuardPage => "guard_page",
@@ -174,7 +172,7 @@ fn of_no_map(scene: &Scene) -> Cause {
         };
     }
     if let Some(near) = near(scene, address) {
-        return of_near(near);
+        return Cause::NearNull(near);
     }
     if address > i64::MAX as u64 {
         return Cause::KernelAddress;
@@ -188,13 +186,6 @@ fn of_no_map(scene: &Scene) -> Cause {
     Cause::NotMapped { below: below.filter(is_near), above: above.filter(is_near) }
 }
 
-fn of_near(near: Near) -> Cause {
-    match near {
-        Near::Null { is_certain } => Cause::NullPointer { is_certain },
-        Near::MapFailed { is_certain } => Cause::MapFailed { is_certain },
-    }
-}
-
 fn of_protection(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
     if stack::has_overflowed(scene, address) {
@@ -204,7 +195,7 @@ fn of_protection(scene: &Scene) -> Cause {
         return if allows(map, scene.kind()) { Cause::AllowedNow } else { Cause::Protection };
     }
     match near(scene, address) {
-        Some(near) => of_near(near),
+        Some(near) => Cause::NearNull(near),
         // The whole upper half is the kernel's, and has a protection.
         None if address > i64::MAX as u64 => Cause::KernelAddress,
         None if scene.maps.0.is_empty() => Cause::MapsUnknown,
@@ -324,8 +315,8 @@ mod tests {
         assert_eq!(at(end + 5), Cause::NotMapped { below: Some(5), above: None });
         assert_eq!(at(START - 5), Cause::NotMapped { below: None, above: Some(5) });
         assert_eq!(at(end + 2 * GIB), Cause::NotMapped { below: None, above: None });
-        assert_eq!(at(8), Cause::NullPointer { is_certain: false });
-        assert_eq!(at(u64::MAX), Cause::MapFailed { is_certain: true });
+        assert_eq!(at(8), Cause::NearNull(Near::Null { is_certain: false }));
+        assert_eq!(at(u64::MAX), Cause::NearNull(Near::MapFailed { is_certain: true }));
     }
 
     #[test]

@@ -1,13 +1,51 @@
 //! What MAP_FAILED seems to point to lies where the members of NULL are: it is the last address, and wraps around to 0.
 //! [`near`] tells both apart, as far as the registers and the alignment show it.
 
-use super::scene::Scene;
+use super::scene::{Kind, Scene};
+use super::words::bytes;
 
-/// A pointer near the address of a fault.
+/// A pointer near the address of a fault. If it is not certain, the other one is possible, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Near {
     Null { is_certain: bool },
     MapFailed { is_certain: bool },
+}
+
+const NOT_CHECKED: &str = "a call of mmap(2) has failed, and its result was not checked";
+
+impl Near {
+    /// The reason in sentences.
+    pub fn reason(self, scene: &Scene) -> String {
+        let (address, last) = (scene.address.unwrap_or(0), scene.map_failed());
+        // The addresses before NULL are the last ones.
+        let is_before = address > last / 2;
+        let of_null = format!("byte {address} of what a null pointer points to");
+        let of_failed = format!(
+            "byte {} of what MAP_FAILED seems to point to: {NOT_CHECKED}",
+            address.wrapping_add(1)
+        );
+        match self {
+            Near::Null { .. } if scene.kind() == Kind::Fetch => format!(
+                "The program has tried to go on at {address:#x}: a null pointer to a function, as a rule."
+            ),
+            Near::Null { .. } if address == 0 => "A null pointer.".to_owned(),
+            Near::Null { .. } if is_before => {
+                format!("{} before what a null pointer points to.", bytes(last - address + 1))
+            }
+            Near::Null { is_certain: true } => format!("It is {of_null}."),
+            Near::Null { is_certain: false } => format!("It is {of_null}; or {of_failed}."),
+            Near::MapFailed { .. } if address == last => {
+                format!("The pointer is MAP_FAILED: {NOT_CHECKED}.")
+            }
+            Near::MapFailed { .. } if is_before => {
+                format!("The pointer is MAP_FAILED, or near: {NOT_CHECKED}.")
+            }
+            Near::MapFailed { is_certain: true } => format!("It is {of_failed}."),
+            Near::MapFailed { is_certain: false } => {
+                format!("It is {of_failed}. Or it is {of_null}, which would not be aligned.")
+            }
+        }
+    }
 }
 
 /// The first bytes of the address space that no map has: `mmap_min_addr` of most systems.
@@ -49,8 +87,8 @@ fn of_both(scene: &Scene, address: u64) -> Near {
 mod tests {
     use super::*;
     use crate::exec::registers::{Registers, X86};
+    use crate::exec::scene::Access;
     use crate::exec::scene::tests::{PAGE, load, map};
-    use crate::exec::scene::{Access, Kind};
 
     fn with(access: Option<Access>) -> Scene {
         Scene { access, ..load(map(PAGE, 0, true, (true, true)), 0, PAGE) }
@@ -90,5 +128,22 @@ mod tests {
         let address = u64::from(u32::MAX);
         assert_eq!(near(&scene, address), Some(Near::MapFailed { is_certain: true }));
         assert_eq!(near(&with(None), address), None);
+    }
+
+    #[test]
+    fn where_nothing_tells_both_pointers_are_named() {
+        let told = |address, near: Near| {
+            let scene = Scene { address: Some(address), ..with(None) };
+            near.reason(&scene)
+        };
+        let null = |is_certain| Near::Null { is_certain };
+        let failed = |is_certain| Near::MapFailed { is_certain };
+        let has = |told: &str| (told.contains("null pointer"), told.contains("MAP_FAILED"));
+        assert_eq!(has(&told(4095, null(true))), (true, false));
+        assert_eq!(has(&told(4095, null(false))), (true, true));
+        assert_eq!(has(&told(4095, failed(true))), (false, true));
+        assert_eq!(has(&told(4095, failed(false))), (true, true));
+        let before = "8 bytes before what a null pointer points to.";
+        assert_eq!(told(u64::MAX - 7, null(true)), before);
     }
 }

@@ -85,8 +85,7 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
              operand is not."
                 .to_owned()
         }
-        Cause::NullPointer { is_certain } => null_pointer(scene, *is_certain),
-        Cause::MapFailed { is_certain } => map_failed(scene, *is_certain),
+        Cause::NearNull(near) => near.reason(scene),
         Cause::KernelAddress => {
             format!("{address:#x} is an address of the kernel, as no pointer of a program is.")
         }
@@ -113,45 +112,6 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
         }
         Cause::Unknown => "Nothing more is known of it.".to_owned(),
     })
-}
-
-const NOT_CHECKED: &str = "a call of mmap(2) has failed, and its result was not checked";
-
-fn null_pointer(scene: &Scene, is_certain: bool) -> String {
-    let address = scene.address.unwrap_or(0);
-    let byte = format!("Byte {address} of what a null pointer points to");
-    match address {
-        _ if scene.kind() == Kind::Fetch => format!(
-            "The program has tried to go on at {address:#x}: a null pointer to a function, as a rule."
-        ),
-        0 => "A null pointer.".to_owned(),
-        // The addresses before NULL are the last ones.
-        1.. if address > scene.map_failed() / 2 => {
-            let before = scene.map_failed() - address + 1;
-            format!("{} before what a null pointer points to.", bytes(before))
-        }
-        _ if is_certain => format!("{byte}."),
-        _ => format!(
-            "{byte}; or byte {} of what MAP_FAILED seems to point to: {NOT_CHECKED}.",
-            address + 1
-        ),
-    }
-}
-
-fn map_failed(scene: &Scene, is_certain: bool) -> String {
-    let address = scene.address.unwrap_or(0);
-    if address > scene.map_failed() / 2 {
-        let near = if address == scene.map_failed() { "" } else { ", or near" };
-        return format!("The pointer is MAP_FAILED{near}: {NOT_CHECKED}.");
-    }
-    let byte = address + 1;
-    let mut told = format!("Byte {byte} of what MAP_FAILED seems to point to: {NOT_CHECKED}.");
-    if !is_certain {
-        told.push_str(&format!(
-            " Or it is byte {address} of what a null pointer points to, which would not be aligned."
-        ));
-    }
-    told
 }
 
 fn past_end(scene: &Scene, file: &MappedFile, size: u64) -> String {
