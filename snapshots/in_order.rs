@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use faultmap::internals::snapshot::Snapshots;
+use faultmap::internals::snapshot::{self, Snapshots};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds harness/")
@@ -39,12 +39,15 @@ fn every_snapshot_has_its_case_and_every_case_its_snapshot() {
 }
 
 #[test]
-fn every_variant_is_of_a_known_file_system_and_differs_from_its_base() {
+fn every_variant_has_known_conditions_and_differs_from_its_base() {
     let known: BTreeSet<_> =
         faultmap::internals::case::FILE_SYSTEMS.iter().map(|(_, name)| *name).collect();
     for snap in ids_below("snapshots", ".snap") {
         let Some((id, variant)) = snap.split_once('@') else { continue };
-        assert!(known.contains(variant), "no file system is called {variant}");
+        for condition in snapshot::conditions(variant) {
+            let snapshot::Condition::FileSystem(name) = condition else { continue };
+            assert!(known.contains(&*name), "{snap}: `{name}` is no condition");
+        }
         let read = |variant| {
             Snapshots::below(root().join("snapshots")).kept(id, variant).expect("a snapshot")
         };

@@ -9,10 +9,13 @@
 //! file, which differs from project to project.
 
 mod keep;
+mod variant;
 mod without_case;
 
-pub use keep::{Kept, New, Target};
+pub use keep::{Kept, New, Target, words};
+pub use variant::{Condition, Place, conditions};
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -51,10 +54,15 @@ pub enum Comparison {
     },
     /// There is no snapshot for this id.
     New,
-    /// The variant is equal to the base, so it should be removed.
+    /// The variant is equal to what would count without it, so it should be removed.
     NeedlessVariant {
         /// The file of the variant.
         path: PathBuf,
+    },
+    /// Several variants fit, and none has more conditions than all others.
+    Tied {
+        /// Their files.
+        paths: Vec<PathBuf>,
     },
 }
 
@@ -84,17 +92,42 @@ impl Snapshots {
         }
     }
 
-    /// The file to compare with on this file system: the variant, where it exists, or the base.
-    pub fn path_on(&self, id: &str, file_system: &str) -> (PathBuf, bool) {
-        let variant = self.path(id, Some(file_system));
-        let exists = match &self.root {
-            Root::Folder(_) => variant.exists(),
-            Root::BuiltIn(texts) => texts.contains_key(&name(id, Some(file_system))),
+    /// The file that counts in this place: of the variants that fit, the one with the most conditions; else the base.
+    pub fn path_in(&self, id: &str, place: &Place) -> PathBuf {
+        let fitting = self.fitting(id, place);
+        self.path(id, fitting.first().map(|(_, variant)| variant.as_str()))
+    }
+
+    /// The variants that fit a place, with the numbers of their conditions, the largest first.
+    fn fitting(&self, id: &str, place: &Place) -> Vec<(usize, String)> {
+        let all = self.variants(id).into_iter();
+        let fits = all.filter_map(|own| Some((variant::fits(&own, place)?, own)));
+        let mut fitting: Vec<(usize, String)> = fits.collect();
+        fitting.sort_by_key(|(conditions, _)| Reverse(*conditions));
+        fitting
+    }
+
+    /// The variants of the snapshot of this case, in order. A folder that cannot be read has none: the comparison with
+    /// the base tells why.
+    fn variants(&self, id: &str) -> Vec<String> {
+        let mut variants: Vec<String> = match &self.root {
+            Root::Folder(_) => {
+                let base = self.path(id, None);
+                let stem = format!("{}@", id.rsplit('/').next().unwrap_or_default());
+                let entries = base.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+                let names = entries.into_iter().flatten().flatten().map(|entry| entry.file_name());
+                let variant =
+                    |name: &str| Some(name.strip_prefix(&stem)?.strip_suffix(".snap")?.to_owned());
+                names.filter_map(|name| variant(name.to_str()?)).collect()
+            }
+            Root::BuiltIn(texts) => {
+                let stem = format!("{id}@");
+                let names = texts.range(stem.clone()..).map(|(name, _)| name);
+                names.map_while(|name| name.strip_prefix(&stem)).map(str::to_owned).collect()
+            }
         };
-        match exists {
-            true => (variant, true),
-            false => (self.path(id, None), false),
-        }
+        variants.sort();
+        variants
     }
 
     /// The text of the snapshot of this case.
@@ -108,19 +141,28 @@ impl Snapshots {
         }
     }
 
-    /// Compares a picture that was measured on this file system. Fails where a snapshot cannot be
-    /// read.
-    pub fn compare(&self, id: &str, file_system: &str, picture: &str) -> io::Result<Comparison> {
-        let (path, is_variant) = self.path_on(id, file_system);
-        let kept = match self.kept(id, is_variant.then_some(file_system)) {
+    /// Compares a picture that was measured in this place. Fails where a snapshot cannot be read.
+    pub fn compare(&self, id: &str, place: &Place, picture: &str) -> io::Result<Comparison> {
+        let fitting = self.fitting(id, place);
+        let most = fitting.first().map_or(0, |(conditions, _)| *conditions);
+        let tied: Vec<&str> =
+            fitting.iter().filter(|own| own.0 == most).map(|own| own.1.as_str()).collect();
+        if tied.len() > 1 {
+            let paths = tied.iter().map(|own| self.path(id, Some(own))).collect();
+            return Ok(Comparison::Tied { paths });
+        }
+        let counts = tied.first().copied();
+        let path = self.path(id, counts);
+        let kept = match self.kept(id, counts) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
         if !kept.lines().eq(picture.lines()) {
             return Ok(Comparison::Changed { path, kept });
         }
-        let is_base = |base: String| base.lines().eq(kept.lines());
-        if is_variant && self.kept(id, None).is_ok_and(is_base) {
+        let next = fitting.get(1).map(|(_, variant)| variant.as_str());
+        let is_same = |other: String| other.lines().eq(kept.lines());
+        if counts.is_some() && self.kept(id, next).is_ok_and(is_same) {
             return Ok(Comparison::NeedlessVariant { path });
         }
         Ok(Comparison::Same)
@@ -175,13 +217,17 @@ fn below_header(file: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn on(file_system: &str) -> Place {
+        Place::here(file_system)
+    }
+
     const HEADER: &str = "---\nsource: harness/tests/cases.rs\n---\n";
 
     #[test]
     fn any_byte_below_the_header_counts() {
         let dir = tempfile::tempdir().unwrap();
         let snapshots = Snapshots::below(dir.path());
-        let compare = || snapshots.compare("a", "ext4", "pic\nture\n").unwrap();
+        let compare = || snapshots.compare("a", &on("ext4"), "pic\nture\n").unwrap();
         assert_eq!(compare(), Comparison::New);
         let whole = format!("{HEADER}pic\nture\n");
         std::fs::write(dir.path().join("a.snap"), &whole).unwrap();
@@ -205,12 +251,12 @@ mod tests {
             "pic\nture",
         ] {
             std::fs::write(dir.path().join("a.snap"), file).unwrap();
-            let compared = snapshots.compare("a", "ext4", "pic\nture\n").unwrap();
+            let compared = snapshots.compare("a", &on("ext4"), "pic\nture\n").unwrap();
             assert_eq!(compared, Comparison::Same, "{file}");
         }
         std::fs::write(dir.path().join("a.snap"), "---\nsource: tests/mine.rs\n").unwrap();
         assert!(matches!(
-            snapshots.compare("a", "ext4", "pic\n"),
+            snapshots.compare("a", &on("ext4"), "pic\n"),
             Ok(Comparison::Changed { kept, .. }) if kept.starts_with("---")
         ));
     }
@@ -220,7 +266,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sparse = File::create(dir.path().join("a.snap")).unwrap();
         sparse.set_len(1 << 40).unwrap();
-        let error = Snapshots::below(dir.path()).compare("a", "ext4", "picture\n").unwrap_err();
+        let error =
+            Snapshots::below(dir.path()).compare("a", &on("ext4"), "picture\n").unwrap_err();
         assert!(error.to_string().contains("has more than 1048576 bytes"), "{error}");
     }
 
@@ -230,11 +277,45 @@ mod tests {
         let snapshots = Snapshots::below(dir.path());
         std::fs::write(dir.path().join("a.snap"), format!("{HEADER}base\n")).unwrap();
         std::fs::write(dir.path().join("a@tmpfs.snap"), format!("{HEADER}other\n")).unwrap();
-        let compare = |fs, text| snapshots.compare("a", fs, text).unwrap();
+        let compare = |fs, text| snapshots.compare("a", &on(fs), text).unwrap();
         assert_eq!(compare("ext4", "base\n"), Comparison::Same);
         assert_eq!(compare("tmpfs", "other\n"), Comparison::Same);
         assert!(matches!(compare("tmpfs", "base\n"), Comparison::Changed { .. }));
         std::fs::write(dir.path().join("a@tmpfs.snap"), format!("{HEADER}base\n")).unwrap();
         assert!(matches!(compare("tmpfs", "base\n"), Comparison::NeedlessVariant { .. }));
+    }
+
+    #[test]
+    fn the_variant_with_the_most_conditions_counts_and_two_may_not_tie() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::below(dir.path());
+        let place = Place {
+            file_system: "xfs".to_owned(),
+            kernel: (6, 12),
+            architecture: "x86_64".to_owned(),
+            page: 4096,
+        };
+        let write = |name: &str, text: &str| {
+            std::fs::write(dir.path().join(format!("{name}.snap")), format!("{HEADER}{text}\n"))
+                .unwrap();
+        };
+        let compare = |text| snapshots.compare("a", &place, text).unwrap();
+        write("a", "base");
+        write("a@xfs", "on xfs");
+        write("a@linux-6.1+xfs", "of another kernel");
+        write("a@linux-6.12+xfs", "both");
+        write("ab@xfs+linux-6.12+4k", "of another case");
+        assert_eq!(compare("both\n"), Comparison::Same);
+        assert!(
+            matches!(compare("on xfs\n"), Comparison::Changed { kept, .. } if kept == "both\n")
+        );
+        // It must differ from what would count without it, and may be as the base.
+        write("a@linux-6.12+xfs", "base");
+        assert_eq!(compare("base\n"), Comparison::Same);
+        write("a@linux-6.12+xfs", "on xfs");
+        assert!(matches!(compare("on xfs\n"), Comparison::NeedlessVariant { .. }));
+        write("a@4k+xfs", "both");
+        let paths = ["a@4k+xfs.snap", "a@linux-6.12+xfs.snap"].map(|name| dir.path().join(name));
+        assert_eq!(compare("both\n"), Comparison::Tied { paths: paths.to_vec() });
     }
 }

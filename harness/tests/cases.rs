@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 
 use command::{faultmap, root};
-use faultmap::internals::snapshot::{Comparison, Snapshots};
+use faultmap::internals::snapshot::{self, Comparison, Snapshots};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
 
@@ -198,12 +198,16 @@ fn compare(
     is_reported: bool,
 ) -> Result<(), String> {
     let snapshots = Snapshots::below(root().join("snapshots"));
-    let compared = || snapshots.compare(id, file_system, picture).expect("snapshots/ is readable");
+    let here = snapshot::Place::here(file_system);
+    let compared = || snapshots.compare(id, &here, picture).expect("snapshots/ is readable");
     let has_variant = snapshots.path(id, Some(file_system)).exists();
     match compared() {
         Comparison::Same => return Ok(()),
         Comparison::NeedlessVariant { path } => {
-            return Err(format!("{} is the same as its base: delete it", path.display()));
+            return Err(format!(
+                "{} is the same as what counts without it: delete it",
+                path.display()
+            ));
         }
         _ if is_reported && !has_variant => {
             return if is_collected() { Ok(()) } else { Err("differs in the same way".to_owned()) };
@@ -217,7 +221,7 @@ fn compare(
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     // As `run --accept` writes it: so that it can tell the answer of another file system.
-    settings.set_description(format!("measured on {file_system}"));
+    settings.set_description(format!("measured on {}", snapshot::words(&here)));
     if let Some(variant) = variant {
         settings.set_snapshot_suffix(variant);
     }

@@ -67,8 +67,8 @@ pub enum Command {
         #[arg(value_name = "ID|FILE|DIR")]
         cases: Vec<String>,
         /// Keep each picture that is new or has changed, unless it contradicts the model: in the snapshot
-        /// that fits (a variant, where the base is the answer of another file system), in the base, or in a
-        /// variant
+        /// that fits (a variant, where the base is the answer of another file system or kernel), in the base,
+        /// or in a variant
         #[arg(long, value_name = "WHERE", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "fitting", conflicts_with_all = ["access", "watch"])]
         accept: Option<Target>,
         /// One part of the cases: 1/4 is a quarter, chosen by the hash of each id (count:1/4: by its

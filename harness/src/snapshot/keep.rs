@@ -1,19 +1,20 @@
 //! A measured picture becomes the kept one: which file has to change? [`Snapshots::keep`] decides it.
 //!
-//! The base speaks for every file system that has no variant. Where it differs from what was measured, either its
-//! answer is out of date, or it is the answer of another file system: then a variant has to stand beside it, or the
-//! other answer would be lost. The header of a base that was written here says on which file system it was measured.
-//! A base that does not say it is taken for another one's, as a variant destroys nothing.
+//! The base speaks for every place that has no variant. Where it differs from what was measured, either its answer is
+//! out of date, or it is the answer of another place: then a variant has to stand beside it, or the other answer would
+//! be lost. The header of a base that was written here says where it was measured, and the variant is named by what
+//! differs. A base that does not say it is taken for another file system's, as a variant destroys nothing.
 
 use std::fs::Permissions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::variant::{self, Condition, Place};
 use super::{Root, Snapshots, header};
 use crate::picture::is_of_the_same_steps;
 
-/// What the header says of the file system.
+/// What the header says of the place, before its conditions.
 const MEASURED_ON: &str = "description: measured on ";
 
 /// The file to write.
@@ -24,7 +25,7 @@ pub enum Target {
     Fitting,
     /// The base.
     Base,
-    /// The variant of the file system.
+    /// The variant that counts here, or one of the file system.
     Variant,
 }
 
@@ -33,8 +34,8 @@ pub enum Target {
 pub struct New<'a> {
     /// The id of its case.
     pub id: &'a str,
-    /// The file system on which it was measured.
-    pub file_system: &'a str,
+    /// The place in which it was measured.
+    pub place: &'a Place,
     /// Its text.
     pub picture: &'a str,
 }
@@ -47,13 +48,13 @@ pub struct Kept {
     /// Files that are needed no more: variants that are the same as their base, and pictures that waited for a
     /// review with insta.
     pub removed: Vec<PathBuf>,
-    /// True where a variant was written because the base does not say on which file system it was measured.
+    /// True where a variant was written because the base does not say where it was measured.
     pub is_guess: bool,
 }
 
 impl Snapshots {
-    /// Keeps the picture as the snapshot that counts on its file system. Fails where a file cannot be read, written
-    /// or removed; always for the snapshots in the command.
+    /// Keeps the picture as the snapshot that counts in its place. Fails where a file cannot be read, written or
+    /// removed; always for the snapshots in the command.
     pub fn keep(&self, new: New<'_>, target: Target) -> io::Result<Kept> {
         let Root::Folder(_) = &self.root else {
             return Err(io::Error::other("the snapshots in the command cannot be changed"));
@@ -63,33 +64,43 @@ impl Snapshots {
             base => Some(base?),
         };
         let mut kept = Kept::default();
-        let is_variant = match target {
-            Target::Base => false,
-            Target::Variant => true,
+        let counts = self.fitting(new.id, new.place).into_iter().next().map(|(_, variant)| variant);
+        let file_system = || new.place.file_system.clone();
+        let variant = match target {
+            Target::Base => None,
+            Target::Variant => Some(counts.clone().unwrap_or_else(file_system)),
             Target::Fitting => match &base {
-                _ if self.path(new.id, Some(new.file_system)).exists() => true,
+                _ if counts.is_some() => counts.clone(),
+                Some(base) if is_same(base, new.picture) => None,
                 Some(base) if is_of_the_same_steps(base, new.picture) => {
-                    let measured_on = self.measured_on(new.id);
-                    kept.is_guess = measured_on.is_none() && !is_same(base, new.picture);
-                    measured_on.as_deref() != Some(new.file_system) && !is_same(base, new.picture)
+                    match self.measured_in(new.id) {
+                        Some(written) => variant::difference(new.place, &written),
+                        None => {
+                            kept.is_guess = true;
+                            Some(file_system())
+                        }
+                    }
                 }
-                _ => false,
+                _ => None,
             },
         };
-        match base {
-            Some(base) if is_variant && is_same(&base, new.picture) => {
-                self.remove(new.id, new.file_system, &mut kept)?;
+        match (variant, base) {
+            (Some(variant), Some(base)) if is_same(&base, new.picture) => {
+                self.remove(new.id, &variant, &mut kept)?;
             }
-            base => {
+            (variant, base) => {
+                let is_variant = variant.is_some();
                 let is_there = !is_variant && base.is_some_and(|base| is_same(&base, new.picture));
                 if !is_there {
-                    let path = self.path(new.id, is_variant.then_some(new.file_system));
+                    let path = self.path(new.id, variant.as_deref());
                     write(&path, &whole(new))?;
                     remove_if_there(&pending(&path), &mut kept)?;
                     kept.written = Some(path);
                 }
                 if !is_variant {
-                    self.remove(new.id, new.file_system, &mut kept)?;
+                    for variant in self.fitting(new.id, new.place) {
+                        self.remove(new.id, &variant.1, &mut kept)?;
+                    }
                     self.remove_needless(new, &mut kept)?;
                 }
             }
@@ -97,34 +108,23 @@ impl Snapshots {
         Ok(kept)
     }
 
-    /// The file system on which the base was measured, if it says so.
-    fn measured_on(&self, id: &str) -> Option<String> {
+    /// The place in which the base was measured, if it says so.
+    fn measured_in(&self, id: &str) -> Option<Vec<Condition>> {
         let header = header(&self.path(id, None)).ok()?;
         let said = header.lines().find_map(|line| line.strip_prefix(MEASURED_ON))?;
-        Some(said.trim().to_owned())
+        Some(said.split(',').map(|word| Condition::parse(word.trim())).collect())
     }
 
     /// Removes a variant.
-    fn remove(&self, id: &str, file_system: &str, kept: &mut Kept) -> io::Result<()> {
-        let path = self.path(id, Some(file_system));
+    fn remove(&self, id: &str, variant: &str, kept: &mut Kept) -> io::Result<()> {
+        let path = self.path(id, Some(variant));
         remove_if_there(&path, kept)?;
         remove_if_there(&pending(&path), kept)
     }
 
-    /// Removes the variants of other file systems that are the same as the base now.
+    /// Removes the variants of other places that are the same as the base now.
     fn remove_needless(&self, new: New<'_>, kept: &mut Kept) -> io::Result<()> {
-        let base = self.path(new.id, None);
-        let Some(folder) = base.parent() else { return Ok(()) };
-        let stem = format!("{}@", new.id.rsplit('/').next().unwrap_or_default());
-        let mut variants = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let variant =
-                name.to_str().and_then(|name| name.strip_prefix(&stem)?.strip_suffix(".snap"));
-            variants.extend(variant.map(str::to_owned));
-        }
-        variants.sort();
-        for variant in variants {
+        for variant in self.variants(new.id) {
             if is_same(&self.kept(new.id, Some(&variant))?, new.picture) {
                 self.remove(new.id, &variant, kept)?;
             }
@@ -146,7 +146,12 @@ fn whole(new: New<'_>) -> String {
         // A text of JSON is one of YAML.
         false => serde_json::Value::from(source).to_string(),
     };
-    format!("---\nsource: {source}\n{MEASURED_ON}{}\n---\n{}", new.file_system, new.picture)
+    format!("---\nsource: {source}\n{MEASURED_ON}{}\n---\n{}", words(new.place), new.picture)
+}
+
+/// The place as a header says it: `ext4, linux-6.18, x86_64, 4k`.
+pub fn words(place: &Place) -> String {
+    place.conditions().map(|condition| condition.to_string()).join(", ")
 }
 
 /// The picture that waits beside this snapshot for a review with insta.
@@ -209,10 +214,11 @@ mod tests {
             target: Target,
         ) -> (Vec<String>, Vec<String>, bool) {
             let snapshots = Snapshots::below(self.0.path());
-            let new = New { id: "f/a", file_system, picture };
+            let place = &Place::here(file_system);
+            let new = New { id: "f/a", place, picture };
             let kept = snapshots.keep(new, target).expect("kept");
             // Whatever was done, the picture is now the snapshot that counts.
-            let compared = snapshots.compare("f/a", file_system, picture).expect("readable");
+            let compared = snapshots.compare("f/a", place, picture).expect("readable");
             assert_eq!(compared, super::super::Comparison::Same);
             let name = |path: &PathBuf| {
                 path.file_name().expect("a name").to_str().expect("text").to_owned()
@@ -223,7 +229,7 @@ mod tests {
     }
 
     fn measured_on(file_system: &str, picture: &str) -> String {
-        whole(New { id: "f/a", file_system, picture })
+        whole(New { id: "f/a", place: &Place::here(file_system), picture })
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -235,7 +241,10 @@ mod tests {
         let folder = Folder::with(&[]);
         assert_eq!(folder.keep("ext4", HERE, Target::Fitting), (names(&["a.snap"]), vec![], false));
         let text = std::fs::read_to_string(folder.0.path().join("f/a.snap")).expect("written");
-        let header = "---\nsource: cases/f/a.case\ndescription: measured on ext4\n---\n";
+        let words = words(&Place::here("ext4"));
+        let header =
+            format!("---\nsource: cases/f/a.case\ndescription: measured on {words}\n---\n");
+        assert!(words.starts_with("ext4, linux-"), "{words}");
         assert_eq!(text, format!("{header}{HERE}"));
         assert_eq!(folder.keep("ext4", HERE, Target::Fitting), (vec![], vec![], false));
         assert_eq!(folder.keep("tmpfs", HERE, Target::Fitting), (vec![], vec![], false));
@@ -251,6 +260,21 @@ mod tests {
         assert_eq!(kept, base);
         // The variant counts from now on, and goes with what makes it differ.
         assert_eq!(folder.keep("tmpfs", THERE, Target::Fitting), (vec![], variant, false));
+    }
+
+    #[test]
+    fn a_variant_is_named_by_what_differs() {
+        let text = measured_on("ext4", THERE);
+        let series = format!("linux-{}.{}", Place::here("").kernel.0, Place::here("").kernel.1);
+        let old = text.replace(&series, "linux-5.10");
+        assert_ne!(old, text);
+        let folder = Folder::with(&[("f/a.snap", &old)]);
+        let variant = names(&[&format!("a@{series}.snap")]);
+        assert_eq!(folder.keep("ext4", HERE, Target::Fitting), (variant, vec![], false));
+        // The variant that counts is the one that is replaced.
+        let other = "m = mmap();\nsweep(m, read);\n\n     0\nread | SIGBUS ADRERR\n";
+        let (written, ..) = folder.keep("xfs", other, Target::Fitting);
+        assert_eq!(written, names(&[&format!("a@{series}.snap")]));
     }
 
     #[test]
@@ -307,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_name_that_yaml_would_read_otherwise_is_quoted() {
-        let text = whole(New { id: "a: #b", file_system: "ext4", picture: HERE });
+        let text = whole(New { id: "a: #b", place: &Place::here("ext4"), picture: HERE });
         assert!(text.starts_with("---\nsource: \"cases/a: #b.case\"\n"), "{text}");
     }
 }

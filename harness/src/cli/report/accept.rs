@@ -3,11 +3,11 @@
 use super::verdict::{Findings, Verdict};
 use crate::cli::select::Loaded;
 use crate::cli::shell::program;
-use crate::snapshot::{New, Target};
+use crate::snapshot::{New, Place, Target};
 
 /// Keeps the picture of a case that is new or has changed, and writes down what became of that. A case that was
 /// skipped, has no answer, or contradicts the model without saying why is left alone.
-pub fn accept(loaded: &Loaded, found: &mut Findings, target: Target, file_system: &str) {
+pub fn accept(loaded: &Loaded, found: &mut Findings, target: Target, place: &Place) {
     let Some(picture) = found.picture.as_deref() else { return };
     if !matches!(found.compared, Verdict::New | Verdict::Changed) {
         return;
@@ -24,12 +24,13 @@ pub fn accept(loaded: &Loaded, found: &mut Findings, target: Target, file_system
         found.advice = Some("not accepted: the kernel contradicts the model".to_owned());
         return;
     }
-    match snapshots.keep(New { id: &loaded.id, file_system, picture }, target) {
+    match snapshots.keep(New { id: &loaded.id, place, picture }, target) {
         Ok(kept) => {
             found.advice = kept.is_guess.then(|| {
                 format!(
-                    "the base does not say on which file system it was measured: if on {file_system}, \
-                     `--accept=base` replaces it"
+                    "the base does not say on which file system it was measured: if on {}, \
+                     `--accept=base` replaces it",
+                    place.file_system
                 )
             });
             found.accepted = Some(kept);
@@ -62,7 +63,7 @@ mod tests {
         };
         let found = Findings::because(compared, "reason".to_owned());
         let mut found = Findings { is_split, picture: Some("fd = file(1);\n".to_owned()), ..found };
-        accept(&loaded, &mut found, Target::Fitting, "ext4");
+        accept(&loaded, &mut found, Target::Fitting, &Place::here("ext4"));
         (found, std::fs::read_dir(folder.path()).expect("a folder").count())
     }
 

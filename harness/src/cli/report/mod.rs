@@ -112,7 +112,8 @@ impl<'a> Reporter<'a> {
             let loaded = &self.chosen.cases[index];
             let mut found = self.judge.findings(loaded, report);
             if let Some(target) = self.judge.accepts {
-                accept::accept(loaded, &mut found, target, &self.judge.machine.file_system);
+                let place = crate::snapshot::Place::here(&self.judge.machine.file_system);
+                accept::accept(loaded, &mut found, target, &place);
             }
             let measured = match &report.result {
                 CaseResult::Measured(measured) => Some(measured),

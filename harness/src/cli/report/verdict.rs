@@ -13,7 +13,7 @@ use crate::cli::select::Loaded;
 use crate::cli::shell::{self, program};
 use crate::model::{self, Environment, Judgement, Rule};
 use crate::picture;
-use crate::snapshot::{Comparison, Kept, Target};
+use crate::snapshot::{Comparison, Kept, Place, Target};
 use crate::vocabulary::Action;
 
 /// The verdict on a case. In JSON it is its word.
@@ -236,8 +236,9 @@ impl Judge {
             );
             return Findings { advice: Some(advice), ..Findings::plain(Verdict::New) };
         };
-        let snapshot = Some(snapshots.path_on(&loaded.id, file_system).0);
-        let found = match snapshots.compare(&loaded.id, file_system, picture) {
+        let place = Place::here(file_system);
+        let snapshot = Some(snapshots.path_in(&loaded.id, &place));
+        let found = match snapshots.compare(&loaded.id, &place, picture) {
             Ok(Comparison::New) => {
                 let keep = self.again("run", loaded, " --accept");
                 let advice = format!("it has no snapshot: `{keep}` keeps this picture");
@@ -245,8 +246,18 @@ impl Judge {
             }
             Ok(Comparison::Same) => Findings::plain(Verdict::Same),
             Ok(Comparison::NeedlessVariant { path }) => {
-                let reason = format!("{} is the same as its base: delete it", path.display());
+                let reason =
+                    format!("{} is the same as what counts without it: delete it", path.display());
                 Findings::because(Verdict::Changed, reason)
+            }
+            Ok(Comparison::Tied { paths }) => {
+                let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+                let reason = format!(
+                    "several variants fit, and none has more conditions than all others: {}; delete all but \
+                     one, or add a condition to its name",
+                    paths.join(", ")
+                );
+                Findings::because(Verdict::HarnessError, reason)
             }
             Ok(Comparison::Changed { kept, .. }) => {
                 let byte = picture::changed_byte(&loaded.case, measured, &kept, *page);
