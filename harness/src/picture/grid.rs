@@ -7,8 +7,8 @@ use crate::case::{FaultMap, Row};
 
 /// The least width of a column, so that the columns of many pictures line up.
 const COLUMN: usize = 15;
-/// The width of the names of rows.
-const NAMES: usize = 11;
+/// The least width of the names of rows.
+pub const NAMES: usize = 11;
 
 /// The bytes before the map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +45,17 @@ pub fn grid(
         .iter()
         .map(|row| (row.access.to_string(), cells(row, &columns, offsets)))
         .collect();
-    let widths = widths(&columns, &rows, offsets);
+    let heads: Vec<String> = columns
+        .iter()
+        .map(|column| column.map_or("< 0".to_owned(), |at| offsets.name(at)))
+        .collect();
+    let texts: Vec<Vec<Option<String>>> = rows.iter().map(|(_, cells)| cells.clone()).collect();
+    let widths = widths(&heads, &texts);
     let name = name.unwrap_or("");
     let names = rows.iter().map(|(name, _)| name.len()).chain([name.len()]).max().unwrap_or(0);
     let names = (names + 1).max(NAMES);
     let mut head = format!("{name:names$}");
-    for (column, width) in columns.iter().zip(&widths) {
-        let text = column.map_or("< 0".to_owned(), |at| offsets.name(at));
+    for (text, width) in heads.iter().zip(&widths) {
         head.push_str(&format!("{text:width$}"));
     }
     let mut lines = vec![head.trim_end().to_owned()];
@@ -82,16 +86,10 @@ fn cells(row: &Row, columns: &[Option<i64>], offsets: &Offsets) -> Vec<Option<St
         .collect()
 }
 
-fn widths(
-    columns: &[Option<i64>],
-    rows: &[(String, Vec<Option<String>>)],
-    offsets: &Offsets,
-) -> Vec<usize> {
-    let mut widths: Vec<usize> = columns
-        .iter()
-        .map(|column| column.map_or(0, |at| offsets.name(at).len() + 2).max(COLUMN))
-        .collect();
-    for (_, cells) in rows {
+/// Returns the width of each column below these headers, which fits the cells of all rows.
+pub fn widths(heads: &[String], rows: &[Vec<Option<String>>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = heads.iter().map(|head| (head.len() + 2).max(COLUMN)).collect();
+    for cells in rows {
         let mut end = cells.len();
         for (index, cell) in cells.iter().enumerate().rev() {
             if let Some(text) = cell {

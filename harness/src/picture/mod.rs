@@ -4,17 +4,24 @@
 //! case counts in pages, its offsets are drawn in pages, so the text is the same for every page
 //! size.
 
+mod beside;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod colours;
+mod difference;
 mod grid;
 mod kept;
 mod offsets;
+mod parts;
+mod text_grid;
 
+pub use beside::{Beside, Span, beside};
 #[cfg(all(target_os = "linux", feature = "cli"))]
 pub use colours::{coloured, coloured_outcome};
+pub use difference::{Difference, Of, differences};
 pub use grid::{Front, grid};
-pub use kept::{Byte, changed_byte, changed_step, is_of_the_same_steps};
+pub use kept::{Byte, changed_byte, changed_step};
 pub use offsets::Offsets;
+pub use parts::{counts_in_pages, is_of_the_same_steps};
 
 use std::collections::BTreeSet;
 
