@@ -199,6 +199,9 @@ fn lines() -> Vec<Value> {
     );
     assert_eq!(split["model"]["says"], "split");
     assert_eq!(split["model"]["rule"], "PastEofIsSigbus");
+    let picture = split["model"]["picture"].as_str().expect("a picture");
+    assert!(picture.contains("\n    map[5000];  // SIGBUS ADRERR\n"), "{picture}");
+    assert!(picture.contains("| SIGBUS ADRERR  | SIGSEGV MAPERR"), "{picture}");
     let rows = &split["model"]["sweeps"][0]["rows"][0]["regions"];
     assert_eq!(rows[3]["si_code_name"], "BUS_ADRERR", "{rows}");
     let noted = line(

@@ -6,6 +6,7 @@
 mod answer;
 #[cfg(test)]
 mod fields;
+mod model;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,10 +20,10 @@ use super::totals::Tally;
 use super::verdict::Verdict;
 use crate::case::{Case, Measurement, Step, StepResult, SweepResult};
 use crate::cli::partition::Position;
-use crate::model::{Judgement, known};
 use crate::printable::is_printable;
 use crate::supervise::Ending;
 use answer::Answer;
+use model::ModelLine;
 
 /// The version of this form.
 pub const SCHEMA: u32 = 2;
@@ -32,6 +33,7 @@ pub const SCHEMA: u32 = 2;
 struct Line<'a> {
     schema: u32,
     case: &'a str,
+    summary: String,
     file: String,
     line: usize,
     #[serde(flatten)]
@@ -106,17 +108,6 @@ struct SnapshotLine<'a> {
     removed: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct ModelLine<'a> {
-    says: &'static str,
-    known: Vec<&'a str>,
-    rule: Option<String>,
-    steps: Vec<StepLine>,
-    sweeps: Vec<SweepLine>,
-    open: Vec<Value>,
-    not_modelled: Option<Value>,
-}
-
 /// JSON, one object a line.
 #[derive(Debug)]
 pub struct Json;
@@ -150,6 +141,7 @@ pub fn case(case: &ReportedCase<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
+        summary: loaded.case.summary(),
         file: loaded.source.file(),
         line: line_of(case),
         position,
@@ -165,7 +157,9 @@ pub fn case(case: &ReportedCase<'_>) -> String {
         picture: found.picture.as_deref(),
         snapshot,
         snapshots_without_case: case.snapshots_without_case,
-        model: judged.map(|judged| model(&loaded.case, judged, machine)),
+        model: measured
+            .zip(judged)
+            .map(|(measured, judged)| ModelLine::of(&loaded.case, measured, judged, machine)),
         notes: notes.iter().map(note).collect(),
         machine,
         probes: report.probes,
@@ -201,6 +195,7 @@ pub fn probe(probed: &ReportedProbe<'_>) -> String {
     text(&Line {
         schema: SCHEMA,
         case: &loaded.name,
+        summary: loaded.case.summary(),
         file: loaded.source.file(),
         line: line_of_sweep(loaded, *sweep),
         position,
@@ -300,30 +295,6 @@ fn row(row: &crate::case::Row) -> RowLine {
         answer: Answer::outcome(&region.outcome, None),
     };
     RowLine { access: row.access.name(), regions: row.regions.iter().map(region).collect() }
-}
-
-fn model<'a>(case: &'a Case, judged: &Judgement, machine: &Machine) -> ModelLine<'a> {
-    let split = judged.split.as_ref();
-    let says = match (split, &judged.unmodelled, judged.open.as_slice()) {
-        (Some(_), ..) => "split",
-        (None, Some(_), _) => "not modelled",
-        (None, None, []) => "agrees",
-        (None, None, _) => "open",
-    };
-    let open = judged
-        .open
-        .iter()
-        .map(|open| json!({ "rule": open.rule.name(), "step": open.step + 1, "held": open.held }));
-    let unmodelled = judged.unmodelled.as_ref();
-    ModelLine {
-        says,
-        known: known(case),
-        rule: split.and_then(|split| split.rule).map(|rule| rule.name()),
-        steps: split.map_or(Vec::new(), |split| steps(case, &split.predicted.steps, machine)),
-        sweeps: split.map_or(Vec::new(), |split| sweeps(case, &split.predicted)),
-        open: open.collect(),
-        not_modelled: unmodelled.map(|own| json!({ "step": own.step + 1, "what": own.what })),
-    }
 }
 
 /// A note with its kind and its facts; sweeps are counted from 1.
