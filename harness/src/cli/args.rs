@@ -101,6 +101,9 @@ pub enum Command {
         #[command(flatten)]
         form: FormOptions,
     },
+    /// Hold the results of several machines against each other, and group what differs by its cause
+    #[command(after_help = format!("{}\n\n{}", examples::OF_COMPARE, exit::OF_COMPARE))]
+    Compare(super::compare::Options),
     /// Draw the picture that POSIX and Linux promise, for any kernel, file system and page size
     #[command(after_help = exit::OF_PREDICT)]
     Predict {

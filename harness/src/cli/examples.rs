@@ -17,6 +17,7 @@ Examples:
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
   faultmap predict my.case --fs xfs --kernel 6.12  on another file system and kernel
   faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge
+  faultmap compare here.json there.json          where two machines differ, and why
   faultmap run --isolation strict                children that reach only the files of their cases
   faultmap explore --for 60s --dir /mnt/mine     random programs, kernel against model
   faultmap exec -- ./server --port 80            why a program dies of SIGBUS or SIGSEGV
@@ -29,3 +30,12 @@ Examples:
   faultmap exec --watch -- rg --mmap needle big.txt
   faultmap exec --expect SIGBUS -- ./reads_past_the_end && echo as expected
   faultmap exec --core core.4711";
+
+/// Examples of `compare`.
+pub const OF_COMPARE: &str = "\
+Examples:
+  faultmap run --json > ext4.json
+  faultmap run --json --dir /dev/shm > tmpfs.json
+  faultmap compare ext4.json tmpfs.json
+  faultmap compare linux=here.json phone=there.json --html machines.html
+  faultmap compare --against model gvisor.json   what to mend, the most frequent first";

@@ -128,6 +128,15 @@ Exit codes:
   4  the files are empty
   Otherwise the code is that of one `run` of all cases, see `faultmap run --help`.";
 
+/// The exit codes of `compare`.
+pub const OF_COMPARE: &str = "\
+Exit codes:
+  0  all cases that were compared agree
+  1  some differ
+  2  wrong usage, or a file holds something else than results
+  3  a case has no answer on some machine
+  4  nothing was compared";
+
 /// The exit codes of `completions` and `man`.
 pub const OF_TEXT: &str = "\
 Exit codes:

@@ -49,7 +49,7 @@ pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
             }
             for rule in Rule::ALL {
                 out.print(&format!("{}{}\n", rule.name(), open_word(*rule)));
-                out.print(&paragraph(&first_sentence(rule.text())));
+                out.print(&paragraph(&rule.sentence()));
             }
             out.print(&format!("\n`{} explain RULE` explains one of them in full.\n", program()));
         }
@@ -122,15 +122,8 @@ fn open_word(rule: Rule) -> &'static str {
     if rule.is_open() { "  (open)" } else { "" }
 }
 
-fn first_sentence(text: &str) -> String {
-    match text.find(". ") {
-        Some(end) => text[..=end].to_owned(),
-        None => text.to_owned(),
-    }
-}
-
 /// Wraps the text into lines of at most a hundred characters.
-fn paragraph(text: &str) -> String {
+pub(super) fn paragraph(text: &str) -> String {
     let mut out = String::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::exit::{Exit, Failed};
 use super::output::{self, count};
 use super::partition::Partition;
+use super::report::format::End;
 use super::report::line::CaseLine;
 use super::report::sheet::{Form, Sheet};
 use super::report::summary::{Summary, tell_snapshots_without_case};
@@ -32,7 +33,7 @@ const ONCE: &str = "name each file once, and measure each part once";
 pub fn run(files: &[PathBuf], form: Form) -> Result<Exit, Failed> {
     let mut results = Results::default();
     for file in files {
-        results.read(file)?;
+        each_result(file, |line, name| results.add(line, name))?;
     }
     results.print(form)
 }
@@ -46,35 +47,6 @@ struct Results {
 }
 
 impl Results {
-    /// Adds the results in a file; `-` is stdin.
-    fn read(&mut self, path: &Path) -> Result<(), Failed> {
-        let (name, source): (String, Box<dyn Read>) = match path == Path::new("-") {
-            true => ("stdin".to_owned(), Box::new(std::io::stdin())),
-            false => {
-                let path_of = |error| UsageError::unreadable(path, error);
-                (path.display().to_string(), Box::new(File::open(path).map_err(path_of)?))
-            }
-        };
-        let mut source = BufReader::new(source.take(FILE_BYTES + 1));
-        let (mut text, mut bytes) = (Vec::new(), 0);
-        for number in 1.. {
-            text.clear();
-            let read = source.read_until(b'\n', &mut text);
-            let read = read.map_err(|error| UsageError::unreadable(Path::new(&name), error))?;
-            bytes += read as u64;
-            if bytes > FILE_BYTES {
-                let message = format!("{name} has more than {FILE_BYTES} bytes");
-                return Err(UsageError::NotMerged { message, hint: WRITE_ANEW }.into());
-            }
-            match text.trim_ascii() {
-                _ if read == 0 => break,
-                [] => {}
-                line => self.add(line::read(line, &format!("{name}:{number}"))?, &name)?,
-            }
-        }
-        Ok(())
-    }
-
     /// Adds a result. Fails if it cannot belong to the same run as those before.
     fn add(&mut self, line: CaseLine, file: &str) -> Result<(), UsageError> {
         let fails = |message, hint| Err(UsageError::NotMerged { message, hint });
@@ -135,9 +107,12 @@ impl Results {
         let missing = (lost > 0).then(|| format!("{lost} without a result"));
         let (cases, missing) = (count(of, "case"), missing.as_deref());
         let last = summary.line(&cases, missing, elapsed.as_secs_f64());
-        sheet.end(&last, missing, elapsed)?;
-        tell_snapshots_without_case(summary.snapshots_without_case.iter());
-        Ok(if lost > 0 { Exit::Harness } else { summary.totals.exit() })
+        let exit = summary.totals.exit();
+        let without_case = std::mem::take(&mut summary.snapshots_without_case);
+        let (findings, summary) = (summary.findings(), last.as_str());
+        sheet.end(End { cases: &[], findings: &findings, summary, missing, elapsed })?;
+        tell_snapshots_without_case(without_case.iter());
+        Ok(if lost > 0 { Exit::Harness } else { exit })
     }
 
     /// Returns which cases have no result: the names of others stand around them.
@@ -166,6 +141,38 @@ impl Results {
         }
         text
     }
+}
+
+/// Hands over each result in a file, with the name of the file; `-` is stdin.
+pub fn each_result(
+    path: &Path,
+    mut take: impl FnMut(CaseLine, &str) -> Result<(), UsageError>,
+) -> Result<(), Failed> {
+    let (name, source): (String, Box<dyn Read>) = match path == Path::new("-") {
+        true => ("stdin".to_owned(), Box::new(std::io::stdin())),
+        false => {
+            let path_of = |error| UsageError::unreadable(path, error);
+            (path.display().to_string(), Box::new(File::open(path).map_err(path_of)?))
+        }
+    };
+    let mut source = BufReader::new(source.take(FILE_BYTES + 1));
+    let (mut text, mut bytes) = (Vec::new(), 0);
+    for number in 1.. {
+        text.clear();
+        let read = source.read_until(b'\n', &mut text);
+        let read = read.map_err(|error| UsageError::unreadable(Path::new(&name), error))?;
+        bytes += read as u64;
+        if bytes > FILE_BYTES {
+            let message = format!("{name} has more than {FILE_BYTES} bytes");
+            return Err(UsageError::NotMerged { message, hint: WRITE_ANEW }.into());
+        }
+        match text.trim_ascii() {
+            _ if read == 0 => break,
+            [] => {}
+            line => take(line::read(line, &format!("{name}:{number}"))?, &name)?,
+        }
+    }
+    Ok(())
 }
 
 fn twice(case: &str, one: &str, two: &str) -> String {

@@ -3,12 +3,14 @@
 mod args;
 mod built_in;
 mod cases;
+mod compare;
 mod examples;
 mod exec;
 mod exit;
 mod explain;
 mod explore;
 mod export;
+mod findings;
 mod init;
 mod interrupt;
 mod judging;
@@ -155,6 +157,7 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
         Command::Merge { files, amount, form } => {
             merge::run(&files, Form { format: form.format(), detail: amount.detail() })
         }
+        Command::Compare(options) => compare::run(&options),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(command.as_deref()),
     };

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::cases::{CaseReport, CaseResult, Cases, Task};
 use super::exit::{Exit, Failed};
 use super::partition::Chosen;
-use super::report::format::ReportedProbe;
+use super::report::format::{End, ReportedProbe};
 use super::report::machine::Machine;
 use super::report::sheet::{Form, Sheet};
 use super::report::verdict::{self, Verdict};
@@ -48,7 +48,8 @@ impl OneProbe<'_> {
             left -= 1;
         });
         let missing = interrupted.map(|exit| exit.missing(left));
-        sheet.end("", missing.as_deref(), started.elapsed())?;
+        let (missing, elapsed) = (missing.as_deref(), started.elapsed());
+        sheet.end(End { cases: &[], findings: "", summary: "", missing, elapsed })?;
         Ok(interrupted.unwrap_or(exit))
     }
 

@@ -65,8 +65,10 @@ pub enum Detail {
 /// The end of a run.
 #[derive(Debug)]
 pub struct End<'a> {
-    /// All cases of a form that needs them, otherwise none.
+    /// All cases of a form that needs them, otherwise none: the sheet adds them.
     pub cases: &'a [CaseLine],
+    /// What several cases have in common, for people, above the last line.
+    pub findings: &'a str,
     /// One line for people; empty after single probes.
     pub summary: &'a str,
     /// In words, the cases that have no result: `3 not measured because of SIGINT`.

@@ -15,6 +15,8 @@ use super::verdict::Verdict;
 pub struct CaseLine {
     pub compared: bool,
     pub case: String,
+    #[serde(default)]
+    pub summary: String,
     pub file: String,
     pub line: usize,
     pub number: usize,
@@ -28,6 +30,7 @@ pub struct CaseLine {
     pub picture: Option<String>,
     pub snapshot: Option<Kept>,
     pub snapshots_without_case: Vec<String>,
+    pub model: Option<Modelled>,
     pub notes: Vec<NoteText>,
     #[serde(flatten)]
     pub machine: Machine,
@@ -46,6 +49,23 @@ pub struct Kept {
     /// The files that were written and removed, where the picture was accepted.
     pub written: Option<String>,
     pub removed: Vec<String>,
+}
+
+/// The judgement of the model.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Modelled {
+    pub rule: Option<String>,
+    #[serde(default)]
+    pub picture: Option<String>,
+    pub open: Vec<Decided>,
+}
+
+/// How an open rule was decided at a step.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Decided {
+    pub rule: String,
+    pub step: usize,
+    pub held: bool,
 }
 
 /// A note below the picture.

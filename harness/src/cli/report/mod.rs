@@ -32,7 +32,7 @@ use super::exit::{Exit, Failed};
 use super::judging::judged;
 use super::output::count;
 use super::partition::Chosen;
-use format::{Format, ReportedCase};
+use format::{End, Format, ReportedCase};
 use line::CaseLine;
 use sheet::{Form, Sheet};
 use summary::{Summary, tell_snapshots_without_case};
@@ -148,7 +148,9 @@ impl<'a> Reporter<'a> {
         let elapsed = self.started.elapsed();
         let last = self.summary.line(&cases, missing.as_deref(), elapsed.as_secs_f64());
         let exit = interrupted.unwrap_or(self.summary.totals.exit());
-        self.sheet.end(&last, missing.as_deref(), elapsed)?;
+        let (findings, missing) = (self.summary.findings(), missing.as_deref());
+        let (findings, summary) = (findings.as_str(), last.as_str());
+        self.sheet.end(End { cases: &[], findings, summary, missing, elapsed })?;
         tell_snapshots_without_case(self.summary.snapshots_without_case.iter());
         Ok(exit)
     }

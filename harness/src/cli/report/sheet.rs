@@ -1,8 +1,6 @@
 //! A form of output has a beginning, its cases and an end, and some forms print nothing before they have all
 //! cases. The main type is [`Sheet`].
 
-use std::time::Duration;
-
 use super::format::{Detail, End, Format, ReportedProbe, Shown};
 use super::line::CaseLine;
 use crate::case::HarnessError;
@@ -57,15 +55,9 @@ impl Sheet {
         Shown { number: self.cases, detail: self.form.detail }
     }
 
-    /// Prints the end: a line for people, and the cases that are missing, in words. Fails where output was
-    /// lost.
-    pub fn end(
-        mut self,
-        summary: &str,
-        missing: Option<&str>,
-        elapsed: Duration,
-    ) -> Result<(), HarnessError> {
-        let end = End { cases: &self.held, summary, missing, elapsed };
+    /// Prints the end. Fails where output was lost.
+    pub fn end(mut self, end: End<'_>) -> Result<(), HarnessError> {
+        let end = End { cases: &self.held, ..end };
         self.out.print(&self.form.format.end(&end));
         self.out.end()
     }

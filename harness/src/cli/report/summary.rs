@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::line::CaseLine;
 use super::machine::Machine;
 use super::totals::Totals;
+use crate::cli::findings::{self, Differing};
 use crate::cli::output;
 use crate::confine::Isolation;
 use crate::printable::escaped;
@@ -21,6 +22,7 @@ pub struct Summary {
     places: Vec<String>,
     /// Each line of a run names all of them.
     pub snapshots_without_case: BTreeSet<String>,
+    differing: Vec<Differing>,
 }
 
 impl Summary {
@@ -32,6 +34,7 @@ impl Summary {
             children: 0,
             places: Vec::new(),
             snapshots_without_case: BTreeSet::new(),
+            differing: Vec::new(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Summary {
         self.cases += 1;
         self.totals.add(&case.counts);
         self.children = self.children.saturating_add(case.probes);
+        self.differing.extend(Differing::in_run(case));
         self.place(&case.machine);
         self.snapshots_without_case.extend(case.snapshots_without_case.iter().cloned());
     }
@@ -53,6 +57,11 @@ impl Summary {
         if !self.places.contains(&words) {
             self.places.push(words);
         }
+    }
+
+    /// Returns what several cases have in common, or nothing.
+    pub fn findings(&self) -> String {
+        findings::of_run(&self.differing)
     }
 
     /// Returns the line. `cases` says how many there are, and `missing` which of them have no result.

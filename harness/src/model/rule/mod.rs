@@ -47,6 +47,15 @@ impl Rule {
         format!("{self:?}")
     }
 
+    /// Returns its first sentence.
+    pub fn sentence(self) -> String {
+        let text = self.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        match text.find(". ") {
+            Some(end) => text[..=end].to_owned(),
+            None => text,
+        }
+    }
+
     /// Returns the rule of that name.
     pub fn from_name(name: &str) -> Option<Rule> {
         Rule::ALL.iter().copied().find(|rule| rule.name() == name)

@@ -37,7 +37,7 @@ impl Format for Text {
     }
 
     fn end(&self, end: &End<'_>) -> String {
-        end.summary.to_owned()
+        format!("{}{}", end.findings, end.summary)
     }
 }
 
