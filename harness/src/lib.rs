@@ -60,6 +60,7 @@
 //! - `explore`: the search for a program on which the kernel contradicts the model.
 //! - `picture`: the text of a measurement.
 //! - `backing`: the place of a case's files, and the needs that this place does not meet.
+//! - `c_program`: a case as a C program of one file, for who has a compiler and no faultmap.
 //! - `scarce`: the cases that run alone, because they use up something that others need.
 //! - `confine`: the calls and files that workers and victims may use, at each level of isolation.
 //! - `environment`: what the model has to know of this machine, its user, and the place of the files.
@@ -73,6 +74,8 @@
 
 #[cfg(target_os = "linux")]
 mod backing;
+#[cfg(all(target_os = "linux", feature = "cli"))]
+mod c_program;
 mod case;
 #[cfg(all(target_os = "linux", feature = "cli"))]
 mod cli;
@@ -142,5 +145,5 @@ pub mod internals {
         backing, confine, journal, measure, named, scarce, snapshot, supervise, sweep, sys, victim,
     );
     #[cfg(all(target_os = "linux", feature = "cli"))]
-    parts!(cli, explore);
+    parts!(c_program, cli, explore);
 }

@@ -55,7 +55,7 @@ impl Pattern {
     /// Returns the number of bytes after which the pattern repeats, and how far each file is ahead of the one
     /// before.
     #[inline(always)]
-    fn period(self) -> (u64, u64) {
+    pub(crate) fn period(self) -> (u64, u64) {
         match self {
             Pattern::First => (127, 37),
             Pattern::Second => (126, 116),

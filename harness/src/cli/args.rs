@@ -87,6 +87,10 @@ pub enum Command {
         /// file or a folder; `-` is stdin
         #[arg(value_name = "ID|FILE|DIR")]
         case: String,
+        /// Print the case as a C program of one file, which makes the same steps, says what is not as expected
+        /// here, and exits with 0 or 1
+        #[arg(long = "c", conflicts_with_all = ["watch", "exhaustive", "format", "json"])]
+        c_program: bool,
         #[command(flatten)]
         options: Options,
     },

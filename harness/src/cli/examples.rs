@@ -14,6 +14,7 @@ Examples:
   faultmap show my.case                          any case file, without comparing; - for stdin
   faultmap show my.case --watch                  again, whenever the file is saved
   faultmap show my.case --access read --at 4096  one probe, with all that is recorded of it
+  faultmap show my.case --c > it.c               the case as a C program, for a bug report
   faultmap predict my.case --page-size 65536     what must happen, on a machine with larger pages
   faultmap predict my.case --fs xfs --kernel 6.12  on another file system and kernel
   faultmap run --partition 1/4 --json > 1.json   a quarter of the cases, for faultmap merge

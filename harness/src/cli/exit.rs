@@ -96,8 +96,8 @@ Exit codes:
 /// The exit codes of `show`, which compares nothing.
 pub const OF_SHOW: &str = "\
 Exit codes:
-  0  all cases were measured, but for some that were skipped
-  2  wrong usage or a bad case file; no case was run
+  0  all cases were measured, but for some that were skipped; or the C program was printed
+  2  wrong usage or a bad case file, or one that C cannot say (--c); no case was run
   3  harness error: some probe has no answer
   4  nothing was run: the folder holds no case, or all were skipped
   130, 143  ended by Ctrl-C or SIGTERM, with what was measured so far";

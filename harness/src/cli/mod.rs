@@ -2,6 +2,7 @@
 
 mod args;
 mod built_in;
+mod c_program;
 mod cases;
 mod compare;
 mod examples;
@@ -150,7 +151,8 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
             let snapshots = Snapshots::Compared { accepts: accept };
             run_cases(&cases, &options, &Asked { snapshots, partition, detail })
         }
-        Command::Show { case, options } => {
+        Command::Show { case, c_program: true, options } => c_program::run(&case, &options),
+        Command::Show { case, c_program: false, options } => {
             let (snapshots, detail) = (Snapshots::Ignored, Detail::Drawn);
             run_cases(&[case], &options, &Asked { snapshots, partition: None, detail })
         }

@@ -76,6 +76,22 @@ pub enum UsageError {
         /// The sweep, counted from 1.
         sweep: usize,
     },
+    /// A C program is asked for, of more cases than one.
+    #[error("{word} names {}, and a C program is of one", output::count(*.cases, "case"))]
+    SeveralPrograms {
+        /// The word for the cases.
+        word: String,
+        /// Their number.
+        cases: usize,
+    },
+    /// A C program is asked for, of a case that it cannot be.
+    #[error("{case} cannot be a C program: {why}")]
+    NoProgram {
+        /// The name of the case.
+        case: String,
+        /// The reason.
+        why: String,
+    },
     /// A case file or a folder cannot be read.
     #[error("cannot read {path}")]
     Unreadable {
@@ -194,7 +210,11 @@ impl UsageError {
             }
             UsageError::NoPlace { .. } => output::OTHER_PLACE.to_owned(),
             UsageError::NoOut { .. } => "--out DIR names another folder".to_owned(),
+            UsageError::SeveralPrograms { .. } => {
+                format!("`{} list` names the cases", shell::program())
+            }
             UsageError::NoSweep { .. }
+            | UsageError::NoProgram { .. }
             | UsageError::Unreadable { .. }
             | UsageError::Unwritable { .. }
             | UsageError::Case { .. }

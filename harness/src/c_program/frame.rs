@@ -1,0 +1,106 @@
+//! What the steps of a block may name: the variables, the files, the segments. The main types are [`Frame`], of one
+//! block, and [`Numbers`], of the whole case.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Expected;
+use super::name;
+use super::shown::Shown;
+use crate::case::{BlockKind, Case, Step, StepResult};
+use crate::vocabulary::{Action, Returns};
+
+/// The variables of a block.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// True where another process has the variables around it.
+    pub is_process: bool,
+    /// The variables that it declares, and their types.
+    pub declared: BTreeMap<String, &'static str>,
+    /// The files that variables name.
+    pub files: BTreeMap<String, usize>,
+    /// The segments that variables hold.
+    pub segments: BTreeMap<String, usize>,
+    /// The variables that hold MAP_FAILED.
+    pub no_map: BTreeSet<String>,
+    /// What descriptors and maps show.
+    pub shown: Shown,
+}
+
+impl Frame {
+    /// Returns the frame of a block within this one.
+    pub fn inner(&self, kind: BlockKind) -> Frame {
+        let is_process = kind == BlockKind::Process;
+        let shown = if is_process { Shown::default() } else { self.shown.clone() };
+        Frame { is_process, shown, declared: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// Returns the declarations before these lines.
+    pub fn declarations(&self, lines: &[String], depth: usize) -> Vec<String> {
+        let names = |kind: &str, star: &str| {
+            let all = self.declared.iter().filter(|(_, own)| **own == kind);
+            all.map(|(name, _)| format!("{star}{}", name::variable(name))).collect::<Vec<_>>()
+        };
+        let says = |text: &str, name: &str| {
+            lines.iter().any(|line| line.contains(text)).then(|| name.to_owned())
+        };
+        let mut ints = names("int", "");
+        ints.extend(says("pipe(ends)", "ends[2]"));
+        let maps = names("char *", "*");
+        // The child of a child has the variable of the outer one.
+        let pid = (depth == 1).then(|| says("(pid = child())", "pid")).flatten();
+        let kinds = [("int", ints), ("char", maps), ("pid_t", pid.into_iter().collect())];
+        let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+        kinds
+            .map(|(kind, names)| format!("{}{kind} {};", "\t".repeat(depth), names.join(", ")))
+            .collect()
+    }
+}
+
+/// The numbers of what the steps of a case make, by the index of the step.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// The files.
+    pub files: BTreeMap<usize, usize>,
+    /// Those that are memfds.
+    pub memfds: BTreeSet<usize>,
+    /// Those that the kernel refuses to make.
+    pub refused: BTreeSet<usize>,
+    /// The segments of shared memory.
+    pub segments: BTreeMap<usize, usize>,
+    /// The unrelated processes, counted from 1.
+    pub processes: BTreeMap<usize, usize>,
+    /// The sweeps.
+    pub sweeps: BTreeMap<usize, usize>,
+}
+
+impl Numbers {
+    /// Returns those of a case.
+    pub fn of(case: &Case, expected: &Expected) -> Numbers {
+        let mut own = Numbers::default();
+        for (step, _, what) in case.walk() {
+            match what {
+                Step::Call { call, .. } if call.makes_file() => {
+                    let file = own.files.len();
+                    own.files.insert(step, file);
+                    if call.action == Action::MakeMemfd {
+                        own.memfds.insert(file);
+                        let result = expected.measurement.steps.get(step);
+                        let fails = matches!(result, Some(StepResult::Errno(_)));
+                        own.refused.extend(fails.then_some(file));
+                    }
+                }
+                Step::Call { call, .. } if call.returns == Returns::Id => {
+                    own.segments.insert(step, own.segments.len());
+                }
+                Step::Block { kind: BlockKind::Process, .. } => {
+                    own.processes.insert(step, own.processes.len() + 1);
+                }
+                Step::Sweep { .. } => {
+                    own.sweeps.insert(step, own.sweeps.len());
+                }
+                _ => {}
+            }
+        }
+        own
+    }
+}

@@ -1,0 +1,109 @@
+//! A case may give its variables names that C keeps for itself, or that the program needs. The main function is
+//! [`variable`].
+
+use crate::vocabulary;
+
+/// The words of C (ISO C17, 6.4.1), what GNU C and the headers define in small letters without a function's
+/// parentheses, and what the parts of the program are called.
+const TAKEN: &[&str] = &[
+    "asm",
+    "auto",
+    "break",
+    "case",
+    "char",
+    "const",
+    "continue",
+    "default",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "extern",
+    "float",
+    "for",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "register",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "typedef",
+    "typeof",
+    "union",
+    "unsigned",
+    "void",
+    "volatile",
+    "while",
+    "errno",
+    "i386",
+    "linux",
+    "stderr",
+    "stdin",
+    "stdout",
+    "unix",
+    "alone",
+    "asked",
+    "buffer",
+    "child",
+    "dup",
+    "end_of",
+    "ended",
+    "ends",
+    "expect",
+    "files",
+    "given",
+    "is_",
+    "memcpy",
+    "names",
+    "next_place",
+    "only",
+    "pid",
+    "pid_t",
+    "printf",
+    "probe",
+    "reopen",
+    "sees",
+    "syscall",
+    "sysconf",
+    "told",
+];
+
+/// Returns the name in C of a variable of a case: as a rule, the same.
+pub fn variable(name: &str) -> String {
+    // As headers write macros.
+    let is_macro = !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    let is_own = ["pid_", "process_", "_"].iter().any(|own| name.starts_with(own));
+    if is_macro
+        || is_own
+        || name.ends_with("_t")
+        || TAKEN.contains(&name)
+        || vocabulary::call(name).is_some()
+    {
+        return format!("{name}_");
+    }
+    // `s_`, as another variable may be called that: it gets one more.
+    if name.ends_with('_') { format!("{name}_") } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variable;
+
+    #[test]
+    fn no_two_variables_get_one_name() {
+        let all = ["map", "int", "int_", "read", "read_", "EOF", "EOF_", "_exit", "id", "size_t"];
+        let mut names: Vec<_> = all.iter().map(|name| variable(name)).collect();
+        assert_eq!((&*names[0], &*names[1], &*names[3]), ("map", "int_", "read_"));
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+    }
+}
