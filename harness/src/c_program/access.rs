@@ -3,7 +3,7 @@
 
 use super::shown::{Origin, byte};
 use super::steps::Steps;
-use super::value;
+use super::{single, value};
 use crate::case::{Fault, FaultAddress, Seen, Size, Step, StepResult};
 
 impl Steps<'_> {
@@ -83,6 +83,10 @@ impl Steps<'_> {
         }
         self.functions.origins[number] = self.frame().shown.map(map).cloned();
         let map = self.value(map);
-        self.line(format!("probe({}, {map});", number + 1));
+        self.is_over = single::is_enough(self.case, self.expected);
+        match self.is_over {
+            true => self.line(format!("probe({map});")),
+            false => self.line(format!("probe({}, {map});", number + 1)),
+        }
     }
 }

@@ -10,6 +10,7 @@
 mod access;
 mod block;
 mod call;
+mod each;
 mod expectation;
 mod frame;
 mod name;
@@ -17,6 +18,7 @@ mod parts;
 mod probe;
 mod rows;
 mod shown;
+mod single;
 mod steps;
 mod text;
 mod value;

@@ -5,76 +5,14 @@ use crate::vocabulary;
 
 /// The words of C (ISO C17, 6.4.1), what GNU C and the headers define in small letters without a function's
 /// parentheses, and what the parts of the program are called.
-const TAKEN: &[&str] = &[
-    "asm",
-    "auto",
-    "break",
-    "case",
-    "char",
-    "const",
-    "continue",
-    "default",
-    "do",
-    "double",
-    "else",
-    "enum",
-    "extern",
-    "float",
-    "for",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "register",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "struct",
-    "switch",
-    "typedef",
-    "typeof",
-    "union",
-    "unsigned",
-    "void",
-    "volatile",
-    "while",
-    "errno",
-    "i386",
-    "linux",
-    "stderr",
-    "stdin",
-    "stdout",
-    "unix",
-    "alone",
-    "asked",
-    "buffer",
-    "child",
-    "dup",
-    "end_of",
-    "ended",
-    "ends",
-    "expect",
-    "files",
-    "given",
-    "is_",
-    "memcpy",
-    "names",
-    "next_place",
-    "only",
-    "pid",
-    "pid_t",
-    "printf",
-    "probe",
-    "reopen",
-    "sees",
-    "syscall",
-    "sysconf",
-    "told",
-];
+const TAKEN: &str = "
+    asm auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef typeof union
+    unsigned void volatile while
+    action address alone asked at buffer byte child copied differ dup end_of ended ends errno expect
+    files given i386 is_ linux memcpy names next_place only pid pid_t printf probe reopen sees stderr
+    stdin stdout syscall sysconf told unix
+";
 
 /// Returns the name in C of a variable of a case: as a rule, the same.
 pub fn variable(name: &str) -> String {
@@ -84,7 +22,7 @@ pub fn variable(name: &str) -> String {
     if is_macro
         || is_own
         || name.ends_with("_t")
-        || TAKEN.contains(&name)
+        || TAKEN.split_whitespace().any(|own| own == name)
         || vocabulary::call(name).is_some()
     {
         return format!("{name}_");

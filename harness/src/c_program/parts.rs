@@ -24,7 +24,7 @@ pub const HEADERS: &[(&str, &[&str])] = &[
     ("sys/shm.h", &["shmget(", "shmat("]),
     ("sys/syscall.h", &["syscall("]),
     ("sys/wait.h", &["waitpid("]),
-    ("unistd.h", &["fork("]),
+    ("unistd.h", &["PAGE"]),
 ];
 
 /// What some C library does not name, as it is old or as musl leaves it to the headers of the kernel: a program says the
@@ -48,8 +48,8 @@ pub const RARELY_NAMED: &[&str] = &[
     "MREMAP_DONTUNMAP",
 ];
 
-/// The parts, each behind those that it needs.
-pub const PARTS: &[Part] = &[
+/// The parts that judge what comes, where children tell it.
+pub const JUDGING: &[Part] = &[
     Part {
         needed_by: "expect(",
         text: r#"
@@ -146,6 +146,10 @@ static long ended(pid_t pid)
 }
 "#,
     },
+];
+
+/// The parts that any program may need, each behind those that it needs.
+pub const PARTS: &[Part] = &[
     Part {
         needed_by: "NEW_PLACE",
         text: r#"

@@ -43,6 +43,7 @@ pub fn functions(
         lines: Vec::new(),
         ahead: Vec::new(),
         functions: Functions { origins, ..Functions::default() },
+        is_over: false,
     };
     let end = steps.block(&case.steps)?;
     let declared = steps.frame().declarations(&steps.lines, 1);
@@ -77,6 +78,8 @@ pub(super) struct Steps<'a> {
     /// The lines that start unrelated processes, before the first step.
     pub ahead: Vec<String>,
     pub functions: Functions,
+    /// True where the only access was made, so that no later step matters.
+    pub is_over: bool,
 }
 
 impl Steps<'_> {
@@ -111,6 +114,9 @@ impl Steps<'_> {
     pub fn block(&mut self, steps: &[Step]) -> Result<String, Unsayable> {
         let mut end = None;
         for step in steps {
+            if self.is_over {
+                break;
+            }
             let index = self.next;
             self.next += 1;
             let result = self.expected.measurement.steps.get(index).cloned();
