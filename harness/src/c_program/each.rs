@@ -41,7 +41,7 @@ pub fn definitions(made: &Made, text: &str) -> String {
     }
     let mut out = values();
     out += "\n// What a child is asked for, and what it tells.\n";
-    out += "static struct { int sweep, access; long at; } asked;\n";
+    out += "static struct { int sweep, access; long at; } asked;\nstatic int accesses;\n";
     out += &format!("static volatile struct {{ {told}; }} *told;\n");
     out + &storage(made, text)
 }
@@ -61,7 +61,7 @@ fn values() -> String {
 #define FAULT(signal, code) (1L << 61 | (signal) << 8 | ((code) & 0xff))
 #define ELSEWHERE (1L << 62)
 enum {{ NOT_IN_FILE, IN_FILE, RAN = 0, ANY = 1 << 30, FILLED, MARK = {MARK:#x} }};
-enum {{ STEPS, {} }};
+enum {{ {} }};
 "#,
         accesses.join(", ")
     )
@@ -87,6 +87,7 @@ fn once(made: &Made, refused: &BTreeSet<usize>) -> String {
 // Makes the steps in a child, with one access in them.
 static void once(const char *what, const char *said, long want)
 {{
+	accesses += asked.access != 0;
 	static struct sigaction action = {{ .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND }};
 	told->probed = 0;
 {}	pid_t pid = child();
@@ -117,13 +118,13 @@ fn tries() -> String {
 const TRY: &str = r#"
 // Makes accesses to the first and to the last byte of a range, each in a child of its own.
 #define TRY(sweep, accesses, from, to, want) try(#want, sweep, accesses, (long[]){ from, to }, want)
-static void try(const char *said, int sweep, int accesses, const long *bytes, long want)
+static void try(const char *said, int sweep, int which, const long *bytes, long want)
 {
 	static const char *const names_of[] = { {names} };
 	char what[64];
 	asked.sweep = sweep;
 	for (int n = 0; n < 2 * {count}; n++) {
-		asked.access = accesses & 1 << n / 2, asked.at = bytes[n % 2];
+		asked.access = which & 1 << n / 2, asked.at = bytes[n % 2];
 		if (!asked.access || (n % 2 && bytes[0] == bytes[1])) continue;
 		snprintf(what, sizeof what, "sweep %d, %s at %ld", sweep, names_of[n / 2], asked.at);
 		once(what, said, want);
@@ -152,5 +153,7 @@ fn main_function(
             None => format!("\t// Not run, as it is no code: from {from} to {to}.\n"),
         };
     }
-    out + "\treturn told->differ;\n}\n"
+    out +=
+        "\tprintf(\"%d accesses; %d results are not as expected\\n\", accesses, told->differ);\n";
+    out + "\treturn told->differ != 0;\n}\n"
 }

@@ -64,7 +64,7 @@ pub fn body(made: &Made, functions: &Functions, row: &Row, page: Option<u64>) ->
             None => out += &format!("{line}\n"),
         }
     }
-    out + "\treturn differ;\n}\n"
+    out + "\treturn END;\n}\n"
 }
 
 /// Returns the definitions, and what reports, of a program with this text.
@@ -93,6 +93,7 @@ static void given(const char *step, const char *said, long came, long want)
 	printf("%s: expected %s, came %ld (%s)\n", step, said, came, came < 0 ? strerror(-came) : "no error");
 }
 #define AT(type, byte) (*(volatile type *)(address = (byte)))
+#define END (puts(differ ? "this is not as expected" : "all is as expected"), differ)
 "# + &on_fault(row)
 }
 
@@ -107,7 +108,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	if (info->si_addr != address || FAULT(signal, info->si_code) != {want})
 		printf("expected {want}, came %s with si_code %d, si_addr is %+ld bytes from the access\n",
 			strsignal(signal), info->si_code, (char *)info->si_addr - (char *)address), differ = 1;
-	exit(differ);
+	exit(END);
 }}
 "#
     )

@@ -12,7 +12,7 @@ mod wrong;
 use std::process::ExitCode;
 
 use command::{case_file, faultmap, root, run};
-use compile::{CC, COMPILERS, DIR, lacks, ran};
+use compile::{CC, COMPILERS, DIR, lacks};
 use faultmap::internals::backing::{Backing, missing};
 use faultmap::internals::c_program::c_program;
 use faultmap::internals::parse;
@@ -84,10 +84,7 @@ fn agrees(id: &str, arguments: &[&str]) -> Result<(), Failed> {
     if code != Some(0) {
         return Err(format!("{arguments:?}: exit code {code:?}: {stderr}").into());
     }
-    match ran(CC, &text) {
-        (Some(0), said) if said.is_empty() => Ok(()),
-        (code, said) => Err(format!("{arguments:?}: exit code {code:?}\n{said}\n{text}").into()),
-    }
+    Ok(compile::agrees(&text).map_err(|why| format!("{arguments:?}: {why}"))?)
 }
 
 fn the_text_of_a_program() {
@@ -116,7 +113,7 @@ fn one_access_alone() {
         let (code, text, stderr) = run(&mut faultmap(&arguments));
         assert_eq!((code, &*stderr), (Some(0), ""));
         assert!(text.contains(row), "{text}");
-        assert_eq!(ran(CC, &text), (Some(0), String::new()));
+        assert_eq!(compile::agrees(&text), Ok(()));
         assert!(text.lines().count() < 110, "{text}");
     }
 }
@@ -146,5 +143,5 @@ fn names_that_c_keeps() {
         .collect();
     let (case, expected) = expected(&steps);
     let text = c_program(&case, &expected).expect("a program");
-    assert_eq!(ran(CC, &text), (Some(0), String::new()));
+    assert_eq!(compile::agrees(&text), Ok(()));
 }
