@@ -8,9 +8,9 @@ use crate::case::{BlockKind, Step};
 
 impl Steps<'_> {
     /// Says a block that a child makes.
-    pub fn fork(&mut self, steps: &[Step]) -> Result<(), Unsayable> {
+    pub fn fork(&mut self, steps: &[Step], step: usize) -> Result<(), Unsayable> {
         self.line("if ((pid = child()) == 0) {");
-        let frame = self.frame().inner(BlockKind::Fork);
+        let frame = self.frame().inner(BlockKind::Fork, step + 1);
         self.frames.push(frame);
         let begin = self.lines.len();
         let end = self.block(steps)?;
@@ -28,7 +28,7 @@ impl Steps<'_> {
     /// Says a block that an unrelated process makes.
     pub fn process(&mut self, steps: &[Step], step: usize) -> Result<(), Unsayable> {
         let number = self.numbers.processes.get(&step).copied().unwrap_or(1);
-        let frame = self.frame().inner(BlockKind::Process);
+        let frame = self.frame().inner(BlockKind::Process, step + 1);
         self.frames.push(frame);
         let around = std::mem::take(&mut self.lines);
         let end = self.block(steps)?;

@@ -12,8 +12,12 @@ use crate::vocabulary::{Action, Returns};
 /// The variables of a block.
 #[derive(Debug, Clone, Default)]
 pub struct Frame {
+    /// The number of the block, by which variables of one name are told apart.
+    pub number: usize,
     /// True where another process has the variables around it.
     pub is_process: bool,
+    /// The blocks in which the variables that can be named here were assigned first.
+    pub owners: BTreeMap<String, usize>,
     /// The variables that it declares, and their types.
     pub declared: BTreeMap<String, &'static str>,
     /// The files that variables name.
@@ -28,10 +32,17 @@ pub struct Frame {
 
 impl Frame {
     /// Returns the frame of a block within this one.
-    pub fn inner(&self, kind: BlockKind) -> Frame {
-        let is_process = kind == BlockKind::Process;
-        let shown = if is_process { Shown::default() } else { self.shown.clone() };
-        Frame { is_process, shown, declared: BTreeMap::new(), ..self.clone() }
+    pub fn inner(&self, kind: BlockKind, number: usize) -> Frame {
+        let around = Frame { number, is_process: false, declared: BTreeMap::new(), ..self.clone() };
+        match kind {
+            BlockKind::Fork => around,
+            BlockKind::Process => Frame {
+                is_process: true,
+                owners: BTreeMap::new(),
+                shown: Shown::default(),
+                ..around
+            },
+        }
     }
 
     /// Returns the declarations before these lines.
@@ -43,11 +54,12 @@ impl Frame {
         let says = |text: &str, name: &str| {
             lines.iter().any(|line| line.contains(text)).then(|| name.to_owned())
         };
-        let mut ints = names("int", "");
-        ints.extend(says("pipe(ends)", "ends[2]"));
         let maps = names("char *", "*");
-        // The child of a child has the variable of the outer one.
-        let pid = (depth == 1).then(|| says("(pid = child())", "pid")).flatten();
+        // A block within has those of the function.
+        let of_function = |text, name| (depth == 1).then(|| says(text, name)).flatten();
+        let mut ints = names("int", "");
+        ints.extend(of_function("pipe(ends)", "ends[2]"));
+        let pid = of_function("(pid = child())", "pid");
         let kinds = [("int", ints), ("char", maps), ("pid_t", pid.into_iter().collect())];
         let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
         kinds

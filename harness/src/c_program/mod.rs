@@ -27,7 +27,8 @@ pub use expectation::{Expected, Source, expect};
 
 use thiserror::Error;
 
-use crate::case::Case;
+use crate::case::{Case, says};
+use crate::vocabulary::Facet;
 
 /// The reason why a case cannot be said in C.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -35,6 +36,9 @@ pub enum Unsayable {
     /// The case waits for a deadline: the program has none.
     #[error("a step of it never returns, and a C program would wait for that as long")]
     NeverReturns,
+    /// A memfd of huge pages cannot be filled by write(2) (hugetlbfs).
+    #[error("a file of huge pages cannot be written to, and a C program fills its files so")]
+    HugePages,
     /// Nothing is expected of a step.
     #[error("there is no answer for `{0}`, so that the program has nothing to expect")]
     NoAnswer(String),
@@ -44,6 +48,9 @@ pub enum Unsayable {
 pub fn c_program(case: &Case, expected: &Expected) -> Result<String, Unsayable> {
     if case.timeout.is_some() {
         return Err(Unsayable::NeverReturns);
+    }
+    if case.calls().any(|(call, args)| call.makes_file() && says(args, 1, Facet::Huge)) {
+        return Err(Unsayable::HugePages);
     }
     // What a variable holds is kept where a later step reads it: the first pass finds out.
     let read = steps::functions(case, expected, &Default::default())?.read;

@@ -21,7 +21,7 @@ pub const HEADERS: &[(&str, &[&str])] = &[
     ("sys/mman.h", &["mmap("]),
     ("sys/prctl.h", &["prctl("]),
     ("sys/resource.h", &["setrlimit("]),
-    ("sys/shm.h", &["shmget(", "shmat("]),
+    ("sys/shm.h", &["shmctl(", "shmdt("]),
     ("sys/syscall.h", &["syscall("]),
     ("sys/wait.h", &["waitpid("]),
     ("unistd.h", &["PAGE"]),

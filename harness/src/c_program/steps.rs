@@ -10,6 +10,9 @@ use crate::case::{Arg, BlockKind, Case, Step, StepResult, stored};
 use crate::picture::Offsets;
 use crate::vocabulary::{Action, Effect, Parameter, Returns, Syscall};
 
+/// A variable: its name, and the block in which it is assigned first.
+pub type Variable = (String, usize);
+
 /// The functions of a program that make the steps.
 #[derive(Debug, Default)]
 pub struct Functions {
@@ -18,7 +21,7 @@ pub struct Functions {
     /// How the process that makes the steps ends.
     pub end: String,
     /// The variables that are read.
-    pub read: BTreeSet<String>,
+    pub read: BTreeSet<Variable>,
     /// What the map of each sweep shows.
     pub origins: Vec<Option<Origin>>,
     /// The files that the kernel refuses to make.
@@ -29,7 +32,7 @@ pub struct Functions {
 pub fn functions(
     case: &Case,
     expected: &Expected,
-    read: &BTreeSet<String>,
+    read: &BTreeSet<Variable>,
 ) -> Result<Functions, Unsayable> {
     let origins = vec![None; case.sweeps().count()];
     let mut steps = Steps {
@@ -68,7 +71,7 @@ pub(super) struct Steps<'a> {
     pub expected: &'a Expected,
     pub offsets: Offsets,
     pub numbers: Numbers,
-    read: &'a BTreeSet<String>,
+    read: &'a BTreeSet<Variable>,
     /// The index of the next step.
     next: usize,
     /// The blocks around it, from the outermost.
@@ -134,7 +137,7 @@ impl Steps<'_> {
                 }
                 (Step::Touch { .. }, result) => end = self.touch(step, index, &result).or(end),
                 (Step::Sweep { map, .. }, _) => self.sweep(map, index),
-                (Step::Block { kind: BlockKind::Fork, steps }, _) => self.fork(steps)?,
+                (Step::Block { kind: BlockKind::Fork, steps }, _) => self.fork(steps, index)?,
                 (Step::Block { kind: BlockKind::Process, steps }, _) => {
                     self.process(steps, index)?
                 }
@@ -187,7 +190,11 @@ impl Steps<'_> {
     /// Returns the text before a call that keeps its result, and declares the variable; `None` where nobody reads it.
     fn holder(&mut self, made: &Made<'_>) -> Option<String> {
         let Made { assign, call, args, step } = *made;
-        let own = assign.filter(|name| self.read.contains(*name)).map(|name| {
+        let owner = |name: &str| {
+            let own = self.frame();
+            (name.to_owned(), own.owners.get(name).copied().unwrap_or(own.number))
+        };
+        let own = assign.filter(|name| self.read.contains(&owner(name))).map(|name| {
             let kind = if stored(call, args) == Returns::Map { "char *" } else { "int" };
             if !self.own_frames().iter().any(|frame| frame.declared.contains_key(name)) {
                 self.frame_mut().declared.insert(name.to_owned(), kind);
@@ -213,6 +220,7 @@ impl Steps<'_> {
         let segment = self.numbers.segments.get(&step).copied();
         let frame = self.frame_mut();
         if let Some(name) = assign {
+            frame.owners.entry(name.to_owned()).or_insert(frame.number);
             file.map(|file| frame.files.insert(name.to_owned(), file));
             segment.map(|segment| frame.segments.insert(name.to_owned(), segment));
             frame.shown.opened(name, file.filter(|_| is_done));
@@ -229,13 +237,12 @@ impl Steps<'_> {
 
     /// Returns the expression for what a variable holds, and notes that it is read.
     pub fn value(&mut self, name: &str) -> String {
-        let own = self.own_frames();
-        let is_own = own.iter().any(|frame| frame.declared.contains_key(name));
-        match self.frame().segments.get(name).copied() {
+        let owner = self.frame().owners.get(name).copied();
+        match (self.frame().segments.get(name), owner) {
             // An unrelated process is told the id.
-            Some(segment) if own[0].is_process && !is_own => format!("told->ids[{segment}]"),
-            _ => {
-                self.functions.read.insert(name.to_owned());
+            (Some(segment), None) => format!("told->ids[{segment}]"),
+            (_, owner) => {
+                self.functions.read.insert((name.to_owned(), owner.unwrap_or(0)));
                 name::variable(name)
             }
         }

@@ -6,6 +6,7 @@
 #[path = "../command/mod.rs"]
 mod command;
 mod compile;
+mod random;
 mod words;
 mod wrong;
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let ids = listed.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned()));
     let mut trials: Vec<Trial> =
         ids.map(|id| Trial::ignorable_test(id.clone(), move || the_program_agrees(&id))).collect();
-    let others: [(&str, fn()); 9] = [
+    let others: [(&str, fn()); 10] = [
         ("a_wrong_byte_is_told", wrong::a_wrong_byte_is_told),
         ("a_wrong_fault_is_told", wrong::a_wrong_fault_is_told),
         ("a_wrong_result_is_told", wrong::a_wrong_result_is_told),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         ("the_text_of_a_program", the_text_of_a_program),
         ("what_c_cannot_say", what_c_cannot_say),
         ("names_that_c_keeps", names_that_c_keeps),
+        ("random_programs_agree", random::random_programs_agree),
     ];
     trials.extend(others.map(|(name, body)| {
         Trial::ignorable_test(name, move || match lacks(CC[0]) {
@@ -119,11 +121,16 @@ fn one_access_alone() {
 }
 
 fn what_c_cannot_say() {
-    let (_dir, path) = case_file("timeout(200ms); fd = file(1); pause();");
-    let path = path.to_str().expect("text");
-    let (code, text, stderr) = run(&mut faultmap(&["show", path, "--c"]));
-    assert_eq!((code, &*text), (Some(2), ""));
-    assert!(stderr.contains("cannot be a C program: a step of it never returns"), "{stderr}");
+    for (case, why) in [
+        ("timeout(200ms); fd = file(1); pause();", "a step of it never returns"),
+        ("fd = memfd(PAGE, MFD_HUGETLB);", "a file of huge pages cannot be written to"),
+    ] {
+        let (_dir, path) = case_file(case);
+        let path = path.to_str().expect("text");
+        let (code, text, stderr) = run(&mut faultmap(&["show", path, "--c"]));
+        assert_eq!((code, &*text), (Some(2), ""));
+        assert!(stderr.contains(&format!("cannot be a C program: {why}")), "{stderr}");
+    }
     let (code, text, stderr) = run(&mut faultmap(&["show", "notes", "--c"]));
     assert_eq!((code, &*text), (Some(2), ""));
     assert!(stderr.contains("and a C program is of one"), "{stderr}");

@@ -53,6 +53,8 @@ fn with_each_word(call: &'static Syscall) -> Vec<Step> {
             texts.push(format!("{}({});", call.name, words.join(", ")));
         }
     }
+    // A file of huge pages is none that a program can say.
+    texts.retain(|text| !text.contains("MFD_HUGETLB"));
     // The parser refuses what no case may do, such as to stop itself.
     let case = |text: &String| parse::case(&format!("{BEFORE}{text}")).ok();
     let steps: Vec<Step> =
