@@ -211,7 +211,7 @@ pub fn kernel() -> (u32, u32) {
 }
 
 /// The first two numbers of a kernel release such as `6.18.44-generic`.
-fn version(release: &str) -> (u32, u32) {
+pub fn version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }

@@ -25,6 +25,11 @@ pub struct Expected {
 pub enum Source {
     /// The model alone.
     Model,
+    /// The model, with what is known of the kernel and the file system where the standards leave a choice.
+    Known {
+        /// Both in words.
+        place: String,
+    },
     /// A measurement, which the model allows as far as it says anything.
     Measured {
         /// The rules of the model that need not hold, by name.
@@ -42,9 +47,28 @@ pub enum Source {
 /// Returns what the model alone expects of a case; `None` where it leaves anything open, or says nothing from some
 /// step on.
 pub fn expect(case: &Case, environment: &Environment) -> Option<(Measurement, Source)> {
-    let mut all = model::predict(case, environment);
-    let one = all.pop().filter(|one| all.is_empty() && one.unmodelled.is_none())?;
-    Some((one.measurement, Source::Model))
+    let only = |environment: &Environment| {
+        let mut all = model::predict(case, environment);
+        all.pop().filter(|one| all.is_empty() && one.unmodelled.is_none())
+    };
+    let anywhere = Environment { kernel: None, file_system: None, ..environment.clone() };
+    let known = only(environment)?.measurement;
+    match only(&anywhere) {
+        Some(promised) if promised.measurement == known => Some((known, Source::Model)),
+        _ => Some((known, Source::Known { place: place(environment) })),
+    }
+}
+
+/// The kernel and the file system in words.
+fn place(environment: &Environment) -> String {
+    let mut words = match environment.kernel {
+        Some((major, minor)) => format!("Linux {major}.{minor}"),
+        None => "Linux".to_owned(),
+    };
+    if let Some(name) = &environment.file_system {
+        words.push_str(&format!(" with files on {name}"));
+    }
+    words
 }
 
 impl Source {
@@ -79,6 +103,10 @@ impl Source {
         };
         match self {
             Source::Model => vec!["What it expects is what POSIX and Linux promise.".to_owned()],
+            Source::Known { place } => vec![format!(
+                "What it expects is what POSIX and Linux promise, and where they leave a choice, what {place} is known \
+                 to do."
+            )],
             Source::Measured { open, unmodelled } => {
                 let open = (!open.is_empty()).then(|| {
                     let open = open.join(", ");

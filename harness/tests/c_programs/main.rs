@@ -64,8 +64,8 @@ fn main() -> ExitCode {
 fn the_program_agrees(id: &str) -> Result<Completion, Failed> {
     let source = std::fs::read_to_string(root().join("cases").join(format!("{id}.case")))?;
     let case = parse::case(&source).map_err(|error| error.to_string())?;
-    let page = rustix::param::page_size() as u64;
-    let lacks = lacks(CC[0]).or_else(|| missing(&case, &Backing::Directory(DIR.into()), page));
+    let backing = Backing::Directory(DIR.into());
+    let lacks = lacks(CC[0]).or_else(|| missing(&case, &backing, &backing.file_system()));
     if let Some(reason) = lacks {
         return Ok(Completion::ignored_with(reason));
     }

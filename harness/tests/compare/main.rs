@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         test("a_machine_has_a_name", a_machine_has_a_name),
         test("what_cannot_be_compared_is_refused", what_cannot_be_compared_is_refused),
         test("a_run_tells_what_its_cases_share", a_run_tells_what_its_cases_share),
+        test("a_case_that_differs_is_a_c_program", a_case_that_differs_is_a_c_program),
         test("text_of_others_is_escaped", text_of_others_is_escaped),
     ];
     tests.extend(browser::tests());
@@ -220,6 +221,25 @@ fn a_machine_is_held_against_the_model() {
         line["counts"]["split"] = json!(false);
     });
     assert_eq!(compare(dir.path(), &arguments).0, Some(0));
+}
+
+fn a_case_that_differs_is_a_c_program() {
+    let dir = results();
+    misaligned(dir.path());
+    let (code, ..) = compare(dir.path(), &["here.json", "there.json", "--html", "page.html"]);
+    assert_eq!(code, Some(1));
+    let page = std::fs::read_to_string(dir.path().join("page.html")).expect("a page");
+    // The data is the only line of JSON, with `<` escaped.
+    let data = page.lines().find(|line| line.contains("\"c_program\":")).expect("the data");
+    let (from, to) = (data.find('{').expect("an object"), data.rfind('}').expect("an object"));
+    let data: Value = serde_json::from_str(&data[from..=to]).expect("JSON");
+    let rows = data["rows"].as_array().expect("rows");
+    assert!(rows.iter().any(|row| row["stands_out"] == false), "no row agrees");
+    for row in rows {
+        let program = row["c_program"].as_str().unwrap_or_default();
+        let has_main = program.contains("#include") && program.contains("int main(void)");
+        assert_eq!(has_main, row["stands_out"] == true, "{row}");
+    }
 }
 
 fn a_machine_has_a_name() {

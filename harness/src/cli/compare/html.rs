@@ -7,8 +7,13 @@ use serde::Serialize;
 
 use super::Comparison;
 use super::table::{Cell, Row, picture_of};
+use crate::backing;
+use crate::c_program::{Expected, c_program, expect};
+use crate::case::limits;
 use crate::cli::findings::Finding;
+use crate::cli::judging::judged;
 use crate::cli::report::json_text;
+use crate::model::Environment;
 use crate::picture::{Beside, Span, beside};
 use crate::printable::escaped;
 
@@ -50,7 +55,8 @@ struct Line {
     summary: String,
     stands_out: bool,
     cells: Vec<Shown>,
-    /// The case as a program in C.
+    /// A case on which machines differ, as a program in C that expects what the model says of the first of them; none
+    /// where that leaves something open.
     c_program: Option<String>,
 }
 
@@ -123,8 +129,31 @@ fn line(comparison: &Comparison, row: &Row, drawings: &mut Drawings) -> Line {
         family: shown(row.family()),
         summary: shown(&row.summary),
         stands_out: row.stands_out(),
-        c_program: None,
+        c_program: row.stands_out().then(|| program_of(comparison, row)).flatten(),
     }
+}
+
+/// Returns the case of a row as a C program.
+fn program_of(comparison: &Comparison, row: &Row) -> Option<String> {
+    let line = comparison.columns.iter().find_map(|column| column.cases.get(&row.case))?;
+    let steps = line.picture.as_deref()?.split("\n\n").next()?;
+    let case = crate::parse::case(steps).ok()?;
+    let machine = &line.machine;
+    let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
+    let page =
+        Some(machine.page_size).filter(|page| page.is_power_of_two() && sizes.contains(page))?;
+    let environment = Environment {
+        kernel: Some(backing::version(&machine.kernel)),
+        file_system: Some(machine.file_system.clone()),
+        ..Environment::with_pages_of(page)
+    };
+    let write = || {
+        let (measurement, source) = expect(&case, &environment)?;
+        let title = row.case.clone();
+        c_program(&case, &Expected { title, page, measurement, source, probe: None }).ok()
+    };
+    // The steps are those of a file from anywhere.
+    judged(write).ok().flatten()
 }
 
 #[derive(Debug, Default)]
