@@ -264,7 +264,7 @@ fn an_open_rule_has_two_answers_where_it_matters_and_is_not_asked_elsewhere() {
 /// What is known of a file system and a kernel leaves one answer.
 #[rstest]
 #[case("ext4", (6, 18), "zero", "zero")]
-#[case("ext4", (6, 12), "'x'", "zero")]
+#[case("xfs", (6, 18), "zero", "zero")]
 #[case("tmpfs", (6, 18), "'x'", "'x'")]
 #[case("tmpfs", (5, 10), "'x'", "'x'")]
 fn a_known_file_system_and_kernel_decide_open_rules(

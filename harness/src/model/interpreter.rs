@@ -96,6 +96,7 @@ impl<'a> Interpreter<'a> {
     pub fn advance(&mut self) -> Result<(), Unmodelled> {
         let turn = self.script.turns[self.turn];
         self.turn += 1;
+        let shown = self.shown();
         match turn {
             Turn::Leave(kind) => self.leave(kind),
             Turn::Step(index, step) => {
@@ -108,6 +109,7 @@ impl<'a> Interpreter<'a> {
                 }
             }
         }
+        self.write_back_what_is_gone(&shown);
         Ok(())
     }
 
@@ -300,6 +302,7 @@ impl Interpreter<'_> {
         self.frames.pop();
         self.files.pop();
         let child = self.processes.pop().unwrap_or_default();
+        self.close_all(&child);
         if kind == BlockKind::Fork && !self.state.holds(Rule::ForkSeparatesPrivate) {
             self.process().space = child.space;
         }

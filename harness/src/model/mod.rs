@@ -25,6 +25,7 @@ mod script;
 mod signals;
 mod state;
 mod touch;
+mod writeback;
 
 pub use environment::{Environment, Limits, Noexec};
 pub use judge::{Judgement, Split, judge, known};

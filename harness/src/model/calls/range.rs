@@ -91,12 +91,7 @@ impl Interpreter<'_> {
         if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
-        let unmapped = self.process().space.touching(&range).filter(|own| own.shared);
-        let objects: Vec<usize> = unmapped.filter_map(|own| own.object).collect();
         self.process().space.remove(&range);
-        for object in objects {
-            self.state.write_back_where(Rule::ClosingWritesBack, object);
-        }
         Ok(Returned::Nothing)
     }
 

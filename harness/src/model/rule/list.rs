@@ -92,8 +92,9 @@ super::rules! {
     /// its new end become zero as well. Open: btrfs zeroes them, and other file systems zero the page only up to
     /// the new end. (POSIX does not say)
     WritesPastEofClearThePage: open,
-    /// The same for a write that begins within the file. Open: ext2 and ext3 zero them where the memory that is
-    /// written was not there yet. (POSIX does not say)
+    /// When a write that begins within the file makes it longer, bytes that were stored past its new end become zero
+    /// as well. Open: ext2 and ext3 zero them where the memory that is written was not there yet. (POSIX does not
+    /// say)
     WritesClearThePage: open,
     /// ftruncate to the size that a file has already zeroes the rest of its last page. Open: FUSE leaves the page
     /// as it is. (POSIX ftruncate does not say; Linux: fuse_do_setattr)
@@ -103,8 +104,8 @@ super::rules! {
     /// it only of msync, fsync and writes through O_SYNC. (mmap(2), BUGS; Linux: a folio that spans the end
     /// of the file is zeroed behind it before it is written)
     WritebackClearsTheTail: open,
-    /// close and munmap write the file to its disk, which zeroes the bytes that were stored past the end. Open: FUSE
-    /// does. (Linux: fuse_flush, fuse_vma_close)
+    /// A file whose descriptor is closed, or whose shared map goes, is written to its disk, which zeroes the bytes that
+    /// were stored past the end. Open: FUSE does it. (Linux: fuse_flush, fuse_vma_close)
     ClosingWritesBack: open,
 
     // Holes.
