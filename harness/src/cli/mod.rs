@@ -95,7 +95,11 @@ pub fn main(files: BuiltIn) -> ExitCode {
     files.provide();
     let stack = match allow_a_stack() {
         Ok(stack) => stack,
-        Err(why) => return ExitCode::from(Failed::harness(why).report() as u8),
+        Err(why) => {
+            let failed = Failed::harness(why).report() as u8;
+            let is_exec = std::env::args_os().nth(1).is_some_and(|own| own == "exec");
+            return ExitCode::from(if is_exec { exec::FAILED } else { failed });
+        }
     };
     let command = match args::Cli::try_parse() {
         Ok(cli) => {

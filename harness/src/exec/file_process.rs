@@ -45,9 +45,9 @@ struct State {
     symbols: Symbols,
 }
 
-/// An instruction, whatever its address in a process: the path and the inode of its file, the number of its byte, and
-/// whether it follows a call.
-type Instruction = (PathBuf, u64, u64, bool);
+/// An instruction of one process, and so of one file: the root of the process, the path and the inode of the file, its
+/// address, and whether it follows a call.
+type Instruction = (PathBuf, PathBuf, u64, u64, bool);
 
 /// The most places that are kept.
 const PLACES: usize = 4096;
@@ -140,8 +140,7 @@ impl FileProcess {
         let Some(map) = maps.at(address) else { return Place { address, ..Place::default() } };
         let Some(path) = map.file() else { return Place::of_map(map, address) };
         let mut state = self.0.borrow_mut();
-        let byte = map.offset.wrapping_add(address - map.start);
-        let instruction = (path.to_owned(), map.inode, byte, is_return);
+        let instruction = (root.to_owned(), path.to_owned(), map.inode, address, is_return);
         if let Some(place) = state.places.get(&instruction) {
             return Place { address, ..place.clone() };
         }

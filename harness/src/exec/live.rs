@@ -202,9 +202,10 @@ fn stack_limit(process: i32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Reads what /proc tells of a thread.
+/// Reads what /proc tells of a thread. Its name may be any bytes: the kernel cuts it within a letter, too.
 pub fn status(thread: i32) -> Option<Status> {
-    Status::from_file(format!("/proc/{thread}/status")).ok()
+    let text = std::fs::read(format!("/proc/{thread}/status")).ok()?;
+    Status::from_read(String::from_utf8_lossy(&text).as_bytes()).ok()
 }
 
 /// True if a thread is in this system call: `NUMBER ARGUMENTS...`. (proc_pid_syscall(5))

@@ -68,7 +68,9 @@ fn of_both(scene: &Scene, address: u64) -> Near {
     let has = |value| base == Some(value) || index == Some(value);
     let start = scene.access.and_then(|access| access.address).unwrap_or(address);
     if (has(failed) && !has(0)) || start == failed {
-        return Near::MapFailed { is_certain: true };
+        // An index of -1 is no proof: the base may be a member of NULL.
+        let is_index = base.is_some_and(|base| base < FIRST_MAPPABLE) && start != failed;
+        return Near::MapFailed { is_certain: !is_index };
     }
     // The members of an object are aligned, as a rule, and 8 bytes are the most that most of them need.
     let bytes = scene.access.map_or(0, |access| access.bytes.min(8));
@@ -104,8 +106,8 @@ mod tests {
             ([Some(0), None], FAILED - 7, 8, null(true)),
             ([Some(FAILED), None], 4095, 1, failed(true)),
             ([Some(FAILED), Some(4096)], 4095, 1, failed(true)),
-            ([Some(4096), Some(FAILED)], 4095, 1, failed(true)),
-            ([Some(0), Some(FAILED)], FAILED, 1, failed(true)), // NULL[-1] is there as well
+            ([Some(4096), Some(FAILED)], 4095, 1, failed(false)), // or byte -1 of a member of NULL
+            ([Some(0), Some(FAILED)], FAILED, 1, failed(true)),   // NULL[-1] is there as well
             // The register holds the sum.
             ([Some(4095), None], 4095, 1, null(false)),
             ([Some(4095), None], 4095, 4, failed(false)),

@@ -15,9 +15,12 @@ use object::{
 use super::maps::Map;
 use super::scene::Place;
 
-/// The files of code that programs run, each by its path, its device and its inode: they are read once.
+/// The files of code that programs run: each is read once, and anew where it has changed.
 #[derive(Default)]
-pub struct Symbols(HashMap<(PathBuf, u64, u64), Option<Known>>);
+pub struct Symbols(HashMap<Identity, Option<Known>>);
+
+/// A file as it is now: its path, device, inode, size, and time of change in seconds and nanoseconds.
+type Identity = (PathBuf, u64, u64, u64, i64, i64);
 
 /// A file with code.
 struct Known {
@@ -53,7 +56,8 @@ impl Symbols {
         if !own.is_file() {
             return place;
         }
-        let key = (path.to_owned(), own.dev(), own.ino());
+        let changed = (own.mtime(), own.mtime_nsec());
+        let key = (path.to_owned(), own.dev(), own.ino(), own.size(), changed.0, changed.1);
         let known = self.0.entry(key).or_insert_with(|| Known::load(&file));
         let probe = known.as_ref().and_then(|known| known.probe(map, address));
         if let (Some(known), Some(found)) = (known, probe) {
@@ -183,11 +187,15 @@ mod tests {
         let mut name = || symbols.place(Path::new("/"), &map, here, false).function;
         let first = name();
         assert!(first.as_ref().is_some_and(|own| own.0.contains("without_hash")), "{first:?}");
-        // The same file, in which no symbol can be read any more.
+        // A file that seems to be the same, and in which no symbol can be read any more.
+        let time = std::fs::metadata(&file).and_then(|own| own.modified()).expect("a time");
         let zeroes = File::options().write(true).open(&file).expect("it is there");
         let hole = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
         rustix::fs::fallocate(&zeroes, hole, 0, length).expect("a file system with holes");
+        zeroes.set_modified(time).expect("its own file");
         assert_eq!(name(), first);
+        zeroes.set_modified(time + std::time::Duration::from_secs(1)).expect("its own file");
+        assert_eq!(name(), None, "it was written to");
         std::fs::write(folder.path().join("other"), "no program").expect("room");
         std::fs::rename(folder.path().join("other"), &file).expect("the same folder");
         assert_eq!(name(), None);

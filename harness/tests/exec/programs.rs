@@ -555,6 +555,12 @@ fn protection_key() {
     load(at);
 }
 
+fn has_a_name_that_is_no_text() {
+    // SAFETY: the name ends with a zero.
+    unsafe { libc::prctl(libc::PR_SET_NAME, b"a\xc3\0".as_ptr()) };
+    load(0);
+}
+
 /// Runs the program of this name, which may end this process.
 pub fn run(name: &str) {
     match name {
@@ -562,6 +568,7 @@ pub fn run(name: &str) {
         "threads_at_once" => threads_at_once(),
         "crosses_a_page" => crosses_a_page(),
         "handled_and_fails" => handled_and_fails(),
+        "has_a_name_that_is_no_text" => has_a_name_that_is_no_text(),
         "waits_for_all" => waits_for_all(),
         "maps_a_silent_file" => crate::silent::maps_a_silent_file(),
         "closes_a_silent_file" => crate::silent::closes_a_silent_file(),

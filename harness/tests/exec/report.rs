@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
         .iter()
         .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
         .collect();
-    let others: [(&str, fn()); 16] = [
+    let others: [(&str, fn()); 17] = [
         ("a_program_that_lives_is_not_told_of", lives),
         ("a_handled_fault_is_told_only_with_all", handled),
         ("threads_that_fault_at_once_have_one_report", threads_at_once),
@@ -19,6 +19,7 @@ pub fn tests() -> Vec<Test> {
         ("a_file_that_was_deleted_is_told", deleted_file),
         ("the_size_when_mapped_is_told_with_watch", watched),
         ("a_thread_is_told_by_its_name", thread_is_told),
+        ("a_name_that_is_no_text_hides_nothing", name_is_no_text),
         ("a_child_has_a_report_and_the_program_goes_on", child),
         ("the_function_is_told", function_is_told),
         ("a_case_of_the_same_shape_shows_the_fault", case_shows_it),
@@ -231,6 +232,12 @@ fn fields() {
     for row in PROGRAMS {
         assert!(causes.contains(&format!("`{}`", row.cause)), "{} is not in the table", row.cause);
     }
+}
+
+/// The kernel cuts a name after 15 bytes, within a letter as well.
+fn name_is_no_text() {
+    let report = exec(&["--json"], "has_a_name_that_is_no_text").report();
+    assert_eq!(report["signal"], "SIGSEGV", "{report}");
 }
 
 fn colours() {
