@@ -21,7 +21,7 @@ use faultmap::internals::victim::Program;
 use linux_raw_sys::general::__NR_shmget;
 use nix::libc;
 use own_process::children::none_left_by;
-use own_process::refused_call::refuse_call;
+use own_process::refused_call::{refuse_call, refuse_prctl};
 use own_process::test;
 use stage::ENDS;
 use stage::held::{HeldStage, lacks};
@@ -33,7 +33,7 @@ const LITTLE: &str =
     "map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(map, read);";
 
 fn main() -> ExitCode {
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 10] = [
         ("makes_calls_that_no_case_can", makes_calls_that_no_case_can),
         ("makes_calls_of_other_cases", makes_calls_of_other_cases),
         ("makes_calls_with_other_arguments", makes_calls_with_other_arguments),
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         ("a_worker_has_a_filter_too", a_worker_has_a_filter_too),
         ("a_call_that_is_missing_is_a_harness_error", a_call_that_is_missing_is_a_harness_error),
         ("a_run_goes_on_without_a_refused_filter", a_run_goes_on_without_a_refused_filter),
+        ("a_run_goes_on_without_a_subreaper", a_run_goes_on_without_a_subreaper),
     ];
     let row = |(name, body): (&'static str, fn())| test(name, move || none_left_by(body));
     let tests = tests.map(row).into_iter().map(|test| test.unless_tried(|| lacks("seccomp")));
@@ -267,6 +268,15 @@ fn a_call_that_is_missing_is_a_harness_error() {
         let judged = judge.step_results();
         assert_eq!(judged.is_ok(), is_answer, "{judged:?}");
     }
+}
+
+/// gVisor and QEMU's emulation of processes know no subreaper.
+fn a_run_goes_on_without_a_subreaper() {
+    refuse_prctl(libc::PR_SET_CHILD_SUBREAPER, libc::EINVAL);
+    let (code, stdout, stderr) = command::show(LITTLE, &[]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let told = "; without orphans: this kernel has no subreaper, and a process that leaves its group may stay\n";
+    assert!(stdout.ends_with(told), "{stdout}");
 }
 
 /// The filter of a container may refuse both seccomp and Landlock. Strict isolation requires them.

@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use super::{Isolation, PATIENCE, calls, in_own_process, opens};
 use crate::backing::Backing;
 use crate::case::Access;
+use crate::supervise::adopt_orphans;
 use crate::sys::{self, Arena, Sandbox};
 use crate::victim::{self, Program};
 
@@ -24,13 +25,15 @@ pub struct Held {
     landlock: Result<i32, Refusal>,
     /// A worker that asks for an IPC namespace gets one, or stays as it is.
     ipc_namespace: bool,
+    /// Orphans become children of their worker; or they do not, for this reason.
+    orphans: Result<(), Refusal>,
 }
 
 impl Held {
     /// Returns that there is neither, for this reason: as on a kernel that has neither.
     pub fn by_nothing(why: &str) -> Held {
         let why = || Refusal::Missing(why.to_owned());
-        Held { seccomp: Err(why()), landlock: Err(why()), ipc_namespace: false }
+        Held { seccomp: Err(why()), landlock: Err(why()), ipc_namespace: false, orphans: Ok(()) }
     }
 
     /// Finds out what there is.
@@ -39,7 +42,8 @@ impl Held {
         let tried = in_own_process(PATIENCE, None, Isolation::Default, |_| try_on_oneself(&found));
         tried.unwrap_or_else(|why| {
             let why = Refusal::Untried(why.to_string());
-            Held { seccomp: Err(why.clone()), landlock: Err(why), ipc_namespace: false }
+            let orphans = Err(why.clone());
+            Held { seccomp: Err(why.clone()), landlock: Err(why), ipc_namespace: false, orphans }
         })
     }
 
@@ -53,7 +57,8 @@ impl Held {
     pub fn without(&self) -> Vec<String> {
         let seccomp = self.seccomp.as_ref().err().map(|why| format!("seccomp: {why}"));
         let landlock = self.landlock.as_ref().err().map(|why| format!("Landlock: {why}"));
-        seccomp.into_iter().chain(landlock).collect()
+        let orphans = self.orphans.as_ref().err().map(|why| format!("orphans: {why}"));
+        seccomp.into_iter().chain(landlock).chain(orphans).collect()
     }
 
     /// Restricts this worker, and all that it forks. A worker that has been shut in is restricted already.
@@ -105,11 +110,18 @@ fn no_new_privileges() -> Result<(), Refusal> {
 fn try_on_oneself(found: &Result<i32, Refusal>) -> Held {
     // In the order of a worker: the filter allows no namespace.
     let ipc_namespace = sys::own_ipc_namespace().is_ok();
+    let orphans = match adopt_orphans() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Refusal::Missing(
+            "this kernel has no subreaper, and a process that leaves its group may stay".to_owned(),
+        )),
+        Err(errno) => Err(Refusal::of("become a subreaper")(errno)),
+    };
     let landlock = found.clone().and_then(|version| {
         no_new_privileges()?;
         let ruleset = opens::ruleset(version, &Backing::Memfd, &[])?;
         sys::enter_landlock(&ruleset).map_err(Refusal::of("enter a Landlock domain"))?;
         Ok(version)
     });
-    Held { seccomp: hold_worker(), landlock, ipc_namespace }
+    Held { seccomp: hold_worker(), landlock, ipc_namespace, orphans }
 }

@@ -4,7 +4,7 @@
 //! each child on another core that happens to be idle, with cold caches and an interrupt to wake the worker
 //! again; on the same core a probe takes two thirds of the time. Children inherit the core.
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores that this process may use, the one that it runs on first: whoever started it beside other
 /// programs has been given a core that is free.
@@ -16,7 +16,9 @@ impl Cores {
     pub fn own() -> Cores {
         let Ok(set) = sched_getaffinity(None) else { return Cores(Vec::new()) };
         let mut cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect();
-        let here = cores.iter().position(|core| *core == sched_getcpu()).unwrap_or(0);
+        // Not rustix's: it panics where the vDSO does not tell, as in a user-mode Linux.
+        let own = nix::sched::sched_getcpu().ok();
+        let here = cores.iter().position(|core| Some(*core) == own).unwrap_or(0);
         cores.rotate_left(here);
         Cores(cores)
     }

@@ -88,7 +88,7 @@ impl Supervisor {
         let thread = SoleThread::claim().map_err(std::io::Error::other)?;
         // A process that a child leaves behind becomes a child of this process, not of init
         // (PR_SET_CHILD_SUBREAPER).
-        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        orphans::adopt_orphans()?;
         // A stopped worker would not notice that the controller is gone: SIGCONT wakes it to notice. A
         // SIGKILL instead would leave what the worker has made. (PR_SET_PDEATHSIG in prctl(2); a change of
         // user or capabilities takes it back, and whoever has to make one has done so.)

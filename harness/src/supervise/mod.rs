@@ -22,6 +22,6 @@ pub use cores::Cores;
 pub use ending::{Ending, await_end, has_ended, is_stopped, kill_if_stopped};
 pub use judge::Judge;
 pub use life::{ChildReport, NoReport, Supervisor};
-pub use orphans::{children, sweep_orphans};
+pub use orphans::{adopt_orphans, children, sweep_orphans};
 pub use recorded::{Recorded, RecordedSlot};
 pub use spawn::{Asked, Fork, Forked, Spawn};

@@ -10,7 +10,20 @@ use std::time::{Duration, Instant};
 
 use procfs_core::FromRead as _;
 use procfs_core::process::{Stat, Status};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, set_child_subreaper, waitid,
+};
+
+/// Makes this process the one that gets the orphans of its descendants. Returns false where the kernel does not know
+/// that, as gVisor and QEMU's emulation of processes: a process that leaves its group is then lost with its parent.
+pub fn adopt_orphans() -> Result<bool, Errno> {
+    match set_child_subreaper(Some(getpid())) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
 
 /// Kills and reaps every child of this process but those in `keep`. Returns the number of those that were not
 /// gone after `grace`.

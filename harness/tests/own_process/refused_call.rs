@@ -19,6 +19,14 @@ pub fn refuse_clone_with(flag: i32, errno: i32) {
     refuse(libc::SYS_clone, vec![rule], errno);
 }
 
+/// The same for prctl(2) with this first argument.
+pub fn refuse_prctl(option: i32, errno: i32) {
+    let (length, option) = (SeccompCmpArgLen::Dword, option as u64);
+    let is = SeccompCondition::new(0, length, SeccompCmpOp::Eq, option);
+    let rule = SeccompRule::new(vec![is.expect("a condition")]).expect("a rule");
+    refuse(libc::SYS_prctl, vec![rule], errno);
+}
+
 fn refuse(call: libc::c_long, rules: Vec<SeccompRule>, errno: i32) {
     rustix::thread::set_no_new_privs(true).expect("any kernel has that");
     let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);

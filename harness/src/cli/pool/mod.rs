@@ -46,7 +46,9 @@ use crate::case::HarnessError;
 use crate::case::limits::GRACE;
 use crate::confine::{self, Isolation, in_own_process};
 use crate::journal::{self, Journal};
-use crate::supervise::{Cores, await_end, children, has_ended, kill_if_stopped, sweep_orphans};
+use crate::supervise::{
+    Cores, adopt_orphans, await_end, children, has_ended, kill_if_stopped, sweep_orphans,
+};
 use crate::sys::{SoleThread, forget_stale_segments};
 
 /// The time to remove the files of killed workers.
@@ -84,8 +86,7 @@ pub fn run<J: Job>(
     mut take: impl FnMut(u64, J::Report),
 ) -> Result<Option<Exit>, String> {
     let foreign = children();
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
-        .map_err(|error| format!("cannot start: {error}"))?;
+    adopt_orphans().map_err(|error| format!("cannot start: {error}"))?;
     let mut pool = Pool {
         jobs: job.setting().jobs,
         job,
