@@ -7,22 +7,16 @@ use std::path::Path;
 use procfs_core::FromRead as _;
 use procfs_core::process::{MountInfo, MountInfos};
 
-/// The mount of the file system that a folder is on. (proc_pid_mountinfo(5)) None without /proc.
+/// The mount that a folder is on: of those above it the one that is nearest, and the last one there.
+/// (proc_pid_mountinfo(5)) None without /proc.
 pub fn mount_of(dir: &Path) -> Option<MountInfo> {
-    let device = rustix::fs::stat(dir).ok()?.st_dev;
-    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
-    let mounts = MountInfos::from_file("/proc/self/mountinfo").ok()?;
-    // The files of btrfs have another device than their mount: there the mount point counts, and of several the
-    // longest, and the last one there.
     let dir = std::fs::canonicalize(dir).ok()?;
-    let (of_device, others): (Vec<_>, Vec<_>) =
-        mounts.into_iter().partition(|mount| mount.majmin == device);
-    let above = others.into_iter().filter(|mount| dir.starts_with(&mount.mount_point));
-    let above = above.max_by_key(|mount| mount.mount_point.as_os_str().len());
-    of_device.into_iter().next_back().or(above)
+    let mounts = MountInfos::from_file("/proc/self/mountinfo").ok()?;
+    let above = mounts.into_iter().filter(|mount| dir.starts_with(&mount.mount_point));
+    above.max_by_key(|mount| mount.mount_point.as_os_str().len())
 }
 
-/// The type and the options of a mount, as `mount` prints them: `ext4 rw,relatime`.
+/// The type and the options of a mount, each kind of them in order: `ext4 relatime,rw`.
 pub fn words(mount: &MountInfo) -> String {
     let options = |of: &HashMap<String, Option<String>>| {
         let mut all: Vec<String> = of

@@ -69,7 +69,9 @@ fn explained(name: &str) -> Result<String, Failed> {
     };
     let mut text = format!("{}{}\n{}", rule.name(), open_word(rule), paragraph(rule.text()));
     if rule.is_open() {
-        text.push_str("    Open: no standard promises it, and both results are right.\n");
+        text.push_str(
+            "    Open: no standard promises it. Where it is not known, both results are right.\n",
+        );
     }
     let known = rule.known().map(|own| paragraph(&format!("It {own}.")));
     text.extend(known);

@@ -24,9 +24,9 @@ pub struct Predicted {
     #[arg(long, value_name = "RELEASE", value_parser = values::release)]
     kernel: Option<Release>,
     /// The file system of the files [default: unknown]
-    #[arg(long, value_name = "NAME", value_parser = file_system(), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = file_system())]
     fs: Option<String>,
-    /// Predict for an ordinary user, who has the limits that Linux sets
+    /// Predict for an ordinary user, who has the limits that Linux sets (8 MiB may be locked; 64 KiB before 5.16)
     #[arg(long)]
     user: bool,
 }
@@ -138,6 +138,8 @@ fn missing(case: &Case, environment: &Environment) -> Option<String> {
         Requirement::FileSystem(name) => own.is_some_and(|own| own != name),
         Requirement::NotFileSystem(name) => own == Some(name),
         Requirement::Page(size) => environment.page != *size,
+        // `Environment::with_pages_of` is an x86-64 machine.
+        Requirement::Arch(name) => name != "x86_64",
         Requirement::Root => {
             environment.limits != Environment::with_pages_of(environment.page).limits
         }

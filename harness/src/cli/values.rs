@@ -43,9 +43,12 @@ pub fn page_size(text: &str) -> Result<u64, String> {
 
 /// Parses the release of a kernel: `6.12`, `v6.12` or `6.12.3-generic`.
 pub fn release(text: &str) -> Result<(u32, u32), String> {
-    let mut numbers = text.trim_start_matches('v').split(|c: char| !c.is_ascii_digit());
-    let mut number = || numbers.next().and_then(|own| own.parse::<u32>().ok());
-    match (number(), number()) {
+    let mut numbers = text.strip_prefix('v').unwrap_or(text).splitn(3, '.');
+    let major = numbers.next().and_then(|own| own.parse::<u32>().ok());
+    // What stands behind the second number is the distribution's.
+    let minor = numbers.next().map(|own| own.split(|c: char| !c.is_ascii_digit()).next());
+    let minor = minor.flatten().and_then(|own| own.parse::<u32>().ok());
+    match (major, minor) {
         (Some(major), Some(minor)) => Ok((major, minor)),
         _ => Err("write the first two numbers of `uname -r`, for example 6.12".to_owned()),
     }

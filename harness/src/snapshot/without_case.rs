@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Root, Snapshots};
+use super::{Root, Snapshots, header};
 
 impl Snapshots {
     /// Returns the snapshots that belong to no case of these ids, in order: variants, and pictures that wait for a
@@ -18,11 +18,21 @@ impl Snapshots {
             let name = below.strip_suffix(".new").unwrap_or(&below);
             // No id has an `@`, which begins the name of a variant.
             let id = name.strip_suffix(".snap").and_then(|name| name.split('@').next());
-            id.is_some_and(|id| !ids.contains(id))
+            id.is_some_and(|id| !ids.contains(id)) && is_of_a_case(path)
         });
         files.sort();
         files
     }
+}
+
+/// True if the file is not the snapshot of another test: the header of one that faultmap has written names a case.
+fn is_of_a_case(path: &Path) -> bool {
+    let header = header(path).unwrap_or_default();
+    let names_one = |line: &str| {
+        line.strip_prefix("source: ")
+            .is_some_and(|own| own.trim_start_matches('"').starts_with("cases/"))
+    };
+    header.is_empty() || header.lines().any(names_one)
 }
 
 /// Collects the files below a folder. Hidden ones are those of editors.
@@ -62,6 +72,10 @@ mod tests {
         for name in names {
             std::fs::write(folder.path().join(name), "").expect("written");
         }
+        let other = "---\nsource: tests/other.rs\n---\na value\n";
+        std::fs::write(folder.path().join("other__value.snap"), other).expect("written");
+        let own = "---\nsource: cases/f/gone.case\n---\na picture\n";
+        std::fs::write(folder.path().join("f/gone.snap"), own).expect("written");
         let found = Snapshots::below(folder.path()).without_case(&BTreeSet::from(["a", "f/b"]));
         let expected = ["b.snap", "f/gone.snap", "f/gone@xfs.snap", "gone.snap.new"];
         assert_eq!(found, expected.map(|name| folder.path().join(name)));

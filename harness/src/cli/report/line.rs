@@ -29,6 +29,7 @@ pub struct CaseLine {
     pub repeat: Option<String>,
     pub picture: Option<String>,
     pub snapshot: Option<Kept>,
+    #[serde(default)]
     pub snapshots_without_case: Vec<String>,
     pub model: Option<Modelled>,
     pub notes: Vec<NoteText>,

@@ -18,7 +18,7 @@ pub struct Machine {
     pub page_size: u64,
     /// As variants of snapshots spell it.
     pub file_system: String,
-    /// The type and the options of its mount, as mount(8) prints them, where /proc tells.
+    /// The type and the options of its mount, where /proc tells: `ext4 relatime,rw`.
     #[serde(default)]
     pub mount: Option<String>,
     /// The bytes of a block of it.
