@@ -557,7 +557,7 @@ fn protection_key() {
 
 fn has_a_name_that_is_no_text() {
     // SAFETY: the name ends with a zero.
-    unsafe { libc::prctl(libc::PR_SET_NAME, b"a\xc3\0".as_ptr()) };
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"a\xc3".as_ptr()) };
     load(0);
 }
 
