@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         test("tap_is_as_its_grammar_says", tap_is_as_its_grammar_says),
         test("ktap_is_as_its_specification_says", ktap_is_as_its_specification_says),
         test("github_gets_one_command_for_each_case", github_gets_one_command_for_each_case),
+        test("github_names_files_from_the_checkout", github_names_files_from_the_checkout),
         test("every_form_ends_with_the_same_exit_code", every_form_ends_with_the_same_exit_code),
     ])
 }
@@ -326,6 +327,30 @@ fn github_gets_one_command_for_each_case() {
     let changed = command_of(commands[1]).2;
     assert!(changed.contains("\n- ::error::x\n- not ok 99 - y\n"), "{changed}");
     assert!(text.contains(&EVIL.replace('%', "%25").replace(':', "%3A").replace(',', "%2C")));
+}
+
+/// A project may lie in a folder of the checkout, and the command may be started in any folder.
+fn github_names_files_from_the_checkout() {
+    let checkout = tempfile::tempdir().expect("a folder for temporary files");
+    let sub = checkout.path().join("sub");
+    project::add(&sub, "f/it", project::CASE, None);
+    let link = checkout.path().join("link");
+    std::os::unix::fs::symlink(checkout.path(), &link).expect("a link");
+    let all = "file=sub/cases/f/it.case,";
+    for (workspace, folder, word, expected) in [
+        (checkout.path(), sub.clone(), "f/it", all),
+        (checkout.path(), sub.join("cases"), "f/it", all),
+        (checkout.path(), sub.join("snapshots"), "../cases/f/it.case", all),
+        (link.as_path(), sub.clone(), "f/it", all),
+        (sub.as_path(), sub.clone(), "f/it", "file=cases/f/it.case,"),
+    ] {
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let mut command = command::faultmap(&["run", word, "--format", "github", "--memfd"]);
+        command.current_dir(&folder).env("GITHUB_WORKSPACE", workspace);
+        let (_, stdout, stderr) = command::run(&mut command);
+        let said = format!("{stdout}{stderr}");
+        assert!(said.contains(expected), "{}, {word}: {said}", folder.display());
+    }
 }
 
 fn every_form_ends_with_the_same_exit_code() {

@@ -66,6 +66,33 @@ fn a_new_project_goes_from_new_to_same_to_changed() {
     assert!(stdout.lines().any(is_gone), "{stdout}");
 }
 
+/// GitHub reads no workflow of a folder below the root.
+#[test]
+fn a_project_in_a_folder_of_a_repository_has_its_workflow_at_the_root() {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    std::fs::create_dir(dir.path().join(".git")).expect("a new folder");
+    let sub = dir.path().join("my tests/sub");
+    std::fs::create_dir_all(&sub).expect("new folders");
+    let (code, stdout, stderr) = run(&mut at(&sub, &["init"]));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("at the root of the repository"), "{stdout}");
+    assert!(!sub.join(".github").exists(), "{stdout}");
+    let name = ".github/workflows/faultmap-my-tests-sub.yml";
+    let workflow = std::fs::read_to_string(dir.path().join(name)).expect("a workflow");
+    assert!(stdout.contains(name) && workflow.contains(&format!("file={name},")), "{workflow}");
+    assert!(workflow.contains("\nname: \"faultmap in my tests/sub\"\n"), "{workflow}");
+    // The script is started at the root.
+    let (_, line) = workflow.split_once("- run: \"").expect("a text of JSON");
+    let line: String = serde_json::from_str(&format!("\"{}", line.trim_end())).expect("a text");
+    assert_eq!(line, "'./my tests/sub/faultmap.sh' --format github");
+    // Another project of the repository has a workflow of its own, and one at the root the usual one.
+    let (code, stdout, stderr) = run(&mut at(dir.path(), &["init", "other"]));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("\n  .github/workflows/faultmap-other.yml\n"), "{stdout}");
+    assert_eq!(run(&mut at(dir.path(), &["init"])).0, Some(0));
+    assert!(dir.path().join(".github/workflows/faultmap.yml").exists());
+}
+
 #[test]
 fn nothing_of_a_project_is_replaced() {
     for (name, is_folder) in

@@ -6,7 +6,7 @@
 //! A runner obeys every line that begins with `::`, whatever stands before it but blanks. So no text of a case
 //! or of a snapshot is printed outside of a command, and in a command its ends of lines are escaped.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::body;
 use super::format::{End, Format, Shown};
@@ -44,12 +44,36 @@ impl Format for Github {
     }
 }
 
-/// Returns the path below the folder of the checkout, which GitHub expects.
+/// Returns the path below the folder of the checkout, which GitHub expects. A case of this command or of stdin has no
+/// path, and keeps its name.
 fn in_workspace(file: &str) -> String {
-    let workspace = std::env::var_os("GITHUB_WORKSPACE").unwrap_or_default();
-    let below = Path::new(file).strip_prefix(&workspace).ok();
-    let below = below.filter(|_| !workspace.is_empty());
+    let workspace = std::env::var_os("GITHUB_WORKSPACE").filter(|workspace| !workspace.is_empty());
+    let Some(workspace) = workspace.map(PathBuf::from) else { return file.to_owned() };
+    let named = Path::new(file);
+    let whole = match (named.exists(), std::env::current_dir()) {
+        (true, Ok(here)) => without_parents(&here.join(named)),
+        _ => named.to_owned(),
+    };
+    // The current folder has no link in its path (getcwd(3)), and the variable may have one.
+    let real = workspace.canonicalize().unwrap_or_default();
+    let roots = [workspace, real];
+    let mut roots = roots.iter().filter(|root| !root.as_os_str().is_empty());
+    let below = roots.find_map(|root| whole.strip_prefix(root).ok());
     below.map_or(file.to_owned(), |below| below.display().to_string())
+}
+
+/// Returns an absolute path without its `..`.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                short.pop();
+            }
+            part => short.push(part),
+        }
+    }
+    short
 }
 
 /// Escapes a message, line by line. (`escapeData` of the toolkit of GitHub)
