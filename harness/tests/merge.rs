@@ -20,7 +20,7 @@ fn merge(dir: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 fn write(dir: &Path, name: &str, arguments: &[&str]) {
     let (_, stdout, stderr) =
         run_in(dir, &[&["--json", "--timeout", "100"][..], arguments].concat());
-    assert!(stderr.is_empty() || stderr.starts_with("error: part "), "{stderr}");
+    assert!(stderr.is_empty() || stderr.starts_with("note: part "), "{stderr}");
     std::fs::write(dir.join(name), stdout).expect("written");
 }
 
@@ -85,8 +85,8 @@ fn what_has_no_result_is_told_and_fails() {
     let (code, stdout, stderr) = merge(dir.path(), &["1.json", "2.json", "4.json"]);
     assert_eq!(code, Some(3), "{stdout}");
     assert!(stderr.contains("error: 2 of 6 cases have no result\n"), "{stderr}");
-    assert!(stderr.contains("case 3, which is 1 behind a/odd #1"), "{stderr}");
-    assert!(stderr.contains("case 5, which is 1 behind a/skipped"), "{stderr}");
+    assert!(stderr.contains("\ncase 3: the next one after a/odd #1"), "{stderr}");
+    assert!(stderr.contains("case 5: the next one after a/skipped"), "{stderr}");
     assert!(stderr.contains("no file holds part count:3/4"), "{stderr}");
     assert!(!stderr.contains("part count:1/4"), "{stderr}");
     assert!(stdout.contains("6 cases: 2 without a result, 1 same, 1 changed, 1 new"), "{stdout}");
@@ -231,15 +231,75 @@ fn text_of_others_is_escaped() {
 #[test]
 fn a_part_without_a_case_says_so() {
     let dir = project(CASE, Some(&picture(CASE)));
-    let codes = [1, 2].map(|part| {
+    let empty = [1, 2].map(|part| {
         let (code, stdout, stderr) = run_in(dir.path(), &["--partition", &format!("{part}/2")]);
-        let says = format!("part hash:{part}/2 holds no case, of 1");
-        assert_eq!(stderr.contains(&says), code == Some(4), "{stderr}");
+        let says = format!("note: part hash:{part}/2 holds no case, of 1\n");
         let counts = format!("1 case of 1, part hash:{part}/2: 1 same");
-        assert_eq!(stdout.contains(&counts), code == Some(0), "{stdout}");
-        code
+        assert_ne!(stderr == says, stdout.contains(&counts), "{stdout}{stderr}");
+        // No failure: the other part holds it.
+        assert_eq!(code, Some(0), "{stdout}{stderr}");
+        stdout.is_empty()
     });
-    assert!(codes.contains(&Some(0)) && codes.contains(&Some(4)), "{codes:?}");
+    assert!(empty.contains(&true) && empty.contains(&false), "{empty:?}");
+    for (format, says) in [("tap", "1..0\n"), ("junit", "tests=\"0\""), ("json", "\"case\":null")] {
+        let part = ["--partition", "count:2/2", "--format", format];
+        let (code, stdout, _) = run_in(dir.path(), &part);
+        assert!(code == Some(0) && stdout.contains(says), "{stdout}");
+    }
+    // Nothing at all is another matter.
+    std::fs::remove_file(dir.path().join("cases/it.case")).expect("it was there");
+    let (code, _, stderr) = run_in(dir.path(), &["--partition", "1/2"]);
+    assert!(code == Some(4) && stderr.contains("the folder holds no case"), "{stderr}");
+}
+
+/// What is missing is not looked for in a part that was measured and holds nothing.
+#[test]
+fn a_part_without_a_case_counts_as_given() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    add(dir.path(), "second", CASE, Some(&picture(CASE)));
+    for part in 1..=3 {
+        write(dir.path(), &format!("{part}.json"), &["--partition", &format!("count:{part}/3")]);
+    }
+    let all = ["1.json", "2.json", "3.json"];
+    let (code, stdout, stderr) = merge(dir.path(), &all);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let (code, _, stderr) = merge(dir.path(), &["1.json", "3.json"]);
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("case 2: the next one after it\n"), "{stderr}");
+    assert!(stderr.contains("no file holds part count:2/3"), "{stderr}");
+    assert!(!stderr.contains("count:3/3"), "{stderr}");
+    // Of another run.
+    let third = std::fs::read_to_string(dir.path().join("3.json")).expect("a line");
+    std::fs::write(dir.path().join("4.json"), third.replace("\"of\":2", "\"of\":7"))
+        .expect("written");
+    let (code, _, stderr) = merge(dir.path(), &["1.json", "4.json"]);
+    assert!(code == Some(2) && stderr.contains("4.json of 7"), "{stderr}");
+    // A file without a line may be anything.
+    std::fs::write(dir.path().join("3.json"), "").expect("written");
+    let (code, _, stderr) = merge(dir.path(), &["1.json", "3.json"]);
+    assert!(code == Some(3) && stderr.contains("\n3.json is empty: a part"), "{stderr}");
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_told() {
+    let dir = project(CASE, Some(&picture(CASE)));
+    write(dir.path(), "1.json", &[]);
+    let (code, stdout, stderr) = merge(dir.path(), &["1.json", "./1.json"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert_eq!(stderr, "error: ./1.json is named twice\n  name each file once\n");
+}
+
+/// Built-in cases are called so by `run`, and by `merge`.
+#[test]
+fn the_last_line_has_the_words_of_the_run() {
+    let dir = tempfile::tempdir().expect("a folder for temporary files");
+    let words = ["notes/open_rdonly", "notes/map_of_empty_file", "--memfd"];
+    write(dir.path(), "all.json", &words);
+    let whole = run_in(dir.path(), &words);
+    let merged = merge(dir.path(), &["all.json"]);
+    let counts = |text: &str| steady(text).lines().last().map(str::to_owned);
+    assert!(whole.1.contains("2 built-in cases: "), "{}", whole.1);
+    assert_eq!(counts(&merged.1), counts(&whole.1));
 }
 
 /// Each part tells of its own, and all parts together of all.

@@ -12,13 +12,14 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::line::Line;
 use super::exit::{Exit, Failed};
 use super::output::{self, count};
 use super::partition::Partition;
 use super::report::format::End;
 use super::report::line::CaseLine;
 use super::report::sheet::{Form, Sheet};
-use super::report::summary::{Summary, tell_snapshots_without_case};
+use super::report::summary::{Summary, cases_in_words, tell_snapshots_without_case};
 use super::usage::UsageError;
 
 /// The largest size of a file of results.
@@ -31,11 +32,36 @@ const ONCE: &str = "name each file once, and measure each part once";
 
 /// Merges the results in these files, and prints them. Returns the exit code of one run of all cases.
 pub fn run(files: &[PathBuf], form: Form) -> Result<Exit, Failed> {
+    named_once(files)?;
     let mut results = Results::default();
     for file in files {
-        each_result(file, |line, name| results.add(line, name))?;
+        let mut is_empty = true;
+        each_result(file, |line, name| {
+            is_empty = false;
+            results.add(line, name)
+        })?;
+        if is_empty {
+            results.empty_files.push(name_of(file));
+        }
     }
     results.print(form)
+}
+
+/// Fails if two words name one file.
+fn named_once(files: &[PathBuf]) -> Result<(), UsageError> {
+    let mut seen = BTreeSet::new();
+    let twice = files
+        .iter()
+        .find(|file| !seen.insert(file.canonicalize().unwrap_or_else(|_| file.to_path_buf())));
+    twice.map_or(Ok(()), |file| {
+        let message = format!("{} is named twice", name_of(file));
+        Err(UsageError::NotMerged { message, hint: "name each file once" })
+    })
+}
+
+/// The name of a file for a message; `-` is stdin.
+fn name_of(file: &Path) -> String {
+    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
 }
 
 /// The results of all files.
@@ -44,28 +70,71 @@ struct Results {
     /// By the number of the case, its line and its file.
     cases: BTreeMap<usize, (CaseLine, String)>,
     ids: BTreeMap<String, usize>,
+    /// What the first line says of the whole run, and its file.
+    whole: Option<(Whole, String)>,
+    /// The parts that hold no case, and the files without a line.
+    empty_parts: BTreeSet<String>,
+    empty_files: Vec<String>,
+}
+
+/// What all lines of one run say alike.
+#[derive(Debug, Clone)]
+struct Whole {
+    faultmap: String,
+    of: usize,
+    compared: bool,
+}
+
+impl Whole {
+    /// Fails if a line in this file, which says the other, cannot belong to the same run as one in its own.
+    fn belongs(&self, its: &str, other: &Whole, file: &str) -> Result<(), UsageError> {
+        let fails = |message, hint| Err(UsageError::NotMerged { message, hint });
+        if self.faultmap != other.faultmap {
+            let (one, two) = (&self.faultmap, &other.faultmap);
+            let message = format!("{its} is of faultmap {one}, and {file} of {two}");
+            return fails(message, ONE_VERSION);
+        }
+        if self.of != other.of {
+            let message = format!("{its} is of {} cases, and {file} of {}", self.of, other.of);
+            return fails(message, SAME_CASES);
+        }
+        if self.compared != other.compared {
+            let message = format!("only one of {its} and {file} was compared with snapshots");
+            return fails(message, "merge results of `run`, or results of `show`");
+        }
+        Ok(())
+    }
 }
 
 impl Results {
     /// Adds a result. Fails if it cannot belong to the same run as those before.
-    fn add(&mut self, line: CaseLine, file: &str) -> Result<(), UsageError> {
-        let fails = |message, hint| Err(UsageError::NotMerged { message, hint });
-        if let Some((other, its)) = self.cases.values().next() {
-            let versions = (&other.machine.faultmap, &line.machine.faultmap);
-            if versions.0 != versions.1 {
-                let (one, two) = versions;
-                let message = format!("{its} is of faultmap {one}, and {file} of {two}");
-                return fails(message, ONE_VERSION);
+    fn add(&mut self, line: Line, file: &str) -> Result<(), UsageError> {
+        let whole = match &line {
+            Line::Case(line) => Whole {
+                faultmap: line.machine.faultmap.clone(),
+                of: line.of,
+                compared: line.compared,
+            },
+            Line::EmptyPart(part) => {
+                Whole { faultmap: part.faultmap.clone(), of: part.of, compared: part.compared }
             }
-            if other.of != line.of {
-                let message = format!("{its} is of {} cases, and {file} of {}", other.of, line.of);
-                return fails(message, SAME_CASES);
-            }
-            if other.compared != line.compared {
-                let message = format!("only one of {its} and {file} was compared with snapshots");
-                return fails(message, "merge results of `run`, or results of `show`");
+        };
+        match &self.whole {
+            Some((own, its)) => own.belongs(its, &whole, file)?,
+            None => self.whole = Some((whole, file.to_owned())),
+        }
+        match line {
+            Line::Case(line) => self.add_case(*line, file),
+            Line::EmptyPart(part) => {
+                self.empty_parts.insert(part.partition);
+                Ok(())
             }
         }
+    }
+
+    /// Adds the result of a case. Fails if the case has one already.
+    fn add_case(&mut self, line: CaseLine, file: &str) -> Result<(), UsageError> {
+        let fails = |message, hint| Err(UsageError::NotMerged { message, hint });
         if let Some((other, its)) = self.cases.get(&line.number) {
             let (case, number) = (&line.case, line.number);
             return match other.case == *case {
@@ -88,10 +157,10 @@ impl Results {
 
     /// Prints the results in the order of the cases.
     fn print(self, form: Form) -> Result<Exit, Failed> {
-        let Some((first, _)) = self.cases.values().next() else {
+        let whole = self.whole.as_ref().filter(|_| !self.cases.is_empty());
+        let Some(&(Whole { of, compared, .. }, _)) = whole else {
             return Err(Failed::Nothing("the files hold no results".to_owned()));
         };
-        let (of, compared) = (first.of, first.compared);
         let lost = of - self.cases.len();
         if lost > 0 {
             output::tell(&output::error(&self.lost(of)));
@@ -105,7 +174,9 @@ impl Results {
             sheet.case(line);
         }
         let missing = (lost > 0).then(|| format!("{lost} without a result"));
-        let (cases, missing) = (count(of, "case"), missing.as_deref());
+        // A run is of built-in cases, or of a project's.
+        let built_in = if summary.built_in == summary.cases { of } else { summary.built_in };
+        let (cases, missing) = (cases_in_words(of, built_in), missing.as_deref());
         let last = summary.line(&cases, missing, elapsed.as_secs_f64());
         let exit = summary.totals.exit();
         let without_case = std::mem::take(&mut summary.snapshots_without_case);
@@ -125,7 +196,8 @@ impl Results {
             let before = self.cases.range(..*number).next_back();
             let behind = before.map(|(at, (line, _))| (number - at, &line.case));
             text += &match behind {
-                Some((by, case)) => format!("\ncase {number}, which is {by} behind {case}"),
+                Some((1, case)) => format!("\ncase {number}: the next one after {case}"),
+                Some((by, case)) => format!("\ncase {number}: {by} places after {case}"),
                 None => format!("\ncase {number}"),
             };
         }
@@ -133,11 +205,14 @@ impl Results {
             text += &format!("\nand {} more", lost.len() - SHOWN);
         }
         let parts = self.cases.values().filter_map(|(line, _)| line.partition.clone());
-        let parts: BTreeSet<String> = parts.collect();
+        let parts: BTreeSet<String> = parts.chain(self.empty_parts.iter().cloned()).collect();
         let known = parts.iter().find_map(|part| part.parse::<Partition>().ok());
         let all = known.into_iter().flat_map(Partition::all).map(|part| part.to_string());
         for part in all.filter(|part| !parts.contains(part)).take(SHOWN) {
             text += &format!("\nno file holds part {part}");
+        }
+        for file in self.empty_files.iter().take(SHOWN) {
+            text += &format!("\n{file} is empty: a part without a case has a line that says so");
         }
         text
     }
@@ -146,14 +221,12 @@ impl Results {
 /// Hands over each result in a file, with the name of the file; `-` is stdin.
 pub fn each_result(
     path: &Path,
-    mut take: impl FnMut(CaseLine, &str) -> Result<(), UsageError>,
+    mut take: impl FnMut(Line, &str) -> Result<(), UsageError>,
 ) -> Result<(), Failed> {
-    let (name, source): (String, Box<dyn Read>) = match path == Path::new("-") {
-        true => ("stdin".to_owned(), Box::new(std::io::stdin())),
-        false => {
-            let path_of = |error| UsageError::unreadable(path, error);
-            (path.display().to_string(), Box::new(File::open(path).map_err(path_of)?))
-        }
+    let name = name_of(path);
+    let source: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(File::open(path).map_err(|error| UsageError::unreadable(path, error))?),
     };
     let mut source = BufReader::new(source.take(FILE_BYTES + 1));
     let (mut text, mut bytes) = (Vec::new(), 0);

@@ -227,11 +227,14 @@ enum Snapshots {
 }
 
 fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Result<Exit, Failed> {
+    let form = Form { format: options.form.format(), detail: asked.detail };
     if all.cases.is_empty() {
         tell_snapshots_without_case(all.snapshots_without_case.iter());
-        return Err(Failed::Nothing(all.nothing()));
+        return match all.partition.filter(|_| all.of > 0) {
+            Some(partition) => report::empty_part(all, &partition, form),
+            None => Err(Failed::Nothing(all.nothing())),
+        };
     }
-    let form = Form { format: options.form.format(), detail: asked.detail };
     let backing = options.place.backing();
     let Start { interrupt, held } = start;
     let clear = all.cases.iter().any(|loaded| backing::needs_a_name(&loaded.case));

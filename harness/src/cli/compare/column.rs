@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Failed;
-use crate::cli::merge::each_result;
+use crate::cli::merge::{Line, each_result};
 use crate::cli::report::line::CaseLine;
 use crate::cli::report::machine::Machine;
 use crate::cli::usage::UsageError;
@@ -48,7 +48,8 @@ impl Column {
     fn read(index: usize, name: Option<String>, path: &Path) -> Result<Column, Failed> {
         let mut cases: BTreeMap<String, CaseLine> = BTreeMap::new();
         each_result(path, |line, file| {
-            if let Some(twice) = cases.insert(line.case.clone(), line) {
+            let Line::Case(line) = line else { return Ok(()) };
+            if let Some(twice) = cases.insert(line.case.clone(), *line) {
                 let message = format!("{} is twice in {file}", twice.case);
                 let hint = "each file holds the results of one run on one machine";
                 return Err(UsageError::NotMerged { message, hint });

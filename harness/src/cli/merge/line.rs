@@ -6,7 +6,8 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::{ONE_VERSION, WRITE_ANEW};
-use crate::cli::report::line::CaseLine;
+use crate::cli::partition::Partition;
+use crate::cli::report::line::{CaseLine, EmptyPart};
 use crate::cli::report::{SCHEMA, json_text};
 use crate::cli::usage::UsageError;
 use crate::printable::is_printable;
@@ -20,14 +21,25 @@ const EDITED: &str = "the file was edited, or is of another program; `faultmap r
 const ONE_LINE: &str =
     "each result stands on one line: `jq -c .` writes it so, and `jq -c '.[]'` those of a list";
 
-/// The field that decides whether the others can be read.
+/// A line of a file of results.
+#[derive(Debug)]
+pub enum Line {
+    Case(Box<CaseLine>),
+    EmptyPart(EmptyPart),
+}
+
+/// The fields that decide whether and how the others can be read.
 #[derive(Debug, Deserialize)]
 struct Version {
     schema: u32,
+    #[serde(default)]
+    case: Value,
+    #[serde(default)]
+    partition: Value,
 }
 
 /// Reads a line at this place. Fails if it is no result, or one of another schema.
-pub fn read(line: &[u8], place: &str) -> Result<CaseLine, UsageError> {
+pub fn read(line: &[u8], place: &str) -> Result<Line, UsageError> {
     let fails = |message, hint| UsageError::NotMerged { message, hint };
     let Ok(text) = std::str::from_utf8(line) else {
         return Err(fails(format!("{place} is not UTF-8 text"), WRITE_ANEW));
@@ -42,10 +54,17 @@ pub fn read(line: &[u8], place: &str) -> Result<CaseLine, UsageError> {
         let (message, hint) = no_result(place, &error);
         fails(message, hint)
     };
-    let Version { schema } = serde_json::from_str(text).map_err(no_result)?;
+    let Version { schema, case, partition } = serde_json::from_str(text).map_err(no_result)?;
     if schema != SCHEMA {
         let message = format!("{place} has schema {schema}, and this faultmap reads {SCHEMA}");
         return Err(fails(message, ONE_VERSION));
+    }
+    if case.is_null() && partition.is_string() {
+        let part: EmptyPart = serde_json::from_str(text).map_err(no_result)?;
+        return match part.partition.parse::<Partition>() {
+            Ok(_) if part.of <= CASES => Ok(Line::EmptyPart(part)),
+            _ => Err(fails(format!("{place} is of no part of a run"), WRITE_ANEW)),
+        };
     }
     // As a run would have printed it, whoever wrote the file.
     let printed = match text.chars().all(is_printable) {
@@ -54,7 +73,7 @@ pub fn read(line: &[u8], place: &str) -> Result<CaseLine, UsageError> {
     };
     let line = CaseLine::read(printed).map_err(no_result)?;
     match (1..=line.of).contains(&line.number) && line.of <= CASES {
-        true => Ok(line),
+        true => Ok(Line::Case(Box::new(line))),
         false => {
             let message = format!("{place} is case {} of {}", line.number, line.of);
             Err(fails(message, WRITE_ANEW))

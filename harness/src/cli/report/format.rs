@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use super::json;
-use super::line::CaseLine;
+use super::line::{CaseLine, EmptyPart};
 use super::machine::Machine;
 use super::verdict::{Findings, Verdict};
 use crate::case::{Access, HarnessError, Measurement, Outcome, StepResult};
@@ -34,6 +34,11 @@ pub trait Format: Debug + Sync {
 
     /// Returns the output after all cases.
     fn end(&self, _end: &End<'_>) -> String {
+        String::new()
+    }
+
+    /// Returns the output of a part that holds no case, between the beginning and the end.
+    fn empty_part(&self, _part: &EmptyPart) -> String {
         String::new()
     }
 

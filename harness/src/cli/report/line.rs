@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::totals::Tally;
 use super::verdict::Verdict;
+use crate::cli::select::BUILT_IN;
 
 /// A line of JSON, as far as other forms need its fields. harness/docs/json.md describes them.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +41,18 @@ pub struct CaseLine {
     /// The whole line, with its end.
     #[serde(skip)]
     pub text: String,
+}
+
+/// A line of JSON for a part of a run that holds no case: without it, nobody could tell its file from one that was lost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EmptyPart {
+    pub schema: u32,
+    /// None: a line of a case has its name here.
+    pub case: Option<String>,
+    pub of: usize,
+    pub partition: String,
+    pub compared: bool,
+    pub faultmap: String,
 }
 
 /// The snapshot of a case, with its text if that differs.
@@ -89,6 +102,11 @@ impl CaseLine {
     /// If a field is missing: `json/fields.rs` holds the two forms against each other.
     pub fn own(text: String) -> CaseLine {
         CaseLine::read(text).expect("a line of our own has every field")
+    }
+
+    /// True for a case that was a part of the command.
+    pub fn is_built_in(&self) -> bool {
+        self.file.starts_with(BUILT_IN)
     }
 
     /// Returns the time from the first child to the last.

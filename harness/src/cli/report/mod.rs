@@ -23,19 +23,19 @@ mod totals;
 pub mod verdict;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
 use super::cases::{CaseReport, CaseResult};
 use super::exit::{Exit, Failed};
 use super::judging::judged;
-use super::output::count;
-use super::partition::Chosen;
+use super::output;
+use super::partition::{Chosen, Partition};
 use format::{End, Format, ReportedCase};
-use line::CaseLine;
+use line::{CaseLine, EmptyPart};
 use sheet::{Form, Sheet};
-use summary::{Summary, tell_snapshots_without_case};
+use summary::{Summary, cases_in_words, tell_snapshots_without_case};
 use verdict::{Findings, Judge, Verdict};
 
 pub use json::{SCHEMA, text as json_text};
@@ -43,6 +43,23 @@ pub use json::{SCHEMA, text as json_text};
 /// The forms of output. The first is the default.
 pub const FORMATS: &[&dyn Format] =
     &[&text::Text, &json::Json, &junit::Junit, &tap::Tap, &ktap::Ktap, &github::Github];
+
+/// Tells of a part that holds no case, where others hold some: no result is missing.
+pub fn empty_part(chosen: &Chosen, partition: &Partition, form: Form) -> Result<Exit, Failed> {
+    output::tell(&output::note(&chosen.nothing()));
+    let mut sheet = Sheet::begin(form, 0);
+    sheet.empty_part(&EmptyPart {
+        schema: SCHEMA,
+        case: None,
+        of: chosen.of,
+        partition: partition.to_string(),
+        compared: true,
+        faultmap: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    let elapsed = Duration::ZERO;
+    sheet.end(End { cases: &[], findings: "", summary: "", missing: None, elapsed })?;
+    Ok(Exit::Agree)
+}
 
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
@@ -136,11 +153,7 @@ impl<'a> Reporter<'a> {
         let all = self.chosen.cases.len();
         let missing = interrupted.map(|exit| exit.missing(all - self.summary.cases));
         let built_in = self.chosen.cases.iter().filter(|own| own.is_built_in()).count();
-        let cases = match built_in {
-            0 => count(all, "case"),
-            every if every == all => count(all, "built-in case"),
-            some => format!("{}, {some} of them built in", count(all, "case")),
-        };
+        let cases = cases_in_words(all, built_in);
         let cases = match self.chosen.partition {
             Some(partition) => format!("{cases} of {}, part {partition}", self.chosen.of),
             None => cases,

@@ -2,7 +2,7 @@
 //! cases. The main type is [`Sheet`].
 
 use super::format::{Detail, End, Format, ReportedProbe, Shown};
-use super::line::CaseLine;
+use super::line::{CaseLine, EmptyPart};
 use crate::case::HarnessError;
 use crate::cli::output::Output;
 
@@ -48,6 +48,11 @@ impl Sheet {
         if self.form.format.needs_all() {
             self.held.push(CaseLine::own(super::json::probe(probe)));
         }
+    }
+
+    /// Prints a part that holds no case.
+    pub fn empty_part(&mut self, part: &EmptyPart) {
+        self.out.print(&self.form.format.empty_part(part));
     }
 
     fn next(&mut self) -> Shown {

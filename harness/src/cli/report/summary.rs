@@ -15,8 +15,9 @@ use crate::printable::escaped;
 #[derive(Debug)]
 pub struct Summary {
     pub totals: Totals,
-    /// The number of results.
+    /// The number of results, and of those of built-in cases.
     pub cases: usize,
+    pub built_in: usize,
     children: u64,
     /// The places of the files, in words, with what was done without.
     places: Vec<String>,
@@ -31,6 +32,7 @@ impl Summary {
         Summary {
             totals: Totals::of(compares),
             cases: 0,
+            built_in: 0,
             children: 0,
             places: Vec::new(),
             snapshots_without_case: BTreeSet::new(),
@@ -41,6 +43,7 @@ impl Summary {
     /// Counts a case.
     pub fn add(&mut self, case: &CaseLine) {
         self.cases += 1;
+        self.built_in += usize::from(case.is_built_in());
         self.totals.add(&case.counts);
         self.children = self.children.saturating_add(case.probes);
         self.differing.extend(Differing::in_run(case));
@@ -80,6 +83,15 @@ impl Summary {
         format!(
             "{cases}: {missing}{counts}{without_case}; {children} in {seconds:.2} s, files on {places}\n"
         )
+    }
+}
+
+/// Says how many cases there are, and how many of them are built in.
+pub fn cases_in_words(all: usize, built_in: usize) -> String {
+    match built_in {
+        0 => output::count(all, "case"),
+        every if every == all => output::count(all, "built-in case"),
+        some => format!("{}, {some} of them built in", output::count(all, "case")),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{output, shell};
 use crate::case::Case;
 use crate::parse;
 use crate::snapshot::Snapshots;
-pub use source::Source;
+pub use source::{BUILT_IN, Source};
 use tree::Tree;
 pub use tree::{files_below, is_case};
 pub use words::like_an_option;

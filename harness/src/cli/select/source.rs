@@ -10,6 +10,9 @@ use crate::cli::exit::Failed;
 use crate::cli::usage::UsageError;
 use crate::cli::{built_in, shell};
 
+/// The beginning of the name of a file that is a part of this command.
+pub const BUILT_IN: &str = "built-in:";
+
 /// The place of the text of a case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -48,7 +51,7 @@ impl Source {
     /// The file, for a program. A built-in case has none, and its name is that of its snapshot in messages.
     pub fn file(&self) -> String {
         match self {
-            Source::BuiltIn(id) => format!("built-in:cases/{id}.case"),
+            Source::BuiltIn(id) => format!("{BUILT_IN}cases/{id}.case"),
             other => other.shown(),
         }
     }

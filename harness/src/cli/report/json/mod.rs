@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::format::{Format, ReportedCase, ReportedProbe, Shown};
-use super::line::CaseLine;
+use super::line::{CaseLine, EmptyPart};
 use super::machine::Machine;
 use super::notes::{self, Remark};
 use super::step::{line_of, line_of_sweep};
@@ -115,6 +115,10 @@ pub struct Json;
 impl Format for Json {
     fn name(&self) -> &'static str {
         "json"
+    }
+
+    fn empty_part(&self, part: &EmptyPart) -> String {
+        text(part)
     }
 
     fn case(&self, case: &CaseLine, _shown: Shown) -> String {
