@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         test("ktap_is_as_its_specification_says", ktap_is_as_its_specification_says),
         test("github_gets_one_command_for_each_case", github_gets_one_command_for_each_case),
         test("github_names_files_from_the_checkout", github_names_files_from_the_checkout),
+        test("github_shows_errors_beside_the_lines_of_a_bad_file", github_shows_bad_files),
+        test("junit_has_an_error_for_a_bad_file", junit_has_an_error_for_a_bad_file).unless(python),
         test("every_form_ends_with_the_same_exit_code", every_form_ends_with_the_same_exit_code),
     ])
 }
@@ -351,6 +353,43 @@ fn github_names_files_from_the_checkout() {
         let said = format!("{stdout}{stderr}");
         assert!(said.contains(expected), "{}, {word}: {said}", folder.display());
     }
+}
+
+/// A project with a good case and a bad file of two errors.
+fn bad_file(format: &str) -> String {
+    let dir = project::project(project::CASE, None);
+    let bad = "fd = flie(1);\nfd = file(1);\nmap = mmpa(0);\n";
+    project::add(dir.path(), "a/bad, 1", bad, None);
+    let (code, stdout, stderr) = run_in(dir.path(), &["--format", format]);
+    assert_eq!(code, Some(2), "{stdout}{stderr}");
+    assert!(stderr.contains("unknown step `flie`"), "{stderr}");
+    stdout
+}
+
+fn github_shows_bad_files() {
+    let text = bad_file("github");
+    let commands: Vec<_> = text.lines().map(command_of).collect();
+    assert_eq!(commands.len(), 2, "{text}");
+    for ((name, properties, message), (line, word)) in
+        commands.iter().zip([("1", "flie"), ("3", "mmpa")])
+    {
+        assert_eq!(name, "error");
+        assert_eq!(properties[0], ("file".to_owned(), "cases/a/bad, 1.case".to_owned()));
+        assert_eq!(properties[1], ("line".to_owned(), line.to_owned()));
+        assert!(message.contains(&format!("unknown step `{word}`")), "{message}");
+    }
+    assert_eq!(bad_file("text"), "");
+}
+
+fn junit_has_an_error_for_a_bad_file() {
+    let read = read_by("python3", &["-c", READ_XML], &bad_file("junit"));
+    let cases = read["cases"].as_array().expect("a list");
+    assert_eq!(cases.len(), 1, "{read}");
+    let (case, error) = (&cases[0][0][1], &cases[0][1][0]);
+    assert_eq!(case["file"], "cases/a/bad, 1.case");
+    assert_eq!((&error[0], &case["line"]), (&Value::from("error"), &Value::from("1")));
+    let says = error[2].as_str().expect("text");
+    assert!(says.contains("`flie`") && says.contains("`mmpa`"), "{says}");
 }
 
 fn every_form_ends_with_the_same_exit_code() {

@@ -185,7 +185,8 @@ fn list(words: &[String]) -> Result<Exit, Failed> {
 /// Measures the cases that the words name, once or whenever they are saved.
 fn run_cases(words: &[String], options: &Options, asked: &Asked) -> Result<Exit, Failed> {
     if !options.watch {
-        let all = Selection::load(words)?;
+        let format = options.form.format();
+        let all = Selection::load(words).inspect_err(|failed| report::refused(failed, format))?;
         all.tell_notes();
         let chosen = Chosen::of(all, asked.partition);
         return measure(&chosen, options, asked, &Start::now()?);

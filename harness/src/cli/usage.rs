@@ -5,6 +5,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
+use super::report::format::Wrong;
 use super::{output, shell};
 use crate::parse::{ParseError, Renderer};
 
@@ -176,6 +177,22 @@ impl UsageError {
         match errors.len() {
             0 | 1 => errors.pop(),
             _ => Some(UsageError::Several(errors)),
+        }
+    }
+
+    /// Returns the errors in case files.
+    pub fn in_files(&self) -> Vec<Wrong<'_>> {
+        match self {
+            UsageError::Case { path, errors, .. } => {
+                let wrong = |error: &ParseError| Wrong {
+                    file: path,
+                    line: error.line,
+                    message: error.to_string(),
+                };
+                errors.iter().map(wrong).collect()
+            }
+            UsageError::Several(errors) => errors.iter().flat_map(UsageError::in_files).collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -42,10 +42,26 @@ pub trait Format: Debug + Sync {
         String::new()
     }
 
+    /// Returns the output where these errors are in case files, so that no case is run. Nothing for people, who read
+    /// them on stderr.
+    fn refused(&self, _wrong: &[Wrong<'_>]) -> String {
+        String::new()
+    }
+
     /// True if it prints nothing before it has all cases: [`End::cases`] then holds them.
     fn needs_all(&self) -> bool {
         false
     }
+}
+
+/// An error in a case file.
+#[derive(Debug)]
+pub struct Wrong<'a> {
+    pub file: &'a str,
+    /// Its line, counted from 1.
+    pub line: u32,
+    /// What is wrong, and what to write instead.
+    pub message: String,
 }
 
 /// How a case is shown.

@@ -9,7 +9,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::body;
-use super::format::{End, Format, Shown};
+use super::format::{End, Format, Shown, Wrong};
 use super::line::CaseLine;
 use super::verdict::Verdict;
 use crate::printable::escaped;
@@ -36,6 +36,14 @@ impl Format for Github {
         let title = property(&format!("{}: {}", case.case, case.words().join(", ")));
         let message = data(&message.join("\n"));
         format!("::{command} file={file},line={line},title={title}::{message}\n")
+    }
+
+    fn refused(&self, wrong: &[Wrong<'_>]) -> String {
+        let command = |own: &Wrong<'_>| {
+            let (file, message) = (property(&in_workspace(own.file)), data(&own.message));
+            format!("::error file={file},line={},title=a bad case file::{message}\n", own.line)
+        };
+        wrong.iter().map(command).collect()
     }
 
     fn end(&self, end: &End<'_>) -> String {

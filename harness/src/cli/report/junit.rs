@@ -1,9 +1,11 @@
 //! Nearly every server for continuous integration reads JUnit's XML: [`Junit`].
 
+use std::time::Duration;
+
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::body;
-use super::format::{End, Format, Shown};
+use super::format::{End, Format, Shown, Wrong};
 use super::line::CaseLine;
 use super::verdict::Verdict;
 use crate::printable::escaped;
@@ -36,11 +38,38 @@ impl Format for Junit {
             suite.add_test_case(TestCase::new("the whole run", status));
         }
         suite.set_system_out(end.summary);
-        let mut report = Report::new("faultmap");
-        report.set_time(end.elapsed).add_test_suite(suite);
-        // It fails where a write to memory does.
-        report.to_string().unwrap_or_default()
+        text(suite, end.elapsed)
     }
+
+    fn refused(&self, wrong: &[Wrong<'_>]) -> String {
+        let mut suite = TestSuite::new("faultmap");
+        for own in wrong.chunk_by(|one, next| one.file == next.file) {
+            suite.add_test_case(bad_file(own));
+        }
+        text(suite, Duration::ZERO)
+    }
+}
+
+fn text(suite: TestSuite, elapsed: Duration) -> String {
+    let mut report = Report::new("faultmap");
+    report.set_time(elapsed).add_test_suite(suite);
+    // It fails where a write to memory does.
+    report.to_string().unwrap_or_default()
+}
+
+/// Returns a file that is no case, as a case with an error: its first error, and all of them.
+fn bad_file(wrong: &[Wrong<'_>]) -> TestCase {
+    let lines: Vec<_> = wrong.iter().map(|own| escaped(&own.message)).collect();
+    let file = wrong.first().map_or("", |own| own.file);
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    let first = lines.first().map_or("", |line| line);
+    status.set_message(first).set_type("bad case file").set_description(lines.join("\n"));
+    let mut test = TestCase::new(escaped(file), status);
+    test.set_classname("faultmap");
+    test.extra.insert("file".into(), escaped(file).into());
+    let line = wrong.first().map_or(1, |own| own.line);
+    test.extra.insert("line".into(), line.to_string().into());
+    test
 }
 
 /// Returns the machines of the cases. Results that were merged may come from several.

@@ -61,6 +61,16 @@ pub fn empty_part(chosen: &Chosen, partition: &Partition, form: Form) -> Result<
     Ok(Exit::Agree)
 }
 
+/// Prints the errors in case files, on account of which no case is run.
+pub fn refused(failed: &Failed, format: &dyn Format) {
+    let Failed::Usage(error) = failed else { return };
+    let wrong = error.in_files();
+    if !wrong.is_empty() {
+        // The exit code tells the failure, whatever becomes of this.
+        output::Output::default().print(&format.refused(&wrong));
+    }
+}
+
 /// Prints reports in the order of the cases, whatever the order in which they come.
 pub struct Reporter<'a> {
     chosen: &'a Chosen,
