@@ -72,10 +72,18 @@ fn bash_completes_words() {
         completed faultmap run --format j
         completed faultmap completions f
         completed faultmap man mer
+        completed faultmap explain PastEofIsS
+        completed faultmap exec --expect SIGB
+        completed faultmap exec mkfif
+        completed faultmap exec --all -- mkfif
+        completed faultmap exec --cor
     "#;
     let (dir, path) = completions("bash", "faultmap.bash");
     let said = printed("bash", &["--norc"], script, &path, dir.path());
-    assert_eq!(said, "show\n--format\njson junit\nfish\nmerge\n");
+    assert_eq!(
+        said,
+        "show\n--format\njson junit\nfish\nmerge\nPastEofIsSigbus\nSIGBUS\nmkfifo\nmkfifo\n--core\n"
+    );
 }
 
 fn zsh_completes_words() {
@@ -86,7 +94,7 @@ fn zsh_completes_words() {
         zpty -w shell "fpath=(${1:h} \$fpath); autoload -Uz compinit && compinit -u -D
             typed() { print -r -- \"<\$BUFFER>\" }; zle -N typed; bindkey '^X' typed; print rea''dy"
         zpty -r shell out '*ready*'
-        for line in 'faultmap sho' 'faultmap run --form' 'faultmap run --format=ju' 'faultmap completions f' 'faultmap man mer'; do
+        for line in 'faultmap sho' 'faultmap run --form' 'faultmap run --format=ju' 'faultmap completions f' 'faultmap man mer' 'faultmap explain PastEofIsS' 'faultmap exec --expect SIGB' 'faultmap exec mkfif'; do
             zpty -n -w shell $'\C-u'"$line"$'\t\C-x'
             zpty -r shell out '*<*>*'
             print -r -- "${${out##*<}%%>*}"
@@ -101,20 +109,36 @@ fn zsh_completes_words() {
         "faultmap run --format=junit",
         "faultmap completions fish",
         "faultmap man merge",
+        "faultmap explain PastEofIsSigbus",
+        "faultmap exec --expect SIGBUS",
+        "faultmap exec mkfifo",
     ];
     assert_eq!(lines, expected);
 }
 
 fn fish_completes_words() {
     let script = "source $argv[1]
-        for line in 'faultmap sho' 'faultmap run --form' 'faultmap run --format j' 'faultmap completions f' 'faultmap man mer'
+        for line in 'faultmap sho' 'faultmap run --form' 'faultmap run --format j' 'faultmap completions f' 'faultmap man mer' 'faultmap explain PastEofIsS' 'faultmap exec --expect SIGB' 'faultmap exec mkfif'
             complete -C $line
         end";
     let (dir, path) = completions("fish", "faultmap.fish");
     let said = printed("fish", &["--no-config"], script, &path, dir.path());
     // A description stands behind a tab.
     let words: Vec<&str> = said.lines().filter_map(|line| line.split('\t').next()).collect();
-    assert_eq!(words, ["show", "--format", "json", "junit", "fish", "merge"]);
+    assert_eq!(
+        words,
+        [
+            "show",
+            "--format",
+            "json",
+            "junit",
+            "fish",
+            "merge",
+            "PastEofIsSigbus",
+            "SIGBUS",
+            "mkfifo",
+        ]
+    );
 }
 
 /// The page of each command, and of the whole.

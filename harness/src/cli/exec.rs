@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
+use clap::ValueHint;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -52,9 +53,12 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     /// The program and its arguments
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, required_unless_present = "core")]
+    #[arg(value_name = "COMMAND", trailing_var_arg = true, required_unless_present = "core", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 }
+
+/// The signals that can be expected, for completions: their short names and small letters are taken, too.
+pub const SIGNALS: [&str; 2] = ["SIGBUS", "SIGSEGV"];
 
 fn signal(name: &str) -> Result<i32, String> {
     match name.to_ascii_uppercase().trim_start_matches("SIG") {

@@ -10,7 +10,7 @@ use super::shell::program;
 use super::usage::UsageError;
 use crate::case::Case;
 use crate::model::{self, Environment, Rule};
-use crate::parse::nearest;
+use crate::parse::{distance, nearest};
 use crate::printable::escaped;
 
 /// The words that `run` uses for the model, with their explanations.
@@ -38,6 +38,12 @@ const WORDS: &[(&str, &str)] = &[
          not know, such as the amount of free memory. The result is compared only with the snapshot.",
     ),
 ];
+
+/// All names that can be explained.
+pub fn names() -> Vec<String> {
+    let words = WORDS.iter().map(|(word, _)| (*word).to_owned());
+    Rule::ALL.iter().map(|rule| rule.name()).chain(words).collect()
+}
 
 /// Explains a rule or a word; without an argument, lists all of them.
 pub fn run(name: Option<&str>) -> Result<Exit, Failed> {
@@ -99,14 +105,15 @@ fn explained(name: &str) -> Result<String, Failed> {
 }
 
 fn unknown(name: &str) -> Failed {
-    let rules: Vec<String> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    let words = WORDS.iter().map(|(word, _)| *word);
-    let all: Vec<&str> = rules.iter().map(String::as_str).chain(words).collect();
+    let all = names();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
     // A part of a name also counts as near.
     let lower = name.to_lowercase();
     let holds = |own: &&str| lower.len() > 2 && own.to_lowercase().contains(&lower);
     let mut near: Vec<&str> = all.iter().copied().filter(holds).collect();
-    near.extend(nearest(name, &all).filter(|own| !near.contains(own)));
+    // Of a short word, half of the letters may differ, and it is another word then.
+    let is_like = |own: &&str| distance(name, own) * 2 < own.len();
+    near.extend(nearest(name, &all).filter(is_like).filter(|own| !near.contains(own)));
     let hint = match near.is_empty() {
         true => format!("`{} explain` lists them all", program()),
         false => format!("did you mean {}?", near.join(", ")),
