@@ -219,6 +219,20 @@ fn json_tells_what_was_written() {
     assert_eq!(line(&said)["snapshot"]["written"], serde_json::Value::Null);
 }
 
+/// Such a picture has no row, and is kept: who accepts it should know.
+#[test]
+fn a_sweep_that_is_not_reached_is_told_of() {
+    let text = CASE.replace("sweep", "map[PAGE];\nsweep") + "sweep(map, write);\n";
+    let project = Project::with(&[("cases/it.case", &text), ("cases/whole.case", CASE)]);
+    let (code, said) = project.run(&["--accept", "--memfd"]);
+    assert_eq!(code, Some(0), "{said}");
+    let note = "not reached: step 4, `sweep(map, read);`, and no later one, as step 3, `map[PAGE];`, ended the \
+                process\n";
+    assert_eq!(said.matches(note).count(), 1, "{said}");
+    assert_eq!(said.matches("not reached: step").count(), 1, "{said}");
+    assert!(!project.read("snapshots/it.snap").contains("not reached: step"), "a note is not kept");
+}
+
 #[test]
 fn a_snapshot_that_belongs_to_no_case_is_told_of_and_stays() {
     let project = Project::with(&[("cases/it.case", CASE), ("cases/gone.case", CASE)]);

@@ -4,7 +4,7 @@
 //! Each word of the model's (split, open, not modelled, known, `rule: none`) is explained in the line
 //! in which it appears.
 
-use crate::case::{Arg, Case, Measurement, Note, Step, StepResult};
+use crate::case::{Arg, Case, Measurement, Note, Step, StepResult, SweepResult};
 use crate::cli::shell::program;
 use crate::model::{Judgement, OpenRule, Split, known};
 use crate::parse::text_of;
@@ -52,6 +52,7 @@ pub fn of<'a>(
         text: note.to_string(),
         measured: Some(note),
     }));
+    notes.extend(not_reached(case, measured).map(|text| remark("not_reached", text)));
     let unswept = nothing_accessed(case, measured);
     notes.extend(unswept.map(|text| remark("nothing_accessed", text)));
     notes
@@ -94,6 +95,24 @@ fn decided(case: &Case, open: &OpenRule) -> String {
         "open: {name} {did} at {step} (kernels and file systems may differ; `{} explain {name}`)",
         program()
     )
+}
+
+/// Returns the step that ended the process before a sweep. A picture without its sweep is easily taken for a whole one.
+fn not_reached(case: &Case, measured: &Measurement) -> Option<String> {
+    let sweeps = case.walk().filter(|(_, _, step)| matches!(step, Step::Sweep { .. }));
+    let mut unreached =
+        sweeps.zip(&measured.sweeps).filter(|(_, result)| **result == SweepResult::NotReached);
+    let ((sweep, ..), _) = unreached.next()?;
+    let ends = |result: &StepResult| {
+        matches!(result, StepResult::Fault(_) | StepResult::Killed(_) | StepResult::TimedOut)
+    };
+    let ended = measured.steps.iter().take(sweep).rposition(ends)?;
+    let more = match unreached.count() {
+        0 => "",
+        _ => ", and no later one",
+    };
+    let (ended, sweep) = (at(case, ended), at(case, sweep));
+    Some(format!("not reached: {sweep}{more}, as {ended}, ended the process"))
 }
 
 /// Returns the advice to sweep a map that was made and that nothing accesses.
