@@ -126,6 +126,30 @@ fn the_help_of_the_whole_has_examples_and_leads_to_the_exit_codes() {
 }
 
 #[test]
+fn a_word_that_is_like_no_rule_is_answered_with_none() {
+    for (word, says) in [
+        ("Nope", "`cargo run -- explain` lists them all"),
+        ("spilt", "did you mean split?"),
+        ("opn", "did you mean open?"),
+        ("PastEofIsSigsegv", "did you mean PastEofIsSigbus?"),
+    ] {
+        let (code, _, stderr) = run(&mut faultmap(&["explain", word]));
+        assert!(code == Some(2) && stderr.contains(says), "{word}: {stderr}");
+    }
+}
+
+#[test]
+fn a_kernel_that_the_model_does_not_know_is_told_of() {
+    for (kernel, is_known) in [("2.0", false), ("5.3", false), ("5.4", true), ("6.12", true)] {
+        let (code, _, stderr) =
+            run(&mut faultmap(&["predict", "notes/open_rdonly", "--kernel", kernel]));
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(stderr.is_empty(), is_known, "{stderr}");
+        assert!(is_known || stderr.contains("the model knows Linux 5.4 and later"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_name_that_no_id_can_have() {
     let (dir, _) = case_file("");
     let path = dir.path().join("a\n\u{1b}[31mb.case");

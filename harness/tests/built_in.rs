@@ -74,9 +74,19 @@ fn a_folder_cases_hides_them_and_the_message_says_so() {
     std::fs::write(dir.path().join("cases/own.case"), "fd = file(1);").expect("written");
     let (code, stdout, _) = run(&mut at(dir.path(), &["list"]));
     assert_eq!((code, stdout.split_whitespace().next()), (Some(0), Some("own")), "{stdout}");
-    let (code, _, stderr) = run(&mut at(dir.path(), &["show", "notes/open_rdonly"]));
-    assert_eq!(code, Some(2));
-    assert!(stderr.contains("`faultmap cases DIR` writes the built-in ones to DIR"), "{stderr}");
+    for (word, says) in [
+        ("notes/open_rdonly", "it names 1 built-in case, "),
+        ("open_rdon", "it names 1 built-in case, "),
+        ("notes", " built-in cases, "),
+        ("notes/map_*", " built-in cases, "),
+    ] {
+        let (code, _, stderr) = run(&mut at(dir.path(), &["predict", word]));
+        assert_eq!(code, Some(2));
+        let what_to_do = "`faultmap cases DIR` writes the built-in ones to DIR";
+        assert!(stderr.contains(says) && stderr.contains(what_to_do), "{word}: {stderr}");
+    }
+    let (_, _, stderr) = run(&mut at(dir.path(), &["predict", "owm"]));
+    assert!(stderr.contains("did you mean `own`?"), "{stderr}");
 }
 
 #[test]

@@ -149,6 +149,19 @@ fn what_comes_to_a_project_is_measured_too() {
 }
 
 #[test]
+fn a_case_that_agrees_has_its_word_as_others_have() {
+    let (dir, path) = folder("cases/f/it.case");
+    let mut accept = faultmap(&["run", "--accept", "--dir", "files"]);
+    let (code, stdout, stderr) = run(accept.current_dir(dir.path()));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let watching = Watching::start(dir.path(), &["run"]);
+    assert!(watching.picture().contains("f/it  same\n    fd  = file(10);"));
+    std::fs::write(&path, case(5000)).expect("written");
+    assert!(watching.picture().contains("f/it  changed\n"));
+    assert_eq!(watching.end(Signal::INT).0, Some(130));
+}
+
+#[test]
 fn it_ends_when_nobody_reads_the_pictures_any_more() {
     let (dir, _) = folder("it.case");
     let mut command = faultmap(&["show", "it.case", "--watch", "--dir", "files"]);

@@ -20,7 +20,7 @@ pub struct Predicted {
     /// Bytes of a page: 4096, 16384, 64k, ... [default: as on this machine]
     #[arg(long, value_name = "BYTES", value_parser = values::page_size)]
     page_size: Option<u64>,
-    /// The release of a kernel: 6.12 [default: unknown]
+    /// The release of a kernel, from 5.4 on: 6.12 [default: unknown]
     #[arg(long, value_name = "RELEASE", value_parser = values::release)]
     kernel: Option<Release>,
     /// The file system of the files [default: unknown]
@@ -35,6 +35,9 @@ pub struct Predicted {
 fn file_system() -> impl TypedValueParser<Value = String> {
     PossibleValuesParser::new(FILE_SYSTEMS.iter().map(|(_, name)| *name))
 }
+
+/// The oldest kernel that the model knows. README.md says the same of those on which cases run.
+const OLDEST: Release = (5, 4);
 
 /// The bytes that an ordinary user may lock, and the release since which. (Linux: MLOCK_LIMIT, commit
 /// 9dcc38e2813e)
@@ -79,6 +82,13 @@ impl Predicted {
 pub fn run(word: &str, of: &Predicted) -> Result<Exit, Failed> {
     let all = Selection::load(&[word.to_owned()])?;
     all.tell_notes();
+    if let Some((major, minor)) = of.kernel.filter(|kernel| *kernel < OLDEST) {
+        let text = format!(
+            "the model knows Linux {}.{} and later: Linux {major}.{minor} may behave otherwise",
+            OLDEST.0, OLDEST.1
+        );
+        output::tell(&output::note(&text));
+    }
     let environment = of.environment();
     let mut out = Output::default();
     let mut exit = Exit::Nothing;

@@ -331,6 +331,9 @@ impl<'a> Parser<'a> {
         let end = self.last_end();
         let after_last = |message| ParseError::new(end.saturating_sub(1)..end, message);
         Err(match (&self.peek().kind, sign) {
+            (TokenKind::End, ";") => {
+                after_last("the file ends where `;` belongs".to_owned()).hint("add `;`")
+            }
             (TokenKind::End, _) => after_last(format!("the file ends where `{sign}` belongs"))
                 .hint("is the file whole?"),
             // A missing `;` belongs after the last token, which may be on an earlier line than the

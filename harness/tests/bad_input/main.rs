@@ -56,7 +56,7 @@ const MMAP: &str = "fd = file(10);\nmap = mmap(0, 10, PROT_READ, MAP_SHARED, fd,
     "fd = file(1)",
     "1:12",
     "the file ends where `;` belongs",
-    "is the file whole?"
+    "add `;`"
 )]
 #[case::unknown_step("fd = flie(10);", "1:6", "unknown step `flie`", "did you mean `file`?")]
 #[case::unknown_flag(

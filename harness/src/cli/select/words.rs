@@ -15,7 +15,7 @@ use super::source::{Source, unreadable};
 use super::tree::{Known, Tree, files_below, is_case};
 use crate::cli::exit::Failed;
 use crate::cli::usage::UsageError;
-use crate::cli::{built_in, output, shell};
+use crate::cli::{output, shell};
 use crate::parse;
 
 /// The letters of the shortest part of an id. Fewer are in nearly every id.
@@ -113,15 +113,24 @@ fn nothing(word: &str, path: &Path, tree: &Tree) -> Failed {
     if is_case(path) {
         return UsageError::NoFile(word.to_owned()).into();
     }
-    let hint = match *tree != Tree::BuiltIn && built_in::cases().contains_key(word) {
-        true => format!(
-            "it is one of the cases that are built in, and this folder has its own: `{} cases DIR` writes the \
+    let hint = match hidden(word, tree) {
+        0 => instead(word, &tree.ids()),
+        hidden => format!(
+            "it names {}, and none is seen here, as this folder has cases of its own: `{} cases DIR` writes the \
              built-in ones to DIR",
+            output::count(hidden, "built-in case"),
             shell::program()
         ),
-        false => instead(word, &tree.ids()),
     };
     UsageError::NoCase { word: word.to_owned(), hint }.into()
+}
+
+/// The number of built-in cases that the word names, where the cases of a folder hide them.
+fn hidden(word: &str, tree: &Tree) -> usize {
+    match tree {
+        Tree::BuiltIn => 0,
+        Tree::Folder(_) => chosen(word, &Tree::BuiltIn).map_or(0, |chosen| chosen.sources.len()),
+    }
 }
 
 /// The hint for an id that is not there: ids in another family, or near ones.

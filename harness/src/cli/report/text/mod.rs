@@ -44,7 +44,8 @@ impl Format for Text {
 /// Returns all that there is to say of a case.
 fn drawn(case: &CaseLine) -> String {
     let mut text = StyledText::default();
-    let is_plain = case.agrees() && !case.counts.is_accepted;
+    // A case that is only measured has no verdict.
+    let is_plain = case.agrees() && !case.compared;
     let words = case.words().into_iter().filter(|_| !is_plain);
     text.heading(&case.case, &words.map(|word| (style(word), word)).collect::<Vec<_>>());
     for (kind, line) in body::of(case) {
