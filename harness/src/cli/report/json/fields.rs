@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 use crate::case::{Access, HarnessError, Note, Rest, Scarce};
 use crate::cli::cases::{CaseReport, CaseResult};
-use crate::cli::report::line::CaseLine;
+use crate::cli::report::line::{CaseLine, EmptyPart};
 use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
 use crate::cli::select::{Loaded, Source};
@@ -243,6 +243,16 @@ fn every_field_is_told_of_in_the_documentation() {
     {
         collect(&ended(own), "Ending", &mut fields);
     }
+    let empty = EmptyPart {
+        schema: 2,
+        case: None,
+        of: 1,
+        partition: "hash:1/2".to_owned(),
+        compared: true,
+        faultmap: "1".to_owned(),
+    };
+    let empty = serde_json::to_value(empty).expect("JSON");
+    collect(&empty, "A part without a case", &mut fields);
     let has = |heading: &str, name: &String| {
         documented.get(heading).is_some_and(|names| names.contains(name))
     };
