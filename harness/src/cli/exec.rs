@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueHint;
@@ -113,7 +114,7 @@ fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
     };
     let bytes = bytes.map_err(|error| failed(format!("cannot read {shown}: {error}")))?;
     let thread = SoleThread::claim().map_err(|error| failed(error.to_string()))?;
-    let scene = exec::scene_of_core(&shown, &bytes, thread);
+    let scene = exec::scene_of_core(&shown, &bytes, written(path), thread);
     let scene = scene.map_err(|error| failed(error.to_string()))?;
     let printed = options.reporter(To::StandardOutput)?.report(&scene);
     printed.map_err(|error| failed(format!("cannot print: {error}")))?;
@@ -126,6 +127,12 @@ fn explain_core(options: &Options, path: &Path) -> Result<u8, NotStarted> {
 fn read_core(from: impl Read) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(LARGEST_CORE).read_to_end(&mut bytes).map(|_| bytes)
+}
+
+/// The time when a core file was written; `None` for standard input.
+fn written(core: &Path) -> Option<SystemTime> {
+    let file = Some(core).filter(|core| core.as_os_str() != "-");
+    file.and_then(|core| std::fs::metadata(core).ok()?.modified().ok())
 }
 
 fn run_program(options: Options, stack: Rlimit) -> Result<u8, NotStarted> {
@@ -298,7 +305,7 @@ fn core_of(pid: i32, thread: SoleThread) -> Result<exec::Scene, String> {
     let path = exec::core_of_process(pid)?;
     let bytes = File::open(&path).and_then(read_core).map_err(|error| error.to_string())?;
     let shown = path.display().to_string();
-    let scene = exec::scene_of_core(&shown, &bytes, thread);
+    let scene = exec::scene_of_core(&shown, &bytes, written(&path), thread);
     let scene = scene.map_err(|error| error.to_string())?;
     // An older one may lie there, where the program has changed its folder.
     match scene.process.pid == pid {

@@ -5,6 +5,7 @@
 //! system. What is told of a file is told of the one that has its name now.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use object::Endianness;
 use object::elf::{
@@ -12,12 +13,13 @@ use object::elf::{
 };
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
 
+use super::crashed_file::{self, HEAD, Mismatch};
 use super::file_process::FileProcess;
 use super::instruction::{self, LONGEST};
 use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
-use super::scene::{Fate, Process, Scene, Thread};
+use super::scene::{Fate, Kind, Place, Process, Scene, Thread};
 use super::stack::NEAR_STACK;
 use super::symbol::accesses_for_others;
 use crate::case::Signal;
@@ -59,10 +61,17 @@ struct Memory<'a> {
     /// The address of each part that the core file holds, and its bytes.
     contents: Vec<(u64, &'a [u8])>,
     files: &'a FileProcess,
+    /// The time when the core file was written.
+    written: Option<SystemTime>,
 }
 
-/// Makes a scene of a core file, whose path is only for messages.
-pub fn scene(path: &str, bytes: &[u8], thread: SoleThread) -> Result<Scene, NoCore> {
+/// Makes a scene of a core file, whose path is only for messages. `written` is the time when it was written.
+pub fn scene(
+    path: &str,
+    bytes: &[u8],
+    written: Option<SystemTime>,
+    thread: SoleThread,
+) -> Result<Scene, NoCore> {
     let broken = |error| NoCore::NotElf(path.to_owned(), error);
     let core = ElfFile64::<Endianness>::parse(bytes).map_err(broken)?;
     let endian = core.endian();
@@ -96,7 +105,7 @@ pub fn scene(path: &str, bytes: &[u8], thread: SoleThread) -> Result<Scene, NoCo
     let maps = named(maps, &notes.files, registers.sp);
     let raised = Raised { info, thread: tid, registers };
     let files = FileProcess::new(thread);
-    Ok(assemble(&notes, &raised, Memory { maps, contents, files: &files }))
+    Ok(assemble(&notes, &raised, Memory { maps, contents, files: &files, written }))
 }
 
 fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
@@ -110,12 +119,14 @@ fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
     let address = told_address.or(access.and_then(|own| own.address));
     let near = address.and_then(|at| maps.at(at).or(maps.below(at)));
     let file = near.and_then(Map::file).map(|path| files.named(path));
-    let root = Path::new("/");
-    let function = files.place(root, maps, registers.pc, false);
-    let caller = accesses_for_others(&function).then(|| {
+    let function = memory.place(registers.pc, false);
+    // A function that accesses memory for others, and a jump to where no function is.
+    let is_fetch = access.is_some_and(|access| access.kind == Kind::Fetch);
+    let caller = (is_fetch || accesses_for_others(&function)).then(|| {
         let at = word(registers.sp)?;
+        let is_code = maps.at(at).is_some_and(|map| map.exec);
         let before = memory.read(at.checked_sub(8)?, 8);
-        instruction::is_after_call(&before).then(|| files.place(root, maps, at, true))
+        (is_code && instruction::is_after_call(&before)).then(|| memory.place(at, true))
     });
     Scene {
         signal: Signal(info.signal),
@@ -123,7 +134,7 @@ fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
         address,
         sender: (!is_raised).then_some(info.sender),
         process: Process { pid: notes.pid.unwrap_or(*tid), name: notes.name.clone(), age: None },
-        thread: Thread { tid: *tid, name: notes.name.clone() },
+        thread: Thread { tid: *tid, name: String::new() },
         registers: registers.clone(),
         access,
         maps: memory.maps,
@@ -186,9 +197,31 @@ impl Memory<'_> {
             let map = self.maps.at(address)?;
             let bytes = bytes.min((map.end - address) as usize);
             let offset = map.offset.checked_add(address - map.start)?;
-            Some(self.files.content(map.file()?, offset, bytes))
+            let path = map.file().filter(|path| self.mismatch(path).is_none())?;
+            Some(self.files.content(path, offset, bytes))
         };
         from_file().unwrap_or_default()
+    }
+
+    /// The place of an instruction. No name is looked for in a file that is not the one that has crashed.
+    fn place(&self, address: u64, is_return: bool) -> Place {
+        let map = self.maps.at(address);
+        let mismatch = map.and_then(Map::file).and_then(|path| self.mismatch(path));
+        match (map, mismatch) {
+            (Some(map), Some(_)) => Place { mismatch, ..Place::of_map(map, address) },
+            _ => self.files.place(Path::new("/"), &self.maps, address, is_return),
+        }
+    }
+
+    /// Compares the file of this name with the one that was mapped, whose first bytes the core file holds.
+    fn mismatch(&self, path: &Path) -> Option<Mismatch> {
+        let is_first = |map: &&Map| map.file() == Some(path) && map.offset == 0;
+        let first = self.maps.0.iter().find(is_first);
+        let holds = |start| self.contents.iter().find(|own| own.0 == start);
+        let crashed = first.and_then(|map| holds(map.start)).map_or(&[][..], |own| own.1);
+        let crashed = &crashed[..crashed.len().min(HEAD)];
+        let now = self.files.content(path, 0, HEAD);
+        crashed_file::mismatch(crashed, &now, self.files.named(path).changed, self.written)
     }
 }
 

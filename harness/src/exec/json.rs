@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cause::Cause;
+use super::crashed_file::Mismatch;
 use super::maps::What;
 use super::reason::reason;
 use super::scene::{Fate, Place, Scene};
@@ -22,6 +23,7 @@ pub fn report(scene: &Scene) -> Value {
             "object": place.object,
             "line": place.line,
             "address": hex(place.address),
+            "mismatch": place.mismatch.map(Mismatch::name),
         })
     };
     let map = scene.map().map(|map| {
@@ -73,7 +75,10 @@ pub fn report(scene: &Scene) -> Value {
         "first_byte": scene.access.and_then(|access| access.address).map(hex),
         "sender": scene.sender,
         "process": { "pid": scene.process.pid, "name": scene.process.name },
-        "thread": { "tid": scene.thread.tid, "name": scene.thread.name },
+        "thread": {
+            "tid": scene.thread.tid,
+            "name": Some(&scene.thread.name).filter(|name| !name.is_empty()),
+        },
         "function": scene.function.as_ref().map(place),
         "caller": scene.caller.as_ref().map(place),
         "map": map,

@@ -5,8 +5,9 @@
 //! - [`trace`] lets the program run, and passes on each signal. At a fault that nothing handles it looks at the process
 //!   before the kernel ends it. [`handled`] keeps the faults that a handler took, for a program that gives up later.
 //! - A [`Scene`](scene::Scene) is all that was seen: the signal, the thread, the [`instruction`], the
-//!   [`maps`], the [`file`] behind the map, the [`symbol`]s. [`core_file`] makes one of a core dump. A file system may
-//!   not answer, so that a process of its own looks at files: [`file_process`].
+//!   [`maps`], the [`file`] behind the map, the [`symbol`]s. [`core_file`] makes one of a core dump, and
+//!   [`crashed_file`] tells whether a file is still the one that has crashed. A file system may not answer, so that a
+//!   process of its own looks at files: [`file_process`].
 //! - [`cause`] finds the reason, [`null`] that of an address near 0, and [`stack`] that of one below a stack.
 //! - [`reason`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws the map, and
 //!   writes a case of the same shape.
@@ -14,6 +15,7 @@
 
 mod cause;
 mod core_file;
+mod crashed_file;
 mod file;
 mod file_process;
 mod handled;

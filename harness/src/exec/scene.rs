@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::crashed_file::Mismatch;
 use super::maps::{Map, MapFlags, Maps, path_bytes};
 use super::registers::Registers;
 use crate::case::Signal;
@@ -165,6 +166,8 @@ pub struct Place {
     pub is_anonymous: bool,
     /// The file system of the program or the library does not answer, so that no name was found.
     pub is_silent: bool,
+    /// The file of the program or the library is not the one that has crashed, so that no name was looked for.
+    pub mismatch: Option<Mismatch>,
 }
 
 impl Place {
@@ -221,6 +224,11 @@ impl fmt::Display for Place {
         }
         if self.is_silent {
             f.write_str(", whose file system does not answer")?;
+        }
+        match self.mismatch {
+            Some(Mismatch::OtherFile) => f.write_str(", which is not the file that has crashed")?,
+            Some(Mismatch::NewerFile) => f.write_str(", which is newer than the core file")?,
+            None => {}
         }
         match &self.line {
             Some(line) => write!(f, " ({line})"),
@@ -287,6 +295,8 @@ pub mod tests {
         assert_eq!(at(Place { address: START, ..Place::default() }), "0x70000000");
         let silent = Place { is_silent: true, ..Place::of_map(&map, START) };
         assert_eq!(at(silent), "0x70000000 in data, whose file system does not answer");
+        let other = Place { mismatch: Some(Mismatch::OtherFile), ..Place::of_map(&map, START) };
+        assert_eq!(at(other), "0x70000000 in data, which is not the file that has crashed");
     }
 
     impl Map {

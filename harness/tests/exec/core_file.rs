@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::libc;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::own_process::{Test, refused_call, test};
 use crate::programs::PROGRAMS;
-use crate::{Ran, command, exec, ran, this_program};
+use crate::{Ran, command, exec, missing, ran, this_program};
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -18,6 +19,10 @@ pub fn tests() -> Vec<Test> {
         test("core::is_read_from_a_pipe", from_a_pipe).unless(no_core),
         test("core::is_read_where_tracing_is_refused", where_refused).unless(no_core),
         test("core::other_files_are_refused", other_files),
+        test("core::nothing_is_read_in_a_program_that_was_built_anew", built_anew)
+            .unless(no_core)
+            .unless(|| missing("gcc")),
+        test("core::the_caller_of_a_wild_jump_is_told", caller_of_a_jump).unless(no_core),
     ]
 }
 
@@ -31,9 +36,13 @@ fn no_core() -> Option<String> {
 fn dumped(name: &str) -> (Ran, Vec<u8>) {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let mut program = Command::new(this_program());
-    program.args(["--program", name]).current_dir(&folder);
+    program.args(["--program", name]);
+    dumped_by(program, folder)
+}
+
+fn dumped_by(mut program: Command, folder: tempfile::TempDir) -> (Ran, Vec<u8>) {
     allow_cores(&mut program);
-    let ran = ran(&mut program, folder);
+    let ran = ran(program.current_dir(&folder), folder);
     let core = std::fs::read_dir(&ran.folder).expect("it is there").flatten();
     let core = core.map(|entry| entry.path()).find(|path| {
         path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("core"))
@@ -113,6 +122,54 @@ fn from_a_pipe() {
         let arguments = ["exec", "--core", path.to_str().expect("UTF-8"), "--expect", "SIGSEGV"];
         let output = Command::new(command::BIN).args(arguments).output();
         assert_eq!(output.expect("it can be started").status.code(), Some(1));
+    }
+}
+
+/// Builds a program in C, in which this function stores to NULL.
+fn build(folder: &Path, function: &str, option: &str) {
+    let text = format!(
+        "int {function}(int *at) {{ *at = 1; return 2; }}\nint main() {{ return {function}(0); }}\n"
+    );
+    std::fs::write(folder.join("program.c"), text).expect("room");
+    let arguments = ["-g", "-O0", option, "program.c", "-o", "program"];
+    let built = Command::new("gcc").args(arguments).current_dir(folder).status();
+    assert!(built.expect("it is installed").success());
+}
+
+fn built_anew() {
+    for option in ["-Wl,--build-id=sha1", "-Wl,--build-id=none"] {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        build(folder.path(), "one", option);
+        let program = Command::new(folder.path().join("program"));
+        let (ran, core) = dumped_by(program, folder);
+        let (_, told, error) = explained(&core);
+        let same: Value = serde_json::from_str(&told).expect(&error);
+        assert_eq!(same["function"]["function"], "one", "{option}: {same}");
+        assert_eq!(same["access"], "store", "{option}: {same}");
+        assert_eq!(same["function"]["mismatch"], Value::Null, "{option}: {same}");
+        // A core file has the name of the process alone.
+        assert_eq!(same["thread"]["name"], Value::Null, "{same}");
+        assert_eq!(same["process"]["name"], "program", "{same}");
+        build(ran.folder.path(), "another_function_of_a_longer_name", option);
+        let (_, told, error) = explained(&core);
+        let other: Value = serde_json::from_str(&told).expect(&error);
+        for field in ["function", "line"] {
+            assert_eq!(other["function"][field], Value::Null, "{option}: {other}");
+        }
+        assert_eq!(other["access"], Value::Null, "{option}: {other}");
+        assert_eq!(other["function"]["mismatch"], "other_file", "{option}: {other}");
+        assert_eq!(other["function"]["address"], same["function"]["address"], "{option}");
+    }
+}
+
+fn caller_of_a_jump() {
+    for name in ["calls_null", "jumps_into_data"] {
+        let live = exec(&["--json"], name).report();
+        let (_, core) = dumped(name);
+        let (_, told, error) = explained(&core);
+        let told: Value = serde_json::from_str(&told).expect(&error);
+        assert!(live["caller"]["function"].is_string(), "{name}: {live}");
+        assert_eq!(told["caller"]["function"], live["caller"]["function"], "{name}: {told}");
     }
 }
 

@@ -94,6 +94,13 @@ pub(crate) fn ran(command: &mut Command, folder: tempfile::TempDir) -> Ran {
     }
 }
 
+/// The reason why a program cannot be run: it is not installed.
+pub(crate) fn missing(program: &str) -> Option<String> {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let is_there = found.is_ok_and(|output| output.status.success());
+    (!is_there).then(|| format!("{program} is not installed"))
+}
+
 pub(crate) fn this_program() -> PathBuf {
     std::env::current_exe().expect("it runs")
 }

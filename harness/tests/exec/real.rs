@@ -7,7 +7,7 @@ use std::process::Command;
 use nix::libc;
 
 use crate::own_process::{Test, refusal, test};
-use crate::{Ran, exec_command, ran};
+use crate::{Ran, exec_command, missing, ran};
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -25,12 +25,6 @@ pub fn tests() -> Vec<Test> {
         test("real::gdb", gdb).unless(|| missing("gdb")),
         test("real::strace", strace).unless(|| missing("strace")),
     ]
-}
-
-fn missing(program: &str) -> Option<String> {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
-    let is_there = found.is_ok_and(|output| output.status.success());
-    (!is_there).then(|| format!("{program} is not installed"))
 }
 
 fn is_past_end_of(ran: &Ran, name: &str) {
