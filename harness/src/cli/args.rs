@@ -131,7 +131,11 @@ pub enum Command {
     /// The program keeps its pid, its terminal and its exit status. Each process of it that is ended by a
     /// fault has a report on standard error: the access, the map, the file behind it and the reason. Other
     /// signals, such as SIGILL, SIGFPE and SIGABRT, are not explained.
-    #[command(after_help = format!("{}\n\n{}", examples::OF_EXEC, exit::OF_EXEC))]
+    #[command(
+        override_usage = "faultmap exec [OPTIONS] [--] COMMAND [ARGUMENTS]...\n       \
+                          faultmap exec [OPTIONS] --core FILE",
+        after_help = format!("{}\n\n{}", examples::OF_EXEC, exit::OF_EXEC)
+    )]
     Exec(super::exec::Options),
     /// List the ids of cases, with the first sentence of each
     #[command(after_help = exit::OF_LIST)]

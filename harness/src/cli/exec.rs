@@ -220,7 +220,7 @@ fn run_traced_child(
 fn not_started(error: &NotStarted) -> i32 {
     output::tell(&format!("faultmap: {}", output::printable(&error.to_string())));
     i32::from(match error {
-        NotStarted::Program(_, Errno::ENOENT) => NOT_FOUND,
+        NotStarted::Program(_, Errno::ENOENT) | NotStarted::Interpreter(..) => NOT_FOUND,
         NotStarted::Program(..) => NOT_EXECUTABLE,
         _ => FAILED,
     })

@@ -2,6 +2,7 @@
 //! by the maps, the file, the instruction and the stack pointer. What cannot be known is said to be unknown.
 
 use super::maps::Map;
+use super::no_address::of_no_address;
 use super::null::{Near, near};
 use super::scene::{Kind, Scene};
 use super::stack;
@@ -35,6 +36,8 @@ pub enum Cause {
     Misaligned,
     /// No address of this architecture looks like this: its upper bits differ.
     NotCanonical,
+    /// The kernel found no room for the frame of a signal. (kernel/signal.c: signal_setup_done)
+    NoSignalFrame,
     /// The CPU tells no address, and the operand is no reason.
     GeneralProtection,
     /// A null pointer or MAP_FAILED, or a member of what one of them points to.
@@ -98,6 +101,7 @@ impl Cause {
             Cause::BrokenMemory => "broken_memory",
             Cause::Misaligned => "misaligned",
             Cause::NotCanonical => "not_canonical",
+            Cause::NoSignalFrame => "no_signal_frame",
             Cause::GeneralProtection => "general_protection",
             Cause::NearNull(Near::Null { .. }) => "null_pointer",
             Cause::NearNull(Near::MapFailed { .. }) => "map_failed",
@@ -146,22 +150,9 @@ fn of_bus_error(scene: &Scene) -> Cause {
     }
 }
 
-fn of_no_address(scene: &Scene) -> Cause {
-    let Some(access) = scene.access else { return Cause::GeneralProtection };
-    let Some(address) = access.address else { return Cause::GeneralProtection };
-    if !is_canonical(address, scene) {
-        return Cause::NotCanonical;
-    }
-    // Aligned accesses of SSE raise a general protection fault, too. (Intel SDM 2, "Exceptions Type 1")
-    if access.alignment >= 16 && address % access.alignment != 0 {
-        return Cause::Misaligned;
-    }
-    Cause::GeneralProtection
-}
-
 fn of_no_map(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
-    if stack::has_overflowed(scene, address) {
+    if stack::overflowed(scene, address).is_some() {
         return Cause::StackOverflow;
     }
     if let Some(map) = scene.map() {
@@ -188,7 +179,7 @@ fn of_no_map(scene: &Scene) -> Cause {
 
 fn of_protection(scene: &Scene) -> Cause {
     let Some(address) = scene.address else { return Cause::Unknown };
-    if stack::has_overflowed(scene, address) {
+    if stack::overflowed(scene, address).is_some() {
         return Cause::StackOverflow;
     }
     if let Some(map) = scene.map() {
@@ -213,15 +204,6 @@ fn allows(map: &Map, kind: Kind) -> bool {
         Kind::Fetch => map.exec,
         Kind::Access => map.read && map.write,
     }
-}
-
-/// True for an address whose upper bits are all like its highest valid one: 48 bits, or 57 with five levels of page
-/// tables. (Intel SDM 1, "Canonical Addressing")
-fn is_canonical(address: u64, scene: &Scene) -> bool {
-    let top = scene.maps.0.iter().map(|map| map.end).filter(|end| *end <= i64::MAX as u64).max();
-    let bits = if top.is_some_and(|top| top > 1 << 47) { 57 } else { 48 };
-    let unused = 64 - bits;
-    ((address << unused) as i64 >> unused) as u64 == address
 }
 
 #[cfg(test)]
@@ -325,16 +307,5 @@ mod tests {
             let scene = Scene { maps: Default::default(), ..with(signal, code) };
             assert_eq!(Cause::of(&scene), Cause::MapsUnknown, "{signal} {code}");
         }
-    }
-
-    #[test]
-    fn five_levels_of_page_tables_have_more_addresses() {
-        let scene = with(SIGSEGV, 0x80);
-        assert!(is_canonical(0x7fff_ffff_ffff, &scene));
-        assert!(!is_canonical(0x8000_0000_0000, &scene));
-        assert!(is_canonical(0xffff_8000_0000_0000, &scene));
-        let mut large = scene.clone();
-        large.maps.0.push(map(PAGE, 0, true, (true, true)).at(1 << 50));
-        assert!(is_canonical(0x8000_0000_0000, &large));
     }
 }

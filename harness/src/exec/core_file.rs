@@ -9,13 +9,14 @@ use std::time::SystemTime;
 
 use object::Endianness;
 use object::elf::{
-    NT_FILE, NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE,
+    FileHeader64, NT_FILE, NT_PRPSINFO, NT_PRSTATUS, NT_SIGINFO, PF_R, PF_W, PF_X, PT_LOAD, PT_NOTE,
 };
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
 
+use super::cause::Cause;
 use super::crashed_file::{self, HEAD, Mismatch};
 use super::file_process::FileProcess;
-use super::instruction::{self, LONGEST};
+use super::instruction::{self, LONGEST, SYSTEM_CALL};
 use super::live::{Raised, told_address};
 use super::maps::{Map, MapFlags, Maps, What};
 use super::registers::Registers;
@@ -25,6 +26,7 @@ use super::symbol::accesses_for_others;
 use crate::case::Signal;
 use crate::sys::SoleThread;
 use crate::sys::tracing::SignalInfo;
+use crate::vocabulary::linux::SI_KERNEL;
 
 /// A file that tells of no fault.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,12 @@ pub enum NoCore {
     /// Its registers and its notes have another layout.
     #[error("{0} is the core file of another CPU than x86-64, which is not read yet")]
     OtherMachine(String),
+    /// The part that tells of the fault is not in it.
+    #[error(
+        "{0} is a core file that was cut short: it has {1} bytes, without the notes that tell of the fault. A limit \
+         of the shell does that (`ulimit -c unlimited` lifts it), or a full disk"
+    )]
+    CutShort(String, usize),
     /// It lacks a note.
     #[error("{0} lacks {1}: the kernel that has written it is too old, or it was cut short")]
     Lacks(String, &'static str),
@@ -72,7 +80,10 @@ pub fn scene(
     written: Option<SystemTime>,
     thread: SoleThread,
 ) -> Result<Scene, NoCore> {
-    let broken = |error| NoCore::NotElf(path.to_owned(), error);
+    let broken = |error| match is_core(bytes) {
+        true => NoCore::CutShort(path.to_owned(), bytes.len()),
+        false => NoCore::NotElf(path.to_owned(), error),
+    };
     let core = ElfFile64::<Endianness>::parse(bytes).map_err(broken)?;
     let endian = core.endian();
     if core.elf_header().e_type(endian) != object::elf::ET_CORE {
@@ -108,6 +119,13 @@ pub fn scene(
     Ok(assemble(&notes, &raised, Memory { maps, contents, files: &files, written }))
 }
 
+/// True for the first bytes of a core file of 64 bits.
+fn is_core(bytes: &[u8]) -> bool {
+    let header = FileHeader64::<Endianness>::parse(bytes);
+    let kind = header.and_then(|header| Ok(header.e_type(header.endian()?)));
+    kind.is_ok_and(|kind| kind == object::elf::ET_CORE)
+}
+
 fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
     let Memory { maps, files, .. } = &memory;
     let Raised { info, thread: tid, registers } = raised;
@@ -117,7 +135,8 @@ fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
     let word = |at| Some(u64::from_le_bytes(memory.read(at, 8).try_into().ok()?));
     let access = instruction::access(&code, registers, told_address, &word).filter(|_| is_raised);
     let address = told_address.or(access.and_then(|own| own.address));
-    let near = address.and_then(|at| maps.at(at).or(maps.below(at)));
+    let page = rustix::param::page_size() as u64;
+    let near = address.and_then(|at| maps.at_or_right_below(at, page));
     let file = near.and_then(Map::file).map(|path| files.named(path));
     let function = memory.place(registers.pc, false);
     // A function that accesses memory for others, and a jump to where no function is.
@@ -128,7 +147,8 @@ fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
         let before = memory.read(at.checked_sub(8)?, 8);
         (is_code && instruction::is_after_call(&before)).then(|| memory.place(at, true))
     });
-    Scene {
+    let before = memory.read(registers.pc.saturating_sub(SYSTEM_CALL), SYSTEM_CALL as usize);
+    let scene = Scene {
         signal: Signal(info.signal),
         code: info.code,
         address,
@@ -144,10 +164,15 @@ fn assemble(notes: &Notes, raised: &Raised, memory: Memory<'_>) -> Scene {
         function: is_raised.then_some(function),
         caller: caller.flatten(),
         stack_limit: None,
-        page: rustix::param::page_size() as u64,
+        page,
+        is_after_system_call: instruction::is_system_call(&before),
         is_of_core: true,
+        within_handler: None,
         fate: Fate::Ends,
-    }
+    };
+    let is_full = scene.code == SI_KERNEL && Cause::of(&scene) == Cause::StackOverflow;
+    let fate = if is_full { Fate::HandlerHasNoStack } else { Fate::Ends };
+    Scene { fate, ..scene }.without_access_for_a_frame()
 }
 
 fn map(start: u64, length: u64, flags: u32) -> Map {

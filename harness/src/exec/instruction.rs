@@ -175,6 +175,14 @@ pub fn is_after_call(before: &[u8]) -> bool {
     })
 }
 
+/// Bytes of an instruction that makes a system call.
+pub const SYSTEM_CALL: u64 = 2;
+
+/// True for the bytes of `syscall` and of `int 0x80`.
+pub fn is_system_call(code: &[u8]) -> bool {
+    cfg!(target_arch = "x86_64") && matches!(code, [0x0f, 0x05] | [0xcd, 0x80])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,6 @@ pub const SCHEMA: u32 = 1;
 /// Returns the report of a fault.
 pub fn report(scene: &Scene) -> Value {
     let cause = Cause::of(scene);
-    let hex = |address: u64| format!("{address:#x}");
     let place = |place: &Place| {
         json!({
             "function": place.function.as_ref().map(|own| &own.0),
@@ -26,7 +25,42 @@ pub fn report(scene: &Scene) -> Value {
             "mismatch": place.mismatch.map(Mismatch::name),
         })
     };
-    let map = scene.map().map(|map| {
+    json!({
+        "schema": SCHEMA,
+        "signal": scene.signal.to_string(),
+        "code": code_name(scene.signal, scene.code),
+        "handled": matches!(scene.fate, Fate::IsHandled | Fate::WasHandled { .. }),
+        "ending": match &scene.fate {
+            Fate::WasHandled { ending, .. } => Some(ending),
+            Fate::Ends | Fate::HandlerHasNoStack | Fate::IsHandled => None,
+        },
+        "within_handler": scene.within_handler.map(|signal| signal.to_string()),
+        "cause": cause.name(),
+        "reason": reason(scene, &cause),
+        "access": scene.access.map(|access| access.kind.to_string()),
+        "bytes": scene.access.map(|access| access.bytes).filter(|bytes| *bytes > 0),
+        "address": scene.address.map(hex),
+        "first_byte": scene.access.and_then(|access| access.address).map(hex),
+        "sender": scene.sender,
+        "process": { "pid": scene.process.pid, "name": scene.process.name },
+        "thread": {
+            "tid": scene.thread.tid,
+            "name": Some(&scene.thread.name).filter(|name| !name.is_empty()),
+        },
+        "function": scene.function.as_ref().map(place),
+        "caller": scene.caller.as_ref().map(place),
+        "map": map(scene),
+        "file": file(scene),
+    })
+}
+
+fn hex(address: u64) -> String {
+    format!("{address:#x}")
+}
+
+/// The map at the address.
+fn map(scene: &Scene) -> Option<Value> {
+    scene.map().map(|map| {
         json!({
             "start": hex(map.start),
             "length": map.length(),
@@ -44,8 +78,12 @@ pub fn report(scene: &Scene) -> Value {
             },
             "offset": map.file().map(|_| map.offset),
         })
-    });
-    let file = scene.file.as_ref().map(|file| {
+    })
+}
+
+/// The file behind the map.
+fn file(scene: &Scene) -> Option<Value> {
+    scene.file.as_ref().map(|file| {
         json!({
             "path": file.path.to_string_lossy(),
             "deleted": file.is_deleted,
@@ -57,31 +95,5 @@ pub fn report(scene: &Scene) -> Value {
             "byte": scene.offset_in_file(),
             "silent": file.is_silent,
         })
-    });
-    json!({
-        "schema": SCHEMA,
-        "signal": scene.signal.to_string(),
-        "code": code_name(scene.signal, scene.code),
-        "handled": scene.fate != Fate::Ends,
-        "ending": match &scene.fate {
-            Fate::WasHandled { ending, .. } => Some(ending),
-            Fate::Ends | Fate::IsHandled => None,
-        },
-        "cause": cause.name(),
-        "reason": reason(scene, &cause),
-        "access": scene.access.map(|access| access.kind.to_string()),
-        "bytes": scene.access.map(|access| access.bytes).filter(|bytes| *bytes > 0),
-        "address": scene.address.map(hex),
-        "first_byte": scene.access.and_then(|access| access.address).map(hex),
-        "sender": scene.sender,
-        "process": { "pid": scene.process.pid, "name": scene.process.name },
-        "thread": {
-            "tid": scene.thread.tid,
-            "name": Some(&scene.thread.name).filter(|name| !name.is_empty()),
-        },
-        "function": scene.function.as_ref().map(place),
-        "caller": scene.caller.as_ref().map(place),
-        "map": map,
-        "file": file,
     })
 }

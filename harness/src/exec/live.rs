@@ -10,7 +10,7 @@ use procfs_core::FromRead as _;
 use procfs_core::process::{Stat, Status};
 
 use super::file_process::FileProcess;
-use super::instruction::{self, LONGEST};
+use super::instruction::{self, LONGEST, SYSTEM_CALL};
 use super::maps::{Map, MapFlags, Maps};
 use super::registers::Registers;
 use super::scene::{Fate, Kind, Process, Scene, Thread};
@@ -97,7 +97,7 @@ pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
     let flags = map.filter(|_| raised.info.code != SEGV_MAPERR || raised.info.signal == SIGBUS);
     let flags = flags.map_or_else(MapFlags::default, |map| MapFlags::of_process(thread, map.start));
     // Or of a map that ends right below the address, for its picture.
-    let near = map.or_else(|| maps.below(address?));
+    let near = address.and_then(|address| maps.at_or_right_below(address, page));
     let mut file = near.and_then(|map| files.behind(thread, map));
     if let (Some(file), Some(map)) = (&mut file, near) {
         // To read a page would ask the file system, too.
@@ -114,7 +114,8 @@ pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
     let caller = word(registers.sp).filter(|_| is_for_others);
     let caller = caller.filter(|address| is_return_address(&memory, &maps, *address));
     let caller = caller.map(|address| files.place(&root, &maps, address, true));
-    Scene {
+    let before = memory.read(raised.registers.pc.saturating_sub(SYSTEM_CALL), SYSTEM_CALL as usize);
+    let scene = Scene {
         signal: Signal(raised.info.signal),
         code: raised.info.code,
         address,
@@ -138,9 +139,12 @@ pub fn scene(at: Stopped, raised: &Raised, files: &FileProcess) -> Scene {
         caller,
         stack_limit: stack_limit(thread),
         page,
+        is_after_system_call: instruction::is_system_call(&before),
         is_of_core: false,
+        within_handler: None,
         fate: Fate::Ends,
-    }
+    };
+    scene.without_access_for_a_frame()
 }
 
 /// The bytes from the start of a map to the first page that cannot be read: of a map of a file that is its end, as a

@@ -126,6 +126,12 @@ impl Maps {
         self.0.iter().rfind(|map| map.end <= address)
     }
 
+    /// The map at an address, or one that ends less than a page before it.
+    pub fn at_or_right_below(&self, address: u64, page: u64) -> Option<&Map> {
+        let below = || self.below(address).filter(|map| address - map.end < page);
+        self.at(address).or_else(below)
+    }
+
     /// The first map that begins above an address.
     pub fn above(&self, address: u64) -> Option<&Map> {
         self.0.iter().find(|map| map.start > address)
@@ -209,6 +215,15 @@ mod tests {
         assert!(second.has("sl") && second.has("um") && !second.has("wr"));
         assert!(MapFlags::in_text(smaps, 0x1000).has("wr"));
         assert_eq!(MapFlags::in_text(smaps, 0x4000), MapFlags::default());
+    }
+
+    #[test]
+    fn a_map_far_below_an_address_is_no_neighbour() {
+        use crate::exec::scene::tests::{PAGE, START, map};
+        let maps = Maps(vec![map(PAGE, 0, true, (true, true))]);
+        let found = |byte| maps.at_or_right_below(START + byte, PAGE).is_some();
+        assert!(found(0) && found(PAGE) && found(2 * PAGE - 1));
+        assert!(!found(2 * PAGE));
     }
 
     #[test]

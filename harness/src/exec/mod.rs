@@ -3,14 +3,16 @@
 //!
 //! - [`start`] makes the tracer beside the program, which keeps its pid, its parent and its terminal.
 //! - [`trace`] lets the program run, and passes on each signal. At a fault that nothing handles it looks at the process
-//!   before the kernel ends it. [`handled`] keeps the faults that a handler took, for a program that gives up later.
+//!   before the kernel ends it. Other [`tracers`] are let go. [`handled`] keeps the faults
+//!   that a handler took, for a program that gives up later.
 //! - A [`Scene`](scene::Scene) is all that was seen: the signal, the thread, the [`instruction`], the
 //!   [`maps`], the [`file`] behind the map, the [`symbol`]s. [`core_file`] makes one of a core dump, and
 //!   [`crashed_file`] tells whether a file is still the one that has crashed. A file system may not answer, so that a
 //!   process of its own looks at files: [`file_process`].
-//! - [`cause`] finds the reason, [`null`] that of an address near 0, and [`stack`] that of one below a stack.
-//! - [`reason`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws the map, and
-//!   writes a case of the same shape.
+//! - [`cause`] finds the reason, [`null`] that of an address near 0, [`no_address`] that of none, and [`stack`] that of
+//!   one below a stack.
+//! - [`reason`], [`past_end`] and [`words`] tell it to people, [`json`] to programs; [`report`] writes it. [`shape`] draws
+//!   the map, and writes a case of the same shape.
 //! - [`refused`] says why a program could not be traced.
 
 mod cause;
@@ -23,7 +25,9 @@ mod instruction;
 mod json;
 mod live;
 mod maps;
+mod no_address;
 mod null;
+mod past_end;
 mod reason;
 mod refused;
 mod registers;
@@ -34,6 +38,7 @@ mod stack;
 mod start;
 mod symbol;
 mod trace;
+mod tracers;
 mod watch;
 mod words;
 

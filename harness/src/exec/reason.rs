@@ -1,16 +1,31 @@
 //! A cause must be told so that somebody who has not read mmap(2) knows what to look for: [`reason`] tells it in
 //! sentences.
 
-use std::time::Duration;
-
 use super::cause::Cause;
 use super::maps::{Map, What};
-use super::scene::{Kind, MappedFile, Scene};
+use super::past_end::past_end;
+use super::scene::{Fate, Kind, MappedFile, Scene};
+use super::stack;
 use super::words::{bytes, describe, protection};
 use crate::vocabulary::linux::SEGV_MAPERR;
 
 /// The reason in sentences.
 pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
+    let told = of_cause(scene, cause);
+    match scene.fate {
+        Fate::HandlerHasNoStack => {
+            let told = told.map_or(String::new(), |told| format!("{told} "));
+            Some(format!(
+                "{told}The handler for {} had no stack to run on: it has no alternate stack, or one that cannot be \
+                 written to (sigaltstack(2), SA_ONSTACK).",
+                scene.signal
+            ))
+        }
+        _ => told,
+    }
+}
+
+fn of_cause(scene: &Scene, cause: &Cause) -> Option<String> {
     let address = scene.address.unwrap_or(0);
     let file = scene.file.as_ref();
     Some(match cause {
@@ -73,13 +88,13 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
             _ => "The CPU demands an aligned address here.".to_owned(),
         },
         Cause::NotCanonical if scene.kind() == Kind::Fetch => format!(
-            "The program has tried to go on at {address:#x}, which is no address of this CPU. A return address or a \
-             pointer to a function was overwritten, or never set."
+            "The program has tried to go on at {address:#x}, which is no address of this CPU. {OVERWRITTEN}"
         ),
         Cause::NotCanonical => format!(
             "{address:#x} is no address of this CPU: its upper bits are neither all 0 nor all 1. Such a pointer \
              was overwritten, or never set."
         ),
+        Cause::NoSignalFrame => no_signal_frame(scene),
         Cause::GeneralProtection => {
             "The CPU tells no address. The instruction is not allowed here, or its \
              operand is not."
@@ -103,6 +118,10 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
         Cause::ProtectionKey { key } => format!(
             "The map has the protection key {key}, which forbids the access to this thread (pkeys(7))."
         ),
+        Cause::NotMapped { below, above } if scene.kind() == Kind::Fetch => format!(
+            "{} {OVERWRITTEN} Or the code was unmapped (dlclose(3)).",
+            not_mapped(scene, *below, *above)
+        ),
         Cause::NotMapped { below, above } => not_mapped(scene, *below, *above),
         Cause::AllowedNow => allowed_now(scene),
         Cause::MapsUnknown => {
@@ -114,43 +133,21 @@ pub fn reason(scene: &Scene, cause: &Cause) -> Option<String> {
     })
 }
 
-fn past_end(scene: &Scene, file: &MappedFile, size: u64) -> String {
-    let name = file.name();
-    let page = file.huge_page.unwrap_or(scene.page);
-    let mut told = match (file.size_when_mapped, size) {
-        (Some(mapped), _) if mapped > size => format!(
-            "{name} has {size} bytes now; it had {mapped} when it was mapped: it was cut short after the map \
-             was made."
-        ),
-        (Some(mapped), _) if mapped == size => {
-            format!(
-                "{name} has {size} bytes, as when it was mapped: the map is longer than the file."
-            )
+/// The reason of most fetches from where no code is.
+const OVERWRITTEN: &str =
+    "A return address or a pointer to a function was overwritten, or never set.";
+
+fn no_signal_frame(scene: &Scene) -> String {
+    let sp = scene.registers.sp;
+    let of_stack = match scene.maps.at(sp).is_some_and(|map| map.write) {
+        true => {
+            "As a rule the handler was to run on an alternate stack that is not mapped any more, or too small \
+             (sigaltstack(2), SA_ONSTACK)."
+                .to_owned()
         }
-        (_, 0) => format!("{name} is empty now."),
-        _ if file.is_at_most => format!(
-            "{name} has at most {size} bytes now: it has no name any more, so that its pages were counted."
-        ),
-        _ => format!("{name} has {size} bytes now."),
+        false => format!("The stack pointer is {sp:#x}, where no memory can be written to."),
     };
-    if let (None, Some(changed)) = (file.size_when_mapped, file.changed) {
-        told.push_str(&when_changed(changed, scene.process.age));
-    }
-    if file.is_replaced {
-        told.push_str(" Another file has its name now.");
-    } else if file.is_deleted && !file.is_at_most {
-        told.push_str(" It has no name any more.");
-    }
-    if file.is_silent {
-        told.push_str(" Its file system does not answer: this is the size that the kernel knows.");
-    }
-    let end = size.next_multiple_of(page);
-    match size {
-        0 => told.push_str(" Every page of a map of it raises SIGBUS."),
-        _ => told
-            .push_str(&format!(" Its last page ends at {end}; whole pages past it raise SIGBUS.")),
-    }
-    told
+    format!("The kernel found no room for the frame of a signal that has a handler. {of_stack}")
 }
 
 fn no_answer(file: &MappedFile) -> String {
@@ -166,28 +163,8 @@ fn no_answer(file: &MappedFile) -> String {
     }
 }
 
-/// Says when a file was changed. The start of a process is known to a hundredth of a second, and the time of a change
-/// to the length of a tick. Where a file is cut short, its size comes first, then its pages are given back, which takes
-/// long for a large one, and its time of change is set in the end (fs/ext4/inode.c: ext4_setattr).
-fn when_changed(changed: Duration, age: Option<Duration>) -> String {
-    const UNKNOWN: Duration = Duration::from_millis(20);
-    let ago = seconds(changed);
-    match age {
-        Some(age) if changed > age + UNKNOWN => {
-            " Its time of change is before the start of the process: it was shorter than the map from the \
-             beginning, or it is being cut short right now."
-                .to_owned()
-        }
-        Some(age) if changed + UNKNOWN < age => format!(
-            " It was changed {ago} ago, {} after the process was started.",
-            seconds(age - changed)
-        ),
-        _ => format!(" It was changed {ago} ago."),
-    }
-}
-
 fn stack_overflow(scene: &Scene) -> String {
-    let stack = scene.maps.above(scene.address.unwrap_or(0)).or(scene.map());
+    let stack = scene.address.and_then(|address| stack::overflowed(scene, address));
     let length = stack.map_or(0, Map::length);
     let is_first = stack.is_some_and(|map| map.what == What::Stack);
     let limit = scene.stack_limit.filter(|_| is_first);
@@ -211,14 +188,16 @@ fn protected(scene: &Scene) -> Option<String> {
         Kind::Fetch => "be executed",
         Kind::Access => "be accessed like this",
     };
-    let mut told = format!(
-        "The protection of the map forbids it: it is {}, and cannot {tried}.",
-        protection(map)
-    );
-    if map.is_closed() {
-        told.push_str(" PROT_NONE is that of guard pages, and of memory that is reserved.");
-    }
-    if scene.kind() == Kind::Fetch && map.write {
+    let mut told = match map.is_closed() {
+        true => "The protection of the map forbids every access (PROT_NONE): that of guard pages, and of memory \
+                 that is reserved."
+            .to_owned(),
+        false => format!(
+            "The protection of the map forbids it: it is {}, and cannot {tried}.",
+            protection(map)
+        ),
+    };
+    if scene.kind() == Kind::Fetch && !map.is_closed() {
         told.push_str(" The program has jumped into data.");
     }
     if scene.flags.has("sl") {
@@ -281,32 +260,5 @@ fn not_mapped(scene: &Scene, below: Option<u64>, above: Option<u64>) -> String {
             "Nothing is mapped there. It may be byte {address} of what a null pointer points to."
         ),
         (None, None) => "Nothing is mapped there, nor near.".to_owned(),
-    }
-}
-
-/// `0.2 s`, `3 min`, `2 h`, `5 days`.
-fn seconds(time: Duration) -> String {
-    match time.as_secs() {
-        0..120 => format!("{:.2} s", time.as_secs_f64()),
-        all @ 120..7200 => format!("{} min", all / 60),
-        all @ 7200..172_800 => format!("{} h", all / 3600),
-        all => format!("{} days", all / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_old_time_of_change_may_be_that_of_a_file_that_is_being_cut_short() {
-        let told = |changed, age| {
-            when_changed(Duration::from_millis(changed), Some(Duration::from_millis(age)))
-        };
-        assert!(told(5000, 100).contains("before the start of the process"));
-        assert!(told(5000, 100).contains("is being cut short right now"));
-        assert_eq!(told(100, 110), " It was changed 0.10 s ago.");
-        let after = " It was changed 0.10 s ago, 4.90 s after the process was started.";
-        assert_eq!(told(100, 5000), after);
     }
 }

@@ -150,7 +150,7 @@ fn text(scene: &Scene, program: &str) -> String {
     let cause = Cause::of(scene);
     let mut text = format!("faultmap: {}{}\n", coloured_outcome(&signal(scene)), head(scene));
     match &scene.fate {
-        Fate::Ends => {}
+        Fate::Ends | Fate::HandlerHasNoStack => {}
         // One line for what a program does in the course of its work.
         Fate::IsHandled => return text.replacen("faultmap: ", "faultmap: handled: ", 1),
         Fate::WasHandled { is_running: true, ending } => {
@@ -160,8 +160,9 @@ fn text(scene: &Scene, program: &str) -> String {
             text.push_str(&format!("  It was handled. Afterwards the process {ending}.\n"));
         }
     }
-    for line in reason(scene, &cause).iter().flat_map(|reason| reason.lines()) {
-        text.push_str(&format!("  {}\n", escaped(line)));
+    // One line: a newline is that of a name, and is escaped.
+    if let Some(reason) = reason(scene, &cause) {
+        text.push_str(&format!("  {}\n", escaped(&reason)));
     }
     let picture = shape::picture(scene, &cause);
     if !picture.is_empty() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::crashed_file::Mismatch;
 use super::maps::{Map, MapFlags, Maps, path_bytes};
 use super::registers::Registers;
@@ -43,6 +44,10 @@ pub struct Scene {
     pub stack_limit: Option<u64>,
     /// Bytes of a page.
     pub page: u64,
+    /// The instruction before has made a system call, so that the kernel may be the one that has failed.
+    pub is_after_system_call: bool,
+    /// The signal whose handler was running, where it was raised by a fault as well.
+    pub within_handler: Option<Signal>,
     /// The scene is that of a core file, which lacks some of it.
     pub is_of_core: bool,
     pub fate: Fate,
@@ -53,6 +58,8 @@ pub struct Scene {
 pub enum Fate {
     /// It ends the process.
     Ends,
+    /// It ends the process, which has a handler for it: the kernel could not write the signal frame.
+    HandlerHasNoStack,
     /// It is handled, and the process goes on.
     IsHandled,
     /// It was handled, and the process has ended all the same.
@@ -203,6 +210,14 @@ impl Scene {
         self.registers.last_address()
     }
 
+    /// A signal frame that cannot be written is no matter of the instruction at which the thread stands.
+    pub fn without_access_for_a_frame(self) -> Scene {
+        match Cause::of(&self) {
+            Cause::NoSignalFrame => Scene { access: None, address: None, file: None, ..self },
+            _ => self,
+        }
+    }
+
     /// What the instruction did, or `access` where that is not known.
     pub fn kind(&self) -> Kind {
         self.access.map_or(Kind::Access, |access| access.kind)
@@ -280,6 +295,8 @@ pub mod tests {
             caller: None,
             stack_limit: None,
             page: PAGE,
+            is_after_system_call: false,
+            within_handler: None,
             is_of_core: false,
             fate: Fate::Ends,
         }

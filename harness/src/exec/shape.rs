@@ -36,10 +36,12 @@ fn rows(scene: &Scene, map: &Map, size: Option<u64>) -> Vec<Row> {
             let bytes = size.saturating_sub(map.offset).min(map.length()) as i64;
             let whole = size.next_multiple_of(scene.page).saturating_sub(map.offset);
             let whole = whole.min(map.length()) as i64;
-            let (data, tail) = match access {
-                Access::Read => (Clean::Data, Clean::Zero),
-                _ if map.shared == Some(false) => (Clean::MemoryOnly, Clean::MemoryOnly),
-                _ => (Clean::ToFile, Clean::MemoryOnly),
+            let (data, tail) = match (access, map.shared) {
+                (Access::Read, _) => (Clean::Data, Clean::Zero),
+                (_, Some(false)) => (Clean::MemoryOnly, Clean::MemoryOnly),
+                (_, Some(true)) => (Clean::ToFile, Clean::MemoryOnly),
+                // Whether a store reaches the file is not known.
+                (_, None) => (Clean::Ok, Clean::Ok),
             };
             let parts = [(0, bytes, data), (bytes, whole, tail)];
             let parts = parts.into_iter().filter(|(from, to, _)| from < to);
@@ -108,6 +110,17 @@ const PAGES: u64 = 4;
 /// cannot say it.
 pub fn case(scene: &Scene, cause: &Cause) -> Option<String> {
     let (map, size) = drawn(scene, cause)?;
+    let lines = steps(scene, cause, map, size)?;
+    Some(match map.shared {
+        Some(_) => lines,
+        None => {
+            format!("// Whether the map was shared is not known. This case assumes it.\n{lines}")
+        }
+    })
+}
+
+/// The steps of the case: the file, the map and the sweep.
+fn steps(scene: &Scene, cause: &Cause, map: &Map, size: Option<u64>) -> Option<String> {
     let page = scene.page;
     let protection = match (map.read, map.write, map.exec) {
         (false, false, false) => "PROT_NONE".to_owned(),
@@ -193,6 +206,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_said_of_sharing_where_it_is_not_known() {
+        let own = map(4 * PAGE, 0, true, (true, true));
+        let scene = load(Map { shared: None, ..own }, 3 * PAGE, 100);
+        let cause = Cause::of(&scene);
+        let drawn = picture(&scene, &cause).join("\n");
+        assert!(drawn.contains("write") && drawn.contains("SIGBUS ADRERR"), "{drawn}");
+        assert!(!drawn.contains("to file") && !drawn.contains("memory only"), "{drawn}");
+        let text = case(&scene, &cause).expect("a case");
+        assert!(text.starts_with("// Whether the map was shared is not known."), "{text}");
+        text.parse::<Case>().expect("one that is right");
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //! exit status is its own. So this process becomes the program, and a grandchild of it becomes the tracer, as `strace
 //! -D` does it. The main type is [`Program`].
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
+use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64};
+use object::read::elf::{FileHeader, ProgramHeader as _};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{PTracer, Rlimit, set_ptracer};
 
@@ -36,6 +40,9 @@ pub enum NotStarted {
     /// execve(2) has failed.
     #[error("cannot run {0}: {error}", error = std::io::Error::from(*.1))]
     Program(String, Errno),
+    /// It names another program that is to run it, which does not exist.
+    #[error("cannot run {0}: it names {1} as its interpreter, which does not exist (execve(2))")]
+    Interpreter(String, String),
     /// The kernel does not let it be traced, or the machine has run out of something.
     #[error("{0}")]
     Failed(String),
@@ -141,5 +148,40 @@ pub fn become_program(program: &Program) -> NotStarted {
     let _ = rustix::process::setrlimit(rustix::process::Resource::Stack, program.stack);
     sigpipe::restore();
     let Err(errno) = nix::unistd::execvp(first, &words);
-    NotStarted::Program(name, errno)
+    let interpreter = || program.words.first().and_then(|word| interpreter(word));
+    match (errno == Errno::ENOENT).then(interpreter).flatten() {
+        Some(interpreter) => NotStarted::Interpreter(name, interpreter),
+        None => NotStarted::Program(name, errno),
+    }
+}
+
+/// The interpreter that a program names: in the first line of a script, or in PT_INTERP of an ELF file. `None` where
+/// there is no such program.
+fn interpreter(word: &OsStr) -> Option<String> {
+    let path = match word.as_bytes().contains(&b'/') {
+        true => PathBuf::from(word),
+        false => std::env::split_paths(&std::env::var_os("PATH")?)
+            .map(|folder| folder.join(word))
+            .find(|path| path.is_file())?,
+    };
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(INTERPRETER_WITHIN).read_to_end(&mut head).ok()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if let Some(line) = head.strip_prefix(b"#!") {
+        let line = text(line.split(|byte| *byte == b'\n').next()?);
+        return line.split_whitespace().next().map(str::to_owned);
+    }
+    let of_64_bits = of_elf::<FileHeader64<Endianness>>(&head);
+    let found = of_64_bits.or_else(|| of_elf::<FileHeader32<Endianness>>(&head))?;
+    Some(text(found))
+}
+
+/// The bytes at the beginning of a program that are read for its interpreter.
+const INTERPRETER_WITHIN: u64 = 64 << 10;
+
+fn of_elf<Header: FileHeader<Endian = Endianness>>(head: &[u8]) -> Option<&[u8]> {
+    let header = Header::parse(head).ok()?;
+    let endian = header.endian().ok()?;
+    let parts = header.program_headers(endian, head).ok()?;
+    parts.iter().find_map(|part| part.interpreter(endian, head).ok()?)
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use addr2line::Loader;
 use object::read::{ReadCache, Symbol, SymbolIndex};
 use object::{
-    Object as _, ObjectSegment as _, ObjectSymbol as _, ObjectSymbolTable as _, SymbolKind,
+    Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _, ObjectSymbolTable as _,
+    SymbolKind,
 };
 
 use super::maps::Map;
@@ -36,8 +37,9 @@ struct Known {
 /// A symbol of code. To read all names takes longer than to read one name again.
 struct Function {
     start: u64,
-    /// Bytes; 0 where the symbol does not say.
-    size: u64,
+    /// The first address behind it: that of its section where the symbol has no size.
+    end: u64,
+    has_size: bool,
     symbol: SymbolIndex,
     is_dynamic: bool,
 }
@@ -79,7 +81,13 @@ impl Known {
         let function = |own: Symbol<'_, '_, &Parts>, is_dynamic| {
             let is_code = own.kind() == SymbolKind::Text && own.is_definition();
             let (start, size, symbol) = (own.address(), own.size(), own.index());
-            is_code.then_some(Function { start, size, symbol, is_dynamic })
+            let section = || parsed.section_by_index(own.section_index()?).ok();
+            let end = match size {
+                0 => section().map_or(u64::MAX, |own| own.address().saturating_add(own.size())),
+                _ => start.saturating_add(size),
+            };
+            let has_size = size > 0;
+            is_code.then_some(Function { start, end, has_size, symbol, is_dynamic })
         };
         let functions = parsed.symbols().filter_map(|own| function(own, false));
         // All that a stripped library has.
@@ -100,11 +108,10 @@ impl Known {
     /// Returns the name and the start of the function at an address. Behind the last byte of a function, one without a
     /// name begins.
     fn function(&mut self, file: &Path, probe: u64) -> Option<(String, u64)> {
-        let is_it =
-            |own: &&Function| own.start <= probe && (own.size == 0 || probe - own.start < own.size);
+        let is_it = |own: &&Function| (own.start..own.end).contains(&probe);
         // One with a size is more than one that says nothing of its end.
         let all = self.functions.iter().filter(is_it);
-        let found = all.max_by_key(|own| (own.size > 0, own.start))?;
+        let found = all.max_by_key(|own| (own.has_size, own.start))?;
         let name = self.names.entry(found.start).or_insert_with(|| found.name(file));
         name.clone().map(|name| (name, found.start))
     }
@@ -174,6 +181,22 @@ mod tests {
         let map = Maps::of_process(std::process::id() as i32).at(here).cloned();
         let what = What::File(file.to_owned());
         (Map { what, ..map.expect("the code that runs") }, here)
+    }
+
+    /// `_fini` of the C library's crti.o has no size, and data follows behind its section.
+    #[test]
+    fn a_function_without_a_size_ends_with_its_section() {
+        let own = std::env::current_exe().expect("it runs");
+        let parts = Parts::new(File::open(&own).expect("it is there"));
+        let parsed = object::File::parse(&parts).expect("a program");
+        let Some(section) = parsed.section_by_name(".fini") else { return };
+        let end = section.address() + section.size();
+        let mut known = Known::load(&own).expect("a program");
+        let mut name = |probe| known.function(&own, probe).map(|found| found.0);
+        if name(section.address()).as_deref() == Some("_fini") {
+            assert_eq!(name(end - 1).as_deref(), Some("_fini"));
+            assert_eq!(name(end + 0x100), None);
+        }
     }
 
     #[test]

@@ -8,13 +8,14 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::libc::{self, SIGABRT, SIGBUS};
 
-use super::cause::is_explained;
+use super::cause::{Cause, is_explained};
 use super::file_process::FileProcess;
 use super::handled::HandledFaults;
 use super::live::{self, Raised, Stopped};
 use super::registers::Registers;
 use super::report::Reporter;
 use super::scene::{Fate, Scene};
+use super::tracers::is_tracer;
 use super::watch;
 use crate::case::Signal;
 use crate::sys::tracing::{self, Why};
@@ -33,42 +34,16 @@ pub struct Tracer {
     pub files: FileProcess,
 }
 
-/// Programs that trace others. Only their names tell: that they call ptrace(2) is seen when it has failed, unless each
-/// of their calls is stopped, or a filter asks the tracer. Such a filter stays in a process that is let go, and its calls
-/// fail then (seccomp(2), SECCOMP_RET_TRACE). And who imports ptrace() need not trace: some only look who traces them.
-const TRACERS: &[&str] = &[
-    "criu",
-    "dlv",
-    "edb",
-    "eu-stack",
-    "faultmap",
-    "gdb",
-    "gdb-multiarch",
-    "gdbserver",
-    "lldb-server",
-    "ltrace",
-    "proot",
-    "radare2",
-    "reptyr",
-    "rr",
-    "strace",
-];
-
-/// True for the name of a program that traces others, also with its version: `lldb-server-14.0.6`.
-fn is_tracer(name: &str) -> bool {
-    TRACERS.iter().any(|tracer| {
-        let rest = name.strip_prefix(tracer);
-        let version = rest.and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
-        rest == Some("") || version.starts_with(|first: char| first.is_ascii_digit())
-    })
-}
-
 /// A process that is traced.
 #[derive(Default)]
 pub struct Process {
     handled: HandledFaults,
     /// A report was written: there is one for each process, though several threads may fault at once.
     is_told: bool,
+    /// A fault that is told once it is known that its handler runs.
+    held: Option<Scene>,
+    /// The signal whose handler was running when the fault that ends it was raised.
+    within_handler: Option<Signal>,
     /// Of files by their inodes: the bytes that each had when it was last mapped.
     sizes: HashMap<u64, u64>,
 }
@@ -118,7 +93,10 @@ impl Tracer {
                                 self.inherits_sizes(own.ppid, own.tgid);
                             }
                         }
-                        Why::NewProgram(_) => drop(self.processes.remove(&thread)),
+                        Why::NewProgram(_) => {
+                            self.tell_held(thread, true);
+                            self.processes.remove(&thread);
+                        }
                         Why::Ends(status) => self.at_end(thread, status),
                         Why::FilteredCall => self.at_map(thread),
                         _ => {}
@@ -154,13 +132,16 @@ impl Tracer {
             return;
         }
         let Some(registers) = Registers::of_thread(process, thread) else { return };
-        let raised = Raised { info, thread, registers };
         let is_sent = info.code <= 0 || !is_fault;
+        let own = self.processes.get(&process);
+        let undelivered = own.and_then(|own| own.handled.undelivered(thread, &registers));
+        self.tell_held(process, info.code != SI_KERNEL || undelivered.is_none());
+        let raised = Raised { info, thread, registers };
         match action {
             Action::Handled if is_sent => {}
             Action::Handled => {
                 if self.tells_all {
-                    self.write(Stopped { process, thread }, &raised, Fate::IsHandled);
+                    self.tell_handled(Stopped { process, thread }, &raised);
                 }
                 self.processes.entry(process).or_default().handled.keep(raised);
             }
@@ -168,16 +149,29 @@ impl Tracer {
             Action::Ignored if is_sent => {}
             // Ignored or blocked, a fault ends the process all the same. (kernel/signal.c: force_sig_info_to_task)
             _ => {
-                let own = self.processes.entry(process).or_default();
-                let earlier = match info.code {
-                    SI_KERNEL => own.handled.undelivered(thread, &raised.registers).cloned(),
-                    // A handler that has sent the siginfo that it got. (rt_tgsigqueueinfo(2))
-                    _ => own.handled.live(process, thread).filter(|live| {
-                        live.info == info && live.registers.pc != raised.registers.pc
-                    }),
-                };
-                self.report(Stopped { process, thread }, &earlier.unwrap_or(raised), Fate::Ends);
+                self.ends_by_fault(process, raised);
                 self.tell(signal);
+            }
+        }
+    }
+
+    /// A fault ends a process, though another one of it may be the reason.
+    fn ends_by_fault(&mut self, process: i32, raised: Raised) {
+        let Raised { info, thread, .. } = raised;
+        let at = Stopped { process, thread };
+        let own = self.processes.entry(process).or_default();
+        if info.code == SI_KERNEL {
+            if let Some(earlier) = own.handled.undelivered(thread, &raised.registers).cloned() {
+                return self.report(at, &earlier, Fate::HandlerHasNoStack);
+            }
+        }
+        let live = own.handled.live(process, thread);
+        match live.filter(|live| live.registers.sp != raised.registers.sp) {
+            // A handler that has sent the siginfo that it got. (rt_tgsigqueueinfo(2))
+            Some(live) if live.info == info => self.report(at, &live, Fate::Ends),
+            live => {
+                own.within_handler = live.map(|live| Signal(live.info.signal));
+                self.report(at, &raised, Fate::Ends);
             }
         }
     }
@@ -221,6 +215,9 @@ impl Tracer {
     /// A fault may also end a process that has handled it: between the stop and the delivery another thread can restore
     /// the default action, as Rust's own handler does. (kernel/signal.c, get_signal: the action is read after the stop)
     fn at_end(&mut self, thread: i32, status: i32) {
+        if let (false, Some(process)) = (self.processes.is_empty(), process_of(thread)) {
+            self.tell_held(process, true);
+        }
         let failed = libc::WIFEXITED(status) && libc::WEXITSTATUS(status) != 0;
         let ended_by = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
         if !(failed || ended_by.is_some()) || self.processes.is_empty() {
@@ -258,14 +255,39 @@ impl Tracer {
         self.write(at, raised, fate);
     }
 
+    /// Tells of a fault that has a handler. Where the stack is full, its handler may have no room for its signal frame.
+    /// The next stop tells.
+    fn tell_handled(&mut self, at: Stopped, raised: &Raised) {
+        let scene = self.scene(at, raised, Fate::IsHandled);
+        match Cause::of(&scene) {
+            Cause::StackOverflow => {
+                self.processes.entry(at.process).or_default().held = Some(scene);
+            }
+            _ => drop(self.reporter.report(&scene)),
+        }
+    }
+
+    /// Tells of the fault that was held back, if it was handled.
+    fn tell_held(&mut self, process: i32, is_handled: bool) {
+        let held = self.processes.get_mut(&process).and_then(|own| own.held.take());
+        if let Some(scene) = held.filter(|_| is_handled) {
+            let _ = self.reporter.report(&scene);
+        }
+    }
+
     fn write(&mut self, at: Stopped, raised: &Raised, fate: Fate) {
+        let scene = self.scene(at, raised, fate);
+        let _ = self.reporter.report(&scene);
+    }
+
+    fn scene(&mut self, at: Stopped, raised: &Raised, fate: Fate) -> Scene {
         let own = self.processes.entry(at.process).or_default();
         let scene = live::scene(at, raised, &self.files);
-        let mut scene = Scene { fate, ..scene };
+        let mut scene = Scene { fate, within_handler: own.within_handler, ..scene };
         if let (Some(inode), Some(file)) = (scene.map().map(|map| map.inode), &mut scene.file) {
             file.size_when_mapped = own.sizes.get(&inode).copied();
         }
-        let _ = self.reporter.report(&scene);
+        scene
     }
 
     /// Tells the signal that ends a process.
@@ -312,19 +334,4 @@ fn action(thread: i32, signal: i32) -> Option<(i32, Action)> {
         (false, false) => Action::Default,
     };
     Some((status.tgid, action))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_debugger_is_known_by_its_name_with_and_without_its_version() {
-        for name in ["gdb", "lldb-server", "lldb-server-14.0.6", "gdb-multiarch", "gdb-15"] {
-            assert!(is_tracer(name), "{name}");
-        }
-        for name in ["", "gdb-", "gdb-add-index", "rrdtool", "strace-log-merge", "my-gdb"] {
-            assert!(!is_tracer(name), "{name}");
-        }
-    }
 }

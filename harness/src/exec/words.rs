@@ -1,5 +1,6 @@
 //! The first line of a report names the signal, the access and the map: these are its words.
 
+use super::cause::Cause;
 use super::maps::{Map, What};
 use super::scene::{Kind, MappedFile, Scene};
 use crate::case::code_name;
@@ -13,7 +14,8 @@ pub fn signal(scene: &Scene) -> String {
 /// The rest of the first line: what, where, in which thread, by which code.
 pub fn head(scene: &Scene) -> String {
     let mut head = String::new();
-    if scene.code > 0 {
+    // Nothing of an access is known where the kernel could not write a signal frame.
+    if scene.code > 0 && Cause::of(scene) != Cause::NoSignalFrame {
         let what = match scene.access {
             Some(access) if access.bytes > 0 && access.kind != Kind::Fetch => {
                 format!("{} of {}", access.kind, bytes(access.bytes))
@@ -42,6 +44,9 @@ pub fn head(scene: &Scene) -> String {
     }
     if let Some(caller) = &scene.caller {
         head.push_str(&format!(", called from {caller}"));
+    }
+    if let Some(signal) = scene.within_handler {
+        head.push_str(&format!(", in the handler of {signal}"));
     }
     head.push_str(&format!(", process {} ({})", scene.process.pid, scene.process.name));
     escaped(&head).into_owned()

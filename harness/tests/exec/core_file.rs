@@ -77,7 +77,14 @@ fn explained(core: &[u8]) -> (Option<i32>, String, String) {
 fn same_as_live() {
     // A guard page looks like any other in a core file, and a stack like other memory.
     let unknown = ["guard_page", "stack_overflow", "protection_key", "full_disk", "no_huge_page"];
-    let own_end = ["handler_exits", "handler_aborts", "handler_raises_again", "a_child"];
+    let own_end = [
+        "handler_exits",
+        "handler_aborts",
+        "handler_raises_again",
+        "a_child",
+        // The kernel says SI_KERNEL of the signal that has ended it.
+        "overflow_with_a_handler",
+    ];
     let rows = PROGRAMS.iter().filter(|row| (row.refused)().is_none());
     for row in rows.filter(|row| !unknown.contains(&row.name) && !own_end.contains(&row.name)) {
         let live = exec(&["--json"], row.name).report();
@@ -98,7 +105,14 @@ fn same_as_live() {
 
 /// A page without any access has a part of the core file, and one that is a guard has none.
 fn guards() {
-    for name in ["between_maps", "thread_overflow", "stack_overflow", "no_access", "guard_page"] {
+    for name in [
+        "between_maps",
+        "thread_overflow",
+        "stack_overflow",
+        "overflow_with_a_handler",
+        "no_access",
+        "guard_page",
+    ] {
         let row = PROGRAMS.iter().find(|row| row.name == name).expect("a program of this name");
         if (row.refused)().is_some() {
             continue;
@@ -199,6 +213,13 @@ fn other_files() {
     let output = output.expect("it can be started");
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is no regular file"));
+    // The first bytes of one tell only that it is one.
+    if no_core().is_none() {
+        let (_, core) = dumped("null");
+        let (code, _, error) = explained(&core[..1024]);
+        assert_eq!(code, Some(125), "{error}");
+        assert!(error.contains("is a core file that was cut short: it has 1024 bytes"), "{error}");
+    }
     // Half a core file is no reason to crash.
     if no_core().is_none() {
         let (_, core) = dumped("past_end_of_file");

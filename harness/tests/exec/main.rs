@@ -9,6 +9,7 @@ mod command;
 mod core_file;
 #[path = "../fuse/mod.rs"]
 mod fuse;
+mod handlers;
 mod huge_file;
 #[path = "../own_process/mod.rs"]
 mod own_process;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     }
     let tests = report::tests().into_iter().chain(transparent::tests());
     let tests = tests.chain(core_file::tests()).chain(real::tests()).chain(silent::tests());
+    let tests = tests.chain(handlers::tests());
     own_process::run_waiting(tests.collect())
 }
 

@@ -52,6 +52,8 @@ pub const PROGRAMS: &[Faulting] = &[
     row("past_the_map", past_the_map, ("SIGSEGV", "SEGV_MAPERR", "not_mapped"), "load"),
     row("unmapped", unmapped, ("SIGSEGV", "SEGV_MAPERR", "not_mapped"), "load"),
     row("jumps_into_data", jumps_into_data, ("SIGSEGV", "SEGV_ACCERR", "protection"), "fetch"),
+    row("jumps_into_a_file", jumps_into_a_file, ("SIGSEGV", "SEGV_ACCERR", "protection"), "fetch"),
+    row("calls_unmapped", calls_unmapped, ("SIGSEGV", "SEGV_MAPERR", "not_mapped"), "fetch"),
     row("null", || load(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
     row("member_of_null", || load(24), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "load"),
     row("map_failed", || load(usize::MAX), ("SIGSEGV", "SEGV_MAPERR", "map_failed"), "load"),
@@ -63,6 +65,18 @@ pub const PROGRAMS: &[Faulting] = &[
     ),
     row("stack_overflow", stack_overflow, ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"), "store"),
     row("thread_overflow", thread_overflow, ("SIGSEGV", "SEGV_ACCERR", "stack_overflow"), "store"),
+    row(
+        "overflow_with_a_handler",
+        overflow_with_a_handler,
+        ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"),
+        "store",
+    ),
+    row(
+        "faults_in_a_handler",
+        faults_in_a_handler,
+        ("SIGSEGV", "SEGV_MAPERR", "null_pointer"),
+        "load",
+    ),
     row("between_maps", between_maps, ("SIGSEGV", "SEGV_ACCERR", "protection"), "load"),
     row("calls_null", || call(0), ("SIGSEGV", "SEGV_MAPERR", "null_pointer"), "fetch"),
     row("sent_to_itself", sent_to_itself, ("SIGSEGV", "SI_TKILL", "sent"), ""),
@@ -107,6 +121,10 @@ pub const PROGRAMS: &[Faulting] = &[
             ("SIGSEGV", "SI_KERNEL", "not_canonical"),
             "fetch",
         )
+    },
+    Faulting {
+        refused: other_cpu,
+        ..row("no_signal_frame", no_signal_frame, ("SIGSEGV", "SI_KERNEL", "no_signal_frame"), "")
     },
     Faulting {
         refused: other_cpu,
@@ -308,6 +326,15 @@ fn jumps_into_data() {
     call(map(page(), READ_WRITE, ANONYMOUS, None, 0));
 }
 
+fn jumps_into_a_file() {
+    let file = file(page());
+    call(map(page(), libc::PROT_READ, libc::MAP_SHARED, Some(&file), 0));
+}
+
+fn calls_unmapped() {
+    call(alone() + page() + 32);
+}
+
 /// Calls what lies at this address.
 fn call(address: usize) {
     announce(address);
@@ -327,6 +354,62 @@ fn stack_overflow() {
     unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
     println!();
     deeper(1);
+}
+
+/// The handler has no alternate stack, and its frame no room on the one that is full.
+fn overflow_with_a_handler() {
+    extern "C" fn handler(_: i32) {
+        // SAFETY: it has no preconditions.
+        unsafe { libc::_exit(3) };
+    }
+    handle(libc::SIGSEGV, handler);
+    println!();
+    deeper(1);
+}
+
+/// One large frame takes the stack pointer past the guard page of a thread.
+fn skips_the_guard_page() {
+    let overflows = || {
+        // SAFETY: none: the process dies of it.
+        unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::asm!("sub rsp, 400000", "mov byte ptr [rsp + 16], 1", "add rsp, 400000");
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 10);
+    let _ = thread.spawn(overflows).expect("a thread").join();
+}
+
+/// A signal whose handler is to run on an alternate stack that is not mapped any more.
+fn no_signal_frame() {
+    extern "C" fn handler(_: i32) {}
+    println!();
+    let at = map(16 * page(), READ_WRITE, ANONYMOUS, None, 0);
+    let pointer = ptr::with_exposed_provenance_mut(at);
+    let stack = libc::stack_t { ss_sp: pointer, ss_flags: 0, ss_size: 16 * page() };
+    // SAFETY: the handler does nothing; the default action of SIGSEGV runs no code.
+    unsafe {
+        libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as libc::sighandler_t;
+        action.sa_flags = libc::SA_ONSTACK;
+        libc::sigaction(libc::SIGUSR1, &action, ptr::null_mut());
+        libc::sigaltstack(&stack, ptr::null_mut());
+        libc::munmap(pointer, 16 * page());
+        libc::raise(libc::SIGUSR1);
+    }
+}
+
+/// The handler of SIGBUS follows a null pointer.
+fn faults_in_a_handler() {
+    extern "C" fn handler(_: i32) {
+        load(16);
+    }
+    // SAFETY: the default action runs no code.
+    unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
+    handle(libc::SIGBUS, handler);
+    load(cut_short(2200));
 }
 
 /// Four bytes of what MAP_FAILED seems to point to, whose address is the sum.
@@ -567,6 +650,7 @@ pub fn run(name: &str) {
         "handles_and_goes_on" => handles_and_goes_on(),
         "threads_at_once" => threads_at_once(),
         "crosses_a_page" => crosses_a_page(),
+        "skips_the_guard_page" => skips_the_guard_page(),
         "handled_and_fails" => handled_and_fails(),
         "has_a_name_that_is_no_text" => has_a_name_that_is_no_text(),
         "waits_for_all" => waits_for_all(),

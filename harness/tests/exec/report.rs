@@ -11,7 +11,7 @@ pub fn tests() -> Vec<Test> {
         .iter()
         .map(|row| test(format!("cause::{}", row.name), || is_explained(row)).unless_tried_for(row))
         .collect();
-    let others: [(&str, fn()); 17] = [
+    let others: [(&str, fn()); 20] = [
         ("a_program_that_lives_is_not_told_of", lives),
         ("a_handled_fault_is_told_only_with_all", handled),
         ("threads_that_fault_at_once_have_one_report", threads_at_once),
@@ -28,6 +28,9 @@ pub fn tests() -> Vec<Test> {
         ("each_field_is_in_the_documentation", fields),
         ("a_report_has_the_colours_of_a_picture", colours),
         ("reports_go_to_a_file", to_a_file),
+        ("a_jump_to_where_no_code_is_has_its_reason", jumps),
+        ("a_name_with_a_newline_makes_no_line", newline),
+        ("an_interpreter_that_is_not_there_is_named", interpreter),
         ("what_is_expected_decides_the_exit_code", expected),
     ];
     tests.extend(table("report", &others, |body| body()));
@@ -112,6 +115,7 @@ fn file_is_told() {
     );
     assert!(text.contains(&place), "{text}");
     assert!(text.contains(&format!("data.db has {page} bytes now")), "{text}");
+    assert!(text.contains(&format!("This is byte {} of the file.", 3 * page)), "{text}");
 }
 
 fn deleted_file() {
@@ -269,6 +273,43 @@ fn to_a_file() {
     assert_eq!(ran.told, "");
     let report = std::fs::read_to_string(ran.folder.path().join("report")).expect("a file");
     assert!(report.contains("null_pointer"), "{report}");
+}
+
+fn jumps() {
+    let text = exec(&[], "calls_unmapped").told;
+    let overwritten = "A return address or a pointer to a function was overwritten, or never set.";
+    assert!(text.contains("Nothing is mapped there.") && text.contains(overwritten), "{text}");
+    for program in ["jumps_into_data", "jumps_into_a_file"] {
+        let text = exec(&[], program).told;
+        assert!(text.contains("The program has jumped into data."), "{text}");
+    }
+    let text = exec(&[], "no_access").told;
+    assert!(text.contains("The protection of the map forbids every access (PROT_NONE)"), "{text}");
+    // The next file below the address is no neighbour.
+    let report = exec(&["--json"], "kernel_address").report();
+    assert_eq!(report["file"], serde_json::Value::Null, "{report}");
+}
+
+fn newline() {
+    let text = exec(&[], "odd_file_name").told;
+    assert!(text.contains("\\n has 2200 bytes now"), "{text}");
+    let is_own =
+        |line: &str| line.is_empty() || line.starts_with("faultmap: ") || line.starts_with("  ");
+    assert!(text.lines().all(is_own), "{text}");
+}
+
+fn interpreter() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let script = folder.path().join("script");
+    std::fs::write(&script, "#!/no/such/program -x\n").expect("room");
+    let everybody = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&script, everybody).expect("it is this test's");
+    let ran = exec_command(&[], &[script.to_str().expect("UTF-8")]);
+    assert_eq!(ran.code, Some(127), "{}", ran.told);
+    assert!(ran.told.contains("it names /no/such/program as its interpreter"), "{}", ran.told);
+    let ran = exec_command(&[], &["./nothing"]);
+    assert!(!ran.told.contains("interpreter"), "{}", ran.told);
 }
 
 fn expected() {
