@@ -45,7 +45,7 @@ pub fn mismatch(
         (Some(_), Some(_)) => return Some(Mismatch::OtherFile),
         _ => {}
     }
-    if !now.is_empty() && !(now.starts_with(crashed) || crashed.starts_with(now)) {
+    if !(now.starts_with(crashed) || crashed.starts_with(now)) {
         return Some(Mismatch::OtherFile);
     }
     let changed = SystemTime::now().checked_sub(age?)?;

@@ -370,9 +370,10 @@ fn overflow_with_a_handler() {
 /// One large frame takes the stack pointer past the guard page of a thread.
 fn skips_the_guard_page() {
     let overflows = || {
-        // SAFETY: none: the process dies of it.
+        // SAFETY: the default action runs no code. The process dies of it.
         unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: none, as above.
         unsafe {
             std::arch::asm!("sub rsp, 400000", "mov byte ptr [rsp + 16], 1", "add rsp, 400000");
         }
