@@ -29,15 +29,7 @@ fn of_cause(scene: &Scene, cause: &Cause) -> Option<String> {
     let address = scene.address.unwrap_or(0);
     let file = scene.file.as_ref();
     Some(match cause {
-        Cause::Sent => match scene.sender {
-            Some(0) | None => {
-                "It was sent by the kernel or a process; no access has raised it.".to_owned()
-            }
-            Some(sender) if sender == scene.process.pid => {
-                "The process has sent it to itself; no access has raised it.".to_owned()
-            }
-            Some(sender) => format!("Process {sender} has sent it; no access has raised it."),
-        },
+        Cause::Sent => sent(scene),
         Cause::PastEndOfFile { size } => past_end(scene, file?, *size),
         Cause::FileNotFound => format!(
             "{} was not found any more, so that its size is not known. As a rule a file was cut short \
@@ -45,17 +37,7 @@ fn of_cause(scene: &Scene, cause: &Cause) -> Option<String> {
             file?.path.display()
         ),
         Cause::NoAnswer => no_answer(file?),
-        Cause::NoSpace => {
-            let (total, free) = file?.total_and_free?;
-            format!(
-                "{} has the byte ({} bytes, {} of them on the disk), but its file system is full: {free} of \
-                 {total} bytes are free. A page in a hole gets its block when it is first accessed; \
-                 fallocate(2) allocates it before.",
-                file?.name(),
-                file?.size?,
-                file?.allocated?
-            )
-        }
+        Cause::NoSpace => no_space(file?)?,
         Cause::NoHugePage => {
             "No huge page was free. MAP_NORESERVE, or another process, has left none: \
              /proc/sys/vm/nr_hugepages."
@@ -65,35 +47,12 @@ fn of_cause(scene: &Scene, cause: &Cause) -> Option<String> {
             "The map is registered with userfaultfd(2), and nobody has provided the page."
                 .to_owned()
         }
-        Cause::ReadError if scene.is_of_core => format!(
-            "{} has the byte now. When the program died it was shorter, or the page could not be read: a core \
-             file does not tell.",
-            file?.name()
-        ),
-        Cause::ReadError => format!(
-            "{} has the byte ({} bytes), and its file system has room. So the page could not be read: an \
-             error of the disk, or of a server (see `dmesg`). Or the file was shorter at the moment of the \
-             fault, and has grown since.",
-            file?.name(),
-            file?.size?
-        ),
+        Cause::ReadError => read_error(scene, file?)?,
         Cause::BrokenMemory => {
             "The memory itself is broken: a hardware error, see `dmesg`.".to_owned()
         }
-        Cause::Misaligned => match scene.access {
-            Some(access) if access.alignment > 1 => format!(
-                "The CPU demands that {address:#x} is a multiple of {} here, and it is not.",
-                access.alignment
-            ),
-            _ => "The CPU demands an aligned address here.".to_owned(),
-        },
-        Cause::NotCanonical if scene.kind() == Kind::Fetch => format!(
-            "The program has tried to go on at {address:#x}, which is no address of this CPU. {OVERWRITTEN}"
-        ),
-        Cause::NotCanonical => format!(
-            "{address:#x} is no address of this CPU: its upper bits are neither all 0 nor all 1. Such a pointer \
-             was overwritten, or never set."
-        ),
+        Cause::Misaligned => misaligned(scene),
+        Cause::NotCanonical => not_canonical(scene),
         Cause::NoSignalFrame => no_signal_frame(scene),
         Cause::GeneralProtection => {
             "The CPU tells no address. The instruction is not allowed here, or its \
@@ -105,15 +64,7 @@ fn of_cause(scene: &Scene, cause: &Cause) -> Option<String> {
             format!("{address:#x} is an address of the kernel, as no pointer of a program is.")
         }
         Cause::StackOverflow => stack_overflow(scene),
-        Cause::GuardPage if scene.is_guard == Some(true) => {
-            "The page was made a guard by madvise(2), MADV_GUARD_INSTALL.".to_owned()
-        }
-        Cause::GuardPage => {
-            "The map allows the access, and the kernel has found nothing there. So madvise(2), MADV_GUARD_INSTALL, \
-             has made the page a guard, as a rule; or another thread has made the map at that moment. A core file \
-             does not tell."
-                .to_owned()
-        }
+        Cause::GuardPage => guard_page(scene),
         Cause::Protection => protected(scene)?,
         Cause::ProtectionKey { key } => format!(
             "The map has the protection key {key}, which forbids the access to this thread (pkeys(7))."
@@ -148,6 +99,85 @@ fn no_signal_frame(scene: &Scene) -> String {
         false => format!("The stack pointer is {sp:#x}, where no memory can be written to."),
     };
     format!("The kernel found no room for the frame of a signal that has a handler. {of_stack}")
+}
+
+fn sent(scene: &Scene) -> String {
+    match scene.sender {
+        Some(0) | None => {
+            "It was sent by the kernel or a process; no access has raised it.".to_owned()
+        }
+        Some(sender) if sender == scene.process.pid => {
+            "The process has sent it to itself; no access has raised it.".to_owned()
+        }
+        Some(sender) => format!("Process {sender} has sent it; no access has raised it."),
+    }
+}
+
+fn no_space(file: &MappedFile) -> Option<String> {
+    let (total, free) = file.total_and_free?;
+    Some(format!(
+        "{} has the byte ({} bytes, {} of them on the disk), but its file system is full: {free} of \
+         {total} bytes are free. A page in a hole gets its block when it is first accessed; \
+         fallocate(2) allocates it before.",
+        file.name(),
+        file.size?,
+        file.allocated?
+    ))
+}
+
+fn read_error(scene: &Scene, file: &MappedFile) -> Option<String> {
+    if scene.is_of_core {
+        return Some(format!(
+            "{} has the byte now. When the program died it was shorter, or the page could not be read: a core \
+             file does not tell.",
+            file.name()
+        ));
+    }
+    Some(format!(
+        "{} has the byte ({} bytes), and its file system has room. So the page could not be read: an \
+         error of the disk, or of a server (see `dmesg`). Or the file was shorter at the moment of the \
+         fault, and has grown since.",
+        file.name(),
+        file.size?
+    ))
+}
+
+fn misaligned(scene: &Scene) -> String {
+    let address = scene.address.unwrap_or(0);
+    match scene.access {
+        Some(access) if access.alignment > 1 => format!(
+            "The CPU demands that {address:#x} is a multiple of {} here, and it is not.",
+            access.alignment
+        ),
+        _ => "The CPU demands an aligned address here.".to_owned(),
+    }
+}
+
+fn not_canonical(scene: &Scene) -> String {
+    let address = scene.address.unwrap_or(0);
+    match scene.kind() {
+        Kind::Fetch => format!(
+            "The program has tried to go on at {address:#x}, which is no address of this CPU. {OVERWRITTEN}"
+        ),
+        _ => format!(
+            "{address:#x} is no address of this CPU: its upper bits are neither all 0 nor all 1. Such a pointer \
+             was overwritten, or never set."
+        ),
+    }
+}
+
+fn guard_page(scene: &Scene) -> String {
+    match scene.is_guard {
+        Some(true) => {
+            "The page was made a guard by madvise(2), MADV_GUARD_INSTALL.".to_owned()
+        }
+        _ => {
+            "The map allows the access, and the kernel has found nothing there. So madvise(2), MADV_GUARD_INSTALL, \
+             has made the page a guard, as a rule; or another thread has made the map at that moment. A core file \
+             does not tell."
+                .to_owned()
+        }
+    }
 }
 
 fn no_answer(file: &MappedFile) -> String {

@@ -10,7 +10,7 @@ use std::ptr;
 
 use nix::libc;
 
-use crate::huge_file;
+use crate::{handlers, huge_file};
 
 /// A program, and the report that it is to have.
 pub struct Faulting {
@@ -67,13 +67,13 @@ pub const PROGRAMS: &[Faulting] = &[
     row("thread_overflow", thread_overflow, ("SIGSEGV", "SEGV_ACCERR", "stack_overflow"), "store"),
     row(
         "overflow_with_a_handler",
-        overflow_with_a_handler,
+        handlers::overflow_with_a_handler,
         ("SIGSEGV", "SEGV_MAPERR", "stack_overflow"),
         "store",
     ),
     row(
         "faults_in_a_handler",
-        faults_in_a_handler,
+        handlers::faults_in_a_handler,
         ("SIGSEGV", "SEGV_MAPERR", "null_pointer"),
         "load",
     ),
@@ -124,7 +124,12 @@ pub const PROGRAMS: &[Faulting] = &[
     },
     Faulting {
         refused: other_cpu,
-        ..row("no_signal_frame", no_signal_frame, ("SIGSEGV", "SI_KERNEL", "no_signal_frame"), "")
+        ..row(
+            "no_signal_frame",
+            handlers::no_signal_frame,
+            ("SIGSEGV", "SI_KERNEL", "no_signal_frame"),
+            "",
+        )
     },
     Faulting {
         refused: other_cpu,
@@ -208,11 +213,11 @@ pub fn map(
     at.expose_provenance()
 }
 
-const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
-const ANONYMOUS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+pub const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+pub const ANONYMOUS: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
 
 /// Maps two pages of a file, cuts that short, and returns the address of the second page.
-fn cut_short(bytes: u64) -> usize {
+pub fn cut_short(bytes: u64) -> usize {
     let file = file(2 * page());
     let at = map(2 * page(), READ_WRITE, libc::MAP_SHARED, Some(&file), 0);
     file.set_len(bytes).expect("it is shorter");
@@ -356,63 +361,6 @@ fn stack_overflow() {
     deeper(1);
 }
 
-/// The handler has no alternate stack, and its frame no room on the one that is full.
-fn overflow_with_a_handler() {
-    extern "C" fn handler(_: i32) {
-        // SAFETY: it has no preconditions.
-        unsafe { libc::_exit(3) };
-    }
-    handle(libc::SIGSEGV, handler);
-    println!();
-    deeper(1);
-}
-
-/// One large frame takes the stack pointer past the guard page of a thread.
-fn skips_the_guard_page() {
-    let overflows = || {
-        // SAFETY: the default action runs no code. The process dies of it.
-        unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: none, as above.
-        unsafe {
-            std::arch::asm!("sub rsp, 400000", "mov byte ptr [rsp + 16], 1", "add rsp, 400000");
-        }
-    };
-    let thread = std::thread::Builder::new().stack_size(64 << 10);
-    let _ = thread.spawn(overflows).expect("a thread").join();
-}
-
-/// A signal whose handler is to run on an alternate stack that is not mapped any more.
-fn no_signal_frame() {
-    extern "C" fn handler(_: i32) {}
-    println!();
-    let at = map(16 * page(), READ_WRITE, ANONYMOUS, None, 0);
-    let pointer = ptr::with_exposed_provenance_mut(at);
-    let stack = libc::stack_t { ss_sp: pointer, ss_flags: 0, ss_size: 16 * page() };
-    // SAFETY: the handler does nothing; the default action of SIGSEGV runs no code.
-    unsafe {
-        libc::signal(libc::SIGSEGV, libc::SIG_DFL);
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = handler as *const () as libc::sighandler_t;
-        action.sa_flags = libc::SA_ONSTACK;
-        libc::sigaction(libc::SIGUSR1, &action, ptr::null_mut());
-        libc::sigaltstack(&stack, ptr::null_mut());
-        libc::munmap(pointer, 16 * page());
-        libc::raise(libc::SIGUSR1);
-    }
-}
-
-/// The handler of SIGBUS follows a null pointer.
-fn faults_in_a_handler() {
-    extern "C" fn handler(_: i32) {
-        load(16);
-    }
-    // SAFETY: the default action runs no code.
-    unsafe { libc::signal(libc::SIGSEGV, libc::SIG_DFL) };
-    handle(libc::SIGBUS, handler);
-    load(cut_short(2200));
-}
-
 /// Four bytes of what MAP_FAILED seems to point to, whose address is the sum.
 fn member_of_map_failed() {
     let at = usize::MAX.wrapping_add(4096);
@@ -452,7 +400,7 @@ fn between_maps() {
 }
 
 /// Has no end.
-fn deeper(depth: u64) -> u64 {
+pub fn deeper(depth: u64) -> u64 {
     let frame = black_box([depth; 512]);
     if frame[0] == 0 { 0 } else { deeper(depth + 1) + frame[1] }
 }
@@ -467,7 +415,7 @@ fn sent_to_itself() {
 }
 
 /// Gives a signal a handler.
-fn handle(signal: i32, handler: extern "C" fn(i32)) {
+pub fn handle(signal: i32, handler: extern "C" fn(i32)) {
     // SAFETY: the handlers here call functions that are async-signal-safe.
     unsafe { libc::signal(signal, handler as *const () as libc::sighandler_t) };
 }
@@ -651,7 +599,7 @@ pub fn run(name: &str) {
         "handles_and_goes_on" => handles_and_goes_on(),
         "threads_at_once" => threads_at_once(),
         "crosses_a_page" => crosses_a_page(),
-        "skips_the_guard_page" => skips_the_guard_page(),
+        "skips_the_guard_page" => handlers::skips_the_guard_page(),
         "handled_and_fails" => handled_and_fails(),
         "has_a_name_that_is_no_text" => has_a_name_that_is_no_text(),
         "waits_for_all" => waits_for_all(),
