@@ -75,10 +75,10 @@ fn a_folder_cases_hides_them_and_the_message_says_so() {
     let (code, stdout, _) = run(&mut at(dir.path(), &["list"]));
     assert_eq!((code, stdout.split_whitespace().next()), (Some(0), Some("own")), "{stdout}");
     for (word, says) in [
-        ("notes/open_rdonly", "it names 1 built-in case, "),
-        ("open_rdon", "it names 1 built-in case, "),
-        ("notes", " built-in cases, "),
-        ("notes/map_*", " built-in cases, "),
+        ("notes/open_rdonly", "it names 1 built-in case; "),
+        ("open_rdon", "it names 1 built-in case; "),
+        ("notes", " built-in cases; "),
+        ("notes/map_*", " built-in cases; "),
     ] {
         let (code, _, stderr) = run(&mut at(dir.path(), &["predict", word]));
         assert_eq!(code, Some(2));

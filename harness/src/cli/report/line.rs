@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::json::SCHEMA;
 use super::machine::Machine;
 use super::totals::Tally;
 use super::verdict::Verdict;
+use crate::cli::partition::Partition;
 use crate::cli::select::BUILT_IN;
 
 /// A line of JSON, as far as other forms need its fields. harness/docs/json.md describes them.
@@ -53,6 +55,20 @@ pub struct EmptyPart {
     pub partition: String,
     pub compared: bool,
     pub faultmap: String,
+}
+
+impl EmptyPart {
+    /// This part of so many cases, of a run that compares.
+    pub fn of(cases: usize, partition: &Partition) -> EmptyPart {
+        EmptyPart {
+            schema: SCHEMA,
+            case: None,
+            of: cases,
+            partition: partition.to_string(),
+            compared: true,
+            faultmap: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
 }
 
 /// The snapshot of a case, with its text if that differs.

@@ -48,14 +48,7 @@ pub const FORMATS: &[&dyn Format] =
 pub fn empty_part(chosen: &Chosen, partition: &Partition, form: Form) -> Result<Exit, Failed> {
     output::tell(&output::note(&chosen.nothing()));
     let mut sheet = Sheet::begin(form, 0);
-    sheet.empty_part(&EmptyPart {
-        schema: SCHEMA,
-        case: None,
-        of: chosen.of,
-        partition: partition.to_string(),
-        compared: true,
-        faultmap: env!("CARGO_PKG_VERSION").to_owned(),
-    });
+    sheet.empty_part(&EmptyPart::of(chosen.of, partition));
     let elapsed = Duration::ZERO;
     sheet.end(End { cases: &[], findings: "", summary: "", missing: None, elapsed })?;
     Ok(Exit::Agree)

@@ -116,8 +116,8 @@ fn nothing(word: &str, path: &Path, tree: &Tree) -> Failed {
     let hint = match hidden(word, tree) {
         0 => instead(word, &tree.ids()),
         hidden => format!(
-            "it names {}, and none is seen here, as this folder has cases of its own: `{} cases DIR` writes the \
-             built-in ones to DIR",
+            "it names {}; here the cases of this folder count alone: `{} cases DIR` writes the built-in ones to \
+             DIR",
             output::count(hidden, "built-in case"),
             shell::program()
         ),

@@ -243,15 +243,8 @@ fn every_field_is_told_of_in_the_documentation() {
     {
         collect(&ended(own), "Ending", &mut fields);
     }
-    let empty = EmptyPart {
-        schema: 2,
-        case: None,
-        of: 1,
-        partition: "hash:1/2".to_owned(),
-        compared: true,
-        faultmap: "1".to_owned(),
-    };
-    let empty = serde_json::to_value(empty).expect("JSON");
+    let part = "count:2/2".parse().expect("a part");
+    let empty: Value = serde_json::from_str(&text(&EmptyPart::of(1, &part))).expect("JSON");
     collect(&empty, "A part without a case", &mut fields);
     let has = |heading: &str, name: &String| {
         documented.get(heading).is_some_and(|names| names.contains(name))
