@@ -197,6 +197,10 @@ fn the_samples_exceed_the_budget_where_nothing_counts() {
     assert!(most.disk > 64 * MIB, "{most:?}: nothing would be seen");
 }
 
+/// The blocks of the tree in which a file system keeps the places of a file's data count as the file's (stat(2):
+/// st_blocks). ext4 needs one for some 340 pieces, and on a disk that is nearly full a file has many.
+const TREE: u64 = 64 << 10;
+
 fn refused(text: &str, says: &[&str]) {
     // Beside others, a child may take long to fill the memory that it may have.
     let (code, out, most) = watched(text, &["--guard", "on", "--timeout", "60000"]);
@@ -206,7 +210,7 @@ fn refused(text: &str, says: &[&str]) {
     }
     assert_eq!(code, Some(3), "{out}");
     assert!(says.iter().any(|says| out.contains(says)), "{out}");
-    assert!(most.disk <= 64 * MIB && most.memory <= 256 * MIB, "{most:?}");
+    assert!(most.disk <= 64 * MIB + TREE && most.memory <= 256 * MIB, "{most:?}");
 }
 
 /// The largest sums over all processes of a run at one moment, in bytes.

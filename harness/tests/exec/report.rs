@@ -292,7 +292,9 @@ fn jumps() {
 
 fn newline() {
     let text = exec(&[], "odd_file_name").told;
-    assert!(text.contains("\\n has 2200 bytes now"), "{text}");
+    // The kernel's link to the file is for root; another user counts its pages, as the name is no text.
+    let says = ["\\n has 2200 bytes now", "\\n has at most 4096 bytes now"];
+    assert!(says.iter().any(|says| text.contains(says)), "{text}");
     let is_own =
         |line: &str| line.is_empty() || line.starts_with("faultmap: ") || line.starts_with("  ");
     assert!(text.lines().all(is_own), "{text}");
