@@ -87,10 +87,7 @@ impl Source {
             open.dedup();
             return (measured, Source::Measured { open, unmodelled });
         };
-        let mut merged = *split.predicted;
-        merged.steps.extend(measured.steps.into_iter().skip(merged.steps.len()));
-        merged.sweeps.extend(measured.sweeps.into_iter().skip(merged.sweeps.len()));
-        (merged, Source::Split { unmodelled })
+        (split.completed(&measured), Source::Split { unmodelled })
     }
 
     /// Returns the sentences for the head of the program.

@@ -71,6 +71,14 @@ fn only_rule(
 }
 
 impl Split {
+    /// Returns what was predicted, and behind its end what was measured.
+    pub fn completed(&self, measured: &Measurement) -> Measurement {
+        let mut whole = (*self.predicted).clone();
+        whole.steps.extend(measured.steps.iter().skip(whole.steps.len()).cloned());
+        whole.sweeps.extend(measured.sweeps.iter().skip(whole.sweeps.len()).cloned());
+        whole
+    }
+
     /// Says the place, the prediction, and what was measured.
     pub fn explain(&self, case: &Case, measured: &Measurement) -> String {
         match self.place {

@@ -43,7 +43,7 @@ impl<'a> ModelLine<'a> {
         );
         let unmodelled = judged.unmodelled.as_ref();
         let drawn =
-            |split: &Split| picture::draw(case, &completed(split, measured), machine.page_size);
+            |split: &Split| picture::draw(case, &split.completed(measured), machine.page_size);
         ModelLine {
             says,
             known: known(case),
@@ -55,14 +55,6 @@ impl<'a> ModelLine<'a> {
             not_modelled: unmodelled.map(|own| json!({ "step": own.step + 1, "what": own.what })),
         }
     }
-}
-
-/// Returns the prediction; from the step on of which the model says nothing, the measurement.
-fn completed(split: &Split, measured: &Measurement) -> Measurement {
-    let mut whole = (*split.predicted).clone();
-    whole.steps.extend(measured.steps.iter().skip(whole.steps.len()).cloned());
-    whole.sweeps.extend(measured.sweeps.iter().skip(whole.sweeps.len()).cloned());
-    whole
 }
 
 #[cfg(test)]
@@ -84,6 +76,6 @@ mod tests {
         let split = Split { predicted, place: Place::Step(0), rule: None };
         let expected =
             measurement(&[StepResult::Done, StepResult::Count(2)], &[SweepResult::NoMap]);
-        assert_eq!(completed(&split, &measured), expected);
+        assert_eq!(split.completed(&measured), expected);
     }
 }
