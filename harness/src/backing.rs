@@ -9,8 +9,10 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-pub use mount::{mount_of, words as mount_words};
+use mount::mount_of;
+pub use mount::words as mount_words;
 use named_file::NamedFile;
+use procfs_core::process::MountInfo;
 use procfs_core::{CpuInfo, FromRead as _};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
@@ -79,20 +81,31 @@ impl Backing {
 
     /// The name of the file system in `requires(fs == ...)` and in variants of snapshots.
     pub fn file_system(&self) -> String {
+        self.file_system_by(|| self.mount())
+    }
+
+    /// The same, where the mount is at hand, or can be found.
+    pub fn file_system_by(&self, mount: impl FnOnce() -> Option<MountInfo>) -> String {
         let magic = match self {
             Backing::Directory(dir) => rustix::fs::statfs(dir).map_or(0, |stat| stat.f_type as u64),
             Backing::Memfd => return "tmpfs".to_owned(), // memfds are files of a tmpfs in the kernel
         };
         let same = FILE_SYSTEMS.iter().filter(|(number, _)| *number == magic & 0xffff_ffff);
         let names: Vec<&str> = same.map(|(_, name)| *name).collect();
-        match (names.as_slice(), self) {
-            ([], _) => format!("fs_{magic:x}"),
-            ([first, _, ..], Backing::Directory(dir)) => {
-                let mounted = mount_of(dir).map(|mount| mount.fs_type);
+        match names.as_slice() {
+            [] => format!("fs_{magic:x}"),
+            [only] => (*only).to_owned(),
+            [first, ..] => {
+                let mounted = mount().map(|mount| mount.fs_type);
                 mounted.filter(|name| names.contains(&&**name)).unwrap_or((*first).to_owned())
             }
-            ([first, ..], _) => (*first).to_owned(),
         }
+    }
+
+    /// The mount of the folder; `None` for memfds, and without /proc.
+    pub fn mount(&self) -> Option<MountInfo> {
+        let Backing::Directory(dir) = self else { return None };
+        mount_of(dir)
     }
 
     /// The bytes of a block of the file system; `None` for memfds, or where it does not tell.

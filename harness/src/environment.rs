@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use procfs_core::process::MountInfo;
 use rustix::fs::StatVfsMountFlags;
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
@@ -45,18 +46,14 @@ pub struct Surveyed {
 impl Surveyed {
     /// Surveys the place, which may never answer: a process that can be killed has to do it.
     pub fn of(backing: &Backing) -> Surveyed {
+        let mount = backing.mount();
         Surveyed {
-            file_system: backing.file_system(),
+            file_system: backing.file_system_by(|| mount.clone()),
             block: backing.block(),
-            mount: match backing {
-                Backing::Directory(dir) => {
-                    backing::mount_of(dir).as_ref().map(backing::mount_words)
-                }
-                Backing::Memfd => None,
-            },
+            mount: mount.as_ref().map(backing::mount_words),
             free_bytes: backing.free_bytes(),
             no_exec: backing.no_exec(),
-            large_pages: has_large_pages(backing),
+            large_pages: has_large_pages(mount.as_ref()),
         }
     }
 }
@@ -116,11 +113,8 @@ fn may(capability: CapabilitySet) -> bool {
 
 /// True where tmpfs may use huge pages: a file can then have more memory than its size says
 /// (tmpfs(5): huge; Documentation/admin-guide/mm/transhuge.rst).
-fn has_large_pages(backing: &Backing) -> bool {
-    let mounted_so =
-        |dir: &Path| backing::mount_of(dir).is_some_and(|mount| sys::may_be_huge(&mount));
-    let in_folder = matches!(backing, Backing::Directory(dir) if mounted_so(dir));
-    in_folder || sys::shared_memory_may_be_huge()
+fn has_large_pages(mount: Option<&MountInfo>) -> bool {
+    mount.is_some_and(sys::may_be_huge) || sys::shared_memory_may_be_huge()
 }
 
 fn read(path: &str) -> String {

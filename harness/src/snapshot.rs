@@ -92,10 +92,9 @@ impl Snapshots {
         }
     }
 
-    /// The file that counts in this place: of the variants that fit, the one with the most conditions; else the base.
-    pub fn path_in(&self, id: &str, place: &Place) -> PathBuf {
-        let fitting = self.fitting(id, place);
-        self.path(id, fitting.first().map(|(_, variant)| variant.as_str()))
+    /// The snapshot that counts in this place.
+    pub fn counting<'a>(&'a self, id: &'a str, place: &Place) -> Counting<'a> {
+        Counting { snapshots: self, id, fitting: self.fitting(id, place) }
     }
 
     /// The variants that fit a place, with the numbers of their conditions, the largest first.
@@ -143,26 +142,50 @@ impl Snapshots {
 
     /// Compares a picture that was measured in this place. Fails where a snapshot cannot be read.
     pub fn compare(&self, id: &str, place: &Place, picture: &str) -> io::Result<Comparison> {
-        let fitting = self.fitting(id, place);
+        self.counting(id, place).compare(picture)
+    }
+}
+
+/// The snapshot of a case that counts in a place: of the variants that fit, the one with the most conditions; else the
+/// base.
+#[derive(Debug)]
+pub struct Counting<'a> {
+    snapshots: &'a Snapshots,
+    id: &'a str,
+    /// The variants that fit, with the numbers of their conditions, the largest first.
+    fitting: Vec<(usize, String)>,
+}
+
+impl Counting<'_> {
+    /// Its file, whether or not it exists.
+    pub fn path(&self) -> PathBuf {
+        self.snapshots.path(self.id, self.variant(0))
+    }
+
+    /// The variant that counts where so many that come before it are not there; none for the base.
+    fn variant(&self, without: usize) -> Option<&str> {
+        self.fitting.get(without).map(|(_, variant)| variant.as_str())
+    }
+
+    /// Compares it with a picture. Fails where a snapshot cannot be read.
+    pub fn compare(&self, picture: &str) -> io::Result<Comparison> {
+        let Counting { snapshots, id, fitting } = self;
         let most = fitting.first().map_or(0, |(conditions, _)| *conditions);
-        let tied: Vec<&str> =
-            fitting.iter().filter(|own| own.0 == most).map(|own| own.1.as_str()).collect();
+        let tied: Vec<&(usize, String)> = fitting.iter().filter(|own| own.0 == most).collect();
         if tied.len() > 1 {
-            let paths = tied.iter().map(|own| self.path(id, Some(own))).collect();
-            return Ok(Comparison::Tied { paths });
+            let paths = tied.iter().map(|(_, variant)| snapshots.path(id, Some(variant)));
+            return Ok(Comparison::Tied { paths: paths.collect() });
         }
-        let counts = tied.first().copied();
-        let path = self.path(id, counts);
-        let kept = match self.kept(id, counts) {
+        let (counts, path) = (self.variant(0), self.path());
+        let kept = match snapshots.kept(id, counts) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
         if !kept.lines().eq(picture.lines()) {
             return Ok(Comparison::Changed { path, kept });
         }
-        let next = fitting.get(1).map(|(_, variant)| variant.as_str());
         let is_same = |other: String| other.lines().eq(kept.lines());
-        if counts.is_some() && self.kept(id, next).is_ok_and(is_same) {
+        if counts.is_some() && snapshots.kept(id, self.variant(1)).is_ok_and(is_same) {
             return Ok(Comparison::NeedlessVariant { path });
         }
         Ok(Comparison::Same)

@@ -236,9 +236,9 @@ impl Judge {
             );
             return Findings { advice: Some(advice), ..Findings::plain(Verdict::New) };
         };
-        let place = Place::here(file_system);
-        let snapshot = Some(snapshots.path_in(&loaded.id, &place));
-        let found = match snapshots.compare(&loaded.id, &place, picture) {
+        let counting = snapshots.counting(&loaded.id, &Place::here(file_system));
+        let snapshot = Some(counting.path());
+        let found = match counting.compare(picture) {
             Ok(Comparison::New) => {
                 let keep = self.again("run", loaded, " --accept");
                 let advice = format!("it has no snapshot: `{keep}` keeps this picture");
