@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -219,12 +217,8 @@ impl Running {
     fn start(thread: SoleThread) -> Option<Running> {
         let (asked, questions) = pipe_with(PipeFlags::CLOEXEC).ok()?;
         let (answers, answered) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-        let serve = move || {
-            let ends = (File::from(asked), File::from(answered));
-            i32::from(sys::fork_worker(thread, || serve(thread, ends)).is_err())
-        };
-        let middle = sys::fork_worker(thread, serve).ok()?;
-        let _ = waitpid(Some(middle), WaitOptions::empty());
+        let ends = (File::from(asked), File::from(answered));
+        sys::fork_grandchild(thread, || serve(thread, ends)).ok()?;
         let (questions, mut answers) = (File::from(questions), File::from(answers));
         let pid: i32 = receive(&mut answers)?;
         let process = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());

@@ -95,13 +95,8 @@ pub fn trace_this_process(
         }
         0
     };
-    sys::without_sigchld(|| {
-        let middle =
-            sys::fork_worker(thread, || i32::from(sys::fork_worker(thread, &mut trace).is_err()))
-                .map_err(|errno| failed("cannot fork", errno.into()))?;
-        let _ = rustix::process::waitpid(Some(middle), rustix::process::WaitOptions::empty());
-        Ok(())
-    })?;
+    sys::without_sigchld(|| sys::fork_grandchild(thread, &mut trace))
+        .map_err(|errno| failed("cannot fork", errno.into()))?;
     drop(writer);
     let mut answer = [0; 4];
     let answered = reader.read_exact(&mut answer);

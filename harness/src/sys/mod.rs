@@ -63,6 +63,6 @@ pub use sandbox::{
 pub use segments::{forget_segment, forget_stale_segments};
 pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
-pub use spawn::{Body, fork_worker, spawn};
+pub use spawn::{Body, fork_grandchild, fork_worker, spawn};
 pub use startup::{close_inherited, ignore_sigxfsz};
 pub use victim_memory::set_cursor;

@@ -131,6 +131,16 @@ pub fn fork_worker(_: SoleThread, body: impl FnOnce() -> i32) -> Result<Pid, nix
     }
 }
 
+/// Forks a process that is nobody's child here: its parent ends at once. Fails where that parent cannot be forked.
+pub fn fork_grandchild(
+    thread: SoleThread,
+    body: impl FnOnce() -> i32,
+) -> Result<(), nix::errno::Errno> {
+    let middle = fork_worker(thread, || i32::from(fork_worker(thread, body).is_err()))?;
+    let _ = rustix::process::waitpid(Some(middle), rustix::process::WaitOptions::empty());
+    Ok(())
+}
+
 /// Forks, and tries again for a while where the process table is full (EAGAIN), which often passes. Where
 /// that was in vain, it does not wait so long again until a fork has succeeded.
 pub(super) fn with_patience(
