@@ -67,3 +67,8 @@ pub const STORED_BYTE: u64 = 0x7e;
 pub const LARGEST_PAGE: u64 = 64 * 1024;
 /// The smallest page size of any Linux machine, in bytes.
 pub const SMALLEST_PAGE: u64 = 4 * 1024;
+
+/// True if some Linux machine has pages of so many bytes: a power of two between these.
+pub fn is_page_size(bytes: u64) -> bool {
+    bytes.is_power_of_two() && (SMALLEST_PAGE..=LARGEST_PAGE).contains(&bytes)
+}

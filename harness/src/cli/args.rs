@@ -16,6 +16,7 @@ use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
 use crate::snapshot::Target;
+use crate::victim::Probe;
 
 const COMMANDS: &str =
     "Exit codes:\n  `faultmap COMMAND --help` lists the exit codes of a command.";
@@ -336,12 +337,11 @@ impl Options {
         self.timeout.unwrap_or(limits::DEADLINE)
     }
 
-    pub fn one_probe(&self) -> Option<(Access, &Size)> {
-        self.access.zip(self.at.as_ref())
-    }
-
-    /// The number of the sweep to probe, counted from 0.
-    pub fn sweep(&self) -> usize {
-        usize::from(self.sweep) - 1
+    /// The only probe that is asked for, on a machine with pages of this size; none where all are.
+    pub fn one_probe(&self, page: u64) -> Option<Probe> {
+        let (access, at) = self.access.zip(self.at.as_ref())?;
+        let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
+        // The sweeps are counted from 1 on the command line.
+        Some(Probe { sweep: usize::from(self.sweep) - 1, access, at })
     }
 }

@@ -5,6 +5,7 @@ use super::args::Options;
 use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::judging;
+use super::one;
 use super::output::Output;
 use super::place::Places;
 use super::select::{Loaded, Selection};
@@ -24,11 +25,7 @@ pub fn run(word: &str, options: &Options) -> Result<Exit, Failed> {
     let (Some(loaded), 1) = (all.cases.pop(), cases) else {
         return Err(UsageError::SeveralPrograms { word: word.to_owned(), cases }.into());
     };
-    let page = rustix::param::page_size() as u64;
-    let probe = options.one_probe().map(|(access, at)| {
-        let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
-        Probe { sweep: options.sweep(), access, at }
-    });
+    let probe = options.one_probe(rustix::param::page_size() as u64);
     let case = match probe {
         Some(probe) => of_probe(&loaded, probe)?,
         None => loaded.case.clone(),
@@ -42,11 +39,7 @@ pub fn run(word: &str, options: &Options) -> Result<Exit, Failed> {
 
 /// Returns the case with a sweep of this access alone.
 fn of_probe(loaded: &Loaded, probe: Probe) -> Result<Case, Failed> {
-    let sweeps = loaded.case.sweeps().count();
-    if probe.sweep >= sweeps {
-        let (case, sweep) = (loaded.word.clone(), probe.sweep + 1);
-        return Err(UsageError::NoSweep { case, sweeps, sweep }.into());
-    }
+    one::has_sweep(loaded, probe)?;
     let mut case = loaded.case.clone();
     let mut left = probe.sweep;
     limit(&mut case.steps, &mut left, probe.access);

@@ -34,7 +34,11 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 const FILES: &[(&str, &str)] = &[
     ("cases/ID.case", "A case."),
     ("snapshots/ID.snap", "The picture of that case that is kept."),
-    ("snapshots/ID@FILE_SYSTEM.snap", "The same for one file system, where its picture differs."),
+    (
+        "snapshots/ID@CONDITIONS.snap",
+        "The same for a file system, a kernel (linux-6.12), an architecture or a page size (16k), or several \
+         of them joined by +, where its picture differs.",
+    ),
 ];
 
 /// Writes the page of a command, which was built; `whole` is the one that it belongs to.

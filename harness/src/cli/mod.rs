@@ -62,7 +62,7 @@ use crate::confine::Held;
 use crate::printable::escaped;
 use crate::snapshot::Target;
 use crate::sys::{SoleThread, VERDICTS};
-use crate::victim::{Probe, Verdict};
+use crate::victim::Verdict;
 use crate::vocabulary::Returns;
 use crate::{backing, environment, scarce};
 
@@ -97,8 +97,7 @@ pub fn main(files: BuiltIn) -> ExitCode {
         Ok(stack) => stack,
         Err(why) => {
             let failed = Failed::harness(why).report() as u8;
-            let is_exec = std::env::args_os().nth(1).is_some_and(|own| own == "exec");
-            return ExitCode::from(if is_exec { exec::FAILED } else { failed });
+            return ExitCode::from(if is_exec() { exec::FAILED } else { failed });
         }
     };
     let command = match args::Cli::try_parse() {
@@ -117,14 +116,18 @@ pub fn main(files: BuiltIn) -> ExitCode {
     run(command, stack)
 }
 
+/// True for `exec`, whose exit codes are its own, where the arguments cannot be read.
+fn is_exec() -> bool {
+    std::env::args_os().nth(1).is_some_and(|word| word == "exec")
+}
+
 /// Prints why these arguments run nothing: they ask for help, or are wrong.
 fn refused(error: &clap::Error) -> ExitCode {
     // A limit on the size of files must not end what only prints: SIGXFSZ is ignored then.
     if let Ok(thread) = SoleThread::claim() {
         crate::sys::close_inherited(thread);
     }
-    let is_exec = std::env::args_os().nth(1).is_some_and(|word| word == "exec");
-    if error.kind() == ErrorKind::UnknownArgument && !is_exec {
+    if error.kind() == ErrorKind::UnknownArgument && !is_exec() {
         if let Some(word) = select::like_an_option(std::env::args_os().skip(2)) {
             return ExitCode::from(Failed::from(UsageError::LikeAnOption(word)).report() as u8);
         }
@@ -132,7 +135,7 @@ fn refused(error: &clap::Error) -> ExitCode {
     // Help and version are printed to stdout and are no errors; anything else is wrong usage.
     let _ = error.print();
     match error.use_stderr() {
-        true if is_exec => ExitCode::from(exec::FAILED),
+        true if is_exec() => ExitCode::from(exec::FAILED),
         true => ExitCode::from(Exit::Usage as u8),
         false => ExitCode::SUCCESS,
     }
@@ -270,9 +273,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
         alone: alone.collect(),
         bar: None,
     };
-    if let Some((access, at)) = options.one_probe() {
-        let at = at.eval(page).and_then(|at| i64::try_from(at).ok()).unwrap_or(0);
-        let probe = Probe { sweep: options.sweep(), access, at };
+    if let Some(probe) = options.one_probe(page) {
         return OneProbe { chosen: all, machine: &machine, probe }.run(cases, form);
     }
     let (compares, accepts) = match asked.snapshots {

@@ -9,6 +9,7 @@ use super::report::format::{End, ReportedProbe};
 use super::report::machine::Machine;
 use super::report::sheet::{Form, Sheet};
 use super::report::verdict::{self, Verdict};
+use super::select::Loaded;
 use super::usage::UsageError;
 use crate::case::HarnessError;
 use crate::victim::Probe;
@@ -21,16 +22,21 @@ pub struct OneProbe<'a> {
     pub probe: Probe,
 }
 
+/// Fails where a case has no sweep of the number that the probe names.
+pub fn has_sweep(loaded: &Loaded, probe: Probe) -> Result<(), UsageError> {
+    let sweeps = loaded.case.sweeps().count();
+    if probe.sweep < sweeps {
+        return Ok(());
+    }
+    Err(UsageError::NoSweep { case: loaded.word.clone(), sweeps, sweep: probe.sweep + 1 })
+}
+
 impl OneProbe<'_> {
     /// Makes the probe, and prints the result.
     pub fn run(&self, mut cases: Cases<'_>, form: Form) -> Result<Exit, Failed> {
         let OneProbe { chosen, probe, .. } = self;
         for loaded in &chosen.cases {
-            let sweeps = loaded.case.sweeps().count();
-            if sweeps <= probe.sweep {
-                let (case, sweep) = (loaded.word.clone(), probe.sweep + 1);
-                return Err(UsageError::NoSweep { case, sweeps, sweep }.into());
-            }
+            has_sweep(loaded, *probe)?;
         }
         cases.task = Task::OneProbe(*probe);
         cases.setting.jobs = 1;

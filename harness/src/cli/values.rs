@@ -24,7 +24,6 @@ pub fn temporary_folder() -> PathBuf {
 
 /// Parses a page size, such as 16384 or 16k: a power of two that some Linux machine has.
 pub fn page_size(text: &str) -> Result<u64, String> {
-    let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
     let kibibytes = ["k", "K", "KiB"].iter().find_map(|unit| text.strip_suffix(unit));
     let size = match kibibytes {
         Some(number) => number.trim_end().parse::<u64>().map(|number| number.saturating_mul(1024)),
@@ -35,8 +34,8 @@ pub fn page_size(text: &str) -> Result<u64, String> {
             "no page has {size} bytes: an address is split into page and offset by its bits, so that a \
              page is a power of two"
         )),
-        Ok(size) if sizes.contains(&size) => Ok(size),
-        Ok(_) => Err(format!("from {} to {}", sizes.start(), sizes.end())),
+        Ok(size) if limits::is_page_size(size) => Ok(size),
+        Ok(_) => Err(format!("from {} to {}", limits::SMALLEST_PAGE, limits::LARGEST_PAGE)),
         Err(error) => Err(format!("{error}; write for example 16384 or 16k")),
     }
 }

@@ -46,9 +46,7 @@ impl Environment {
             lockable: u64::MAX,
             little_memory: false,
         };
-        let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
-        let is_known = page.is_power_of_two() && sizes.contains(&page);
-        assert!(is_known, "no machine has pages of {page} bytes");
+        assert!(limits::is_page_size(page), "no machine has pages of {page} bytes");
         Environment {
             page,
             instruction_bytes: 1,

@@ -66,12 +66,12 @@ impl Parser<'_> {
             "page" => {
                 self.expect("==")?;
                 let size = self.number()?;
-                let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
-                match size.is_power_of_two() && sizes.contains(&size) {
+                let (least, most) = (limits::SMALLEST_PAGE, limits::LARGEST_PAGE);
+                match limits::is_page_size(size) {
                     true => Ok(Requirement::Page(size)),
                     false => Err(self
                         .error_at_last("no machine has pages of this size")
-                        .hint(format!("a power of two, {} to {}", sizes.start(), sizes.end()))),
+                        .hint(format!("a power of two, {least} to {most}"))),
                 }
             }
             "kernel" => {

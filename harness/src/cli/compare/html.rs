@@ -139,9 +139,7 @@ fn program_of(comparison: &Comparison, row: &Row) -> Option<String> {
     let steps = line.picture.as_deref()?.split("\n\n").next()?;
     let case = crate::parse::case(steps).ok()?;
     let machine = &line.machine;
-    let sizes = limits::SMALLEST_PAGE..=limits::LARGEST_PAGE;
-    let page =
-        Some(machine.page_size).filter(|page| page.is_power_of_two() && sizes.contains(page))?;
+    let page = Some(machine.page_size).filter(|page| limits::is_page_size(*page))?;
     let environment = Environment {
         kernel: Some(backing::version(&machine.kernel)),
         file_system: Some(machine.file_system.clone()),
