@@ -78,10 +78,15 @@ fn an_address_that_is_not_mapped() {
     insta::assert_snapshot!(seen, @"SIGSEGV SEGV_MAPERR");
     assert_eq!(seen.fault().and_then(|fault| fault.address()), Some(8));
     assert!(seen.explain().contains("a null pointer"), "{}", seen.explain());
+    // The closure unmaps it: here, another test's thread might get this memory in the meantime.
     let map = MmapMut::map_anon(1).expect("memory");
     let end = map.as_ptr() as usize + rustix::param::page_size();
-    drop(map);
-    assert_eq!(patiently().run(|| load(end - 1)).to_string(), "SIGSEGV SEGV_MAPERR");
+    let mut map = Some(map);
+    let seen = patiently().run(|| {
+        drop(map.take());
+        load(end - 1)
+    });
+    assert_eq!(seen.to_string(), "SIGSEGV SEGV_MAPERR");
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         test("another_thread_panics_for_seconds", beside_a_long_panic),
         test("another_thread_holds_standard_error", beside_a_lock),
         test("what_the_process_has_yet_to_print", unprinted),
+        test("a_handler_that_panics", handler_panics),
+        test("a_handler_that_aborts_has_room_for_one_frame", handler_aborts),
     ])
 }
 
@@ -139,6 +141,41 @@ fn no_other_thread_notices() {
         is_over.store(true, Relaxed);
     });
     assert_eq!(CHILDREN.load(Relaxed), 0, "a SIGCHLD arrived");
+}
+
+extern "C" fn panics(_: libc::c_int) {
+    panic!("in the handler");
+}
+
+fn handler_panics() {
+    let action = SigAction::new(SigHandler::Handler(panics), SaFlags::empty(), SigSet::empty());
+    // SAFETY: a handler that panics ends the process.
+    unsafe { nix::sys::signal::sigaction(Signal::SIGSEGV, &action) }.expect("any signal");
+    let seen = observe(null);
+    assert!(seen.starts_with("panicked at ") && seen.ends_with(": in the handler"), "{seen}");
+}
+
+extern "C" fn aborts(_: libc::c_int) {
+    std::process::abort();
+}
+
+/// Two frames do not fit there, whatever the registers of this CPU take.
+fn handler_aborts() {
+    let action = SigAction::new(SigHandler::Handler(aborts), SaFlags::SA_ONSTACK, SigSet::empty());
+    // SAFETY: abort(3) is async-signal-safe.
+    unsafe { nix::sys::signal::sigaction(Signal::SIGSEGV, &action) }.expect("any signal");
+    let in_a_thread = || {
+        // SAFETY: it has no preconditions.
+        let frame = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+        let mut room = memmap2::MmapMut::map_anon(2 * frame - 256).expect("memory");
+        let ss_sp = room.as_mut_ptr().cast();
+        let stack = libc::stack_t { ss_sp, ss_flags: 0, ss_size: room.len() };
+        // SAFETY: nothing else uses it.
+        assert_eq!(unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) }, 0);
+        null()
+    };
+    let seen = observe(|| thread::spawn(in_a_thread).join().is_ok());
+    assert_eq!(seen, "killed by SIGABRT after SIGSEGV SEGV_MAPERR");
 }
 
 fn reaped_by_the_kernel() {

@@ -70,9 +70,10 @@ impl Watching {
         self.until(" harness errors")
     }
 
-    /// Sends the signal. Returns the exit code, and the output since the last line that was awaited.
-    fn end(mut self, signal: Signal) -> (Option<i32>, String) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    /// Sends SIGTERM; a shell starts what is to run beside it with SIGINT ignored (POSIX sh, "Asynchronous Lists").
+    /// Returns the exit code, and the output since the last line that was awaited.
+    fn end(mut self) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
         let status = self.child.wait().expect("it ends");
         (status.code(), self.lines.iter().collect())
     }
@@ -124,8 +125,8 @@ fn a_picture_comes_with_each_save_however_an_editor_saves() {
     std::fs::write(&path, case(70)).expect("written");
     let next = watching.picture();
     assert!(next.contains("file(70)") && !next.contains("file(60)"), "{next}");
-    let (code, rest) = watching.end(Signal::INT);
-    assert_eq!((code, rest.as_str()), (Some(130), ""));
+    let (code, rest) = watching.end();
+    assert_eq!((code, rest.as_str()), (Some(143), ""));
     let left = std::fs::read_dir(dir.path().join("files")).expect("a folder").count();
     assert_eq!(left, 0, "files are left");
 }
@@ -145,7 +146,7 @@ fn what_comes_to_a_project_is_measured_too() {
     std::fs::remove_file(&path).expect("it was there");
     std::fs::write(&path, case(40)).expect("written");
     assert!(watching.picture().contains("file(40)"));
-    assert_eq!(watching.end(Signal::TERM).0, Some(143));
+    assert_eq!(watching.end().0, Some(143));
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn a_case_that_agrees_has_its_word_as_others_have() {
     assert!(watching.picture().contains("f/it  same\n    fd  = file(10);"));
     std::fs::write(&path, case(5000)).expect("written");
     assert!(watching.picture().contains("f/it  changed\n"));
-    assert_eq!(watching.end(Signal::INT).0, Some(130));
+    assert_eq!(watching.end().0, Some(143));
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Drop for ExitAtUnwinding {
 
 /// Keeps the place and the message of a panic.
 fn note_panic(panic: &PanicHookInfo<'_>) {
+    signals::note_aborts();
     let message = message_of(panic.payload());
     if let Some(note) = signals::note().filter(|_| !LAST_PANICS.contains(&message)) {
         let place = panic.location().map_or("?".to_owned(), ToString::to_string);

@@ -76,6 +76,30 @@ pub unsafe fn install_handlers() {
     }
 }
 
+/// Puts back the handler of SIGABRT that the program had, unless the program has set another one. Its handler of a
+/// fault may abort, and its stack for handlers need not have room for a second signal frame: the one that Rust's
+/// library makes for a thread has 8 KiB, and with the registers of AVX-512 a frame takes 3.3 KiB (getauxval(3),
+/// AT_MINSIGSTKSZ). Where the frame does not fit, the kernel raises SIGSEGV in its place.
+fn leave_aborts() {
+    // SAFETY: `install_handlers` has filled the table.
+    let Some(before) = (unsafe { &(*BEFORE.0.get())[libc::SIGABRT as usize] }) else { return };
+    if is_handled_by(libc::SIGABRT, on_abort as Handler as usize) {
+        // SAFETY: it is what sigaction(2) has returned.
+        unsafe { libc::sigaction(libc::SIGABRT, before, ptr::null_mut()) };
+    }
+}
+
+/// Takes SIGABRT again where it was put back, for the panic hook: a handler of the program may panic.
+pub fn note_aborts() {
+    // SAFETY: `install_handlers` has filled the table.
+    let Some(before) = (unsafe { &(*BEFORE.0.get())[libc::SIGABRT as usize] }) else { return };
+    if is_handled_by(libc::SIGABRT, before.sa_sigaction) {
+        let action = with_handler(before, on_abort);
+        // SAFETY: the handler is async-signal-safe.
+        unsafe { libc::sigaction(libc::SIGABRT, &action, ptr::null_mut()) };
+    }
+}
+
 type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
 
 /// # Safety
@@ -85,17 +109,22 @@ unsafe fn install(signal: libc::c_int, handler: Handler) {
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, ptr::null(), &mut before);
-        let mut action = before;
-        action.sa_sigaction = handler as usize;
-        // What the program wanted of its own handler, and: siginfo, on a stack of its own, for good.
-        action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
-        action.sa_flags &= !libc::SA_RESETHAND;
+        let action = with_handler(&before, handler);
         // In a closure within a closure, the handler is this one already, and what was before it is known.
         if before.sa_sigaction != action.sa_sigaction {
             (*BEFORE.0.get())[signal as usize] = Some(before);
         }
         libc::sigaction(signal, &action, ptr::null_mut());
     }
+}
+
+/// Returns what the program wanted of its own handler, with this one, and: siginfo, on a stack of its own, for good.
+fn with_handler(before: &libc::sigaction, handler: Handler) -> libc::sigaction {
+    let mut action = *before;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags |= libc::SA_SIGINFO | libc::SA_ONSTACK;
+    action.sa_flags &= !libc::SA_RESETHAND;
+    action
 }
 
 /// Notes a fault.
@@ -119,11 +148,15 @@ extern "C" fn on_fault(
         if code > 0 {
             note_maps(note);
         }
+        leave_aborts();
     }
     go_on(signal, info, context);
     // A handler of the program has returned. Where it wants the process to die, it has restored the default, and the
     // fault comes again. Otherwise the fault is over; should the same signal be sent later, that was not it.
-    if is_own && number == note.faults.load(Relaxed) && is_handled_by(signal, on_fault) {
+    if is_own
+        && number == note.faults.load(Relaxed)
+        && is_handled_by(signal, on_fault as Handler as usize)
+    {
         note.signal.store(0, Release);
     }
 }
@@ -186,12 +219,12 @@ fn die(signal: libc::c_int, code: i32) {
 }
 
 /// True if this is the handler of a signal now.
-fn is_handled_by(signal: libc::c_int, handler: Handler) -> bool {
+fn is_handled_by(signal: libc::c_int, handler: libc::sighandler_t) -> bool {
     // SAFETY: all zero is a valid `struct sigaction`, and sigaction(2) is async-signal-safe.
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, ptr::null(), &mut now);
-        now.sa_sigaction == handler as usize
+        now.sa_sigaction == handler
     }
 }
 
