@@ -41,7 +41,7 @@ impl Project {
 
     /// Runs the command here, with the files of the cases in a folder, and not in memory.
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let mut command = faultmap(&["run", "--timeout", "1000"]);
+        let mut command = faultmap(&["run"]);
         command.args(arguments).current_dir(self.0.path()).env_remove("CARGO_MANIFEST_DIR");
         let (code, stdout, stderr) = run(&mut command);
         (code, stdout + &stderr)
@@ -86,10 +86,7 @@ fn what_is_new_or_has_changed_is_written_and_agrees_from_then_on() {
     project.write("cases/it.case", &CASE.replace("100", "200"));
     let (code, said) = project.run(&["--memfd"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(
-        said.contains("`faultmap run it --accept --memfd --timeout 1000ms` keeps it"),
-        "{said}"
-    );
+    assert!(said.contains("`faultmap run it --accept --memfd` keeps it"), "{said}");
     assert_eq!(project.run(&["--accept", "--memfd"]).0, Some(0));
     assert_ne!(project.read("snapshots/it.snap"), before);
     assert_eq!(project.run(&["--memfd"]).0, Some(0));
@@ -102,7 +99,8 @@ fn what_was_skipped_failed_or_contradicts_the_model_is_left_alone() {
     let elsewhere = format!("requires(page == {});\n{CASE}", 2 * page);
     let project = Project::with(&[
         ("cases/skipped.case", &elsewhere),
-        ("cases/stuck.case", "pause();"),
+        // A harness error: the program of the harness lies in this range.
+        ("cases/refused.case", "fd = file(1);\nmsync(0, 4503599627370496, MS_ASYNC);"),
         ("cases/good.case", CASE),
     ]);
     let (code, said) = project.run(&["--accept"]);

@@ -10,7 +10,7 @@ use command::{faultmap, run, show};
 use faultmap::internals::case::SweepResult;
 use faultmap::internals::model::Rule;
 use faultmap::internals::picture::draw_other;
-use project::{CASE, PAGE, VERDICTS, add, every_verdict, picture, predicted, project};
+use project::{CASE, PAGE, REFUSED, VERDICTS, add, every_verdict, picture, predicted, project};
 
 /// Runs `faultmap run` in the folder, with every picture.
 fn run_in(dir: &Path) -> (Option<i32>, String, String) {
@@ -37,8 +37,7 @@ fn the_steps_of_a_picture_are_a_case_that_draws_it() {
 fn what_differs_is_drawn_and_what_agrees_is_a_line() {
     let dir = every_verdict();
     let run = |arguments: &[&str]| {
-        let (code, stdout, stderr) =
-            project::run_in(dir.path(), &[&["--timeout", "100"][..], arguments].concat());
+        let (code, stdout, stderr) = project::run_in(dir.path(), arguments);
         assert_eq!(code, Some(3), "{stdout}{stderr}");
         stdout
     };
@@ -292,11 +291,10 @@ fn each_case_counts_once_before_the_model_is_told_of() {
     let dir = project(CASE, Some(&picture(CASE)));
     let cases = dir.path().join("cases");
     let split = format!("requires(page == {});\n{CASE}", 2 * rustix::param::page_size());
-    for (name, text) in [("new", CASE), ("stuck", "pause();"), ("skipped", &*split)] {
+    for (name, text) in [("new", CASE), ("refused", REFUSED), ("skipped", &*split)] {
         std::fs::write(cases.join(name).with_extension("case"), text).expect("written");
     }
-    let arguments = ["run", "--timeout", "100"];
-    let mut command = faultmap(&arguments);
+    let mut command = faultmap(&["run"]);
     let (code, stdout, _) = run(command.current_dir(dir.path()).env_remove("CARGO_MANIFEST_DIR"));
     assert_eq!(code, Some(3), "{stdout}");
     let last = stdout.lines().last().expect("a last line");

@@ -5,8 +5,9 @@
 use std::io::ErrorKind;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::exit::{Exit, Failed};
@@ -14,6 +15,7 @@ use super::interrupt::Interrupt;
 use super::output;
 use super::usage::UsageError;
 use crate::backing::Backing;
+use crate::case::limits::GRACE;
 use crate::confine::{Isolation, NoAnswer, PATIENCE, in_own_process};
 use crate::environment::Surveyed;
 use crate::sys::forget_stale_segments;
@@ -45,9 +47,17 @@ impl Places<'_> {
         forget_stale_segments();
         let limit = limit.map_or(PATIENCE, |limit| limit.clamp(Duration::from_secs(1), PATIENCE));
         let place = self.backing.describe();
-        let why = match in_own_process(limit, Some(interrupt.as_fd()), Isolation::Default, |_| {
-            self.try_them()
-        }) {
+        let try_now = || {
+            in_own_process(limit, Some(interrupt.as_fd()), Isolation::Default, |_| self.try_them())
+        };
+        let mut tried = try_now();
+        // Without this answer nothing is measured; a process table that is full often has room soon.
+        let since = Instant::now();
+        while matches!(tried, Err(NoAnswer::Fork(Errno::EAGAIN))) && since.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(100));
+            tried = try_now();
+        }
+        let why = match tried {
             Ok(Ok(surveyed)) => return Ok(surveyed),
             Ok(Err(Unusable::Out(error))) => {
                 let folder = self.out.unwrap_or(Path::new(".")).display().to_string();

@@ -25,8 +25,12 @@ use crate::case::limits::GRACE;
 use crate::supervise::{Ending, await_end, is_stopped};
 use crate::sys::SoleThread;
 
-/// The number of processes that may be killed, one after the other, before there is no answer.
-const TRIES: usize = 6;
+/// The number of processes that may be killed, one after the other, before there is no answer. On a busy machine each
+/// lives long, so that somebody who kills processes now and then meets many of them.
+const TRIES: u32 = 30;
+
+/// The pause after the first of them; the next ones are longer by as much. All together take half a second.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The interval between two checks for a process that somebody has stopped.
 const LOOK: Duration = Duration::from_secs(1);
@@ -79,9 +83,10 @@ pub fn in_own_process<T: Serialize + DeserializeOwned>(
 ) -> Result<T, NoAnswer> {
     let limit = limit.into();
     let mut tried = try_once(limit, watched, isolation, &body);
-    for _ in 1..TRIES {
+    for number in 1..TRIES {
         match tried {
             Err(NoAnswer::Stopped | NoAnswer::Ended(Ending::Killed(_))) => {
+                std::thread::sleep(PAUSE * number);
                 tried = try_once(limit, watched, isolation, &body);
             }
             answer => return answer,

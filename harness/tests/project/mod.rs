@@ -17,6 +17,9 @@ pub const PAGE: u64 = 4096;
 pub const CASE: &str = "fd = file(100);\nmap = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\n\
                         sweep(map, read);\n";
 
+/// A case that is a harness error at once, however busy the machine is: its range holds the program of the harness.
+pub const REFUSED: &str = "fd = file(1);\nmsync(0, 4503599627370496, MS_ASYNC);\n";
+
 /// Makes a folder with `cases/it.case` and a snapshot with this picture.
 pub fn project(case: &str, kept: Option<&str>) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
@@ -44,7 +47,7 @@ pub const VERDICTS: [(&str, &str); 6] = [
     (EVIL, "changed"),
     ("a/same", "same"),
     ("a/skipped", "skipped"),
-    ("a/stuck", "harness error"),
+    ("a/without_answer", "harness error"),
     ("needless", "needless known"),
 ];
 
@@ -55,7 +58,7 @@ pub const EVIL: &str = "a/odd #1, 50%: \\ 'it' <&> ]]>";
 pub const INJECTED: &str =
     "::error::x\nnot ok 99 - y\n  ...\nBail out!\n]]></failure>\n#\u{202e}\x1b[31m\n";
 
-/// Makes a project with a case of each verdict. Some need `--timeout 100`.
+/// Makes a project with a case of each verdict.
 pub fn every_verdict() -> TempDir {
     let dir = tempfile::tempdir().expect("a folder for temporary files");
     let same = picture(CASE);
@@ -66,7 +69,7 @@ pub fn every_verdict() -> TempDir {
     add(dir.path(), EVIL, &format!("// One.\n// Two.\n{CASE}"), Some(&format!("{kept}{INJECTED}")));
     add(dir.path(), "a/same", CASE, Some(&same));
     add(dir.path(), "a/skipped", &skipped, None);
-    add(dir.path(), "a/stuck", "fd = file(1);\npause();", None);
+    add(dir.path(), "a/without_answer", REFUSED, None);
     let known = format!("// known: PastEofIsSigbus on some other kernel\n{CASE}");
     add(dir.path(), "needless", &known, Some(&same));
     dir
