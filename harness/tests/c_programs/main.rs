@@ -1,11 +1,13 @@
 //! Each case is a test, named by its id: `show --c` writes it as a C program, a compiler takes that without a warning,
 //! and the program agrees. Beside them, programs that expect something wrong say so.
 //!
-//! The programs share no code with what measures and what predicts.
+//! The programs share no code with what measures and what predicts. The programs of harness/docs/findings are run here,
+//! too.
 
 #[path = "../command/mod.rs"]
 mod command;
 mod compile;
+mod findings;
 mod random;
 mod words;
 mod wrong;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             }
         })
     }));
+    trials.extend(findings::trials());
     trials.extend(COMPILERS.iter().map(|(name, compiler)| {
         Trial::ignorable_test(format!("compiled_by::{name}"), move || match lacks(compiler[0]) {
             Some(reason) => Ok(Completion::ignored_with(reason)),
