@@ -177,6 +177,18 @@ fn a_timeout_is_an_answer_only_where_the_case_says_so() {
 }
 
 #[test]
+fn a_child_that_was_running_all_the_time_is_an_answer() {
+    let probe = Probe { sweep: 1, access: Access::Read, at: AT };
+    let program = swept();
+    let judge = |last| judge_of(&program, Ending::Running, &unfinished(last)).probe_outcome(&probe);
+    assert_eq!(judge(slot(Begun)), Ok(Outcome::TimedOut));
+    let faulted = RecordedSlot { fault: Some((SIGBUS, 2, 0)), ..slot(Begun) };
+    assert_eq!(judge(faulted), Ok(Outcome::TimedOut), "the fault did not end it");
+    assert_eq!(judge(slot(NotReached)), Err(HarnessError::Running), "before the access");
+    assert_eq!(judge(slot(Done)), Err(HarnessError::Running), "after it");
+}
+
+#[test]
 fn a_probe_whose_steps_came_out_differently_does_not_count() {
     let probe = Probe { sweep: 1, access: Access::Read, at: AT };
     let recorded = unfinished(slot(Done));

@@ -149,6 +149,7 @@ fn a_block_that_goes_on_ends_as_the_process_around_it() {
     let results =
         [StepResult::Done, StepResult::Done, StepResult::TimedOut, StepResult::NotReached];
     assert_eq!(judged(&timed, late, false, &slots), Ok(results.to_vec()));
+    assert_eq!(judged(&text, Ending::Running, false, &slots), Ok(results.to_vec()), "it ran");
     let error = |stopped| HarnessError::TimedOut { stopped, after_ms: 100 };
     assert_eq!(judged(&text, late, false, &slots), in_step(2, error(false)), "without timeout()");
     let stopped = judged(&timed, Ending::TimedOut { stopped: true }, false, &slots);

@@ -23,6 +23,9 @@ pub enum HarnessError {
         /// The deadline, in milliseconds.
         after_ms: u64,
     },
+    /// The child used much CPU time and got no further, and not because of its access or a step.
+    #[error("the child was running and got no further, and not in its access")]
+    Running,
     /// The child could not be prepared for its first step.
     #[error("the child could not be prepared: {0}")]
     Setup(String),

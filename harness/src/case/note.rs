@@ -36,6 +36,16 @@ pub enum Note {
         /// Pages that there are, the one to either side of the map included.
         pages: u64,
     },
+    /// Accesses never return, and each costs the time of two children that are killed: not all were asked for.
+    NeverReturns {
+        /// The sweep.
+        sweep: usize,
+        /// The row of it.
+        access: Access,
+        /// Pages that were not asked about, since pages on both sides of them never return; bytes, where every byte was
+        /// to be probed.
+        left_out: u64,
+    },
     /// No other case was measured at the same time, and each probe had what is scarce to itself.
     MeasuredAlone {
         /// The thing that is scarce.
@@ -72,6 +82,14 @@ impl fmt::Display for Note {
                     "sweep {number}: {probed} of {pages} pages were probed, {closely} of them "
                 )?;
                 f.write_str("at each offset that a step names")
+            }
+            Note::NeverReturns { sweep, access, left_out } => {
+                let number = sweep + 1;
+                write!(
+                    f,
+                    "sweep {number}: the {access} row was not asked at {left_out} places amid "
+                )?;
+                f.write_str("accesses that never return, as each of them takes seconds")
             }
             Note::MeasuredAlone { scarce: Scarce::Room } => {
                 f.write_str("measured alone: each probe has the file system's free room to itself")

@@ -19,7 +19,7 @@ pub enum Outcome {
     Fault(Fault),
     /// The kernel made the access, and its system call failed with this error.
     Errno(Errno),
-    /// The access never returned, in a case that says `timeout(...)`.
+    /// The access never returned: in a case that says `timeout(...)`, or in two children that were running all the time.
     TimedOut,
 }
 
@@ -57,7 +57,7 @@ impl Outcome {
             Outcome::Clean(clean) => clean.to_string(),
             Outcome::Fault(fault) => fault.signal.to_string(),
             Outcome::Errno(errno) => errno.to_string(),
-            Outcome::TimedOut => "timed out".to_owned(),
+            Outcome::TimedOut => "never returned".to_owned(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub enum StepResult {
     Fault(Fault),
     /// The step raised a signal without an address (SIGXFSZ), which killed its process.
     Killed(Signal),
-    /// The step never returned, in a case that says `timeout(...)`.
+    /// The step never returned: in a case that says `timeout(...)`, or in two children that were running all the time.
     TimedOut,
     /// An access through a variable that holds no map, as the call that makes it failed.
     NoMap,

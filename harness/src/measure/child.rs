@@ -4,13 +4,14 @@ use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Asked, ChildReport, Judge, NoReport};
+use crate::supervise::{Asked, ChildReport, Ending, Judge, NoReport, Patience};
 use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
     pub(super) fn ask(&mut self, probe: &Probe, fill: Fill) -> Result<Outcome, Failure> {
-        if !self.means.exhaustive && (self.children > CHILDREN || self.started.elapsed() > TIME) {
-            let (children, seconds) = (CHILDREN, TIME.as_secs());
+        let time = self.means.supervisor.pace().stretched(TIME);
+        if !self.means.exhaustive && (self.children > CHILDREN || self.started.elapsed() > time) {
+            let (children, seconds) = (CHILDREN, time.as_secs());
             return Err(HarnessError::TooCostly { children, seconds }.into());
         }
         let report = self.child(Some(probe), fill)?;
@@ -33,12 +34,18 @@ impl Measurer<'_> {
         }
     }
 
-    /// Runs one child, on fresh files.
+    /// Runs one child. Where that was running and got no further, another child has to show the same.
     pub(super) fn child(
         &mut self,
         probe: Option<&Probe>,
         fill: Fill,
     ) -> Result<ChildReport, Failure> {
+        let first = self.only_child(probe, fill)?;
+        if first.ending == Ending::Running { self.only_child(probe, fill) } else { Ok(first) }
+    }
+
+    /// Runs one child, on fresh files.
+    fn only_child(&mut self, probe: Option<&Probe>, fill: Fill) -> Result<ChildReport, Failure> {
         let specs = self.program.files;
         let contents = self.contents[fill.number()].get_or_insert_with(|| {
             let specs = specs.iter().enumerate();
@@ -56,14 +63,15 @@ impl Measurer<'_> {
         {
             self.fork_server = supervisor.fork_server(supervisor.fork_of(program));
         }
-        let (asked, deadline) = (Asked::Case(&request), self.means.deadline);
-        let alone = || supervisor.run(supervisor.fork_of(program), asked, deadline);
+        let asked = Asked::Case(&request);
+        let patience = Patience { deadline: self.means.deadline, cpu_time: self.cpu_time };
+        let alone = || supervisor.run(supervisor.fork_of(program), asked, patience);
         let nested = self.fork_server.as_ref();
-        let ran = match nested.map(|fork_server| supervisor.run(fork_server, asked, deadline)) {
+        let ran = match nested.map(|fork_server| supervisor.run(fork_server, asked, patience)) {
             Some(Err(NoReport::ForkServerGone)) => {
                 self.fork_server = None;
                 self.lost_fork_servers += 1;
-                return self.child(probe.as_ref(), fill);
+                return self.only_child(probe.as_ref(), fill);
             }
             // A worker tries longer where the process table is full, and needs one process less.
             Some(Err(NoReport::Fork(_))) => {

@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::backing::Backing;
+use crate::case::limits;
 use crate::case::{
     Access, Case, FaultMap, HarnessError, Measurement, Note, Outcome, Pattern, Step, StepResult,
     SweepResult,
@@ -65,7 +66,7 @@ pub struct Means<'a> {
     pub memory: &'a Arena,
     /// The place of the files.
     pub backing: &'a Backing,
-    /// The time that a child may take where the case does not say.
+    /// The time that a child may take on an ordinary machine, where the case does not say.
     pub deadline: Duration,
     /// True if every byte is probed.
     pub exhaustive: bool,
@@ -76,6 +77,8 @@ pub struct Means<'a> {
 /// Measures one case, in a worker process.
 pub struct Measurer<'a> {
     means: Means<'a>,
+    /// The CPU time that a child may use in one step; `None` where that does not matter.
+    cpu_time: Option<Duration>,
     case: &'a Case,
     program: Program<'a>,
     notes: Vec<Note>,
@@ -97,8 +100,12 @@ impl<'a> Measurer<'a> {
     /// Makes the case ready.
     pub fn new(means: Means<'a>, case: &'a Case) -> Measurer<'a> {
         let page = rustix::param::page_size() as u64;
+        let pace = means.supervisor.pace();
+        let deadline = pace.stretched(case.timeout.unwrap_or(means.deadline));
         Measurer {
-            means: Means { deadline: case.timeout.unwrap_or(means.deadline), ..means },
+            means: Means { deadline, ..means },
+            // A case that says when a child is late has its answer then.
+            cpu_time: case.timeout.is_none().then(|| pace.stretched(limits::RUNNING)),
             case,
             program: Program::of(case, page, means.memory),
             notes: Vec::new(),
@@ -227,6 +234,9 @@ impl<'a> Measurer<'a> {
                     rows.push(found.row);
                     let further = |at| Note::BisectedFurther { sweep: number, access, at };
                     self.notes.extend(found.surprises.into_iter().map(further));
+                    let left_out =
+                        Note::NeverReturns { sweep: number, access, left_out: found.left_out };
+                    self.notes.extend((found.left_out > 0).then_some(left_out));
                 }
                 Err(Unanswered { at, error: Failure::Harness(error) }) => {
                     return Ok(SweepResult::Failed { access, at, error });

@@ -60,6 +60,7 @@ impl Judge<'_> {
             (Ending::TimedOut { stopped }, _) => {
                 HarnessError::TimedOut { stopped, after_ms: self.deadline_ms }
             }
+            (Ending::Running, _) => HarnessError::Running,
             (Ending::Stuck, _) => HarnessError::Stuck,
             (Ending::Exited(code), Some((why, errno))) if code != 0 => {
                 let reason = SetupFailure::describe(why);

@@ -21,6 +21,8 @@ impl Judge<'_> {
             {
                 Ok(Outcome::TimedOut)
             }
+            // Whatever it recorded: where the fault handler does not end the access, it never ends.
+            (Ending::Running, Some(SlotState::Begun), _) => Ok(Outcome::TimedOut),
             (Ending::Exited(0), Some(SlotState::NoMap), None) if finished => {
                 Err(HarnessError::NoMap)
             }
@@ -127,6 +129,7 @@ impl Judge<'_> {
             {
                 StepResult::TimedOut
             }
+            (Some(SlotState::Begun), _, Ending::Running) => StepResult::TimedOut,
             _ => return Ok(None),
         }))
     }

@@ -22,6 +22,8 @@ pub enum Ending {
         /// It was stopped then.
         stopped: bool,
     },
+    /// It had used much CPU time and got no further, and was killed before its deadline: see `running.rs`.
+    Running,
     /// It was killed, and is still there: the kernel does not let it go.
     Stuck,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Ending {
             Ending::Exited(code) => write!(f, "exited with {code}"),
             Ending::Killed(signal) => write!(f, "killed by {}", crate::case::Signal(*signal)),
             Ending::TimedOut { .. } => f.write_str("killed at its deadline"),
+            Ending::Running => f.write_str("killed while it was running"),
             Ending::Stuck => f.write_str("its end is not known"),
         }
     }

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, getpid};
 use serde::{Deserialize, Serialize};
 
 use super::ending::Ending;
 use super::orphans;
+use super::pace::Pace;
 use super::recorded::Recorded;
+use super::running::{Patience, Running};
 use super::spawn::{Asked, Fork, Forked, Spawn};
 use super::throttle::Throttle;
 use crate::case::limits::{self, GRACE};
@@ -53,6 +55,7 @@ pub struct Supervisor {
     pub(super) children: Option<File>,
     /// The terms of all victims, and the number of times that their guards came to each verdict.
     terms: Terms,
+    pace: Pace,
     pub(super) verdicts: Cell<[u64; VERDICTS]>,
 }
 
@@ -116,9 +119,9 @@ impl Supervisor {
         sys::prepare_worker(&sys::Limits::default())?;
         sys::sigchld::hold()?;
         sys::install_fault_handler(record)?;
-        let own_pid = rustix::process::getpid().as_raw_nonzero().get();
+        let own_pid = getpid().as_raw_nonzero().get();
         let memory = sys::MemoryRules::here();
-        Ok(Supervisor {
+        let mut own = Supervisor {
             record,
             addresses,
             controller,
@@ -131,8 +134,26 @@ impl Supervisor {
             stack: Cell::new((0, 0)),
             children,
             terms: Terms { guarded: true, counted: true, memory },
+            pace: Pace::of_fork(Duration::ZERO),
             verdicts: Cell::default(),
-        })
+        };
+        own.pace = own.measured_pace();
+        Ok(own)
+    }
+
+    /// Returns the pace of this machine, by one fork.
+    fn measured_pace(&self) -> Pace {
+        let own = getpid();
+        let before = sys::cpu_time(own);
+        let _ = self.run(Fork::unconfined(|_, _| 0), Asked::Slots(0), GRACE);
+        let used =
+            sys::cpu_time(own).zip(before).map(|(after, before)| after.saturating_sub(before));
+        Pace::of_fork(used.unwrap_or_default())
+    }
+
+    /// Returns the pace of this machine, as it was when this supervisor was made.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Returns the supervisor of one of several workers, which rests now and then: see `throttle.rs`.
@@ -206,8 +227,9 @@ impl Supervisor {
         &self,
         spawn: impl Spawn<'s>,
         asked: Asked<'_>,
-        deadline: Duration,
+        patience: impl Into<Patience>,
     ) -> Result<ChildReport, NoReport> {
+        let patience = patience.into();
         if let Asked::Case(request) = asked {
             victim::ask(self.record, request, &self.terms);
         }
@@ -215,7 +237,8 @@ impl Supervisor {
         let started = Instant::now();
         self.record.clear(asked.slots());
         let forked = spawn.spawn(self.thread).map_err(NoReport::Fork)?;
-        match (self.watch(forked, started + deadline), forked) {
+        let running = Running::new(self.record, patience.cpu_time);
+        match (self.watch(forked, started + patience.deadline, running), forked) {
             // A child that could not be waited for beside a fork server perhaps can be without one
             // (ptrace(2) makes such).
             (Err(NoReport::ForkServerGone | NoReport::Left(_)), Forked::By(fork_server)) => {

@@ -69,8 +69,20 @@ pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
 
 /// Opens the list of this process's children, zombies included; none without CONFIG_PROC_CHILDREN or /proc.
 pub fn open_children() -> Option<File> {
-    let own = rustix::process::getpid().as_raw_nonzero().get();
-    File::open(format!("/proc/self/task/{own}/children")).ok().filter(|_| numbers_are_ours())
+    open_children_of(getpid())
+}
+
+/// Opens the list of the children of the only thread of a process, as that of this process's.
+fn open_children_of(parent: Pid) -> Option<File> {
+    let parent = parent.as_raw_nonzero();
+    File::open(format!("/proc/{parent}/task/{parent}/children")).ok().filter(|_| numbers_are_ours())
+}
+
+/// Returns the children of a process of one thread; none where the kernel has no list of them.
+pub(super) fn children_of(parent: Pid) -> Vec<Pid> {
+    let list = open_children_of(parent).and_then(|list| std::io::read_to_string(list).ok());
+    let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
+    list.iter().flat_map(|list| list.split_whitespace().filter_map(pid)).collect()
 }
 
 /// True if /proc is that of this pid namespace, and not of one around it where processes have other pids

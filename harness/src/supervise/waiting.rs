@@ -12,16 +12,33 @@ use super::ending::{Ending, has_ended, is_stopped, reap};
 use super::life::{ChildReport, NoReport, POLL_INTERVAL, Supervisor};
 use super::orphans;
 use super::recorded::Recorded;
+use super::running::Running;
 use super::spawn::{Asked, Forked};
 use crate::case::limits::GRACE;
 use crate::sys::{self, NoVictim};
 
+/// Why a supervisor waits no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// The child has ended.
+    Ended,
+    /// The deadline has passed.
+    Late,
+    /// The child runs, and gets no further.
+    Endless,
+}
+
 impl Supervisor {
     /// Waits for the child, or kills it at its deadline, and reaps it: afterwards no process is left but the
     /// fork server.
-    pub(super) fn watch(&self, forked: Forked<'_>, deadline: Instant) -> Result<Ending, NoReport> {
+    pub(super) fn watch(
+        &self,
+        forked: Forked<'_>,
+        deadline: Instant,
+        running: Running<'_>,
+    ) -> Result<Ending, NoReport> {
         let beside = forked.beside();
-        let (child, ended) = match self.await_end(forked, deadline) {
+        let (child, waited) = match self.await_end(forked, deadline, running) {
             Ok(pair) => pair,
             Err(NoReport::ForkServerGone) => return Err(NoReport::ForkServerGone),
             Err(error) => {
@@ -29,6 +46,7 @@ impl Supervisor {
                 return Err(error);
             }
         };
+        let ended = waited == Waited::Ended;
         if ended && self.left_nobody(child, beside) {
             return reap(child).map_err(NoReport::Wait);
         }
@@ -39,19 +57,23 @@ impl Supervisor {
             // And the child itself: it may have joined another group.
             let _ = kill_process(child, Signal::KILL);
         }
-        let ending = match ended {
-            true => reap(child).map_err(NoReport::Wait)?,
-            false => match self.await_end(Forked::Own(child), Instant::now() + GRACE) {
-                Ok((_, true)) => {
-                    reap(child).map_err(NoReport::Wait)?;
-                    Ending::TimedOut { stopped }
-                }
-                _ => Ending::Stuck,
-            },
+        let ending = match waited {
+            Waited::Ended => reap(child).map_err(NoReport::Wait)?,
+            Waited::Late => self.reap_killed(child, Ending::TimedOut { stopped })?,
+            Waited::Endless => self.reap_killed(child, Ending::Running)?,
         };
         match orphans::sweep_orphans(beside.as_slice(), GRACE) {
             0 => Ok(ending),
             left => Err(NoReport::Left(left)),
+        }
+    }
+
+    /// Reaps a child that has been killed, and returns why it was; or that it is still there.
+    fn reap_killed(&self, child: Pid, why: Ending) -> Result<Ending, NoReport> {
+        let watched = Running::new(self.record, None);
+        match self.await_end(Forked::Own(child), Instant::now() + GRACE, watched) {
+            Ok((_, Waited::Ended)) => reap(child).map(|_| why).map_err(NoReport::Wait),
+            _ => Ok(Ending::Stuck),
         }
     }
 
@@ -78,8 +100,13 @@ impl Supervisor {
         ChildReport { ending, recorded, elapsed: started.elapsed() }
     }
 
-    /// Waits until the child has ended (`true`) or the deadline has passed.
-    fn await_end(&self, forked: Forked<'_>, deadline: Instant) -> Result<(Pid, bool), NoReport> {
+    /// Waits until the child has ended, or there is a reason to wait no longer.
+    fn await_end(
+        &self,
+        forked: Forked<'_>,
+        deadline: Instant,
+        mut running: Running<'_>,
+    ) -> Result<(Pid, Waited), NoReport> {
         loop {
             if self.is_abandoned() {
                 return Err(NoReport::Abandoned);
@@ -88,8 +115,9 @@ impl Supervisor {
             sys::sigchld::await_any(left.min(POLL_INTERVAL));
             match forked.child()? {
                 // The signal may be an old one, of a process that had the same number.
-                Some(child) if has_ended(child) => return Ok((child, true)),
-                Some(child) if left.is_zero() => return Ok((child, false)),
+                Some(child) if has_ended(child) => return Ok((child, Waited::Ended)),
+                Some(child) if left.is_zero() => return Ok((child, Waited::Late)),
+                Some(child) if running.is_endless(child) => return Ok((child, Waited::Endless)),
                 None if left.is_zero() => return Err(NoReport::ForkServerGone),
                 _ => {}
             }

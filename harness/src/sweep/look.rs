@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::endless::first_that_returns;
 use super::plan::Plan;
 use crate::case::{Access, Clean, HarnessError, Outcome, Pattern, Row};
 
@@ -25,9 +26,11 @@ pub struct Unanswered<E> {
 
 /// A row while it is looked at.
 pub(super) struct Look<'a, A> {
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     access: Access,
-    known: BTreeMap<i64, Outcome>,
+    pub(super) known: BTreeMap<i64, Outcome>,
+    /// Bytes of an exhaustive row that were not asked about.
+    pub(super) bytes_left_out: u64,
     /// True if each byte that the first pattern calls data is looked at with the second, too: as one pattern
     /// has called data what the other did not, or as a step copies bytes.
     both: bool,
@@ -42,14 +45,18 @@ where
     /// Returns a row of which nothing is known yet.
     pub(super) fn new(plan: &'a Plan, access: Access, ask: A) -> Look<'a, A> {
         let both = plan.both && access != Access::Exec;
-        Look { plan, access, known: BTreeMap::new(), both, ask }
+        Look { plan, access, known: BTreeMap::new(), bytes_left_out: 0, both, ask }
     }
 
     pub(super) fn row(&self) -> Row {
         Row::from_starts(self.access, self.known.iter().map(|(at, outcome)| (*at, *outcome)))
     }
 
-    fn at(&mut self, at: i64) -> Result<Outcome, Unanswered<E>> {
+    pub(super) fn at(&mut self, at: i64) -> Result<Outcome, Unanswered<E>> {
+        if self.is_amid_endless(at) { Ok(Outcome::TimedOut) } else { self.asked(at) }
+    }
+
+    fn asked(&mut self, at: i64) -> Result<Outcome, Unanswered<E>> {
         if let Some(known) = self.known.get(&at) {
             return Ok(*known);
         }
@@ -98,11 +105,17 @@ where
         bytes: Range<i64>,
         mut ask: impl FnMut(&mut Self, i64) -> Result<Outcome, Unanswered<E>>,
     ) -> Result<(), Unanswered<E>> {
-        let mut last = None;
-        for at in bytes {
+        let (mut at, mut last) = (bytes.start, None);
+        while at < bytes.end {
             let outcome = ask(self, at)?;
             if last.replace(outcome) != Some(outcome) {
                 self.known.insert(at, outcome);
+            }
+            at += 1;
+            if outcome == Outcome::TimedOut {
+                let next = first_that_returns(at..bytes.end, |byte| ask(self, byte))?;
+                self.bytes_left_out += (next - at) as u64;
+                at = next;
             }
         }
         Ok(())
@@ -139,9 +152,12 @@ where
     /// Looks at a page: at its first byte and, where that goes through, at its last one. Returns true if it
     /// goes through, since it is the page alone that decides if an access faults.
     fn page(&mut self, start: i64) -> Result<bool, Unanswered<E>> {
-        let goes_through = matches!(self.at(start)?, Outcome::Clean(_));
+        let first = self.at(start)?;
+        let goes_through = matches!(first, Outcome::Clean(_));
         if goes_through {
             self.at(start + self.plan.page - 1)?;
+        } else if first == Outcome::TimedOut {
+            self.end_of_endless_pages(start)?;
         }
         Ok(goes_through)
     }
@@ -248,7 +264,7 @@ where
     fn is_as_drawn(&mut self, at: i64, drawn: Outcome) -> Result<bool, Unanswered<E>> {
         let known = self.known.contains_key(&at);
         if self.access == Access::Exec || known && !self.depends_on_the_pattern(drawn) {
-            let is_as_drawn = self.at(at)? == drawn;
+            let is_as_drawn = self.asked(at)? == drawn;
             if !is_as_drawn {
                 self.bisect_around(at)?;
             }

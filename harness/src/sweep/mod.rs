@@ -9,8 +9,10 @@
 //! Both sides of each boundary that the model expects are probed as well. That adds probes and no answer: a
 //! picture is drawn of what children came to, and a model that errs costs a few of them.
 //!
-//! The main types are [`Plan`], where to look (`plan`), and `Look`, which asks (`look`).
+//! The main types are [`Plan`], where to look (`plan`), and `Look`, which asks (`look`, and less of what never returns:
+//! `endless`).
 
+mod endless;
 mod look;
 mod plan;
 
@@ -29,6 +31,8 @@ pub struct Found {
     pub row: Row,
     /// Random bytes that were not what was drawn.
     pub surprises: Vec<i64>,
+    /// Pages, of an exhaustive row bytes, that were not asked about as they lie amid accesses that never return.
+    pub left_out: u64,
 }
 
 impl Plan {
@@ -61,7 +65,8 @@ impl Plan {
             }
             look.around_boundaries(expected)?;
         }
-        Ok(Found { row: look.row(), surprises })
+        let left_out = if self.exhaustive { look.bytes_left_out } else { look.pages_left_out() };
+        Ok(Found { row: look.row(), surprises, left_out })
     }
 }
 
@@ -309,6 +314,32 @@ mod tests {
             let byte = Outcome::Clean(Clean::Byte(b'x'));
             let (boundaries, ..) = found(&plan, &[(i64::MIN, ZERO), (at, byte), (at + 1, ZERO)]);
             assert_eq!(boundaries, [at, at + 1]);
+        }
+    }
+
+    #[test]
+    fn a_region_that_never_returns_takes_few_probes_and_says_so() {
+        let mut plan = plan(
+            "map = mmap(0, 200 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[10];",
+        );
+        let end = 150 * 4096 + 77;
+        let truth = |at| match at {
+            0..4096 => ZERO,
+            at if (4096..end).contains(&at) => Outcome::TimedOut,
+            _ => FAULT,
+        };
+        for exhaustive in [false, true] {
+            plan.exhaustive = exhaustive;
+            let mut endless = 0;
+            let found = plan.row(Access::Read, &BTreeSet::from([5000, end]), |at, _| {
+                endless += u32::from(truth(at) == Outcome::TimedOut);
+                Ok::<_, HarnessError>(truth(at))
+            });
+            let found = found.unwrap();
+            assert_eq!(found.row.boundaries().collect::<Vec<_>>(), [0, 4096, end]);
+            assert!(endless < 20, "{endless} probes that never return");
+            let left_out = if exhaustive { end as u64 - 4096 - 1 } else { 150 - 1 };
+            assert!((left_out - 10..=left_out).contains(&found.left_out), "{}", found.left_out);
         }
     }
 

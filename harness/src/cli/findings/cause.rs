@@ -124,7 +124,7 @@ impl Answer {
     /// Reads the note on a step, or a cell of a grid.
     fn of(text: &str) -> Answer {
         const SENTENCES: &[&str] =
-            &["not reached", "killed by ", "never returned", "timed out", "no map", "no answer"];
+            &["not reached", "killed by ", "never returned", "no map", "no answer"];
         let errno = |text: &str| text.starts_with('E') || text.starts_with("errno ");
         match text.strip_prefix("= ") {
             Some(value) => match value.strip_prefix("-1 ") {

@@ -68,7 +68,7 @@ impl Answer {
             StepResult::NotReached => Answer::plain("not reached"),
             StepResult::Done => Answer::plain("done"),
             StepResult::NoMap => Answer::plain("no map"),
-            StepResult::TimedOut => Answer::plain("timed out"),
+            StepResult::TimedOut => Answer::plain("never returned"),
             StepResult::Count(count) => Answer { count: Some(*count), ..Answer::plain("count") },
             StepResult::Errno(errno) => Answer::errno(*errno),
             StepResult::Saw(seen) => Answer::saw(seen),
@@ -87,7 +87,7 @@ impl Answer {
             }
             Outcome::Fault(fault) => Answer::fault(fault, accessed),
             Outcome::Errno(errno) => Answer::errno(*errno),
-            Outcome::TimedOut => Answer::plain("timed out"),
+            Outcome::TimedOut => Answer::plain("never returned"),
         }
     }
 

@@ -213,6 +213,7 @@ fn lines() -> Vec<Value> {
             measured.notes = vec![
                 Note::BisectedFurther { sweep: 0, access: Access::Read, at: 5 },
                 Note::Capped { sweep: 0, closely: 1, probed: 1, pages: 2 },
+                Note::NeverReturns { sweep: 0, access: Access::Read, left_out: 3 },
                 Note::MeasuredAlone { scarce: Scarce::Room },
             ];
             let StepResult::Saw(seen) = &mut measured.steps[3] else { panic!("a load") };
@@ -224,7 +225,8 @@ fn lines() -> Vec<Value> {
     );
     let kinds = noted["notes"].as_array().expect("a list").iter().map(|note| note["kind"].as_str());
     let kinds: Vec<&str> = kinds.flatten().collect();
-    let all = ["open", "not_modelled", "bisected_further", "capped", "measured_alone"];
+    let all =
+        ["open", "not_modelled", "bisected_further", "capped", "never_returns", "measured_alone"];
     assert_eq!(kinds, all);
     assert_eq!(noted["notes"][2]["sweep"], 1);
     assert_eq!(split["notes"][0]["kind"], "split");
@@ -238,9 +240,13 @@ fn every_field_is_told_of_in_the_documentation() {
     let documented = documented();
     let mut fields = BTreeSet::new();
     lines().iter().for_each(|line| collect(line, "Line", &mut fields));
-    for own in
-        [Ending::Exited(0), Ending::Killed(7), Ending::TimedOut { stopped: true }, Ending::Stuck]
-    {
+    for own in [
+        Ending::Exited(0),
+        Ending::Killed(7),
+        Ending::TimedOut { stopped: true },
+        Ending::Running,
+        Ending::Stuck,
+    ] {
         collect(&ended(own), "Ending", &mut fields);
     }
     let part = "count:2/2".parse().expect("a part");

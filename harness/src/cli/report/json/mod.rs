@@ -326,6 +326,7 @@ fn ended(ending: Ending) -> Value {
             json!({ "how": "killed", "signal": number, "signal_name": signal(number) })
         }
         Ending::TimedOut { stopped } => json!({ "how": "timed out", "stopped": stopped }),
+        Ending::Running => json!({ "how": "running" }),
         Ending::Stuck => json!({ "how": "stuck" }),
     }
 }

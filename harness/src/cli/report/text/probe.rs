@@ -76,6 +76,7 @@ fn ending(ending: Ending) -> String {
         Ending::Killed(signal) => format!("killed by {}", Signal(signal)),
         Ending::TimedOut { stopped: false } => "killed at its deadline".to_owned(),
         Ending::TimedOut { stopped: true } => "stopped, and killed at its deadline".to_owned(),
+        Ending::Running => "killed while it was running".to_owned(),
         Ending::Stuck => "killed, but still there".to_owned(),
     }
 }
