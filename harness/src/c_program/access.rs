@@ -3,18 +3,17 @@
 
 use super::shown::{Origin, byte};
 use super::steps::Steps;
-use super::{single, value};
+use super::value;
 use crate::case::{Fault, FaultAddress, Seen, Size, Step, StepResult};
 
 impl Steps<'_> {
-    /// Says a load or a store. Returns how the process ends, if it does.
-    pub fn touch(&mut self, step: &Step, index: usize, result: &StepResult) -> Option<String> {
-        let Step::Touch { map, at, to, store } = step else { return None };
+    /// Says a load or a store.
+    pub fn touch(&mut self, step: &Step, index: usize, result: &StepResult) {
+        let Step::Touch { map, at, to, store } = step else { return };
         if *result == StepResult::NoMap {
             let lines = crate::parse::lines(&self.case.steps);
             let text = crate::parse::text_of(&lines, index);
-            self.line(format!("// {text} is not made, as there is no map."));
-            return None;
+            return self.line(format!("// {text} is not made, as there is no map."));
         }
         let page = self.expected.page;
         let bytes = |size: &Size| size.eval(page).unwrap_or(0) as i64;
@@ -30,13 +29,21 @@ impl Steps<'_> {
             }
             _ => format!("AT({kind}, {address})"),
         };
-        match (store, result) {
-            (Some(byte), _) if width == 1 => {
-                self.line(format!("{access} = {};", value::byte(*byte)));
+        // What a store gives is its byte.
+        let (access, given) = match store {
+            Some(byte) if width == 1 => {
+                let byte = value::byte(*byte);
+                (format!("{access} = {byte}"), byte)
             }
-            (Some(byte), _) => {
+            Some(byte) => {
                 let digits = format!("{byte:02x}").repeat(width as usize);
-                self.line(format!("{access} = 0x{digits};"));
+                (format!("(uint8_t)({access} = 0x{digits})"), value::byte(*byte))
+            }
+            None => (access, "ANY".to_owned()),
+        };
+        match (store, result) {
+            (_, StepResult::Fault(fault)) => {
+                self.line(format!("EXPECT({}, {access});", value::fault(fault)));
             }
             (None, StepResult::Saw(seen)) => {
                 let origin = self.frame().shown.map(map).map(|start| start.plus(value::size(at)));
@@ -46,16 +53,15 @@ impl Steps<'_> {
                         self.line(format!("EXPECT({want}, {access});"));
                     }
                     _ => {
-                        self.line(format!("memcpy(buffer, &({kind}){{ {access} }}, {width});"));
+                        self.line(format!(
+                            "EXPECT(ANY, memcpy(buffer, &({kind}){{ {access} }}, {width}));"
+                        ));
                         self.seen(seen, origin.as_ref());
                     }
                 }
             }
-            _ => self.line(format!("(void){access};")),
-        }
-        match result {
-            StepResult::Fault(fault) => Some(value::fault(fault)),
-            _ => None,
+            (None, _) => self.line(format!("EXPECT(ANY, (uint8_t){access});")),
+            _ => self.line(format!("EXPECT({given}, {access});")),
         }
     }
 
@@ -83,8 +89,8 @@ impl Steps<'_> {
         }
         self.functions.origins[number] = self.frame().shown.map(map).cloned();
         let map = self.value(map);
-        self.is_over = single::is_enough(self.case, self.expected);
-        match self.is_over {
+        self.is_over = self.expected.probe.is_some();
+        match self.is_over || self.numbers.sweeps.len() == 1 {
             true => self.line(format!("probe({map});")),
             false => self.line(format!("probe({}, {map});", number + 1)),
         }

@@ -9,20 +9,24 @@ use crate::case::{BlockKind, Step};
 impl Steps<'_> {
     /// Says a block that a child makes.
     pub fn fork(&mut self, steps: &[Step], step: usize) -> Result<(), Unsayable> {
-        self.line("if ((pid = child()) == 0) {");
+        self.line(format!("pid_t pid_{step} = fork();"));
+        self.line(format!("if (pid_{step} == 0) {{"));
         let frame = self.frame().inner(BlockKind::Fork, step + 1);
         self.frames.push(frame);
-        let begin = self.lines.len();
-        let end = self.block(steps)?;
+        self.block(steps)?;
         self.line("_exit(0);");
-        if let Some(frame) = self.frames.pop() {
-            let depth = self.depth() + 1;
-            let declared = frame.declarations(&self.lines[begin..], depth);
-            self.lines.splice(begin..begin, declared);
-        }
+        self.frames.pop();
         self.line("}");
-        self.line(format!("EXPECT({end}, ended(pid));"));
+        self.ended(steps, step);
         Ok(())
+    }
+
+    /// Says that the process of a block is waited for.
+    fn ended(&mut self, steps: &[Step], step: usize) {
+        self.line(format!("ended(pid_{step});"));
+        if self.expected.probe.is_none() && sweeps(steps) {
+            self.line("if (now->probed) _exit(0); // the access was one of that process");
+        }
     }
 
     /// Says a block that an unrelated process makes.
@@ -31,22 +35,31 @@ impl Steps<'_> {
         let frame = self.frame().inner(BlockKind::Process, step + 1);
         self.frames.push(frame);
         let around = std::mem::take(&mut self.lines);
-        let end = self.block(steps)?;
+        self.block(steps)?;
         let inner = std::mem::replace(&mut self.lines, around);
-        let declared = self.frames.pop().map(|frame| frame.declarations(&inner, 1));
-        let lines = &mut self.functions.lines;
+        self.frames.pop();
+        let lines = &mut self.functions.processes;
+        lines.push(String::new());
         lines.push("// It is started before the first step, and has none of the maps.".to_owned());
         lines.push(format!("static void process_{number}(void)"));
         lines.push("{".to_owned());
-        lines.extend(declared.unwrap_or_default());
         lines.push("\tprctl(PR_SET_PDEATHSIG, SIGKILL);".to_owned());
-        lines.push(format!("\twhile (told->go < {number}) usleep(100);"));
+        lines.push(format!("\twhile (now->go < {number}) usleep(100);"));
         lines.extend(inner);
-        lines.extend(["\t_exit(0);", "}", ""].map(str::to_owned));
-        self.ahead.push(format!("\tpid_t pid_{number} = child();"));
-        self.ahead.push(format!("\tif (pid_{number} == 0) process_{number}();"));
-        self.line(format!("told->came = 0, told->go = {number};"));
-        self.line(format!("EXPECT({end}, ended(pid_{number}));"));
+        lines.extend(["\t_exit(0);", "}"].map(str::to_owned));
+        self.ahead.push(format!("\tpid_t pid_{step} = fork();"));
+        self.ahead.push(format!("\tif (pid_{step} == 0) process_{number}();"));
+        self.line(format!("now->go = {number};"));
+        self.ended(steps, step);
         Ok(())
     }
+}
+
+/// True where a step of a block, or of one within it, is a sweep.
+fn sweeps(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Sweep { .. } => true,
+        Step::Block { steps, .. } => sweeps(steps),
+        _ => false,
+    })
 }

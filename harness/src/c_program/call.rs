@@ -9,6 +9,9 @@ use crate::vocabulary::{Action, Argument, Effect, Facet, Family, Parameter, Sysc
 /// The calls that the C library has no function for, or has had none for long.
 pub const WITHOUT_FUNCTION: &[&str] = &["mseal"];
 
+/// The second descriptor of the first file: a number that no step is given.
+pub const FIRST_FILE: usize = 40;
+
 /// The things that a call may name.
 pub trait Names {
     /// Returns the expression for what a variable holds.
@@ -17,6 +20,12 @@ pub trait Names {
     fn is_no_map(&self, name: &str) -> bool;
     /// Returns the number of the file that is made by this step, or that this argument names.
     fn file(&self, arg: Option<&Arg>) -> usize;
+    /// Returns an address for a map, around which nothing is mapped.
+    fn place(&mut self) -> String;
+    /// Returns the index of this step.
+    fn step(&self) -> usize;
+    /// True where files are made before the first step.
+    fn are_files_ahead(&self) -> bool;
     /// True where this file has no name.
     fn is_memfd(&self, file: usize) -> bool;
     /// True where the kernel has refused to make this file.
@@ -33,20 +42,26 @@ pub fn of(names: &mut impl Names, call: &Syscall, args: &[Arg]) -> String {
             let file = names.file(None);
             match flags(1, "O_RDWR") {
                 _ if names.is_refused(file) => make_memfd(args),
-                plain if plain == "O_RDWR" || names.is_memfd(file) => format!("dup(files[{file}])"),
-                flags => format!("reopen({file}, {flags})"),
+                plain if plain == "O_RDWR" || names.is_memfd(file) => {
+                    if names.are_files_ahead() {
+                        format!("dup({})", FIRST_FILE + file)
+                    } else {
+                        made(call, args, file)
+                    }
+                }
+                flags => reopened(file, &flags),
             }
         }
         Action::Open => match args.first() {
             Some(Arg::Text(path)) => {
                 format!("open({}, {})", value::text(path), flags(1, "O_RDONLY"))
             }
-            file => format!("reopen({}, {})", names.file(file), flags(1, "O_RDWR")),
+            file => reopened(names.file(file), &flags(1, "O_RDWR")),
         },
         Action::OpenPath(path, usual) => {
             format!("open({}, {})", value::text(path.as_bytes()), flags(0, &opening(usual)))
         }
-        Action::Pipe => "pipe(ends)".to_owned(),
+        Action::Pipe => format!("pipe(ends_{})", names.step()),
         Action::Unlink => match names.file(args.first()) {
             file if names.is_memfd(file) => "unlink(\"\")".to_owned(),
             file => format!("unlink(names[{file}])"),
@@ -68,8 +83,22 @@ pub fn of(names: &mut impl Names, call: &Syscall, args: &[Arg]) -> String {
     }
 }
 
+/// Returns the expression that makes and fills the file of this number.
+pub fn made(call: &Syscall, args: &[Arg], file: usize) -> String {
+    let size = number(args.first());
+    match call.action {
+        Action::MakeMemfd => format!("filled({}, {file}, {size})", make_memfd(args)),
+        _ => format!("make_file({file}, {size})"),
+    }
+}
+
+/// Returns the call that opens a file of the case once more, by the descriptor that no step closes.
+fn reopened(file: usize, flags: &str) -> String {
+    format!("open(\"/proc/self/fd/{}\", {flags})", FIRST_FILE + file)
+}
+
 /// Returns the call that makes a memfd.
-pub fn make_memfd(args: &[Arg]) -> String {
+fn make_memfd(args: &[Arg]) -> String {
     format!("memfd_create(\"faultmap\", {})", flags_or(args.get(1), "0"))
 }
 
@@ -100,9 +129,7 @@ fn system(names: &mut impl Names, call: &Syscall, args: &[Arg]) -> String {
         .zip(call.all_parameters())
         .enumerate()
         .map(|(index, (arg, parameter))| match arg {
-            Arg::Address { map: None, .. } if chooses_place(call, args, index) => {
-                "NEW_PLACE".to_owned()
-            }
+            Arg::Address { map: None, .. } if chooses_place(call, args, index) => names.place(),
             // The only call with such a parameter, shmctl(2), takes a pointer.
             Arg::Size(size) if parameter == Parameter::Number && index >= call.parameters.len() => {
                 pointer(size)
@@ -119,7 +146,7 @@ fn system(names: &mut impl Names, call: &Syscall, args: &[Arg]) -> String {
             _ if given.len() > call.parameters.len() + index => {}
             // With MREMAP_DONTUNMAP alone the fifth argument is a hint (Linux 5.7).
             (Effect::Remaps { flags, .. }, Parameter::Address) => {
-                given.extend(says(args, flags, Facet::Hints).then(|| "NEW_PLACE".to_owned()));
+                given.extend(says(args, flags, Facet::Hints).then(|| names.place()));
             }
             (_, Parameter::Number) => given.push("NULL".to_owned()),
             _ => {}
@@ -130,7 +157,7 @@ fn system(names: &mut impl Names, call: &Syscall, args: &[Arg]) -> String {
         given.iter_mut().filter(|own| own.parse::<u64>().is_ok()).for_each(|own| own.push('L'));
         return format!("syscall(SYS_{}, {})", call.name, given.join(", "));
     }
-    apart(call, args, format!("{}({})", call.name, given.join(", ")), &given)
+    apart(names, call, args, &given)
 }
 
 /// Returns the arguments in the order of the kernel, which is that of the C library. It adds those that are always 0.
@@ -167,7 +194,8 @@ fn chooses_place(call: &Syscall, args: &[Arg], index: usize) -> bool {
 
 /// Adds to a call that may put a map elsewhere than it is asked to that it is then moved, to where it has no
 /// neighbours.
-fn apart(call: &Syscall, args: &[Arg], text: String, given: &[String]) -> String {
+fn apart(names: &mut impl Names, call: &Syscall, args: &[Arg], given: &[String]) -> String {
+    let text = format!("{}({})", call.name, given.join(", "));
     let (asked, length) = match call.effect {
         Effect::Maps { address, length, flags, .. } if !says(args, flags, Facet::Fixed) => {
             (address, length)
@@ -182,8 +210,8 @@ fn apart(call: &Syscall, args: &[Arg], text: String, given: &[String]) -> String
         _ => return text,
     };
     match (given.get(asked), given.get(length)) {
-        (Some(asked), Some(length)) if asked != "NEW_PLACE" => {
-            format!("alone({text}, {asked}, {length})")
+        (Some(asked), Some(length)) if !asked.starts_with("PLACE(") => {
+            format!("alone({text}, {asked}, {length}, {})", names.place())
         }
         _ => text,
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Expected;
-use super::name;
+use super::shape::are_files_ahead;
 use super::shown::Shown;
 use crate::case::{BlockKind, Case, Step, StepResult};
 use crate::vocabulary::{Action, Returns};
@@ -18,8 +18,8 @@ pub struct Frame {
     pub is_process: bool,
     /// The blocks in which the variables that can be named here were assigned first.
     pub owners: BTreeMap<String, usize>,
-    /// The variables that it declares, and their types.
-    pub declared: BTreeMap<String, &'static str>,
+    /// The variables that it declares.
+    pub declared: BTreeSet<String>,
     /// The files that variables name.
     pub files: BTreeMap<String, usize>,
     /// The segments that variables hold.
@@ -33,7 +33,7 @@ pub struct Frame {
 impl Frame {
     /// Returns the frame of a block within this one.
     pub fn inner(&self, kind: BlockKind, number: usize) -> Frame {
-        let around = Frame { number, is_process: false, declared: BTreeMap::new(), ..self.clone() };
+        let around = Frame { number, is_process: false, declared: BTreeSet::new(), ..self.clone() };
         match kind {
             BlockKind::Fork => around,
             BlockKind::Process => Frame {
@@ -44,28 +44,6 @@ impl Frame {
             },
         }
     }
-
-    /// Returns the declarations before these lines.
-    pub fn declarations(&self, lines: &[String], depth: usize) -> Vec<String> {
-        let names = |kind: &str, star: &str| {
-            let all = self.declared.iter().filter(|(_, own)| **own == kind);
-            all.map(|(name, _)| format!("{star}{}", name::variable(name))).collect::<Vec<_>>()
-        };
-        let says = |text: &str, name: &str| {
-            lines.iter().any(|line| line.contains(text)).then(|| name.to_owned())
-        };
-        let maps = names("char *", "*");
-        // A block within has those of the function.
-        let of_function = |text, name| (depth == 1).then(|| says(text, name)).flatten();
-        let mut ints = names("int", "");
-        ints.extend(of_function("pipe(ends)", "ends[2]"));
-        let pid = of_function("(pid = child())", "pid");
-        let kinds = [("int", ints), ("char", maps), ("pid_t", pid.into_iter().collect())];
-        let kinds = kinds.into_iter().filter(|(_, names)| !names.is_empty());
-        kinds
-            .map(|(kind, names)| format!("{}{kind} {};", "\t".repeat(depth), names.join(", ")))
-            .collect()
-    }
 }
 
 /// The numbers of what the steps of a case make, by the index of the step.
@@ -73,6 +51,8 @@ impl Frame {
 pub struct Numbers {
     /// The files.
     pub files: BTreeMap<usize, usize>,
+    /// True where files are made before the first step.
+    pub files_ahead: bool,
     /// Those that are memfds.
     pub memfds: BTreeSet<usize>,
     /// Those that the kernel refuses to make.
@@ -88,7 +68,7 @@ pub struct Numbers {
 impl Numbers {
     /// Returns those of a case.
     pub fn of(case: &Case, expected: &Expected) -> Numbers {
-        let mut own = Numbers::default();
+        let mut own = Numbers { files_ahead: are_files_ahead(case), ..Numbers::default() };
         for (step, _, what) in case.walk() {
             match what {
                 Step::Call { call, .. } if call.makes_file() => {

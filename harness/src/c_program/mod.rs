@@ -17,6 +17,7 @@ mod name;
 mod parts;
 mod probe;
 mod rows;
+mod shape;
 mod shown;
 mod single;
 mod steps;

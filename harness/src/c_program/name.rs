@@ -9,16 +9,16 @@ const TAKEN: &str = "
     asm auto break case char const continue default do double else enum extern float for goto if inline
     int long register restrict return short signed sizeof static struct switch typedef typeof union
     unsigned void volatile while
-    action address alone asked at buffer byte child copied differ dup end_of ended ends errno expect
-    files given i386 is_ linux memcpy names next_place only pid pid_t printf probe reopen sees stderr
-    stdin stdout syscall sysconf told unix
+    action alone asked buffer child code code_end copied dprintf dup ended errno exit filled fork i386 in_file is_
+    judge linux make_file memchr memcpy names now once only probe puts sees stderr stdin stdout steps sweep
+    syscall sysconf try unix waitpid
 ";
 
 /// Returns the name in C of a variable of a case: as a rule, the same.
 pub fn variable(name: &str) -> String {
     // As headers write macros.
     let is_macro = !name.bytes().any(|byte| byte.is_ascii_lowercase());
-    let is_own = ["pid_", "process_", "_"].iter().any(|own| name.starts_with(own));
+    let is_own = ["ends_", "pid_", "process_", "_"].iter().any(|own| name.starts_with(own));
     if is_macro
         || is_own
         || name.ends_with("_t")

@@ -4,28 +4,31 @@
 use super::rows::Row;
 use crate::case::Access;
 
-/// Returns the function `probe`, for the accesses of these rows. `stored` is the expression for what a store gives.
-pub fn function(rows: &[Row], stored: &str) -> String {
+/// Returns the function `probe`, for the accesses of these rows. `stored` is the expression for what a store gives. It
+/// is told the number of the sweep where there are several.
+pub fn function(rows: &[Row], stored: &str, has_several: bool) -> String {
     let needs = |access: Access| rows.iter().any(|row| row.accesses.contains(&access));
     let mut lines = vec!["// Makes the access of this process, and ends it.".to_owned()];
     let mut add = |needed: bool, line: &str| lines.extend(needed.then(|| line.to_owned()));
     let copies = needs(Access::CopyFromUser) || needs(Access::CopyToUser);
-    add(true, "static void probe(int sweep, char *map)");
+    add(!has_several, "static void probe(char *map)");
+    add(has_several, "static void probe(int number, char *map)");
     add(true, "{");
-    add(true, "\tif (sweep != asked.sweep) return;");
-    add(copies, "\tint ends[2];");
-    add(copies, "\tunsigned char byte = MARK;");
-    add(copies, "\tif (pipe(ends)) exit(2);");
+    add(!has_several, "\tif (!asked.access) return;");
+    add(has_several, "\tif (!asked.access || number != sweep) return;");
+    add(copies, "\tint copied[2];");
+    add(copies, "\tif (pipe(copied)) exit(2);");
     add(
         needs(Access::CopyToUser),
-        "\tif (asked.access == COPY_TO_USER && write(ends[1], &byte, 1) != 1) exit(2);",
+        "\tif (asked.access == COPY_TO_USER && write(copied[1], &(char){ MARK }, 1) != 1) exit(2);",
     );
     add(true, "\tmap += asked.at;");
     add(
         needs(Access::Exec),
         "\tif (asked.access == EXEC) map -= (uintptr_t)map % (code_end - code);",
     );
-    add(true, "\ttold->address = map, told->probed = 1;");
+    add(true, "\tnow->step = asked.step, now->said = asked.said, now->want = asked.want;");
+    add(true, "\tnow->address = map, now->at = asked.at, now->probed = 1;");
     add(true, "\tlong came = 0;");
     add(true, "\tswitch (asked.access) {");
     add(needs(Access::Read), "\tcase READ: came = AT(uint8_t, map); break;");
@@ -36,16 +39,18 @@ pub fn function(rows: &[Row], stored: &str) -> String {
     add(needs(Access::Exec), "\tcase EXEC: ((void (*)(void))map)(); came = RAN; break;");
     add(
         needs(Access::CopyFromUser),
-        "\tcase COPY_FROM_USER: came = write(ends[1], map, 1) == 1 && read(ends[0], &byte, 1) == 1 ? byte : -errno; break;",
+        "\tcase COPY_FROM_USER:\n\
+         \t\tcame = write(copied[1], map, 1) == 1 && read(copied[0], buffer, 1) == 1 ? buffer[0] : -1;\n\
+         \t\tbreak;",
     );
     add(
         needs(Access::CopyToUser),
         &format!(
-            "\tcase COPY_TO_USER: came = read(ends[0], map, 1) == 1 ? {stored} : -errno; break;"
+            "\tcase COPY_TO_USER: came = read(copied[0], map, 1) == 1 ? {stored} : -1; break;"
         ),
     );
     add(true, "\t}");
-    add(true, "\ttold->came = came;");
+    add(true, "\tjudge(came);");
     add(true, "\t_exit(0);");
     add(true, "}");
     lines.join("\n")

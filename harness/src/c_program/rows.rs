@@ -48,7 +48,10 @@ pub fn rows(
         {
             let Some(bytes) = bytes(expected, access, region, &window) else { continue };
             let [from, to] = bytes.map(|byte| offsets.name(byte));
-            let want = want(access, &region.outcome, origin.as_ref())?;
+            // One access alone has its own place in the file.
+            let place = origin.as_ref().filter(|_| expected.probe.is_some());
+            let place = place.map(|start| start.plus(&*from)).or(origin.clone());
+            let want = want(access, &region.outcome, place.as_ref())?;
             match rows.iter_mut().find(|row| row.bytes == bytes && row.want == want) {
                 Some(row) => row.accesses.push(access),
                 None => rows.push(Row {

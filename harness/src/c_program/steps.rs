@@ -16,10 +16,12 @@ pub type Variable = (String, usize);
 /// The functions of a program that make the steps.
 #[derive(Debug, Default)]
 pub struct Functions {
-    /// Those of unrelated processes, and the one of the case, as lines.
-    pub lines: Vec<String>,
-    /// How the process that makes the steps ends.
-    pub end: String,
+    /// Those of unrelated processes, as lines.
+    pub processes: Vec<String>,
+    /// The steps of the case, as lines.
+    pub steps: Vec<String>,
+    /// The statement that refuses pages that the case was not written for, if there are any.
+    pub pages: String,
     /// The variables that are read.
     pub read: BTreeSet<Variable>,
     /// What the map of each sweep shows.
@@ -42,20 +44,23 @@ pub fn functions(
         numbers: Numbers::of(case, expected),
         read,
         next: 0,
+        places: 0,
         frames: vec![Frame::default()],
         lines: Vec::new(),
         ahead: Vec::new(),
         functions: Functions { origins, ..Functions::default() },
         is_over: false,
     };
-    let end = steps.block(&case.steps)?;
-    let declared = steps.frame().declarations(&steps.lines, 1);
+    steps.block(&case.steps)?;
     let Steps { lines, ahead, mut functions, numbers, .. } = steps;
     functions.refused = numbers.refused;
-    functions.lines.extend(["static void steps(void)", "{"].map(str::to_owned));
-    functions.lines.extend(declared.into_iter().chain(ahead).chain(lines));
-    functions.lines.push("}".to_owned());
-    functions.end = end;
+    functions.steps = ahead.into_iter().chain(lines).collect();
+    let page = expected.page;
+    if !case.says_page() {
+        functions.pages = format!(
+            "\tif (PAGE != {page}) return puts(\"this case is for pages of {page} bytes\"), 2;\n"
+        );
+    }
     Ok(functions)
 }
 
@@ -74,6 +79,8 @@ pub(super) struct Steps<'a> {
     read: &'a BTreeSet<Variable>,
     /// The index of the next step.
     next: usize,
+    /// The number of addresses that were given to maps.
+    places: usize,
     /// The blocks around it, from the outermost.
     pub frames: Vec<Frame>,
     /// The lines of this function.
@@ -113,9 +120,8 @@ impl Steps<'_> {
         self.lines.push(format!("{indent}{}", text.as_ref()));
     }
 
-    /// Says the steps of a block. Returns how its process ends.
-    pub fn block(&mut self, steps: &[Step]) -> Result<String, Unsayable> {
-        let mut end = None;
+    /// Says the steps of a block.
+    pub fn block(&mut self, steps: &[Step]) -> Result<(), Unsayable> {
         for step in steps {
             if self.is_over {
                 break;
@@ -133,9 +139,9 @@ impl Steps<'_> {
                 (_, StepResult::TimedOut) => return Err(Unsayable::NeverReturns),
                 (Step::Call { assign, call, args }, result) => {
                     let made = Made { assign: assign.as_deref(), call, args, step: index };
-                    end = self.call(&made, &result).or(end);
+                    self.call(&made, &result);
                 }
-                (Step::Touch { .. }, result) => end = self.touch(step, index, &result).or(end),
+                (Step::Touch { .. }, result) => self.touch(step, index, &result),
                 (Step::Sweep { map, .. }, _) => self.sweep(map, index),
                 (Step::Block { kind: BlockKind::Fork, steps }, _) => self.fork(steps, index)?,
                 (Step::Block { kind: BlockKind::Process, steps }, _) => {
@@ -143,19 +149,23 @@ impl Steps<'_> {
                 }
             }
         }
-        Ok(end.unwrap_or_else(|| "0".to_owned()))
+        Ok(())
     }
 
-    /// Says a call. Returns how the process ends, if it does.
-    fn call(&mut self, made: &Made<'_>, result: &StepResult) -> Option<String> {
+    /// Says a call.
+    fn call(&mut self, made: &Made<'_>, result: &StepResult) {
         let Made { call, args, step, .. } = *made;
+        let file =
+            self.numbers.files.get(&step).filter(|file| !self.numbers.refused.contains(*file));
+        let making =
+            file.filter(|_| !self.numbers.files_ahead).map(|file| call::made(call, args, *file));
         let text = call::of(&mut In { steps: self, step }, call, args);
         if call.action == Action::Exit {
-            self.line(format!("{text};"));
-            return Some(call::number(args.first()));
+            return self.line(format!("{text};"));
         }
         let wanted = match result {
             StepResult::Errno(errno) => value::errno(*errno),
+            StepResult::Killed(signal) => value::killed(*signal),
             StepResult::Count(count) => self.offsets.name(*count as i64),
             StepResult::Saw(seen) if call.returns == Returns::Bytes => {
                 self.offsets.name(seen.len() as i64)
@@ -164,14 +174,22 @@ impl Steps<'_> {
             _ => "0".to_owned(),
         };
         let holder = self.holder(made).unwrap_or_default();
-        match call.action {
-            Action::Pipe => {
+        match (call.action, making) {
+            (Action::Pipe, _) => {
+                self.line(format!("int ends_{step}[2];"));
                 self.line(format!("EXPECT({wanted}, {text});"));
                 if !holder.is_empty() {
-                    self.line(format!("{holder}ends[0];"));
+                    self.line(format!("{holder}ends_{step}[0];"));
                 }
             }
-            _ => self.line(format!("{holder}EXPECT({wanted}, {text});")),
+            (_, Some(making)) if making == text => self.line(format!("{holder}{making};")),
+            (_, making) => {
+                // The descriptor of the case is another, with flags of its own.
+                if let Some(making) = making {
+                    self.line(format!("close({making});"));
+                }
+                self.line(format!("{holder}EXPECT({wanted}, {text});"));
+            }
         }
         if let StepResult::Saw(seen) = result {
             let start = self.frame().shown.file(args.first());
@@ -181,10 +199,6 @@ impl Steps<'_> {
             self.seen(seen, origin.as_ref());
         }
         self.note(made, result);
-        match result {
-            StepResult::Killed(signal) => Some(value::killed(*signal)),
-            _ => None,
-        }
     }
 
     /// Returns the text before a call that keeps its result, and declares the variable; `None` where nobody reads it.
@@ -195,15 +209,16 @@ impl Steps<'_> {
             (name.to_owned(), own.owners.get(name).copied().unwrap_or(own.number))
         };
         let own = assign.filter(|name| self.read.contains(&owner(name))).map(|name| {
-            let kind = if stored(call, args) == Returns::Map { "char *" } else { "int" };
-            if !self.own_frames().iter().any(|frame| frame.declared.contains_key(name)) {
-                self.frame_mut().declared.insert(name.to_owned(), kind);
+            let kind = if stored(call, args) == Returns::Map { "char *" } else { "int " };
+            let is_new = !self.own_frames().iter().any(|frame| frame.declared.contains(name));
+            if is_new {
+                self.frame_mut().declared.insert(name.to_owned());
             }
-            format!("{} = ", name::variable(name))
+            format!("{}{} = ", if is_new { kind } else { "" }, name::variable(name))
         });
         // It is removed by this number when the process has ended.
         let segment = self.numbers.segments.get(&step);
-        let segment = segment.map(|number| format!("told->ids[{number}] = "));
+        let segment = segment.map(|number| format!("now->ids[{number}] = "));
         (own.is_some() || segment.is_some())
             .then(|| own.unwrap_or_default() + &segment.unwrap_or_default())
     }
@@ -240,7 +255,7 @@ impl Steps<'_> {
         let owner = self.frame().owners.get(name).copied();
         match (self.frame().segments.get(name), owner) {
             // An unrelated process is told the id.
-            (Some(segment), None) => format!("told->ids[{segment}]"),
+            (Some(segment), None) => format!("now->ids[{segment}]"),
             (_, owner) => {
                 self.functions.read.insert((name.to_owned(), owner.unwrap_or(0)));
                 name::variable(name)
@@ -278,6 +293,19 @@ impl Names for In<'_, '_> {
             _ => self.steps.numbers.files.get(&self.step),
         };
         named.copied().unwrap_or(0)
+    }
+
+    fn place(&mut self) -> String {
+        self.steps.places += 1;
+        format!("PLACE({})", self.steps.places - 1)
+    }
+
+    fn step(&self) -> usize {
+        self.step
+    }
+
+    fn are_files_ahead(&self) -> bool {
+        self.steps.numbers.files_ahead
     }
 
     fn is_memfd(&self, file: usize) -> bool {

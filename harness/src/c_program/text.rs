@@ -1,144 +1,172 @@
 //! The whole text of a program is put together from its functions and rows, and from the parts that these need. The
 //! main function is [`program`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Expected;
 use super::call;
 use super::each;
-use super::parts::{HEADERS, JUDGING, PARTS, RARELY_NAMED};
+use super::parts::{HEADERS, RARELY_NAMED, parts};
 use super::rows::Row;
+use super::shape::Shape;
 use super::single;
 use super::steps::Functions;
-use crate::case::limits::{BUFFER_BYTES, LARGEST_PAGE};
-use crate::case::{Access, Arg, BlockKind, Case, FlagWord, Pattern, Step};
+use crate::case::{Arg, Case, FlagWord, Pattern};
 use crate::printable::escaped;
-use crate::vocabulary::{Action, Returns, Syscall};
+use crate::victim::MARK;
 
 /// Returns the program.
 pub fn program(case: &Case, expected: &Expected, functions: &Functions, rows: &[Row]) -> String {
-    let made = Made::of(case);
-    let steps = format!("\n{}\n", functions.lines.join("\n"));
-    let page = (!case.says_page()).then_some(expected.page);
-    let single = rows.first().filter(|_| single::is_enough(case, expected));
-    let (body, judging) = match single {
-        Some(row) => (single::body(&made, functions, row, page), single::PARTS),
-        None => (each::body(&made, functions, rows, (&steps, page)), JUDGING),
+    let shape = Shape::of(case, expected, rows, &functions.steps.concat());
+    let mut text = match shape.is_each {
+        true => each::body(case, &shape, functions, rows),
+        false => single::body(case, &shape, functions, rows.first()),
     };
-    let fill = fill(single, rows);
-    let mut text = body;
-    for part in judging.iter().chain(PARTS).rev() {
+    for part in parts(&shape).iter().rev() {
         if text.contains(part.needed_by) {
-            text.insert_str(0, &part.text.replace("{fill}", &fill));
+            text.insert_str(0, &part.text);
         }
     }
-    let before = match single {
-        Some(row) => single::definitions(&made, row, &text),
-        None => each::definitions(&made, &text),
-    };
-    let text = format!("{}{before}{text}", numbers(case));
+    let text = judging(&shape, &text) + &text;
+    let text = format!("{}{}{text}", numbers(case), definitions(&shape, &text));
+    // Without children, what they would share is a plain variable.
+    let text = if shape.is_shared { text } else { text.replace("now->", "now.") };
     let headers = HEADERS.iter().filter(|(_, words)| words.iter().any(|word| text.contains(word)));
     let headers: String = headers.map(|(header, _)| format!("#include <{header}>\n")).collect();
     format!("{}#define _GNU_SOURCE\n{headers}\n{text}", head(case, expected))
 }
 
-/// Returns the byte of a file with which it is filled.
-fn fill(single: Option<&Row>, rows: &[Row]) -> String {
-    let (_, ahead) = Pattern::First.period();
-    let (plain, code) = (format!("PATTERN({ahead} * file + at)"), "code[at % (code_end - code)]");
-    let fetches = rows.iter().any(|row| row.accesses.contains(&Access::Exec));
-    match (fetches, single) {
-        (false, _) => plain,
-        (true, Some(_)) => code.to_owned(),
-        (true, None) => format!("asked.access == EXEC ? {code} : {plain}"),
+/// The statements that have faults handled.
+pub const CATCH: &str =
+    "\tstruct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+\tsigaction(SIGBUS, &action, NULL);
+\tsigaction(SIGSEGV, &action, NULL);
+";
+
+/// The statement that lets children tell what came.
+pub const SHARE: &str =
+    "\tnow = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n";
+
+/// Returns the statement without which children might leave core files.
+pub fn no_core_files(shape: &Shape) -> &'static str {
+    match shape.has_signals {
+        true => "\tsetrlimit(RLIMIT_CORE, &(struct rlimit){ 1, 1 }); // no core files\n",
+        false => "",
     }
 }
 
-/// Returns the variables for files and for what is read, for a program with this text.
-pub fn storage(made: &Made, text: &str) -> String {
-    let mut out = String::new();
-    if !made.files.is_empty() {
-        out += &format!("enum {{ FILES = {} }};\nstatic int files[FILES];\n", made.files.len());
-        if text.contains("names[") {
-            out += "static char names[FILES][32];\n";
-        }
+/// Returns lines, so many tabs further to the right.
+pub fn indented(lines: &[String], depth: usize) -> String {
+    lines.iter().map(|line| format!("{}{line}\n", "\t".repeat(depth))).collect()
+}
+
+/// Returns what compares and reports, as far as a program with this text needs it.
+fn judging(shape: &Shape, text: &str) -> String {
+    let mut lines = vec![
+        "",
+        "// Prints what came, if it is not what was wanted.",
+        "static void judge(long came)",
+        "{",
+    ];
+    let says = |word: &str| text.contains(word);
+    if shape.is_each {
+        lines.push("\tif (asked.access && !now->probed) return; // the steps are judged once");
+    }
+    if shape.is_relative && says("DATA(") {
+        lines.push(
+            "\tif (now->want >> 60 == 1) now->want = BYTE(now->want - DATA(0, 0) + now->at);",
+        );
+    }
+    lines.push("\tif (came == -1) came = -errno;");
+    if says("FILLED") {
+        lines.push("\tif (now->want == FILLED && came >= 0x80 && came < 0x100) return;");
+    }
+    lines.push(match says("ANY") {
+        true => "\tif (came == now->want || (now->want == ANY && came >= 0)) return;",
+        false => "\tif (came == now->want) return;",
+    });
+    lines.push(JUDGED);
+    if says("EXPECT(") {
+        lines.push(EXPECT);
+    }
+    lines.join("\n")
+}
+
+const JUDGED: &str = r#"	now->differ++;
+	dprintf(1, "%s: expected %s, came ", now->step, now->said);
+	if (came < FAULT(0, 0)) dprintf(1, "%ld (%s)\n", came, came < 0 ? strerror(-came) : "no error");
+	else dprintf(1, "%s with si_code %ld, si_addr is %+ld bytes from the access\n",
+			strsignal(came >> 8 & 0xff), came & 0xff, now->away);
+}
+"#;
+
+const EXPECT: &str = r#"// A step, and what it is to give.
+#define EXPECT(wanted, call) ({ \
+	now->step = #call, now->said = #wanted, now->want = wanted; \
+	__typeof__(call) is_ = (call); judge((long)is_); is_; })
+"#;
+
+/// Returns the macros and variables of a program with this text.
+fn definitions(shape: &Shape, text: &str) -> String {
+    let mut out = "#define PAGE sysconf(_SC_PAGESIZE)\n".to_owned();
+    if text.contains("PLACE(") {
+        out += "#define PLACE(n) ((void *)((32L + (n)) << 31)) // around it nothing is mapped\n";
+    }
+    out += &bytes(shape, text);
+    out += "#define FAULT(signal, code) (1L << 62 | (signal) << 8 | ((code) & 0xff)) // at the byte accessed\n";
+    out += "#define ELSEWHERE (1L << 61)\n";
+    let mark = format!("MARK = {MARK:#x}");
+    let values =
+        ["NOT_IN_FILE = 0", "IN_FILE = 1", "RAN = 0", "ANY = 1 << 30", "FILLED = 1 << 29", &mark];
+    let values = values
+        .into_iter()
+        .filter(|own| own.split(' ').next().is_some_and(|name| text.contains(name)));
+    let values: Vec<&str> = values.collect();
+    if !values.is_empty() {
+        out += &format!("enum {{ {} }};\n", values.join(", "));
+    }
+    if shape.is_each {
+        out += &each::definitions(shape);
+    }
+    out += &now(shape, text);
+    if text.contains("names[number]") {
+        out += &format!("static char names[{}][32];\n", shape.files);
     }
     if text.contains("buffer") {
-        out += &format!("static unsigned char buffer[{:#x}];\n", made.largest());
+        out += &format!("static unsigned char buffer[{:#x}];\n", shape.largest);
     }
-    out
+    out + "#define END (puts(now->differ ? \"this is not as expected\" : \"all is as expected\"), now->differ != 0)\n"
 }
 
-/// Returns the statements with which `main` begins: it refuses pages that the case was not written for, and looks for
-/// free addresses where the steps need them.
-pub fn begin(page: Option<u64>, steps: &str) -> String {
-    let mut out = page.map_or(String::new(), |page| {
-        format!(
-            "\tif (PAGE != {page}) return puts(\"this case is for pages of {page} bytes\"), 2;\n"
-        )
-    });
-    if steps.contains("NEW_PLACE") || steps.contains("alone(") {
-        out += "\tnext_place = mmap(NULL, 1L << 37, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);\n";
-        out += "\tmunmap(next_place, 1L << 37);\n";
+/// Returns the macros for the bytes with which files are filled.
+fn bytes(shape: &Shape, text: &str) -> String {
+    let (period, ahead) = Pattern::First.period();
+    match (text.contains("DATA("), shape.is_relative) {
+        (_, true) if text.contains("BYTE(") || text.contains("DATA(") => format!(
+            "// DATA is the byte of a file there, and in a TRY as many bytes further on as the byte accessed.\n\
+             #define BYTE(n) (0x80 + (n) % {period})\n\
+             #define DATA(file, offset) (1L << 60 | ({ahead}L * (file) + (offset)))\n"
+        ),
+        (true, false) => format!(
+            "#define DATA(file, offset) (0x80 + ({ahead}L * (file) + (offset)) % {period})\n"
+        ),
+        _ => String::new(),
     }
-    out
 }
 
-/// The files and segments that the steps of a case make.
-pub struct Made<'c> {
-    /// The calls that make files.
-    pub files: Vec<(&'static Syscall, &'c [Arg])>,
-    /// The number of segments.
-    pub segments: usize,
-    /// True where a step removes a name of a file.
-    pub unlinks: bool,
-    /// True where a block is of an unrelated process.
-    pub processes: bool,
-}
-
-impl<'c> Made<'c> {
-    fn of(case: &'c Case) -> Made<'c> {
-        Made {
-            files: case.calls().filter(|(call, _)| call.makes_file()).collect(),
-            segments: case.calls().filter(|(call, _)| call.returns == Returns::Id).count(),
-            unlinks: case.calls().any(|(call, _)| call.action == Action::Unlink),
-            processes: case
-                .walk()
-                .any(|(_, _, step)| matches!(step, Step::Block { kind: BlockKind::Process, .. })),
-        }
+/// Returns the variable for what happens now.
+fn now(shape: &Shape, text: &str) -> String {
+    let at = if text.contains("now->at") { ", at" } else { "" };
+    let mut numbers = "differ".to_owned();
+    let all = [("probed", text.contains("now->probed")), ("go", shape.has_processes)];
+    all.iter().filter(|(_, needs)| *needs).for_each(|(name, _)| numbers += &format!(", {name}"));
+    if shape.segments > 0 {
+        numbers += &format!(", ids[{}]", shape.segments);
     }
-
-    /// Returns the statements that make the files, and those that remove them. The kernel refuses some.
-    pub fn filled(&self, refused: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
-        let (mut make, mut clear) = (Vec::new(), Vec::new());
-        for (file, (call, args)) in self.files.iter().enumerate() {
-            if refused.contains(&file) {
-                make.push(format!("\tfiles[{file}] = -1;\n"));
-                continue;
-            }
-            let size = call::number(args.first());
-            let new = match call.action {
-                Action::MakeMemfd => call::make_memfd(args),
-                _ => format!("mkstemp(strcpy(names[{file}], \"faultmap-XXXXXX\"))"),
-            };
-            make.push(format!("\tfiles[{file}] = filled({new}, {file}, {size});\n"));
-            clear.push(format!("\tclose(files[{file}]);\n"));
-            if call.action == Action::MakeFile {
-                let at = if self.unlinks { &mut clear } else { &mut make };
-                at.push(format!("\tunlink(names[{file}]);\n"));
-            }
-        }
-        (make, clear)
-    }
-
-    /// Returns the bytes of the largest file, on any machine, or those of the largest read.
-    fn largest(&self) -> u64 {
-        let sizes = self.files.iter().filter_map(|(_, args)| match args.first() {
-            Some(Arg::Size(size)) => u64::try_from(size.eval(LARGEST_PAGE)?).ok(),
-            _ => None,
-        });
-        sizes.max().unwrap_or(0).max(BUFFER_BYTES).next_power_of_two()
-    }
+    let star = if shape.is_shared { "*" } else { "" };
+    format!(
+        "static volatile struct {{ const char *step, *said; void *address; long want, away{at}; int {numbers}; }} {star}now;\n"
+    )
 }
 
 /// Returns the comment at the head.
@@ -148,19 +176,13 @@ fn head(case: &Case, expected: &Expected) -> String {
         lines.push(String::new());
         lines.extend(case.comment.iter().cloned());
     }
-    lines.push(String::new());
     lines.extend(expected.source.sentences());
     if !case.requires.is_empty() {
         let all: Vec<String> = case.requires.iter().map(ToString::to_string).collect();
         lines.push(format!("It needs: {}.", all.join(", ")));
     }
-    lines.extend(
-        [
-            "It prints what comes instead, and exits with 1 then, else with 0. Its files are in this folder.",
-            "",
-            "    cc -std=gnu11 -o it it.c && ./it",
-        ]
-        .map(str::to_owned),
+    lines.push(
+        "It exits with 1 if anything else comes: cc -std=gnu11 -o it it.c && ./it".to_owned(),
     );
     let line = |line: &String| {
         // A backslash at the end would make the next line part of the comment.
@@ -192,6 +214,6 @@ fn numbers(case: &Case) -> String {
     if lines.is_empty() {
         lines
     } else {
-        format!("// Some C libraries do not name these.\n{lines}\n")
+        format!("// Some C libraries do not name these.\n{lines}")
     }
 }

@@ -9,13 +9,14 @@ use super::Comparison;
 use super::table::{Cell, Row, picture_of};
 use crate::backing;
 use crate::c_program::{Expected, c_program, expect};
-use crate::case::limits;
+use crate::case::{Case, limits};
 use crate::cli::findings::Finding;
 use crate::cli::judging::judged;
 use crate::cli::report::json_text;
 use crate::model::Environment;
-use crate::picture::{Beside, Span, beside};
+use crate::picture::{Beside, Byte, Span, beside, changed_byte};
 use crate::printable::escaped;
+use crate::victim::Probe;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -133,7 +134,7 @@ fn line(comparison: &Comparison, row: &Row, drawings: &mut Drawings) -> Line {
     }
 }
 
-/// Returns the case of a row as a C program.
+/// Returns the case of a row as a C program, with the first access of which a machine says something else.
 fn program_of(comparison: &Comparison, row: &Row) -> Option<String> {
     let line = comparison.columns.iter().find_map(|column| column.cases.get(&row.case))?;
     let steps = line.picture.as_deref()?.split("\n\n").next()?;
@@ -147,11 +148,25 @@ fn program_of(comparison: &Comparison, row: &Row) -> Option<String> {
     };
     let write = || {
         let (measurement, source) = expect(&case, &environment)?;
+        let mut pictures = comparison.columns.iter().filter_map(|column| {
+            let line = column.cases.get(&row.case)?;
+            picture_of(line).filter(|_| line.machine.page_size == page)
+        });
+        let byte = pictures.find_map(|came| changed_byte(&case, &measurement, came, page));
+        let probe = byte.map(|Byte { sweep, access, at }| Probe { sweep, access, at });
+        // Where only steps differ, any access will do.
+        let probe = probe.or_else(|| any_probe(&case));
         let title = row.case.clone();
-        c_program(&case, &Expected { title, page, measurement, source, probe: None }).ok()
+        c_program(&case, &Expected { title, page, measurement, source, probe }).ok()
     };
     // The steps are those of a file from anywhere.
     judged(write).ok().flatten()
+}
+
+/// Returns an access that the case makes, if it makes one.
+fn any_probe(case: &Case) -> Option<Probe> {
+    let (_, _, accesses) = case.sweeps().next()?;
+    Some(Probe { sweep: 0, access: *accesses.first()?, at: 0 })
 }
 
 #[derive(Debug, Default)]
