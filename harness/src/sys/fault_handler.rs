@@ -1,9 +1,16 @@
 //! The wait status of a victim tells the signal that killed it, but neither `si_code` nor `si_addr`: a
 //! handler records them.
 //!
-//! The handler writes signal, `si_code` and `si_addr` into the slot of the step at hand and returns.
-//! It was installed with SA_RESETHAND, so the kernel repeats the faulting instruction with the
-//! default disposition in place: the victim really dies of the fault, and the wait status says so.
+//! The handler writes signal, `si_code` and `si_addr` into the slot of the step at hand and returns, and the CPU
+//! repeats the faulting instruction. The second fault kills: the victim really dies of it, and the wait status
+//! says so.
+//!
+//! The kernel writes each fault that nobody handles to its log (`show_unhandled_signals`, on x86-64
+//! debug.exception-trace), which a run would fill. It takes a fault for handled where there is a handler, even
+//! if the signal is blocked then; and a blocked fault kills all the same (`unhandled_signal` and
+//! `force_sig_info_to_task` in kernel/signal.c). So the handler blocks its signal as it returns. SIGBUS, which
+//! x86-64 and arm64 do not log by default, is left to SA_RESETHAND: QEMU's emulation of processes does not end
+//! one that is blocked.
 //!
 //! A signal that somebody sent has `si_code <= 0` (sigaction(2)); no instruction would repeat it. It is
 //! recorded apart: it answers no probe. Where the process sent it to itself, the handler sends it again.
@@ -16,7 +23,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::libc;
 
-use super::arch::restorer;
+use super::arch::{SIGNAL_MASK_OFFSET, restorer};
 use super::child::end;
 use super::record::{Record, SharedRecord};
 use super::signal_self::signal_self;
@@ -31,8 +38,10 @@ pub const SENT_STATUS: i32 = 128;
 
 const FLAGS: libc::c_int = libc::SA_SIGINFO // si_code and si_addr are the point
     | libc::SA_ONSTACK // the usual stack may be what faults
-    | libc::SA_RESETHAND // the second time, the fault kills
-    | libc::SA_NODEFER; // ... and is not held back while the handler returns
+    | libc::SA_NODEFER; // a signal that is sent again here kills at once
+
+/// The faults that are blocked when they come again; of others, SA_RESETHAND takes the handler away.
+const BLOCKED: [libc::c_int; 3] = [libc::SIGSEGV, libc::SIGILL, libc::SIGFPE];
 
 /// Installs the handler for this process and those forked from it, with `record` to write into.
 pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
@@ -47,6 +56,13 @@ pub fn install(record: &'static SharedRecord) -> Result<(), nix::errno::Errno> {
 /// Installs the handler without the C library: a victim that is process 1 comes here too, see [`on_fault`].
 /// Fails with the errno.
 fn handle(signal: libc::c_int) -> Result<(), i32> {
+    let once = if BLOCKED.contains(&signal) { 0 } else { libc::SA_RESETHAND };
+    act(signal, on_fault as *const () as usize, FLAGS | once)
+}
+
+/// sigaction(2), with this handler.
+#[inline(always)]
+fn act(signal: libc::c_int, handler: usize, flags: libc::c_int) -> Result<(), i32> {
     const SA_RESTORER: usize = 0x0400_0000;
     let (restorer, restorer_flag) = match restorer() {
         Some(address) => (address, SA_RESTORER),
@@ -54,8 +70,7 @@ fn handle(signal: libc::c_int) -> Result<(), i32> {
     };
     // `struct sigaction` as the kernel has it: handler, flags, restorer and mask. riscv64 has no field for the
     // restorer, and takes that 0 as the mask.
-    let action =
-        [on_fault as *const () as usize, FLAGS as u32 as usize | restorer_flag, restorer, 0];
+    let action = [handler, flags as u32 as usize | restorer_flag, restorer, 0];
     let args = [signal as usize, (&raw const action) as usize, 0, size_of::<u64>(), 0, 0];
     // SAFETY: `action` is what the kernel reads; the handler is async-signal-safe, see below.
     unsafe { checked(libc::SYS_rt_sigaction, args) }.map(drop)
@@ -64,7 +79,11 @@ fn handle(signal: libc::c_int) -> Result<(), i32> {
 /// Records a signal. It is async-signal-safe: it uses atomics and system calls only.
 // SAFETY: an ordinary function in a section of code.
 #[unsafe(link_section = "faultmap_victim")]
-extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn on_fault(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     // SAFETY: RECORD is null or points to a `'static` record.
     let Some(record) = (unsafe { RECORD.load(Relaxed).as_ref() }) else {
         return;
@@ -78,6 +97,14 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.
             slot.address.store(unsafe { info.si_addr() } as u64, Relaxed);
             slot.signal.store(signal, Relaxed);
+        }
+        if BLOCKED.contains(&signal) {
+            // SAFETY: with SA_SIGINFO the kernel passes a `struct ucontext`, and takes the mask from it when the
+            // handler returns (sigreturn(2)).
+            unsafe {
+                let mask = context.byte_add(SIGNAL_MASK_OFFSET).cast::<u64>();
+                mask.write(mask.read() | 1 << (signal - 1));
+            }
         }
         return;
     }
@@ -94,8 +121,21 @@ extern "C" fn on_fault(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut 
     record.sent_by.store(sender, Relaxed);
     record.sent_signal.store(signal, Relaxed);
     if sender as usize == process {
+        let _ = act(signal, libc::SIG_DFL, 0);
         // SAFETY: the default disposition is in place, so it kills, as it was to.
         let _ = unsafe { signal_self(signal) };
     }
     end(SENT_STATUS + signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+
+    use super::SIGNAL_MASK_OFFSET;
+
+    #[test]
+    fn the_mask_lies_where_the_c_library_says() {
+        assert_eq!(SIGNAL_MASK_OFFSET, std::mem::offset_of!(libc::ucontext_t, uc_sigmask));
+    }
 }

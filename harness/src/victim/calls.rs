@@ -105,7 +105,9 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
             );
             // A filter cannot tell to which process the signal goes.
             let any = (!can_signal_itself()).then(|| call(libc::SYS_kill, &[(1, *signal as u32)]));
-            any.into_iter().chain([own]).collect()
+            // The fault handler makes way for a signal that was sent.
+            let default = call(libc::SYS_rt_sigaction, &[(0, *signal as u32)]);
+            any.into_iter().chain([default, own]).collect()
         }
         Op::Block { .. } => vec![
             call(libc::SYS_clone, &[(0, libc::SIGCHLD as u32)]),

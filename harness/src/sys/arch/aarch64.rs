@@ -6,6 +6,7 @@ pub const RETURN: [u8; 4] = [0xc0, 0x03, 0x5f, 0xd6]; // ret
 /// Documentation/arch/arm64/tagged-pointers.rst.
 pub const TAG_BITS: u32 = 8;
 pub const FAULT_ADDRESS_UNIT: u64 = 1;
+pub const SIGNAL_MASK_OFFSET: usize = 40;
 pub const RSEQ_SIGNATURE: usize = 0xd428_bc00;
 /// See x86_64.rs.
 pub const OWN_CALLS: &[libc::c_long] = &[];

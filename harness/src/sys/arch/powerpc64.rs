@@ -6,6 +6,7 @@ pub const RETURN: [u8; 4] = [0x20, 0x00, 0x80, 0x4e]; // blr
 /// See x86_64.rs.
 pub const TAG_BITS: u32 = 0;
 pub const FAULT_ADDRESS_UNIT: u64 = 1;
+pub const SIGNAL_MASK_OFFSET: usize = 40;
 pub const RSEQ_SIGNATURE: usize = 0x0fe5_000b;
 /// See x86_64.rs.
 pub const OWN_CALLS: &[libc::c_long] = &[];

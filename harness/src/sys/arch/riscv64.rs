@@ -6,6 +6,7 @@ pub const RETURN: [u8; 2] = [0x82, 0x80]; // c.jr ra
 /// See x86_64.rs.
 pub const TAG_BITS: u32 = 0;
 pub const FAULT_ADDRESS_UNIT: u64 = 1;
+pub const SIGNAL_MASK_OFFSET: usize = 40;
 pub const RSEQ_SIGNATURE: usize = 0xf140_1073;
 /// See x86_64.rs.
 pub const OWN_CALLS: &[libc::c_long] = &[];

@@ -8,6 +8,7 @@ pub const TAG_BITS: u32 = 0;
 /// The CPU stores the number of the page, and not the byte (z/Architecture Principles of Operation,
 /// "Translation-Exception Identification"; get_fault_address in Linux' arch/s390/mm/fault.c).
 pub const FAULT_ADDRESS_UNIT: u64 = 4096;
+pub const SIGNAL_MASK_OFFSET: usize = 384;
 pub const RSEQ_SIGNATURE: usize = 0xb2ff_0fff;
 /// See x86_64.rs.
 pub const OWN_CALLS: &[libc::c_long] = &[];

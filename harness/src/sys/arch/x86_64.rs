@@ -11,6 +11,10 @@ pub const TAG_BITS: u32 = 0;
 /// The `si_addr` of a fault is the address of the access, rounded down to a multiple of this.
 pub const FAULT_ADDRESS_UNIT: u64 = 1;
 
+/// Bytes from the beginning of what a signal handler gets as its context to the mask that it returns with
+/// (`struct ucontext` in asm/ucontext.h: uc_sigmask).
+pub const SIGNAL_MASK_OFFSET: usize = 296;
+
 /// The RSEQ_SIG of glibc (bits/rseq.h).
 pub const RSEQ_SIGNATURE: usize = 0x5305_3053;
 
