@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test busy review bench fuzz soak explore lint ci
+.PHONY: help cases test busy review bench fuzz soak explore dist lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,9 @@ soak: ## a million probes while workers are killed, disks are full, memory is sh
 
 explore: ## a minute of random programs, kernel against model
 	cargo run --release -- explore --for 60s
+
+dist: ## one static file for each architecture, in target/dist/
+	harness/dist.sh
 
 lint: ## what CI asks of the text of the code
 	cargo fmt --check && cargo clippy --all-targets -- -D warnings

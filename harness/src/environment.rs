@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use procfs_core::process::MountInfo;
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{MemfdFlags, StatVfsMountFlags};
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,15 @@ pub fn of(jobs: usize, isolation: Isolation, surveyed: &Surveyed) -> Environment
         large_pages: surveyed.large_pages,
         without: Vec::new(),
     }
+}
+
+/// Returns what this kernel or this root lacks and the harness does without, each with the reason: `memfd: ...`. A case
+/// that needs it is skipped.
+pub fn without() -> Vec<String> {
+    let proc = rustix::fs::stat("/proc/self").err().map(|errno| ("/proc", errno));
+    let memfd = rustix::fs::memfd_create(c"faultmap", MemfdFlags::CLOEXEC).err();
+    let missing = proc.into_iter().chain(memfd.map(|errno| ("memfd", errno)));
+    missing.map(|(what, errno)| format!("{what}: {}", std::io::Error::from(errno))).collect()
 }
 
 fn is_noexec(path: &Path) -> bool {

@@ -14,10 +14,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{HarnessError, Outcome, StepResult};
@@ -51,10 +51,14 @@ pub struct Journal<'a> {
     end: u64,
 }
 
-/// Makes an empty file for a journal, in memory. Fails as memfd_create(2) does.
+/// Makes an empty file for a journal: in memory, or without a name in the folder for temporary files where the kernel
+/// has no memfds. Fails as memfd_create(2) and open(2) do.
 pub fn file() -> io::Result<File> {
-    let fd: OwnedFd = rustix::fs::memfd_create(c"faultmap-journal", MemfdFlags::CLOEXEC)?;
-    Ok(File::from(fd))
+    match rustix::fs::memfd_create(c"faultmap-journal", MemfdFlags::CLOEXEC) {
+        Ok(fd) => Ok(File::from(fd)),
+        Err(Errno::NOSYS) => tempfile::tempfile(),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// Returns all that was written to a file. Fails as read(2) does.

@@ -116,4 +116,6 @@ fn a_single_case_counts_its_probes() {
     let count = |drawn: &&str| drawn.rsplit(' ').next()?.parse::<usize>().ok();
     let counts: Vec<usize> = drawn.iter().filter_map(count).collect();
     assert!(counts.iter().any(|count| (1..=all).contains(count)), "{counts:?}: {shown:?}");
+    let shown = on_terminal(&format!("show --exhaustive {}", path.display()), &[("TERM", "dumb")]);
+    assert!(!shown.contains("probes"), "{shown:?}");
 }

@@ -18,6 +18,9 @@ use crate::confine::Isolation;
 use crate::snapshot::Target;
 use crate::victim::Probe;
 
+/// The version of this command, and the commit that it was built from: `0.1.0 (0123456789ab)`.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("FAULTMAP_BUILT"), ")");
+
 const COMMANDS: &str =
     "Exit codes:\n  `faultmap COMMAND --help` lists the exit codes of a command.";
 
@@ -27,7 +30,7 @@ const COMMANDS: &str =
 /// pictures in snapshots/. The cases are those below the nearest folder cases/, at or above this one; where
 /// there is none, those that are built into this command.
 #[derive(Debug, Parser)]
-#[command(name = "faultmap", version, after_help = format!("{}\n\n{COMMANDS}", examples::ALL))]
+#[command(name = "faultmap", version = VERSION, after_help = format!("{}\n\n{COMMANDS}", examples::ALL))]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -249,7 +252,8 @@ pub struct Exploration {
 /// The place of the files, the isolation, and the number of workers.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// Folder for the files of the cases [default: the folder for temporary files]
+    /// Folder for the files of the cases [default: TMPDIR; else /tmp or /dev/shm, if files can be made there; else
+    /// memfds]
     #[arg(long, value_name = "DIR", conflicts_with = "memfd")]
     dir: Option<PathBuf>,
     /// Use memfds as the files, instead of a folder
@@ -300,7 +304,7 @@ impl Place {
         match (&self.dir, self.memfd) {
             (_, true) => Backing::Memfd,
             (Some(dir), _) => Backing::Directory(dir.clone()),
-            (None, _) => Backing::Directory(values::temporary_folder()),
+            (None, _) => values::temporary_folder().map_or(Backing::Memfd, Backing::Directory),
         }
     }
 

@@ -12,6 +12,7 @@ mod explain;
 mod explore;
 mod export;
 mod findings;
+mod first_process;
 mod init;
 mod interrupt;
 mod judging;
@@ -134,11 +135,11 @@ fn refused(error: &clap::Error) -> ExitCode {
     }
     // Help and version are printed to stdout and are no errors; anything else is wrong usage.
     let _ = error.print();
-    match error.use_stderr() {
-        true if is_exec() => ExitCode::from(exec::FAILED),
-        true => ExitCode::from(Exit::Usage as u8),
-        false => ExitCode::SUCCESS,
-    }
+    ExitCode::from(first_process::ends_with(match error.use_stderr() {
+        true if is_exec() => exec::FAILED,
+        true => Exit::Usage as u8,
+        false => 0,
+    }))
 }
 
 fn run(command: Command, stack: Rlimit) -> ExitCode {
@@ -171,7 +172,7 @@ fn run(command: Command, stack: Rlimit) -> ExitCode {
         Command::Man { command } => pages::man(command.as_deref()),
     };
     let exit = result.unwrap_or_else(|failed| failed.report());
-    ExitCode::from(exit as u8)
+    ExitCode::from(first_process::ends_with(exit as u8))
 }
 
 fn list(words: &[String]) -> Result<Exit, Failed> {

@@ -16,10 +16,15 @@ const LONGEST_CHILD: Duration = Duration::from_secs(60);
 /// The longest search.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Returns TMPDIR, or /tmp where TMPDIR is not set or empty.
-pub fn temporary_folder() -> PathBuf {
-    let given = std::env::temp_dir();
-    if given.as_os_str().is_empty() { PathBuf::from("/tmp") } else { given }
+/// Returns TMPDIR where it is set and not empty; otherwise the first folder for temporary files that this user can write
+/// to, none on a machine that has no such folder, or has it on a file system that is mounted read-only.
+pub fn temporary_folder() -> Option<PathBuf> {
+    let given = std::env::var_os("TMPDIR").filter(|given| !given.is_empty()).map(PathBuf::from);
+    given.or_else(|| {
+        let folders = ["/tmp", "/dev/shm"].map(PathBuf::from);
+        let asked = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+        folders.into_iter().find(|folder| rustix::fs::access(folder, asked).is_ok())
+    })
 }
 
 /// Parses a page size, such as 16384 or 16k: a power of two that some Linux machine has.

@@ -1,6 +1,7 @@
 //! The C library registers some thread-local memory with the kernel, for restartable sequences (rseq(2)): the
 //! kernel writes there whenever a thread is resumed, and kills a process that does not have that memory.
 
+#[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -42,6 +43,18 @@ pub fn offset() -> Option<isize> {
     *OFFSET.get_or_init(find_offset)
 }
 
+/// Where glibc is linked statically, there is no loader that could look a symbol up.
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+fn find_offset() -> Option<isize> {
+    unsafe extern "C" {
+        static __rseq_offset: isize;
+        static __rseq_size: libc::c_uint;
+    }
+    // SAFETY: glibc has set both before `main` (rseq(7) of the glibc manual); the size is 0 where nothing is registered.
+    unsafe { (__rseq_size != 0).then_some(__rseq_offset) }
+}
+
+#[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
 fn find_offset() -> Option<isize> {
     // SAFETY: looks a symbol up by name; glibc has it since 2.35.
     let offset = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()) };

@@ -27,6 +27,14 @@ pub fn refuse_prctl(option: i32, errno: i32) {
     refuse(libc::SYS_prctl, vec![rule], errno);
 }
 
+/// The same for openat(2) with any of these flags.
+pub fn refuse_open_with(flags: i32, errno: i32) {
+    let (length, flags) = (SeccompCmpArgLen::Dword, flags as u64);
+    let has = SeccompCondition::new(2, length, SeccompCmpOp::MaskedEq(flags), flags);
+    let rule = SeccompRule::new(vec![has.expect("a condition")]).expect("a rule");
+    refuse(libc::SYS_openat, vec![rule], errno);
+}
+
 fn refuse(call: libc::c_long, rules: Vec<SeccompRule>, errno: i32) {
     rustix::thread::set_no_new_privs(true).expect("any kernel has that");
     let (refused, allowed) = (SeccompAction::Errno(errno as u32), SeccompAction::Allow);

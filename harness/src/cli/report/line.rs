@@ -10,6 +10,7 @@ use super::json::SCHEMA;
 use super::machine::Machine;
 use super::totals::Tally;
 use super::verdict::Verdict;
+use crate::cli::args::VERSION;
 use crate::cli::partition::Partition;
 use crate::cli::select::BUILT_IN;
 
@@ -66,7 +67,7 @@ impl EmptyPart {
             of: cases,
             partition: partition.to_string(),
             compared: true,
-            faultmap: env!("CARGO_PKG_VERSION").to_owned(),
+            faultmap: VERSION.to_owned(),
         }
     }
 }

@@ -3,14 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cli::args::VERSION;
 use crate::cli::pool::Setting;
 use crate::confine::Isolation;
-use crate::environment::Surveyed;
+use crate::environment::{self, Surveyed};
 
 /// The machine, the place of the files, and how far children reach. A part of each JSON line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
-    /// The version of this command.
+    /// The version of this command, with its commit.
     pub faultmap: String,
     /// The release that uname(2) gives.
     pub kernel: String,
@@ -30,7 +31,7 @@ pub struct Machine {
     pub isolation: Isolation,
     /// The effective user id.
     pub user: u32,
-    /// The restrictions of victims that are missing here, each with the reason: `seccomp: ...`.
+    /// The restrictions of victims and the means of the harness that are missing here, each with the reason: `seccomp: ...`.
     pub without: Vec<String>,
 }
 
@@ -38,7 +39,7 @@ impl Machine {
     /// Returns this machine, with the setting of its workers.
     pub fn of(setting: &Setting<'_>, surveyed: &Surveyed) -> Machine {
         Machine {
-            faultmap: env!("CARGO_PKG_VERSION").to_owned(),
+            faultmap: VERSION.to_owned(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
             page_size: rustix::param::page_size() as u64,
@@ -48,7 +49,7 @@ impl Machine {
             place: setting.backing.place(),
             isolation: setting.isolation,
             user: rustix::process::geteuid().as_raw(),
-            without: setting.held.without(),
+            without: [setting.held.without(), environment::without()].concat(),
         }
     }
 }
