@@ -8,7 +8,7 @@ mod own_process;
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use command::{BIN, run};
 use nix::libc;
@@ -51,7 +51,8 @@ fn main() -> ExitCode {
 /// The command in `/`, without Cargo's variables: the built-in cases.
 fn faultmap(arguments: &[&str]) -> Command {
     let mut command = Command::new(BIN);
-    command.args(arguments).current_dir("/").env_clear();
+    // Without /dev nobody can open /dev/null for it.
+    command.args(arguments).current_dir("/").env_clear().stdin(Stdio::inherit());
     command
 }
 
