@@ -42,9 +42,9 @@ build() {
     target=$1 linker=$2
     shift 2
     variable=CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER
-    env "$variable=$linker" cargo "$@" build --locked --profile dist --bin faultmap --target "$target" \
+    env "$variable=$linker" cargo "$@" build --locked --profile stripped --bin faultmap --target "$target" \
         --target-dir "$built" \
-        && LD_LIBRARY_PATH=$sysroot/lib "$objcopy" --strip-all "$built/$target/dist/faultmap" "$file"
+        && LD_LIBRARY_PATH=$sysroot/lib "$objcopy" --strip-all "$built/$target/stripped/faultmap" "$file"
 }
 
 # Builds it with what there is.
