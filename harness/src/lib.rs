@@ -57,8 +57,8 @@
 //! - `named`: the offsets at which an outcome may change.
 //! - `sweep`: the choice of offsets to probe, and the fault map made of their outcomes.
 //! - `model`: the behaviour that POSIX and Linux promise, as a pure function.
-//! - `explore`: the search for a program on which the kernel contradicts the model.
 //! - `picture`: the text of a measurement.
+//! - `explore`: the search for a program on which the kernel contradicts the model.
 //! - `backing`: the place of a case's files, and the needs that this place does not meet.
 //! - `c_program`: a case as a C program of one file, for who has a compiler and no faultmap.
 //! - `scarce`: the cases that run alone, because they use up something that others need.

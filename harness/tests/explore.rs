@@ -2,16 +2,23 @@
 //! kernel agrees with the model on them.
 
 mod command;
+#[path = "c_programs/compile.rs"]
+#[allow(dead_code, reason = "one program is compiled here")]
+mod compile;
 mod modelled;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use faultmap::internals::case::{Access, Arg, BlockKind, Case, FlagWord, Size, Step, limits};
 use faultmap::internals::explore::{Search, Tried};
-use faultmap::internals::model::{Environment, Rule};
+use faultmap::internals::model::{Environment, Rule, judge, predict};
+use faultmap::internals::picture::{self, Difference};
 use faultmap::internals::vocabulary::{self, flags};
 use modelled::Modelled;
 use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
 
 /// The names of all calls, flags, signals and widths that a case can use.
 fn all_there_is() -> BTreeSet<String> {
@@ -100,7 +107,7 @@ fn a_call_that_an_older_kernel_lacks_is_left_out_and_the_rest_goes_on() {
     for number in (0..800).filter(|number| search.program(*number).contains("mseal(")) {
         match search.try_program(number, &mut older) {
             Ok(Tried::Agree(_) | Tried::Open(..)) => agreed += 1,
-            Ok(Tried::Split(split)) => panic!("{}// {}", split.text, split.difference),
+            Ok(Tried::Split(own)) => panic!("{}// {own}", search.program(number)),
             _ => {}
         }
     }
@@ -140,4 +147,155 @@ fn no_program_splits_kernel_and_model(#[case] place: &[&str]) {
     let (code, stdout, stderr) = command::run(&mut command);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("400 programs"), "{stdout}");
+}
+
+#[test]
+fn a_program_is_shrunk_for_as_long_as_it_differs_in_the_same_way() {
+    let environment = Environment::with_pages_of(4096);
+    let search = Search { seed: 1, environment: environment.clone() };
+    let rules = [Rule::PastEofIsSigbus, Rule::LengthZeroIsEinval];
+    let mut wrong = Modelled::new(environment.without(&rules));
+    let mut ways = BTreeSet::new();
+    for number in 0..400 {
+        let Ok(Tried::Split(first)) = search.try_program(number, &mut wrong) else { continue };
+        if !ways.insert((first.expected.clone(), first.came.clone())) {
+            continue;
+        }
+        let is_like = |tried: &Tried| matches!(tried, Tried::Split(own) if (&own.expected, &own.came) == (&first.expected, &first.came));
+        let text = search.shrink(number, &mut wrong, is_like).expect("a program");
+        let case = faultmap::internals::parse::case(&text).expect("it is a case");
+        assert!(case.walk().count() <= 6, "not shrunk: {text}");
+        let kernel = predict(&case, &environment.without(&rules)).remove(0).measurement;
+        let split = judge(&case, &environment, &kernel).split.expect("they still differ");
+        let [promised, came] = [&split.completed(&kernel), &kernel]
+            .map(|own| picture::draw(&case, own, environment.page));
+        let all = picture::differences(&promised, &came).expect("the same steps");
+        let is_first =
+            |own: &Difference| (&own.expected, &own.came) == (&first.expected, &first.came);
+        assert!(all.iter().any(is_first), "{first}: {text}");
+    }
+    assert!(ways.len() > 1, "{ways:?}");
+}
+
+/// Searches with a model that has forgotten this rule, so that every kernel contradicts it. Returns the folder of the
+/// findings as well.
+fn search(rule: &str, more: &[&str]) -> (TempDir, Option<i32>, String) {
+    let out = tempfile::tempdir().unwrap();
+    let mut command = command::faultmap(&["explore", "--memfd", "--broken", rule, "--out"]);
+    let (code, stdout, stderr) = command::run(command.arg(out.path()).args(more));
+    assert_eq!(stderr, "");
+    (out, code, stdout)
+}
+
+fn json(stdout: &str) -> Vec<Value> {
+    stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+/// The names of the files in a folder.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|own| own.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn programs_that_differ_for_one_cause_are_one_finding() {
+    let (out, code, stdout) = search("PastEofIsSigbus", &["--count", "400", "--json"]);
+    assert_eq!(code, Some(1), "{stdout}");
+    let mut lines = json(&stdout);
+    let totals = lines.pop().expect("the totals are last")["search"].clone();
+    let programs: Vec<u64> = lines.iter().filter_map(|line| line["programs"].as_u64()).collect();
+    assert_eq!(totals["splits"], programs.iter().sum::<u64>(), "each program is told once");
+    assert_eq!(totals["new_findings"], lines.len());
+    assert!(programs[0] > 4 && programs.is_sorted_by(|one, other| one >= other), "{programs:?}");
+    let causes: BTreeSet<String> = lines.iter().map(|line| line["cause"].to_string()).collect();
+    assert_eq!(causes.len(), lines.len(), "each cause is told once");
+    // A case and a C program of each, and nothing else.
+    let files = lines.iter().flat_map(|line| line["files"].as_array().expect("a list"));
+    let files = files.map(|file| Path::new(file.as_str().expect("a path")).file_name().unwrap());
+    let files: BTreeSet<String> = files.map(|name| name.to_str().unwrap().to_owned()).collect();
+    let open = |name: &String| name.starts_with("open-");
+    let found: BTreeSet<String> = names(out.path()).into_iter().filter(|own| !open(own)).collect();
+    assert_eq!(found, files);
+    let first = &lines[0];
+    let came = first["came"].as_str().expect("it shows again");
+    assert!(came.contains("SIGBUS"), "{came}");
+    let case = std::fs::read_to_string(first["files"][0].as_str().unwrap()).unwrap();
+    let parsed = faultmap::internals::parse::case(&case).expect("it is a case");
+    assert!(parsed.steps.len() <= 4, "not shrunk: {case}");
+}
+
+/// The program expects what the model does, which is wrong here.
+#[test]
+fn the_c_program_of_a_finding_fails_where_it_was_found() {
+    if let Some(reason) = compile::lacks("cc") {
+        eprintln!("skipped: {reason}");
+        return;
+    }
+    let (_out, _, stdout) = search("PastEofIsSigbus", &["--count", "100", "--json"]);
+    let text = json(&stdout)[0]["c_program"].as_str().expect("a C program").to_owned();
+    let (code, told) = compile::ran(compile::CC, &text);
+    assert_eq!(code, Some(1), "{told}{text}");
+}
+
+#[test]
+fn what_is_known_is_counted_and_not_told() {
+    let count = ["--count", "200", "--json"];
+    let (out, _, all) = search("PastEofIsSigbus", &count);
+    let known = out.path().join("known.json");
+    let against = |text: &str| {
+        std::fs::write(&known, text).unwrap();
+        let known = ["--against", known.to_str().unwrap()];
+        search("PastEofIsSigbus", &[&count[..], &known].concat())
+    };
+    let (out, code, stdout) = against(&all);
+    let [totals] = &json(&stdout)[..] else { panic!("only the totals: {stdout}") };
+    assert_eq!(code, Some(0), "{stdout}");
+    let old = json(&all).len() - 1;
+    assert_eq!(
+        (&totals["search"]["new_findings"], &totals["search"]["known_findings"]),
+        (&0.into(), &old.into())
+    );
+    assert!(names(out.path()).iter().all(|name| name.starts_with("open-")), "{stdout}");
+    // Without one line of the list, it is told again.
+    let (first, rest) = all.split_once('\n').unwrap();
+    let (_out, code, stdout) = against(rest);
+    let lines = json(&stdout);
+    let first: Value = serde_json::from_str(first).unwrap();
+    assert_eq!((code, lines.len()), (Some(1), 2), "{stdout}");
+    assert_eq!(lines[0]["cause"], first["cause"]);
+    assert_eq!(lines[1]["search"]["known_findings"], old - 1);
+}
+
+#[test]
+fn findings_are_told_with_both_pictures() {
+    let (_out, code, stdout) = search("PastEofIsSigbus", &["--count", "200"]);
+    assert_eq!(code, Some(1), "{stdout}");
+    for part in [
+        "1. SIGBUS ADRERR where ",
+        "\n    in: ",
+        "\n    files: ",
+        "    model ",
+        "    here ",
+        " findings), 0 harness errors",
+    ] {
+        assert!(stdout.contains(part), "no `{part}` in {stdout}");
+    }
+}
+
+/// Results of `run` are a list, too.
+#[test]
+fn a_split_of_a_case_is_known() {
+    let (out, _, all) = search("PastEofIsSigbus", &["--count", "100", "--json"]);
+    let finding = &json(&all)[0];
+    let mut command = command::faultmap(&["show", "notes/map_of_empty_file", "--memfd", "--json"]);
+    let mut line: Value = serde_json::from_str(&command::run(&mut command).1).unwrap();
+    line["picture"] = finding["came"].clone();
+    line["model"]["picture"] = finding["promised"].clone();
+    let known = out.path().join("run.json");
+    std::fs::write(&known, line.to_string()).unwrap();
+    let against = ["--count", "100", "--json", "--against", known.to_str().unwrap()];
+    let (_out, _, stdout) = search("PastEofIsSigbus", &against);
+    let told = json(&stdout);
+    assert!(told.iter().all(|line| line["cause"] != finding["cause"]), "{stdout}");
+    assert!(told.last().unwrap()["search"]["known_findings"].as_u64() >= Some(1), "{stdout}");
 }

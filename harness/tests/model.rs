@@ -97,10 +97,10 @@ fn noticed_by(rule: Rule, kept: &[Kept]) -> Option<String> {
     let search = Search { seed: 1, environment: environment(None) };
     let mut wrong = Modelled::new(environment(Some(rule)));
     let found = (0..20_000).find_map(|number| match search.try_program(number, &mut wrong) {
-        Ok(Tried::Split(split)) => Some(split),
+        Ok(Tried::Split(difference)) => Some((number, difference)),
         _ => None,
     });
-    found.map(|split| format!("program {} of the search: {}", split.number, split.difference))
+    found.map(|(number, difference)| format!("program {number} of the search: {difference}"))
 }
 
 #[test]
@@ -292,14 +292,14 @@ fn a_known_file_system_and_kernel_decide_open_rules(
 fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
     let search = Search { seed: 7, environment: environment(None) };
     let mut wrong = Modelled::new(environment(Some(Rule::WholePages)));
-    let split = (0..100).find_map(|number| match search.try_program(number, &mut wrong) {
-        Ok(Tried::Split(split)) => Some(split),
-        _ => None,
-    });
-    let split = split.expect("a program of a hundred shows it");
-    println!("{}// {}", split.text, split.difference);
-    let case = faultmap::internals::parse::case(&split.text).expect("it is a case");
-    assert!(case.steps.len() <= 4, "not shrunk: {}", split.text);
+    let splits = |tried: &Tried| matches!(tried, Tried::Split(_));
+    let number = (0..100)
+        .find(|number| search.try_program(*number, &mut wrong).is_ok_and(|own| splits(&own)));
+    let number = number.expect("a program of a hundred shows it");
+    let text = search.shrink(number, &mut wrong, splits).expect("a program");
+    println!("{text}");
+    let case = faultmap::internals::parse::case(&text).expect("it is a case");
+    assert!(case.steps.len() <= 4, "not shrunk: {text}");
 }
 
 #[test]

@@ -124,12 +124,13 @@ pub enum Command {
     },
     /// Run random programs, to find one on which the kernel contradicts the model
     ///
-    /// Each such program is shrunk and written to --out as split-SEED-NUMBER.case, as soon as it is
-    /// found. The first program on which an open rule of the model did not hold is written for each
-    /// such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
+    /// Programs that differ for one reason are one finding: what came, and what is promised. The smallest program
+    /// of each is written to --out as finding-CAUSE.case and finding-CAUSE.c, as soon as it is found; the end tells
+    /// all findings, the most frequent first. The first program on which an open rule of the model did not hold is
+    /// written for each such rule, as open-SEED-NUMBER.case: it is no error. A file of the same name is replaced.
     /// If nothing is found, nothing is written.
-    #[command(after_help = exit::OF_EXPLORE)]
-    Explore(Exploration),
+    #[command(after_help = format!("{}\n\n{}", examples::OF_EXPLORE, exit::OF_EXPLORE))]
+    Explore(super::explore::Options),
     /// Run any program, and explain the SIGSEGV or SIGBUS that ends it
     ///
     /// The program keeps its pid, its terminal and its exit status. Each process of it that is ended by a
@@ -228,25 +229,6 @@ impl FormOptions {
         let json = FORMATS.iter().find(|form| self.json && form.name() == "json");
         json.copied().unwrap_or(self.format)
     }
-}
-
-/// The bounds of a search, and the places of its files and of its results.
-#[derive(Debug, Args)]
-pub struct Exploration {
-    /// Number of programs to try, instead of a time
-    #[arg(long, value_name = "N", conflicts_with = "time")]
-    pub count: Option<u64>,
-    /// Time to search, such as 60s or 5m [default: 60s]
-    #[arg(long = "for", value_name = "TIME", value_parser = values::duration)]
-    pub time: Option<Duration>,
-    /// Seed of the random programs: it gives the same programs on every machine
-    #[arg(long, value_name = "S", default_value = "1")]
-    pub seed: u64,
-    /// Folder for the programs that are found, as case files
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
-    #[command(flatten)]
-    pub place: Place,
 }
 
 /// The place of the files, the isolation, and the number of workers.

@@ -32,6 +32,16 @@ Examples:
   faultmap exec --expect SIGBUS -- ./reads_past_the_end && echo as expected
   faultmap exec --core core.4711";
 
+/// Examples of `explore`.
+pub const OF_EXPLORE: &str = "\
+Examples:
+  faultmap explore --for 60s --out /tmp          what is found, with a case and a C program of each
+  faultmap explore --count 2000 --json > known.json
+  faultmap explore --count 2000 --seed 2 --against known.json
+                                                 only what is new, as in a CI of an emulator
+  faultmap run --json > cases.json; faultmap explore --against cases.json
+                                                 what the cases do not show";
+
 /// Examples of `compare`.
 pub const OF_COMPARE: &str = "\
 Examples:

@@ -113,9 +113,9 @@ Exit codes:
 /// The exit codes of `explore`.
 pub const OF_EXPLORE: &str = "\
 Exit codes:
-  0  kernel and model agree on every program
-  1  the kernel contradicts the model on some program
-  2  wrong usage; no program was run
+  0  kernel and model agree on every program, or differ as --against knows
+  1  the kernel contradicts the model on some program, for a cause that is not known
+  2  wrong usage, or the file of known findings holds something else; no program was run
   3  harness error: some program has no answer
   4  nothing was run: no program was asked for, or this machine has no strict isolation
   130, 143  ended by Ctrl-C or SIGTERM, with what was found so far";

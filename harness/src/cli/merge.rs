@@ -12,7 +12,7 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::line::Line;
+pub use self::line::{Line, read};
 use super::exit::{Exit, Failed};
 use super::output::{self, count};
 use super::partition::Partition;
@@ -224,6 +224,15 @@ pub fn each_result(
     mut take: impl FnMut(Line, &str) -> Result<(), UsageError>,
 ) -> Result<(), Failed> {
     let name = name_of(path);
+    each_line(path, |text, place| take(read(text, place)?, &name))
+}
+
+/// Hands over each line of a file that holds anything, with its place; `-` is stdin.
+pub fn each_line(
+    path: &Path,
+    mut take: impl FnMut(&[u8], &str) -> Result<(), UsageError>,
+) -> Result<(), Failed> {
+    let name = name_of(path);
     let source: Box<dyn Read> = match path == Path::new("-") {
         true => Box::new(std::io::stdin()),
         false => Box::new(File::open(path).map_err(|error| UsageError::unreadable(path, error))?),
@@ -242,7 +251,7 @@ pub fn each_result(
         match text.trim_ascii() {
             _ if read == 0 => break,
             [] => {}
-            line => take(line::read(line, &format!("{name}:{number}"))?, &name)?,
+            line => take(line, &format!("{name}:{number}"))?,
         }
     }
     Ok(())

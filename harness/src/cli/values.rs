@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::report::FORMATS;
 use super::report::format::Format;
 use crate::case::{Access, Size, limits};
+use crate::model::Rule;
 
 /// The longest time that a child may take.
 const LONGEST_CHILD: Duration = Duration::from_secs(60);
@@ -96,6 +97,11 @@ pub fn access() -> impl TypedValueParser<Value = Access> {
     PossibleValuesParser::new(names).try_map(|name| {
         Access::from_name(&name).ok_or_else(|| format!("no access is called {name}"))
     })
+}
+
+/// Takes the name of a rule of the model.
+pub fn rule(text: &str) -> Result<Rule, String> {
+    Rule::from_name(text).ok_or_else(|| format!("no rule is called {text}"))
 }
 
 pub fn offset(text: &str) -> Result<Size, String> {

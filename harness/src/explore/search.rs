@@ -1,17 +1,21 @@
 //! The search: makes, predicts, runs and compares programs, and shrinks one that contradicts the
-//! model.
+//! model. The main type is [`Search`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{generate, render};
-use crate::case::{Case, Errno, FaultMap, Measurement, Outcome, Step, StepResult, SweepResult};
-use crate::model::{
-    Environment, OpenRule, Place, Prediction, Rule, boundaries, judge, predict_after,
+use crate::case::{
+    Access, Case, Errno, FaultMap, Measurement, Outcome, Step, StepResult, SweepResult,
 };
+use crate::model::{
+    Environment, OpenRule, Prediction, Rule, boundaries, first_difference, predict_after,
+};
+use crate::picture::Difference;
 
 /// The source of measurements: the kernel, or in a test a substitute with a fault.
 pub trait Answer {
@@ -28,17 +32,6 @@ pub trait Answer {
     -> Result<Outcome, Self::Error>;
 }
 
-/// A program on which kernel and model contradict each other, or an open rule did not hold.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Split {
-    /// The number of the program.
-    pub number: u64,
-    /// The smallest program that was found, as the text of a case.
-    pub text: String,
-    /// The prediction and the measurement where they differ, in words.
-    pub difference: String,
-}
-
 /// The result of one program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
@@ -51,8 +44,8 @@ pub enum Tried {
     Unmodelled,
     /// The program needs what is not there.
     Skipped,
-    /// Kernel and model contradict each other.
-    Split(Split),
+    /// Kernel and model contradict each other; this is the first difference.
+    Split(Difference),
 }
 
 /// A search. The seed determines its programs.
@@ -64,8 +57,11 @@ pub struct Search {
     pub environment: Environment,
 }
 
-/// The number of programs after which shrinking ends.
+/// The number of programs and the time after which shrinking ends: a search must get on, on a slow machine, too.
 const SHRINKS: usize = 2000;
+const SHRINKING: Duration = Duration::from_secs(10);
+/// The time to leave out single steps after that.
+const LEAVING_OUT: Duration = Duration::from_secs(5);
 
 impl Search {
     /// The choices of a program, in the form that proptest shrinks.
@@ -87,68 +83,74 @@ impl Search {
         self.tree(number).map_or(String::new(), |tree| render::text(&tree.current()))
     }
 
-    /// Tries program `number`, and shrinks it where it contradicts the model. Fails where a probe
-    /// has no answer.
+    /// Tries program `number`. Fails where a probe has no answer.
     pub fn try_program<A: Answer>(&self, number: u64, answer: &mut A) -> Result<Tried, A::Error> {
         let Some(tree) = self.tree(number) else { return Ok(Tried::Unmodelled) };
-        let text = render::text(&tree.current());
-        match self.compare(&text, answer)? {
-            Compared::Agree(bytes) => Ok(Tried::Agree(bytes)),
-            Compared::Open(rule, bytes) => Ok(Tried::Open(rule, bytes)),
-            Compared::Unmodelled => Ok(Tried::Unmodelled),
-            Compared::Skipped => Ok(Tried::Skipped),
-            Compared::Differ(difference) => {
-                let first = Split { number, text, difference };
-                Ok(Tried::Split(self.shrink(tree, first, answer, |compared| match compared {
-                    Compared::Differ(difference) => Some(difference),
-                    _ => None,
-                })))
-            }
-        }
+        self.compare(&render::text(&tree.current()), answer)
     }
 
-    /// Shrinks program `number` for as long as this open rule does not hold in it.
-    pub fn shrink_open(&self, number: u64, rule: Rule, answer: &mut impl Answer) -> Option<Split> {
-        let tree = self.tree(number)?;
-        let text = render::text(&tree.current());
-        let difference = format!("{} did not hold, which is open", rule.name());
-        let first = Split { number, text, difference: difference.clone() };
-        Some(self.shrink(tree, first, answer, |compared| match compared {
-            Compared::Open(open, _) if open == rule => Some(difference.clone()),
-            _ => None,
-        }))
-    }
-
-    /// Shrinks the program for as long as `like` accepts the comparison.
-    fn shrink(
+    /// Shrinks program `number` for as long as its result is like the one that is looked for, and returns the text
+    /// of the smallest.
+    pub fn shrink<A: Answer>(
         &self,
-        mut tree: impl ValueTree<Value = generate::Program>,
-        mut split: Split,
-        answer: &mut impl Answer,
-        like: impl Fn(Compared) -> Option<String>,
-    ) -> Split {
-        let number = split.number;
+        number: u64,
+        answer: &mut A,
+        is_like: impl Fn(&Tried) -> bool,
+    ) -> Option<String> {
+        let mut tree = self.tree(number)?;
+        let mut smallest = render::text(&tree.current());
+        // Other choices often make the same text, which need not be asked about again.
+        let mut asked = BTreeMap::from([(smallest.clone(), true)]);
+        let until = Instant::now() + SHRINKING;
         let mut goes_on = tree.simplify();
         for _ in 0..SHRINKS {
-            if !goes_on {
+            if !goes_on || Instant::now() > until {
                 break;
             }
             let text = render::text(&tree.current());
-            goes_on = match self.compare(&text, answer).ok().and_then(&like) {
-                Some(difference) => {
-                    split = Split { number, text, difference };
+            let ask = || self.compare(&text, answer).is_ok_and(|tried| is_like(&tried));
+            let is_one = *asked.entry(text.clone()).or_insert_with(ask);
+            goes_on = match is_one {
+                true => {
+                    smallest = text;
                     tree.simplify()
                 }
-                None => tree.complicate(),
+                false => tree.complicate(),
             };
         }
-        split
+        Some(self.without_needless_steps(smallest, answer, is_like))
     }
 
-    fn compare<A: Answer>(&self, text: &str, answer: &mut A) -> Result<Compared, A::Error> {
-        let Ok(case) = crate::parse::case(text) else { return Ok(Compared::Unmodelled) };
+    /// Leaves out each step without which the result is still like the one that is looked for: where time was short,
+    /// or the choices of others depend on a step, shrinking has left some. Calls that are not here are left out for as
+    /// long as it takes, as they are no part of the difference.
+    fn without_needless_steps<A: Answer>(
+        &self,
+        mut text: String,
+        answer: &mut A,
+        is_like: impl Fn(&Tried) -> bool,
+    ) -> String {
+        let until = Instant::now() + LEAVING_OUT;
+        let case = crate::parse::case(&text).ok();
+        let results = case.and_then(|case| answer.steps(&case).ok()).unwrap_or_default();
+        // From the last one on: an earlier step may be there for a later one.
+        for (index, result) in results.iter().enumerate().rev() {
+            if Instant::now() > until && !is_unsupported(result) {
+                continue;
+            }
+            let case = crate::parse::case(&text).ok();
+            let Some(shorter) = case.and_then(|case| without_step(&case, index)) else { continue };
+            if self.compare(&shorter, answer).is_ok_and(|tried| is_like(&tried)) {
+                text = shorter;
+            }
+        }
+        text
+    }
+
+    fn compare<A: Answer>(&self, text: &str, answer: &mut A) -> Result<Tried, A::Error> {
+        let Ok(case) = crate::parse::case(text) else { return Ok(Tried::Unmodelled) };
         if answer.missing(&case).is_some() {
-            return Ok(Compared::Skipped);
+            return Ok(Tried::Skipped);
         }
         let steps = answer.steps(&case)?;
         let mut may = predict_after(&case, &self.environment, &steps);
@@ -156,7 +158,7 @@ impl Search {
             return self.compare_parted(&case, steps, answer);
         }
         if may.iter().any(|prediction| prediction.unmodelled.is_some()) {
-            return Ok(Compared::Unmodelled);
+            return Ok(Tried::Unmodelled);
         }
         let mut bytes = 0;
         for at in places(&case, &may) {
@@ -164,18 +166,16 @@ impl Search {
             let before = predicted(&may[0], at);
             may.retain(|prediction| predicted(prediction, at) == Some(outcome));
             if may.is_empty() {
-                let model = before.map_or("nothing".to_owned(), |outcome| outcome.to_string());
-                return Ok(Compared::Differ(format!(
-                    "at {at} of the sweep the model predicts {model}; the kernel gave {outcome}"
-                )));
+                let access = access_of(&case).unwrap_or(Access::Read);
+                return Ok(Tried::Split(Difference::of_byte(access, before, outcome)));
             }
             bytes += 1;
         }
         // A rule that holds in none of the remaining predictions did not hold here.
         let did_not_hold = |open: &&OpenRule| may.iter().all(|own| own.open.contains(open));
         Ok(match may[0].not_held().find(did_not_hold) {
-            Some(open) => Compared::Open(open.rule, bytes),
-            None => Compared::Agree(bytes),
+            Some(open) => Tried::Open(open.rule, bytes),
+            None => Tried::Agree(bytes),
         })
     }
 
@@ -186,20 +186,23 @@ impl Search {
         case: &Case,
         steps: Vec<StepResult>,
         answer: &mut A,
-    ) -> Result<Compared, A::Error> {
+    ) -> Result<Tried, A::Error> {
         let measured = Measurement { steps, sweeps: Vec::new(), notes: Vec::new() };
-        let Some(split) = judge(case, &self.environment, &measured).split else {
-            return Ok(Compared::Differ(String::new()));
+        // Nothing agrees with these results, so there is a first one that differs.
+        let Some((predicted, place)) = first_difference(case, &self.environment, &measured) else {
+            return Ok(Tried::Unmodelled);
         };
-        match split.place {
-            Place::Step(step) if measured.steps.get(step).is_some_and(is_unsupported) => {
-                match without_step(case, step) {
-                    Some(rest) => self.compare(&rest, answer),
-                    None => Ok(Compared::Skipped),
-                }
-            }
-            _ => Ok(Compared::Differ(split.explain(case, &measured))),
+        let step = place.step();
+        let [expected, came] = [&predicted, &measured]
+            .map(|own| own.steps.get(step).unwrap_or(&StepResult::NotReached));
+        if is_unsupported(came) {
+            return match without_step(case, step) {
+                Some(rest) => self.compare(&rest, answer),
+                None => Ok(Tried::Skipped),
+            };
         }
+        let page = self.environment.page;
+        Ok(Tried::Split(Difference::of_step(case, step, [expected, came], page)))
     }
 }
 
@@ -232,14 +235,6 @@ fn without_step(case: &Case, index: usize) -> Option<String> {
     crate::parse::case(&text).is_ok().then_some(text)
 }
 
-enum Compared {
-    Agree(u64),
-    Open(Rule, u64),
-    Unmodelled,
-    Skipped,
-    Differ(String),
-}
-
 fn map_of(prediction: &Prediction) -> Option<&FaultMap> {
     prediction.measurement.sweeps.first().and_then(|sweep| match sweep {
         SweepResult::Map(map) => Some(map),
@@ -251,11 +246,15 @@ fn predicted(prediction: &Prediction, at: i64) -> Option<Outcome> {
     map_of(prediction)?.rows.first()?.at(at)
 }
 
+/// The access of the case's only sweep.
+fn access_of(case: &Case) -> Option<Access> {
+    case.sweeps().next().and_then(|(_, _, accesses)| accesses.first().copied())
+}
+
 /// The offsets to probe: both sides of each boundary in any prediction, one between each two
 /// boundaries, and 0.
 fn places(case: &Case, may: &[Prediction]) -> BTreeSet<i64> {
-    let access = case.sweeps().next().and_then(|(_, _, accesses)| accesses.first());
-    let boundaries = access.map_or(BTreeSet::new(), |access| boundaries(may, 0, *access));
+    let boundaries = access_of(case).map_or(BTreeSet::new(), |access| boundaries(may, 0, access));
     let sides = boundaries.iter().flat_map(|boundary| [boundary - 1, *boundary]);
     let next = boundaries.iter().skip(1);
     let between = boundaries.iter().zip(next).map(|(from, to)| from + (to - from) / 2);

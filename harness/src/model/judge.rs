@@ -49,6 +49,17 @@ pub fn judge(case: &Case, environment: &Environment, measured: &Measurement) -> 
     Judgement { split: None, open, unmodelled }
 }
 
+/// Returns what is predicted where a measurement contradicts the model, and the first place at which the two differ.
+/// It takes one prediction; [`judge()`] makes one more for each rule, to name the one that is broken.
+pub fn first_difference(
+    case: &Case,
+    environment: &Environment,
+    measured: &Measurement,
+) -> Option<(Measurement, Place)> {
+    let (parted, place) = follow(case, environment, measured).parted?;
+    Some((parted.measurement, place))
+}
+
 /// Returns the rule without which the model agrees with the whole measurement. Where there are two, it may be
 /// either, and none is returned.
 fn only_rule(

@@ -28,7 +28,7 @@ mod touch;
 mod writeback;
 
 pub use environment::{Environment, Limits, Noexec};
-pub use judge::{Judgement, Split, judge, known};
+pub use judge::{Judgement, Split, first_difference, judge, known};
 pub use prediction::{OpenRule, Place, Prediction, Unmodelled};
 pub use rule::{Known, Release, Rule};
 pub use state::State;

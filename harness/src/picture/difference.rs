@@ -3,9 +3,13 @@
 //! The pictures may be from machines with pages of different sizes: they tell offsets in pages wherever the case
 //! does, so that these have the same text.
 
+use std::fmt;
+
+use super::offsets::Offsets;
 use super::parts::{Part, Swept, pairs};
 use super::text_grid::{Column, TextGrid};
-use crate::case::limits;
+use crate::case::{Access, Case, Outcome, StepResult, limits};
+use crate::parse::{lines, text_of};
 
 /// A step with another result, or an outcome in a row of a sweep that is another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +29,32 @@ pub enum Of {
     Step(String),
     /// A row of this access.
     Row(String),
+}
+
+impl Difference {
+    /// Returns that of the results of a step, the expected one first, as pictures with pages of `page` bytes tell it.
+    pub fn of_step(case: &Case, step: usize, results: [&StepResult; 2], page: u64) -> Difference {
+        let offsets = Offsets::of(case, page);
+        let of = Of::Step(text_of(&lines(&case.steps), step).to_owned());
+        let told = |result| super::note(result, &offsets).unwrap_or_default();
+        let [expected, came] = results.map(told);
+        Difference { of, expected, came }
+    }
+
+    /// Returns that of the outcomes of an access to a byte, of which nothing may be expected.
+    pub fn of_byte(access: Access, expected: Option<Outcome>, came: Outcome) -> Difference {
+        let expected = expected.map_or("nothing".to_owned(), |outcome| outcome.to_string());
+        Difference { of: Of::Row(access.to_string()), expected, came: came.to_string() }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Of::Step(of) | Of::Row(of)) = &self.of;
+        let told =
+            |text: &str| if text.is_empty() { "success".to_owned() } else { text.to_owned() };
+        write!(f, "`{of}`: expected {}, came {}", told(&self.expected), told(&self.came))
+    }
 }
 
 /// Returns the differences in the order of the program, each of a row once; `None` for pictures of cases with

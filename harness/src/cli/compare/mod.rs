@@ -6,7 +6,6 @@
 
 mod column;
 mod html;
-mod side_by_side;
 mod table;
 mod text;
 

@@ -4,16 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::Comparison;
-use super::side_by_side;
 use super::table::{Row, State, picture_of};
 use crate::cli::explain::paragraph;
-use crate::cli::findings::Finding;
+use crate::cli::findings::{Finding, NAMED, named, side_by_side};
 use crate::cli::output::{BAD, GOOD, NOTE, count};
 use crate::cli::report::format::Detail;
 use crate::printable::escaped;
-
-/// The number of cases and of steps of a finding that are named.
-const NAMED: usize = 6;
 
 /// Returns all that is told of a comparison.
 pub fn of(comparison: &Comparison, detail: Detail) -> String {
@@ -122,17 +118,6 @@ fn told(comparison: &Comparison, number: usize, finding: &Finding, detail: Detai
         text.push_str(&format!("\n{}", drawn(comparison, example, *machine)));
     }
     text + "\n"
-}
-
-/// Some of the words, and how many more there are.
-fn named(words: &[String]) -> String {
-    let shown: Vec<String> =
-        words.iter().take(NAMED).map(|word| escaped(word).into_owned()).collect();
-    let more = match words.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    shown.join(", ") + &more
 }
 
 /// The picture of a case on a machine, beside the one that it is held against; nothing where it does not differ.

@@ -1,13 +1,15 @@
 //! The programs of a search: the job of its workers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::example::Example;
 use crate::backing::missing;
-use crate::case::{Case, HarnessError, Outcome, StepResult, limits};
+use crate::case::{Case, HarnessError, Measurement, Outcome, StepResult, limits};
+use crate::cli::findings::{Cause, Shown};
 use crate::cli::pool::{Job, Setting};
-use crate::explore::{Answer, Search, Split, Tried};
+use crate::explore::{Answer, Search, Tried};
 use crate::journal::Journal;
 use crate::measure::{Baselines, Failure, Means, Measurer};
 use crate::model::Rule;
@@ -15,10 +17,18 @@ use crate::supervise::Supervisor;
 use crate::sys::Arena;
 use crate::victim::Probe;
 
+/// The number of programs that a worker shrinks for one cause: where every second program differs, the search gets
+/// on as fast as anywhere else.
+const EXAMPLES: u32 = 2;
+
 /// The programs, and the setting of the workers that try them.
 pub struct Programs<'a> {
     search: Search,
     setting: Setting<'a>,
+    /// The causes of which nothing more is to be told.
+    known: &'a BTreeSet<Cause>,
+    /// The number of programs that this worker has shrunk for each cause.
+    shrunk: BTreeMap<Cause, u32>,
     /// The open rules of which this worker has shown that they did not hold.
     shown_open: BTreeSet<Rule>,
 }
@@ -31,22 +41,41 @@ pub enum Found {
     /// The same, but an open rule did not hold.
     Open {
         bytes: u64,
-        /// The shrunk program, where it is the worker's first for the rule.
-        split: Option<Split>,
+        /// The rule and the text of the shrunk program, where it is the worker's first for the rule.
+        example: Option<(String, String)>,
     },
     /// The model does not predict all of the program.
     Unmodelled,
     /// The program needs what is not there.
     Skipped,
     /// Kernel and model contradict each other.
-    Split(Split),
+    Split(Box<Parted>),
     /// There is no answer.
     Failed(HarnessError),
 }
 
+/// A program on which kernel and model contradict each other.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Parted {
+    /// The first difference. What stands behind it may be its consequence.
+    pub shown: Shown,
+    /// Where it is one of the worker's first for the cause.
+    pub example: Option<Example>,
+}
+
 impl<'a> Programs<'a> {
-    pub fn of(search: Search, setting: Setting<'a>) -> Programs<'a> {
-        Programs { search, setting, shown_open: BTreeSet::new() }
+    pub fn of(search: Search, setting: Setting<'a>, known: &'a BTreeSet<Cause>) -> Programs<'a> {
+        Programs { search, setting, known, shrunk: BTreeMap::new(), shown_open: BTreeSet::new() }
+    }
+
+    /// True for the first programs of a cause that is not known.
+    fn is_wanted(&mut self, cause: &Cause) -> bool {
+        if self.known.contains(cause) {
+            return false;
+        }
+        let shrunk = self.shrunk.entry(cause.clone()).or_default();
+        *shrunk += 1;
+        *shrunk <= EXAMPLES
     }
 }
 
@@ -69,18 +98,27 @@ impl Job for Programs<'_> {
             return Some(Found::Failed(error));
         }
         let baselines = Baselines::default();
-        let setting = &self.setting;
+        let setting = self.setting;
+        let setting = &setting;
         let mut kernel = Kernel { supervisor, memory, setting, baselines, abandoned: false };
         let found = match self.search.try_program(number, &mut kernel) {
             Ok(Tried::Agree(bytes)) => Found::Agree(bytes),
             Ok(Tried::Open(rule, bytes)) => {
                 let is_first = self.shown_open.insert(rule);
-                let shrink = || self.search.shrink_open(number, rule, &mut kernel);
-                Found::Open { bytes, split: is_first.then(shrink).flatten() }
+                let is_like = |tried: &Tried| matches!(tried, Tried::Open(own, _) if *own == rule);
+                let shrink = || self.search.shrink(number, &mut kernel, is_like);
+                let text = is_first.then(shrink).flatten();
+                Found::Open { bytes, example: text.map(|text| (rule.name(), text)) }
             }
             Ok(Tried::Unmodelled) => Found::Unmodelled,
             Ok(Tried::Skipped) => Found::Skipped,
-            Ok(Tried::Split(split)) => Found::Split(split),
+            Ok(Tried::Split(difference)) => {
+                let shown = Shown::of(&difference);
+                let is_wanted = self.is_wanted(&shown.cause);
+                let shrink = || Example::of(&self.search, number, &shown.cause, &mut kernel);
+                let example = is_wanted.then(shrink).flatten();
+                Found::Split(Box::new(Parted { shown, example }))
+            }
             Err(Failure::Harness(error)) => Found::Failed(error),
             Err(Failure::Abandoned) => return None,
         };
@@ -93,7 +131,7 @@ impl Job for Programs<'_> {
 }
 
 /// The kernel, asked through children.
-struct Kernel<'a> {
+pub struct Kernel<'a> {
     supervisor: &'a Supervisor,
     memory: &'a mut Arena,
     setting: &'a Setting<'a>,
@@ -104,6 +142,12 @@ struct Kernel<'a> {
 }
 
 impl Kernel<'_> {
+    /// Measures the whole case.
+    pub fn whole(&mut self, case: &Case) -> Result<Measurement, Failure> {
+        self.baselines = Baselines::default();
+        self.ask(case, |measurer| measurer.measure())
+    }
+
     fn ask<T>(
         &mut self,
         case: &Case,

@@ -1,30 +1,27 @@
-//! The results of a search: counts them, prints them, and writes them as cases.
+//! The results of a search: counts them, tells them at the end, and writes programs as cases. The main type is
+//! [`Totals`].
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
 
+use super::Options;
+use super::causes::Causes;
+use super::json::{self, Counts};
+use super::page;
 use super::programs::Found;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{self, Output};
 use crate::cli::pool::Setting;
-use crate::explore::Split;
+use crate::cli::report::machine::Machine;
 
-/// The results so far, and the folder for the cases.
+/// The results so far.
 pub struct Totals<'a> {
-    out: &'a Path,
-    seed: u64,
+    options: &'a Options,
     started: Instant,
-    programs: u64,
-    /// Bytes that were compared. Steps are compared as well, and not counted.
-    bytes: u64,
-    unmodelled: u64,
-    skipped: u64,
-    open: u64,
-    splits: u64,
-    errors: u64,
+    counts: Counts,
+    causes: Causes<'a>,
     /// The open rules that did not hold. Only the first program for each is written.
     shown_open: Vec<String>,
     output: Output,
@@ -33,18 +30,12 @@ pub struct Totals<'a> {
 
 impl<'a> Totals<'a> {
     /// A search without results.
-    pub fn of(out: &'a Path, seed: u64) -> Totals<'a> {
+    pub fn of(options: &'a Options, causes: Causes<'a>) -> Totals<'a> {
         Totals {
-            out,
-            seed,
+            options,
             started: Instant::now(),
-            programs: 0,
-            bytes: 0,
-            unmodelled: 0,
-            skipped: 0,
-            open: 0,
-            splits: 0,
-            errors: 0,
+            counts: Counts::default(),
+            causes,
             shown_open: Vec::new(),
             output: Output::default(),
             bar: match std::io::stderr().is_terminal() {
@@ -56,30 +47,28 @@ impl<'a> Totals<'a> {
 
     /// Takes the result of a program.
     pub fn take(&mut self, number: u64, found: Found) {
-        self.programs += 1;
+        let counts = &mut self.counts;
+        counts.programs += 1;
         match found {
-            Found::Agree(bytes) => self.bytes += bytes,
-            Found::Open { bytes, split } => {
-                self.bytes += bytes;
-                self.open += 1;
-                if let Some(split) = split.filter(|own| !self.shown_open.contains(&own.difference))
-                {
-                    self.keep("open", &split);
-                    self.shown_open.push(split.difference);
+            Found::Agree(bytes) => counts.bytes += bytes,
+            Found::Open { bytes, example } => {
+                counts.bytes += bytes;
+                counts.open += 1;
+                if let Some((rule, text)) = example {
+                    self.keep_open(number, rule, &text);
                 }
             }
-            Found::Unmodelled => self.unmodelled += 1,
-            Found::Skipped => self.skipped += 1,
-            Found::Split(split) => {
-                self.splits += 1;
-                self.keep("split", &split);
+            Found::Unmodelled => counts.not_modelled += 1,
+            Found::Skipped => counts.skipped += 1,
+            Found::Split(parted) => {
+                counts.splits += 1;
+                if let Err(why) = self.causes.add(number, *parted) {
+                    self.fail(&why);
+                }
             }
-            Found::Failed(error) => {
-                self.errors += 1;
-                self.print(&format!("program {number}: {error}\n"));
-            }
+            Found::Failed(error) => self.fail(&format!("program {number}: {error}\n")),
         }
-        let rate = self.programs as f64 / self.started.elapsed().as_secs_f64();
+        let rate = self.counts.programs as f64 / self.started.elapsed().as_secs_f64();
         self.bar.set_message(format!(
             "{}, {rate:.0}/s, {} compared",
             self.tried(),
@@ -88,24 +77,40 @@ impl<'a> Totals<'a> {
         self.bar.tick();
     }
 
-    /// Writes a program as a case file, and prints it.
-    fn keep(&mut self, what: &str, split: &Split) {
-        let path = self.out.join(format!("{what}-{}-{}.case", self.seed, split.number));
-        let (number, seed, difference) = (split.number, self.seed, &split.difference);
-        let text =
-            format!("// Program {number} of seed {seed}, shrunk: {difference}.\n{}", split.text);
-        self.print(&format!("{}\n{text}\n", path.display()));
+    /// Writes the first program in which an open rule did not hold as a case file, and prints it.
+    fn keep_open(&mut self, number: u64, rule: String, text: &str) {
+        if self.shown_open.contains(&rule) {
+            return;
+        }
+        let seed = self.options.seed;
+        let path = self.options.out.join(format!("open-{seed}-{number}.case"));
+        let text = format!(
+            "// Program {number} of seed {seed}, shrunk: {rule} did not hold, which is open.\n{text}"
+        );
+        if !self.options.json {
+            self.print(&format!("{}\n{text}\n", path.display()));
+        }
         if let Err(error) = std::fs::write(&path, &text) {
-            self.errors += 1;
-            self.print(&format!("cannot write {}: {error}\n", path.display()));
+            self.fail(&format!("cannot write {}: {error}\n", path.display()));
+        }
+        self.shown_open.push(rule);
+    }
+
+    /// Counts a harness error, and tells it: with --json on stderr.
+    fn fail(&mut self, why: &str) {
+        self.counts.errors += 1;
+        match self.options.json {
+            true => self.bar.suspend(|| output::tell(&output::error(why))),
+            false => self.print(why),
         }
     }
 
-    /// Prints the last line, and returns the exit code of all programs, or that of the signal that has
+    /// Prints the findings and the totals, and returns the exit code of all programs, or that of the signal that has
     /// ended the search early.
     pub fn end(
         mut self,
         setting: &Setting<'_>,
+        machine: &Machine,
         ended: Result<Option<Exit>, String>,
     ) -> Result<Exit, Failed> {
         self.bar.finish_and_clear();
@@ -113,33 +118,56 @@ impl<'a> Totals<'a> {
             output::tell(&output::error(&why));
             Some(Exit::Harness)
         });
-        let Totals { seed, unmodelled, skipped, open, .. } = self;
-        let (place, seconds) = (setting.backing.describe(), self.started.elapsed().as_secs_f64());
-        self.print(&format!(
-            "seed {seed} in {place}: {} ({skipped} skipped, {unmodelled} not modelled, {open} with an open \
-             rule that did not hold), {} compared, {}, {} in {seconds:.1} s{}\n",
-            self.tried(),
-            self.compared(),
-            output::count(self.splits as usize, "split"),
-            output::count(self.errors as usize, "harness error"),
-            output::without(&setting.held.without())
-        ));
-        let exit = match (self.errors, self.splits) {
-            (0, 0) if self.programs == 0 => Exit::Nothing,
-            (0, 0) => Exit::Agree,
-            (0, _) => Exit::Differ,
-            _ => Exit::Harness,
+        let findings = self.causes.findings();
+        let known = findings.iter().filter(|own| own.is_known).count() as u64;
+        self.counts.known_findings = known;
+        self.counts.new_findings = findings.len() as u64 - known;
+        self.counts.elapsed_us = self.started.elapsed().as_micros() as u64;
+        let text = match self.options.json {
+            true => json::lines(&findings, &self.counts, self.options.seed, machine),
+            false => page::told(&findings) + &self.last_line(setting),
+        };
+        self.output.print(&text);
+        let exit = match self.counts {
+            Counts { errors: 1.., .. } => Exit::Harness,
+            Counts { new_findings: 1.., .. } => Exit::Differ,
+            Counts { programs: 0, .. } => Exit::Nothing,
+            _ => Exit::Agree,
         };
         self.output.end()?;
         Ok(interrupted.unwrap_or(exit))
     }
 
+    fn last_line(&self, setting: &Setting<'_>) -> String {
+        let Counts { skipped, not_modelled, open, splits, .. } = self.counts;
+        let Counts { new_findings, known_findings, errors, .. } = self.counts;
+        let splits = output::count(splits as usize, "split");
+        let splits = match (self.options.against.is_some(), new_findings, known_findings) {
+            (_, 0, 0) => splits,
+            (false, new, _) => format!("{splits} ({})", output::count(new as usize, "finding")),
+            (true, new, known) => {
+                format!("{splits} ({}, {known} known)", output::count(new as usize, "new finding"))
+            }
+        };
+        format!(
+            "seed {} in {}: {} ({skipped} skipped, {not_modelled} not modelled, {open} with an open rule that did \
+             not hold), {} compared, {splits}, {} in {:.1} s{}\n",
+            self.options.seed,
+            setting.backing.describe(),
+            self.tried(),
+            self.compared(),
+            output::count(errors as usize, "harness error"),
+            self.started.elapsed().as_secs_f64(),
+            output::without(&setting.held.without())
+        )
+    }
+
     fn tried(&self) -> String {
-        output::count(self.programs as usize, "program")
+        output::count(self.counts.programs as usize, "program")
     }
 
     fn compared(&self) -> String {
-        output::count(self.bytes as usize, "byte")
+        output::count(self.counts.bytes as usize, "byte")
     }
 
     fn print(&mut self, text: &str) {

@@ -1,12 +1,16 @@
 //! The same fault of a kernel shows in many cases, at other steps and other bytes: what these differences have in
 //! common is a [`Cause`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::picture::{Difference, Of};
 
 /// What came, and what was expected, without the numbers that each case has of its own.
 ///
 /// A call that fails has one cause, whatever was expected of it: a kernel that does not have it fails with ENOSYS.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// Lists of known findings hold it as JSON, see harness/docs/explore.md.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cause {
     at: At,
     /// None for a call that fails.
@@ -15,7 +19,8 @@ pub struct Cause {
 }
 
 /// What gave another answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum At {
     /// An access to a byte, by a step or by a sweep.
     Access,
@@ -26,7 +31,8 @@ enum At {
 }
 
 /// The answer of a step or an access, as a picture tells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Answer {
     Success,
     Count,
@@ -77,6 +83,18 @@ impl Cause {
         };
         let is_failure = matches!((&at, &came), (At::Call(_), Answer::Errno(_)));
         Cause { at, expected: (!is_failure).then_some(expected), came }
+    }
+
+    /// Returns a name for files: `mseal-fails-with-ENOSYS`.
+    pub fn file_name(&self) -> String {
+        let words = match &self.expected {
+            None => format!("{}{}", self.at.call(" "), self.came.verb()),
+            Some(_) => self.words(&Basis::Promised, &[]),
+        };
+        let words = words.trim_end_matches(" is promised");
+        let is_in_names = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let parts = words.split(|letter| !is_in_names(letter)).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("-")
     }
 
     /// Returns the cause in words. Several answers may be expected of a call that fails.
@@ -304,6 +322,16 @@ mod tests {
         assert_eq!(one.words(&Basis::Promised, &expected), words);
         assert_ne!(one, cause("mlock(b, 2);", "= -1 ENOMEM", "= -1 ENOSYS"));
         assert_ne!(one, cause("mseal(b, 2, 0);", "", "= -1 EINVAL"));
+    }
+
+    #[test]
+    fn the_names_of_files_tell_causes_apart() {
+        let name = |line, expected, came| cause(line, expected, came).file_name();
+        assert_eq!(name("mseal(a, 1, 0);", "", "= -1 ENOSYS"), "mseal-fails-with-ENOSYS");
+        assert_eq!(name("m = mmap(0, 1);", "= -1 ENOMEM", ""), "mmap-succeeds-where-ENOMEM");
+        let (one, other) = (name("map[0];", "'x'", "zero"), name("map[0];", "2 data, 'x'", "zero"));
+        assert_eq!(one, "zero-where-stored-bytes");
+        assert_eq!(other, "zero-where-data-stored-bytes");
     }
 
     #[test]

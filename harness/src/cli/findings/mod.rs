@@ -5,16 +5,20 @@
 //! a step with another result: what stands there may be its consequence.
 
 mod cause;
+pub mod known;
+pub mod side_by_side;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::cli::output::count;
 use crate::cli::report::line::CaseLine;
 use crate::model::Rule;
-use crate::picture::{self, Of};
+use crate::picture::{self, Difference, Of};
 use crate::printable::escaped;
-pub use cause::Basis;
-use cause::{Cause, has_consequences};
+use cause::has_consequences;
+pub use cause::{Basis, Cause};
 
 /// A case that differs.
 #[derive(Debug)]
@@ -32,12 +36,21 @@ pub struct Differing {
 }
 
 /// A cause in a case.
-#[derive(Debug)]
-struct Shown {
-    cause: Cause,
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shown {
+    pub cause: Cause,
     /// The step or the row in which it shows, and what was expected there.
-    place: String,
-    expected: String,
+    pub place: String,
+    pub expected: String,
+}
+
+impl Shown {
+    /// Returns the cause of a difference, and where it shows.
+    pub fn of(difference: &Difference) -> Shown {
+        let (Of::Step(place) | Of::Row(place)) = &difference.of;
+        let place = place.trim_end_matches(';').to_owned();
+        Shown { cause: Cause::of(difference), place, expected: cause::expected(difference) }
+    }
 }
 
 /// Differences of one cause.
@@ -63,18 +76,7 @@ impl Differing {
         rule: Option<String>,
     ) -> Option<Differing> {
         let came = case.picture.as_deref()?;
-        let mut causes: Vec<Shown> = Vec::new();
-        for difference in picture::differences(expected, came)? {
-            let cause = Cause::of(&difference);
-            if !causes.iter().any(|own| own.cause == cause) {
-                let (Of::Step(place) | Of::Row(place)) = &difference.of;
-                let place = place.trim_end_matches(';').to_owned();
-                causes.push(Shown { cause, place, expected: cause::expected(&difference) });
-            }
-            if has_consequences(&difference) {
-                break;
-            }
-        }
+        let causes = causes(expected, came)?;
         let (machine, size) = (0, came.lines().count());
         let case = case.case.clone();
         (!causes.is_empty()).then_some(Differing { case, machine, size, basis, rule, causes })
@@ -97,6 +99,21 @@ impl Differing {
         let kept = case.snapshot.as_ref()?.kept.as_deref()?;
         Differing::of(case, Basis::Kept, kept, None)
     }
+}
+
+/// Returns the causes of what differs between two pictures, each once; `None` where they are of other steps.
+pub fn causes(expected: &str, came: &str) -> Option<Vec<Shown>> {
+    let mut causes: Vec<Shown> = Vec::new();
+    for difference in picture::differences(expected, came)? {
+        let shown = Shown::of(&difference);
+        if !causes.iter().any(|own| own.cause == shown.cause) {
+            causes.push(shown);
+        }
+        if has_consequences(&difference) {
+            break;
+        }
+    }
+    Some(causes)
 }
 
 /// Returns the findings, those of the most cases first.
@@ -126,6 +143,20 @@ pub fn of(differing: &[Differing]) -> Vec<Finding> {
         key(one).cmp(&key(other))
     });
     findings
+}
+
+/// The number of cases and of steps of a finding that are named.
+pub const NAMED: usize = 6;
+
+/// Some of the words, and how many more there are.
+pub fn named(words: &[String]) -> String {
+    let shown: Vec<String> =
+        words.iter().take(NAMED).map(|word| escaped(word).into_owned()).collect();
+    let more = match words.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    shown.join(", ") + &more
 }
 
 /// Returns each word once, the most frequent first.
