@@ -1,6 +1,6 @@
 # What people do here; each target is one line.
 
-.PHONY: help cases test busy review bench fuzz soak explore dist lint ci
+.PHONY: help cases test busy review bench fuzz soak explore dist matrix lint ci
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -32,6 +32,9 @@ explore: ## a minute of random programs, kernel against model
 
 dist: ## one static file for each architecture, in target/dist/
 	harness/dist.sh
+
+matrix: ## the cases on every file system, kernel, emulator and sandbox that can be had here
+	harness/machines/matrix.sh
 
 lint: ## what CI asks of the text of the code
 	cargo fmt --check && cargo clippy --all-targets -- -D warnings
