@@ -84,12 +84,21 @@ extern "C" fn on_fault(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
+    // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo.
+    let info = unsafe { &*info };
+    // First of all: where the memory of the harness is damaged, the rest may not be done.
+    if info.si_code > 0 && BLOCKED.contains(&signal) {
+        // SAFETY: with SA_SIGINFO the kernel passes a `struct ucontext`, and takes the mask from it when the
+        // handler returns (sigreturn(2)).
+        unsafe {
+            let mask = context.byte_add(SIGNAL_MASK_OFFSET).cast::<u64>();
+            mask.write(mask.read() | 1 << (signal - 1));
+        }
+    }
     // SAFETY: RECORD is null or points to a `'static` record.
     let Some(record) = (unsafe { RECORD.load(Relaxed).as_ref() }) else {
         return;
     };
-    // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo.
-    let info = unsafe { &*info };
     let fault = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE].contains(&signal);
     if info.si_code > 0 && fault {
         if let Some(slot) = record.slots.get(victim_memory::cursor()) {
@@ -97,14 +106,6 @@ extern "C" fn on_fault(
             // SAFETY: for the kernel's own SIGSEGV, SIGBUS, SIGILL and SIGFPE the union holds si_addr.
             slot.address.store(unsafe { info.si_addr() } as u64, Relaxed);
             slot.signal.store(signal, Relaxed);
-        }
-        if BLOCKED.contains(&signal) {
-            // SAFETY: with SA_SIGINFO the kernel passes a `struct ucontext`, and takes the mask from it when the
-            // handler returns (sigreturn(2)).
-            unsafe {
-                let mask = context.byte_add(SIGNAL_MASK_OFFSET).cast::<u64>();
-                mask.write(mask.read() | 1 << (signal - 1));
-            }
         }
         return;
     }
