@@ -1,7 +1,8 @@
 //! Tests the judgement of wait status and record with values made by hand. No child is forked.
 
 use faultmap::internals::case::{
-    Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal, StepResult,
+    Access, Clean, Errno, Fault, FaultAddress, HarnessError, Outcome, Run, Seen, Signal,
+    StepResult, limits,
 };
 use faultmap::internals::supervise::{Ending, Judge, Recorded, RecordedSlot};
 use faultmap::internals::sys::Arena;
@@ -12,6 +13,8 @@ use rstest::rstest;
 
 const BASE: u64 = 0x7000_0000_0000;
 const AT: i64 = 4096;
+/// The distance from its map up to which an address is told.
+const FAR: u64 = 2 * limits::MAP_BYTES;
 
 fn program(text: &str) -> Program<'static> {
     let memory = Box::leak(Box::new(Arena::new().expect("memory")));
@@ -85,6 +88,9 @@ fn clean_needs_done_exit_0_and_no_signal(
 #[case(BASE + 8192, FaultAddress::At(8192))]
 #[case(0, FaultAddress::Null)]
 #[case(0x1234, FaultAddress::Elsewhere)]
+#[case(BASE + FAR, FaultAddress::At(FAR as i64))]
+#[case(BASE - FAR, FaultAddress::At(-(FAR as i64)))]
+#[case(BASE + FAR + 1, FaultAddress::Elsewhere)]
 fn a_fault_needs_a_record_that_agrees(#[case] address: u64, #[case] told: FaultAddress) {
     let expected = Fault { signal: Signal(SIGBUS), code: Some(2), address: told };
     let judge = |ending, last| judge(Access::Read, ending, unfinished(last));
@@ -229,6 +235,69 @@ fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
     assert!(differs(slot(NotReached), slot(Begun)), "a step was not performed");
     assert!(differs(slot(Begun), slot(Begun)), "a step was not finished");
     assert!(differs(fault(SIGSEGV, 1, BASE), slot(Begun)), "a step has raised a signal");
+    let raised = judge(SIGSEGV, fault(SIGSEGV, 1, BASE), slot(NotReached));
+    let own = Fault { signal: Signal(SIGSEGV), code: Some(1), address: FaultAddress::Accessed };
+    let error = Box::new(HarnessError::Raised(own));
+    assert_eq!(raised, Some(HarnessError::InStep { step: 2, error }), "and the process died of it");
+}
+
+/// A signal that no handler records leaves no trace in the slot of its step, neither earlier nor now.
+#[rstest]
+#[case::a_limit("fsync(-1);", StepResult::Killed(Signal(SIGXFSZ)), slot(Begun), true)]
+#[case::not_reached("fsync(-1);", StepResult::Killed(Signal(SIGXFSZ)), slot(NotReached), false)]
+#[case::raised("fsync(-1);", StepResult::Killed(Signal(SIGXFSZ)), fault(SIGXFSZ, 1, BASE), false)]
+#[case::unseen("map[0];", StepResult::Killed(Signal(SIGXFSZ)), slot(Done), false)]
+#[case::blocked("map[0];", of_step(None), slot(Begun), true)]
+#[case::handled("map[0];", of_step(Some(2)), slot(Begun), false)]
+#[case::another_result("map[0];", StepResult::Done, slot(Begun), false)]
+fn a_step_that_records_nothing_is_as_before_where_it_recorded_nothing(
+    #[case] step: &str,
+    #[case] first: StepResult,
+    #[case] now: RecordedSlot,
+    #[case] is_as_before: bool,
+) {
+    let map = "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
+    let program = program(&format!("{map} fork {{ {step} }} sweep(map, read);"));
+    let wait_status = match first {
+        StepResult::Killed(signal) | StepResult::Fault(Fault { signal, .. }) => signal.0,
+        _ => 0,
+    };
+    let slots = vec![slot(Done), RecordedSlot { wait_status, ..slot(Done) }, now, slot(Done)];
+    let recorded = Recorded { finished: true, slots, ..Recorded::default() };
+    let probe = Probe { sweep: 3, access: Access::Read, at: AT };
+    let earlier = [StepResult::Done, StepResult::Done, first, StepResult::Done];
+    let unsteady = judge_of(&program, Ending::Exited(0), &recorded).unsteady(&probe, &earlier);
+    let differs = matches!(unsteady, Some(HarnessError::Unsteady { step: 2, .. }));
+    assert_eq!((unsteady.is_none(), differs), (is_as_before, !is_as_before), "{unsteady:?}");
+}
+
+/// A process that the probe is made in, or that goes on at the end, has no finished block.
+#[rstest]
+#[case::the_process_of_a_probe(Ending::Exited(0), true, Begun, true)]
+#[case::the_victim_did_not_finish(Ending::Exited(0), false, Begun, false)]
+#[case::the_victim_failed(Ending::Exited(3), true, Begun, false)]
+#[case::a_block_that_is_over(Ending::Exited(3), false, Done, true)]
+fn a_probe_in_a_block_is_judged_by_the_wait_status_of_the_block(
+    #[case] victim: Ending,
+    #[case] finished: bool,
+    #[case] block: SlotState,
+    #[case] is_of_the_block: bool,
+) {
+    let program = program(
+        "map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         fork { sweep(map, read); }",
+    );
+    let block = RecordedSlot { wait_status: SIGBUS, ..slot(block) };
+    let slots = vec![slot(Done), block, fault(SIGBUS, 2, BASE)];
+    let recorded = Recorded { finished, slots, ..Recorded::default() };
+    let probe = Probe { sweep: 2, access: Access::Read, at: 0 };
+    let outcome = judge_of(&program, victim, &recorded).probe_outcome(&probe);
+    assert_eq!(matches!(outcome, Ok(Outcome::Fault(_))), is_of_the_block, "{outcome:?}");
+}
+
+fn of_step(code: Option<i32>) -> StepResult {
+    let address = if code.is_some() { FaultAddress::Accessed } else { FaultAddress::Unknown };
+    StepResult::Fault(Fault { signal: Signal(SIGBUS), code, address })
 }
 
 #[test]
@@ -249,28 +318,6 @@ fn the_process_of_a_block_is_judged_by_its_own_wait_status() {
     assert!(judge(SIGBUS, fault(SIGSEGV, 1, BASE)).is_err(), "another signal killed it");
     assert!(judge(SIGKILL, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
     assert!(judge(7 << 8, RecordedSlot { seen: saw(Clean::Zero), ..slot(Done) }).is_err());
-}
-
-#[test]
-fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
-    let program = program("map = mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0); map[0];");
-    let failed = RecordedSlot { value: -22, ..slot(Done) };
-    let recorded =
-        Recorded { finished: true, slots: vec![failed, slot(NoMap)], ..Recorded::default() };
-    let results = judge_of(&program, Ending::Exited(0), &recorded).step_results().expect("steps");
-    assert_eq!(results, [StepResult::Errno(Errno(22)), StepResult::NoMap]);
-}
-
-#[test]
-fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
-    let judged = |text: &str| {
-        let program = program(text);
-        let slots = vec![fault(SIGSEGV, 1, 0x10)];
-        let recorded = Recorded { slots, ..Recorded::default() };
-        judge_of(&program, Ending::Killed(SIGSEGV), &recorded).step_results()
-    };
-    let error = judged("mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);");
-    assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
 }
 
 /// SIGSYS comes from a seccomp filter, and never from the kernel itself. SIGXFSZ is the answer of a limit.

@@ -5,7 +5,7 @@ use faultmap::internals::case::{
     Clean, Errno, Fault, FaultAddress, HarnessError, Run, Seen, Signal, StepResult,
 };
 use faultmap::internals::supervise::{Ending, Judge, Recorded, RecordedSlot};
-use faultmap::internals::sys::SlotState::{self, Begun, Done, NotReached};
+use faultmap::internals::sys::SlotState::{self, Begun, Done, NoMap, NotReached};
 use faultmap::internals::sys::{Arena, SENT_STATUS};
 use faultmap::internals::victim::Program;
 use nix::libc::{SIGBUS, SIGKILL, SIGSEGV, SIGTERM, SIGUSR1, SIGXFSZ};
@@ -218,6 +218,20 @@ fn a_signal_without_siginfo_needs_a_step_that_brings_it_about(
             assert_eq!(own, in_step(2, outside));
         }
     }
+}
+
+#[test]
+fn a_step_on_a_map_that_was_never_made_is_told_as_such() {
+    let text = "map = mmap(0, 0, PROT_READ, MAP_SHARED, -1, 0); map[0];";
+    let results = judged(text, Ending::Exited(0), true, &[failed(22), slot(NoMap)]);
+    assert_eq!(results, Ok(vec![StepResult::Errno(Errno(22)), StepResult::NoMap]));
+}
+
+#[test]
+fn a_fault_in_a_step_that_makes_no_access_is_the_harness_s_own() {
+    let text = "mmap(0, 1, PROT_READ, MAP_SHARED, -1, 0);";
+    let error = judged(text, Ending::Killed(SIGSEGV), false, &[fault(SIGSEGV, 0x10)]);
+    assert!(matches!(error, Err(HarnessError::InStep { step: 0, .. })), "{error:?}");
 }
 
 #[test]

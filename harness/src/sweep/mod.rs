@@ -93,6 +93,7 @@ mod tests {
     fn found(plan: &Plan, truth: &[(i64, Outcome)]) -> (Vec<i64>, Vec<i64>, usize) {
         let mut probes = 0;
         let found = plan.row(Access::Read, &BTreeSet::new(), |at, _| {
+            assert!((plan.from..plan.to).contains(&at), "{at} is not to be swept");
             probes += 1;
             Ok::<_, HarnessError>(
                 truth.iter().rev().find(|(from, _)| *from <= at).map_or(truth[0].1, |(_, o)| *o),
@@ -341,6 +342,25 @@ mod tests {
             let left_out = if exhaustive { end as u64 - 4096 - 1 } else { 150 - 1 };
             assert!((left_out - 10..=left_out).contains(&found.left_out), "{}", found.left_out);
         }
+    }
+
+    #[test]
+    fn both_ends_of_a_page_all_that_is_named_and_the_sides_of_what_is_expected_are_looked_at() {
+        let plan =
+            plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[70];");
+        let mut asked = BTreeSet::new();
+        // A boundary that the model expects outside is nobody's.
+        let expected = BTreeSet::from([500, 100_000]);
+        let found = plan.row(Access::Read, &expected, |at, _| {
+            asked.insert(at);
+            Ok::<_, HarnessError>(ZERO)
+        });
+        assert!(found.unwrap().surprises.is_empty());
+        let within = [0, 69, 70, 71, 4095];
+        let pages = [-4096, 0, 4096].into_iter().flat_map(|start| within.map(|at| start + at));
+        let named: BTreeSet<i64> = pages.chain([499, 500]).collect();
+        assert!(named.is_subset(&asked), "{asked:?}");
+        assert!(asked.len() <= named.len() + 1, "and one at random: {asked:?}");
     }
 
     #[test]

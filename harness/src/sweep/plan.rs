@@ -178,3 +178,104 @@ impl Plan {
         at.div_euclid(self.page) * self.page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn case(text: &str) -> Case {
+        crate::parse::case(text).unwrap()
+    }
+
+    #[test]
+    fn a_child_that_fills_more_leaves_room_for_fewer_probes() {
+        for (bytes, pages, samples) in
+            [(MIB - 1, 256, 2000), (MIB, 128, 1000), (7 * MIB, 32, 250), (u64::MAX, 32, 64)]
+        {
+            assert_eq!(Effort::for_bytes(bytes), Effort { pages, samples }, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_a_child_fills_is_the_sum_of_what_its_steps_say() {
+        let map = "map = mmap(0, 5, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);";
+        let file = "fd = file(3);";
+        for (text, bytes) in [
+            (map.to_owned(), 0),
+            (file.to_owned(), 3),
+            ("m = memfd(4);".to_owned(), 4),
+            (map.replace("MAP_ANONYMOUS", "MAP_ANONYMOUS | MAP_POPULATE"), 5),
+            (map.replace("MAP_ANONYMOUS", "MAP_ANONYMOUS | MAP_LOCKED"), 5),
+            (format!("{map} mlock(map, 6);"), 6),
+            (format!("{file} fallocate(fd, 0, 1, 7);"), 10),
+            (format!("{file} {map} read(fd, map, 8);"), 11),
+            (format!("{map} madvise(map, 9, MADV_POPULATE_READ);"), 9),
+            (format!("{map} mlock(map, 1073741824);"), 1 << 30),
+            // The kernel refuses more.
+            (format!("{map} mlock(map, 0x10000000000000);"), 0),
+        ] {
+            assert_eq!(filled(&case(&text), 4096), bytes, "{text}");
+        }
+    }
+
+    /// Two pages of the window lie around a map.
+    #[test]
+    fn pages_are_looked_at_in_equal_steps_and_closely_where_a_step_names_a_byte() {
+        for (pages, every, is_close_everywhere) in
+            [(254, 1, true), (255, 2, true), (398, 2, true), (399, 2, false), (511, 3, false)]
+        {
+            let text = format!(
+                "map = mmap(0, {pages} * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 map[101 * PAGE];"
+            );
+            let case = case(&text);
+            let named = Named::of(&case, &[], 4096);
+            let plan = Plan::of(&case, "map", &named, 1);
+            assert_eq!((plan.from, plan.to), (-4096, (pages + 1) * 4096));
+            assert_eq!(plan.within, [0, 1, 4095].into());
+            let beside = |at: &i64| [-1, 0, 1].map(|by| (at.div_euclid(4096) + by) * 4096);
+            let near = named.bytes.iter().filter(|at| (plan.from..plan.to).contains(at));
+            let near = near.flat_map(beside).filter(|at| (plan.from..plan.to).contains(at));
+            let near: BTreeSet<i64> = near.collect();
+            assert!(near.contains(&(100 * 4096)) && near.contains(&(102 * 4096)), "{near:?}");
+            let ends = [-1, 0, pages - 1, pages].map(|page| page * 4096);
+            let mut expected: BTreeSet<i64> =
+                (-1..=pages).step_by(every).map(|page| page * 4096).collect();
+            if every > 1 {
+                expected.extend(near.iter().copied().chain(ends));
+            }
+            assert_eq!(plan.closely.is_none(), is_close_everywhere, "{pages}");
+            if let Some(closely) = &plan.closely {
+                let random: Vec<i64> = closely.difference(&near).copied().collect();
+                assert!(near.is_subset(closely) && (2..=8).contains(&random.len()), "{closely:?}");
+                assert!(random.iter().all(|at| at % 4096 == 0), "{random:?}");
+                expected.extend(closely);
+            }
+            assert_eq!(plan.pages, expected, "{pages}");
+            assert_eq!(plan.note(0).is_some(), every > 1, "{pages}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_given_where_less_is_looked_at_than_everything() {
+        let case = case("map = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
+        let plan = Plan::of(&case, "map", &Named::of(&case, &[], 4096), 1);
+        assert_eq!(plan.note(0), None);
+        let truncated = Plan { truncated: true, ..plan.clone() };
+        let note = Note::Capped { sweep: 2, closely: 0, probed: 3, pages: 3 };
+        assert_eq!(truncated.note(2), Some(note));
+        assert_eq!(Plan { exhaustive: true, ..truncated }.note(2), None);
+    }
+
+    #[test]
+    fn memory_of_which_nothing_is_known_is_looked_at_in_equal_steps() {
+        for (pages, every) in [(3, 1), (256, 1), (511, 1), (512, 2), (800, 3)] {
+            let plan = Plan::of_pages(pages * 4096, 4096);
+            assert_eq!((plan.from, plan.to), (0, pages * 4096));
+            assert_eq!(plan.pages, (0..pages).step_by(every).map(|page| page * 4096).collect());
+            assert_eq!(plan.bytes, [pages * 4096 - 1].into());
+        }
+    }
+}

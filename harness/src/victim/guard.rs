@@ -229,21 +229,13 @@ mod tests {
         let unmap = Span::Range { address: 0, length: 1, bounded: true };
         let advise = Span::Range { address: 0, length: 1, bounded: false };
         for (reach, start, length, verdict) in [
-            (unmap, MAP, PAGE, Verdict::Kept),
-            (unmap, 1 << 40, 1 << 40, Verdict::Kept),
             (unmap, 1 << 40, (1 << 40) + 1, Verdict::Refused),
-            (unmap, (1 << 40) - PAGE, PAGE, Verdict::Refused),
-            (unmap, 0, 0x3ff000, Verdict::Low),
             (unmap, PAGE, 0x3ff000, Verdict::Refused),
             (unmap, MAP, 1 << 52, Verdict::Harmless),
             (advise, MAP, 1 << 52, Verdict::Refused),
-            (advise, 0, 1 << 52, Verdict::Refused),
             (advise, MAP, PAGE.wrapping_neg(), Verdict::Harmless),
-            (advise, PAGE.wrapping_neg(), 2 * PAGE, Verdict::Harmless),
             (advise, 1 << 63, PAGE, Verdict::Beyond),
             (unmap, 0x400001, PAGE, Verdict::Harmless),
-            (unmap, 0x400000, 0, Verdict::Harmless),
-            (unmap, FAILED, PAGE, Verdict::Harmless),
         ] {
             let judged = GUARD.call(reach, &args([start, length]));
             assert_eq!(judged, verdict, "{start:#x}, {length:#x}");
@@ -264,6 +256,9 @@ mod tests {
             (PAGE, 0x400000, FIXED, PAGE, Verdict::Refused),
             (PAGE, PAGE, FIXED, MAP + PAGE, Verdict::Kept),
             (PAGE, PAGE, 0, 0x400000, Verdict::Kept),
+            ((1 << 47) - MAP, PAGE, 0, 0, Verdict::Refused),
+            (PAGE.wrapping_neg(), PAGE.wrapping_neg(), 0, 0, Verdict::Harmless),
+            ((2 * PAGE).wrapping_neg(), PAGE.wrapping_neg(), 0, 0, Verdict::Harmless),
         ] {
             let judged = GUARD.call(Span::Remap { unit: PAGE }, &args([MAP, old, new, flags, to]));
             assert_eq!(judged, verdict, "{old:#x}, {new:#x}, {flags}, {to:#x}");
@@ -272,7 +267,15 @@ mod tests {
             |unit| GUARD.call(Span::Remap { unit }, &args([MAP, PAGE, PAGE, FIXED, 0x1000]));
         assert_eq!((remap(PAGE), remap(HUGE)), (Verdict::Kept, Verdict::Refused));
         let remap = Span::Remap { unit: PAGE };
-        assert_eq!(GUARD.call(remap, &args([0x400000, 0, PAGE])), Verdict::Refused);
+        for (start, old, new, verdict) in [
+            (0x400000, 0, PAGE, Verdict::Refused),
+            // The page behind the low addresses.
+            (0x3ff000, 0, PAGE, Verdict::Refused),
+            (0x400000, PAGE, 0, Verdict::Harmless),
+            (0x400001, PAGE, PAGE, Verdict::Harmless),
+        ] {
+            assert_eq!(GUARD.call(remap, &args([start, old, new])), verdict, "{start:#x}, {old}");
+        }
     }
 
     #[test]
@@ -305,13 +308,43 @@ mod tests {
         assert_eq!(judged(false, 0x57b123), Verdict::Harmless);
     }
 
+    /// Returns where all of these bytes lie, in numbers that do not wrap around.
+    fn place_of(start: usize, length: usize) -> Verdict {
+        let (first, end) = (start as u128, start as u128 + length as u128);
+        match () {
+            () if first >= GUARD.kept.0 as u128 && end <= GUARD.kept.1 as u128 => Verdict::Kept,
+            () if end <= GUARD.low as u128 => Verdict::Low,
+            () if first >= GUARD.beyond as u128 => Verdict::Beyond,
+            () => Verdict::Refused,
+        }
+    }
+
     #[test]
-    fn an_access_is_judged_by_its_last_byte_too() {
-        assert_eq!(GUARD.bytes(0x3ff000 - 8, 8), Verdict::Low);
-        assert_eq!(GUARD.bytes(0x3ff000 - 7, 8), Verdict::Refused);
-        assert_eq!(GUARD.bytes(0x57b000, 1), Verdict::Refused);
-        assert_eq!(GUARD.bytes(0x3fe000, usize::MAX), Verdict::Refused);
-        assert_eq!(GUARD.bytes((1 << 41) - 1, 1), Verdict::Kept);
-        assert_eq!(GUARD.bytes(FAILED, 2), Verdict::Beyond);
+    fn bytes_and_ranges_are_judged_at_every_edge_as_in_numbers_without_end() {
+        let edges = [0, GUARD.low, GUARD.kept.0, GUARD.kept.1, GUARD.beyond, 1 << 63];
+        let by = [0, 1, PAGE, PAGE.wrapping_neg(), FAILED];
+        let starts = edges.iter().flat_map(|edge| by.map(|by| edge.wrapping_add(by)));
+        let starts: Vec<usize> = starts.collect();
+        let lengths = starts.iter().flat_map(|end| starts.iter().map(|at| end.wrapping_sub(*at)));
+        let lengths: std::collections::BTreeSet<usize> = lengths.collect();
+        for (start, length) in starts.iter().flat_map(|at| lengths.iter().map(|n| (*at, *n))) {
+            let judged = |span| GUARD.call(span, &args([start, length]));
+            let same = |own, right| assert_eq!(own, right, "{start:#x}, {length:#x}");
+            let place = place_of(start, length);
+            same(GUARD.bytes(start, length), place);
+            let stays = matches!(place_of(start, length.max(1)), Verdict::Kept | Verdict::Low);
+            assert_eq!(GUARD.holds(start, length), stays, "{start:#x}, {length:#x}");
+            let buffer = if length == 0 { Verdict::Harmless } else { place };
+            same(judged(Span::Buffer { address: 0, length: 1 }), buffer);
+            let whole = (length as u128).next_multiple_of(PAGE as u128);
+            for (bounded, most) in [(true, GUARD.beyond), (false, FAILED)] {
+                let is_refused = start as u128 + whole > most as u128;
+                let range = match length == 0 || start % PAGE != 0 || is_refused {
+                    true => Verdict::Harmless,
+                    false => place_of(start, whole as usize),
+                };
+                same(judged(Span::Range { address: 0, length: 1, bounded }), range);
+            }
+        }
     }
 }

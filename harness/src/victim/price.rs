@@ -6,7 +6,7 @@ use crate::case::{Arg, says};
 use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 
 /// The things that a call may allocate.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Price {
     /// Nothing that counts.
     Nothing,
@@ -42,12 +42,6 @@ impl Price {
             Effect::Remaps { .. } if made.locks => Price::Growth,
             Effect::Remaps { .. } => Price::Nothing,
             Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
-            Effect::Rearranges { address, length, .. } => {
-                Price::Mapped { address, length, locks: false }
-            }
-            Effect::Transfers { address, count, to_memory: true } => {
-                Price::Mapped { address, length: count, locks: false }
-            }
             Effect::Transfers { to_memory: false, .. } => Price::Write,
             // The length of the text stands before the offset in the arguments of the kernel.
             Effect::StoresText { offset, .. } => {
@@ -81,6 +75,54 @@ impl Price {
             (Some(address), _) => Price::Mapped { address, length: address + 1, locks: false },
             (None, Some(length)) => Price::File { offset: length - 1, length, beyond: true },
             (None, None) => Price::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reach::tests::{MADE, of_last};
+    use super::*;
+
+    const LOCKS: Made = Made { locks: true, ..MADE };
+    const HUGE: Made = Made { huge: true, ..MADE };
+    const RANGE: Price = Price::Mapped { address: 0, length: 1, locks: false };
+    const FILLED: Price = Price::NewMap { locks: false };
+
+    #[test]
+    fn a_call_is_charged_for_what_it_may_allocate() {
+        let map = "x = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS";
+        let file = |beyond| Price::File { offset: 2, length: 3, beyond };
+        for (step, made, price) in [
+            (&*format!("{map}, -1, 0);"), LOCKS, Price::Nothing),
+            (&*format!("{map}, -1, 0);"), HUGE, FILLED),
+            (&*format!("{map} | MAP_POPULATE, -1, 0);"), MADE, FILLED),
+            (&*format!("{map} | MAP_HUGETLB, -1, 0);"), MADE, FILLED),
+            (&*format!("{map} | MAP_LOCKED, -1, 0);"), MADE, Price::NewMap { locks: true }),
+            ("mremap(map, 1, 2, 0);", MADE, Price::Nothing),
+            ("mremap(map, 1, 2, 0);", LOCKS, Price::Growth),
+            ("mlock(map, 5);", MADE, Price::Mapped { address: 0, length: 1, locks: true }),
+            ("remap_file_pages(map, PAGE, 0, 0, 0);", MADE, RANGE),
+            ("madvise(map, 5, MADV_POPULATE_READ);", MADE, RANGE),
+            ("madvise(map, 5, MADV_NORMAL);", MADE, Price::Nothing),
+            ("mprotect(map, 5, PROT_READ);", LOCKS, RANGE),
+            ("mprotect(map, 5, PROT_READ);", MADE, Price::Nothing),
+            ("read(fd, map, 5);", MADE, Price::Mapped { address: 1, length: 2, locks: false }),
+            ("write(fd, map, 5);", MADE, Price::Write),
+            ("pwrite(fd, \"a\", 5);", MADE, Price::File { offset: 3, length: 2, beyond: false }),
+            ("fallocate(fd, 0, 5, 6);", MADE, file(false)),
+            ("fallocate(fd, FALLOC_FL_KEEP_SIZE, 5, 6);", MADE, file(true)),
+            ("fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 5, 6);", MADE, Price::Nothing),
+            (
+                "fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 5, 6);",
+                MADE,
+                Price::Nothing,
+            ),
+            ("y = shmget(IPC_PRIVATE, 5, SHM_HUGETLB);", MADE, Price::Memory { length: 1 }),
+            ("y = shmget(IPC_PRIVATE, 5, 0600);", HUGE, Price::Nothing),
+            ("x = shmat(id, map, 0);", HUGE, Price::Nothing),
+        ] {
+            assert_eq!(of_last(step, |call, args| Price::of(call, args, made)), price, "{step}");
         }
     }
 }

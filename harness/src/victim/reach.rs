@@ -8,7 +8,7 @@ use crate::vocabulary::{Effect, Facet, Parameter, Reach, Syscall};
 pub(super) const HUGE: usize = 1 << 30;
 
 /// The memory that a call may reach. A number is the index of an argument, in the order of the kernel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
     /// None; or a hint, which replaces nothing.
     Nothing,
@@ -29,7 +29,7 @@ pub enum Span {
 }
 
 /// The place of the length of a range.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// In this argument.
     Argument(usize),
@@ -89,6 +89,57 @@ impl Span {
             (_, Some(Parameter::BufferLength)) => Span::Buffer { address, length },
             (_, Some(Parameter::Length)) => Span::Range { address, length, bounded: false },
             _ => Span::ToTheGap { address, aligned: false },
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::case::Step;
+
+    pub const MADE: Made = Made { page: 4096, huge: false, locks: false, segment: 300 };
+
+    /// Returns what a function makes of the last step of a case, a call.
+    pub fn of_last<T>(step: &str, what: impl Fn(&Syscall, &[Arg]) -> T) -> T {
+        let text = format!(
+            "fd = file(1); map = mmap(0, 1, PROT_READ, MAP_SHARED, fd, 0);
+             id = shmget(IPC_PRIVATE, 300, 0600); {step}"
+        );
+        match crate::parse::case(&text).unwrap().steps.last() {
+            Some(Step::Call { call, args, .. }) => what(call, args),
+            other => panic!("{other:?} is no call"),
+        }
+    }
+
+    #[test]
+    fn a_call_reaches_what_its_arguments_and_the_other_steps_say() {
+        let fixed = "x = mmap(map, 5, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED";
+        let place =
+            |unit| Span::Place { address: 0, down: false, length: Length::Argument(1), unit };
+        let attached =
+            |down| Span::Place { address: 1, down, length: Length::Bytes(300), unit: 4096 };
+        let range = |bounded| Span::Range { address: 0, length: 1, bounded };
+        let to_the_gap = |aligned| Span::ToTheGap { address: 0, aligned };
+        let huge = Made { huge: true, ..MADE };
+        for (step, made, span) in [
+            ("x = mmap(map, 5, PROT_READ, MAP_SHARED, fd, 0);", MADE, Span::Nothing),
+            (&*format!("{fixed}, -1, 0);"), MADE, place(4096)),
+            (&*format!("{fixed}, -1, 0);"), huge, place(HUGE)),
+            (&*format!("{fixed} | MAP_HUGETLB, -1, 0);"), MADE, place(HUGE)),
+            ("x = shmat(id, map, 0);", MADE, attached(false)),
+            ("x = shmat(id, map, SHM_RND);", MADE, attached(true)),
+            ("mremap(map, 1, 2, 0);", MADE, Span::Remap { unit: 4096 }),
+            ("munmap(map, 5);", MADE, range(true)),
+            ("madvise(map, 5, MADV_NORMAL);", MADE, range(false)),
+            ("mprotect(map, 5, PROT_READ);", MADE, to_the_gap(true)),
+            ("mprotect(map, 5, PROT_READ | PROT_GROWSDOWN);", MADE, range(false)),
+            ("mlock(map, 5);", MADE, to_the_gap(false)),
+            ("shmdt(map);", MADE, to_the_gap(false)),
+            ("read(fd, map, 5);", MADE, Span::Buffer { address: 1, length: 2 }),
+            ("ftruncate(fd, 5);", MADE, Span::Nothing),
+        ] {
+            assert_eq!(of_last(step, |call, args| Span::of(call, args, made)), span, "{step}");
         }
     }
 }
