@@ -3,7 +3,8 @@
 //! Snapshots are `.snap` files of insta. The tests of this project write them by insta, for `cargo insta review`, and
 //! `run --accept` by [`Snapshots::keep`]. The snapshot of `cases/notes/map_6000.case` is
 //! `snapshots/notes/map_6000.snap`. Where the picture differs on a file system, a variant stands beside it:
-//! `map_6000@tmpfs.snap`. A variant that is equal to the base is useless, and an error.
+//! `map_6000@tmpfs.snap`. A variant that is equal to the base is useless, and an error:
+//! everywhere, as its file system may be at hand nowhere else.
 //!
 //! The comparison ignores insta's header, as insta does: the header names the test that wrote the
 //! file, which differs from project to project.
@@ -54,7 +55,7 @@ pub enum Comparison {
     },
     /// There is no snapshot for this id.
     New,
-    /// The variant is equal to what would count without it, so it should be removed.
+    /// A variant, of this place or another one, is equal to what would count without it, so it should be removed.
     NeedlessVariant {
         /// The file of the variant.
         path: PathBuf,
@@ -94,21 +95,18 @@ impl Snapshots {
 
     /// The snapshot that counts in this place.
     pub fn counting<'a>(&'a self, id: &'a str, place: &Place) -> Counting<'a> {
-        Counting { snapshots: self, id, fitting: self.fitting(id, place) }
+        let all = self.variants(id);
+        Counting { snapshots: self, id, fitting: fitting(&all, place), all }
     }
 
-    /// The variants that fit a place, with the numbers of their conditions, the largest first.
+    /// The variants of the snapshot of this case that fit a place, as [`fitting`] has them.
     fn fitting(&self, id: &str, place: &Place) -> Vec<(usize, String)> {
-        let all = self.variants(id).into_iter();
-        let fits = all.filter_map(|own| Some((variant::fits(&own, place)?, own)));
-        let mut fitting: Vec<(usize, String)> = fits.collect();
-        fitting.sort_by_key(|(conditions, _)| Reverse(*conditions));
-        fitting
+        fitting(&self.variants(id), place)
     }
 
     /// The variants of the snapshot of this case, in order. A folder that cannot be read has none: the comparison with
     /// the base tells why.
-    fn variants(&self, id: &str) -> Vec<String> {
+    pub fn variants(&self, id: &str) -> Vec<String> {
         let mut variants: Vec<String> = match &self.root {
             Root::Folder(_) => {
                 let base = self.path(id, None);
@@ -154,6 +152,8 @@ pub struct Counting<'a> {
     id: &'a str,
     /// The variants that fit, with the numbers of their conditions, the largest first.
     fitting: Vec<(usize, String)>,
+    /// All variants.
+    all: Vec<String>,
 }
 
 impl Counting<'_> {
@@ -169,7 +169,7 @@ impl Counting<'_> {
 
     /// Compares it with a picture. Fails where a snapshot cannot be read.
     pub fn compare(&self, picture: &str) -> io::Result<Comparison> {
-        let Counting { snapshots, id, fitting } = self;
+        let Counting { snapshots, id, fitting, .. } = self;
         let most = fitting.first().map_or(0, |(conditions, _)| *conditions);
         let tied: Vec<&(usize, String)> = fitting.iter().filter(|own| own.0 == most).collect();
         if tied.len() > 1 {
@@ -188,8 +188,30 @@ impl Counting<'_> {
         if counts.is_some() && snapshots.kept(id, self.variant(1)).is_ok_and(is_same) {
             return Ok(Comparison::NeedlessVariant { path });
         }
-        Ok(Comparison::Same)
+        let needless = self.all.iter().find(|variant| self.is_needless(variant));
+        Ok(needless.map_or(Comparison::Same, |variant| {
+            let path = snapshots.path(id, Some(variant));
+            Comparison::NeedlessVariant { path }
+        }))
     }
+
+    /// True for a variant of any place that is equal to what would count without it there.
+    fn is_needless(&self, variant: &str) -> bool {
+        let Counting { snapshots, id, all, .. } = self;
+        let other = variant::stand_in(variant, all).map(|name| snapshots.kept(id, name));
+        match (snapshots.kept(id, Some(variant)), other) {
+            (Ok(own), Some(Ok(other))) => own.lines().eq(other.lines()),
+            _ => false,
+        }
+    }
+}
+
+/// Of these variants, those that fit a place, with the numbers of their conditions, the largest first.
+fn fitting(all: &[String], place: &Place) -> Vec<(usize, String)> {
+    let fits = all.iter().filter_map(|own| Some((variant::fits(own, place)?, own.clone())));
+    let mut fitting: Vec<(usize, String)> = fits.collect();
+    fitting.sort_by_key(|(conditions, _)| Reverse(*conditions));
+    fitting
 }
 
 /// The name of a snapshot: `notes/open_rdonly`, `notes/open_rdonly@tmpfs`.
@@ -305,7 +327,10 @@ mod tests {
         assert_eq!(compare("tmpfs", "other\n"), Comparison::Same);
         assert!(matches!(compare("tmpfs", "base\n"), Comparison::Changed { .. }));
         std::fs::write(dir.path().join("a@tmpfs.snap"), format!("{HEADER}base\n")).unwrap();
-        assert!(matches!(compare("tmpfs", "base\n"), Comparison::NeedlessVariant { .. }));
+        for anywhere in ["tmpfs", "ext4"] {
+            let compared = compare(anywhere, "base\n");
+            assert!(matches!(compared, Comparison::NeedlessVariant { .. }), "{anywhere}");
+        }
     }
 
     #[test]

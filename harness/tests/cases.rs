@@ -1,14 +1,15 @@
 //! Each case is a test, named by its id: it compares the pictures on every place with the snapshot.
 //!
 //! The main type is [`Place`]: the project's directory, tmpfs and memfd must agree with the same snapshot;
-//! a case on which a file system truly differs has a variant beside it, such as `id@tmpfs.snap`.
+//! a case on which a file system truly differs has a variant beside it, such as `id@tmpfs.snap`. What is kept for
+//! file systems that are not here must be what the model predicts for them.
 //!
 //! No thread of the test runner forks. The first test that needs a place starts the `faultmap` command, which
 //! measures all chosen cases there in one run, and each test takes the line of its own case.
 
 mod command;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +18,10 @@ use std::process::{Command, ExitCode};
 use std::sync::{Arc, OnceLock};
 
 use command::{faultmap, root};
+use faultmap::internals::case::Requirement;
+use faultmap::internals::model::{Environment, Release, Rule, predict};
+use faultmap::internals::parse;
+use faultmap::internals::picture::draw;
 use faultmap::internals::snapshot::{self, Comparison, Snapshots};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use serde_json::Value;
@@ -121,6 +126,9 @@ impl Measured {
                 }
             }
         }
+        if failures.is_empty() && !is_collected() {
+            failures = elsewhere(id);
+        }
         if !failures.is_empty() {
             return Err(failures.into());
         }
@@ -167,7 +175,7 @@ fn judge(id: &str, place: Place, line: &Value, in_project: Option<&str>) -> Resu
     let text = |key: &str| line[key].as_str().unwrap_or_default();
     let source = root().join("cases").join(format!("{id}.case"));
     let source = std::fs::read_to_string(source).map_err(|error| error.to_string())?;
-    let says_page = || faultmap::internals::parse::case(&source).is_ok_and(|case| case.says_page());
+    let says_page = || parse::case(&source).is_ok_and(|case| case.says_page());
     if line["page_size"] != 4096 && !says_page() {
         return Ok(Found::Skipped("its numbers are for pages of 4096 bytes".to_owned()));
     }
@@ -233,6 +241,50 @@ fn compare(
         true => Ok(()),
         false => Err("insta takes the snapshot for the same, faultmap does not".to_owned()),
     }
+}
+
+/// The release on which the snapshots were measured.
+const MEASURED: Release = (6, 18);
+/// The page size for which their numbers are.
+const PAGE: u64 = 4096;
+
+/// Says on which of the file systems that the model knows the snapshot is not what it predicts: a variant is missing,
+/// wrong or needed no more, whether or not that file system is at hand.
+fn elsewhere(id: &str) -> String {
+    let source = std::fs::read_to_string(root().join("cases").join(format!("{id}.case")));
+    let case = parse::case(&source.expect("it was measured")).expect("it was measured");
+    let known = Rule::open().flat_map(Rule::known).flat_map(|known| known.file_systems);
+    let names: BTreeSet<&str> = known.copied().collect();
+    let is_run = |name: &str| {
+        case.requires.iter().all(|requirement| match requirement {
+            Requirement::FileSystem(own) => own == name,
+            Requirement::NotFileSystem(own) => own != name,
+            _ => true,
+        })
+    };
+    let mut wrong = String::new();
+    for name in names.into_iter().filter(|name| is_run(name)) {
+        let mut there = Environment::with_pages_of(PAGE);
+        (there.kernel, there.file_system) = (Some(MEASURED), Some(name.to_owned()));
+        let place = snapshot::Place {
+            file_system: name.to_owned(),
+            kernel: MEASURED,
+            architecture: "x86_64".to_owned(),
+            page: PAGE,
+        };
+        let snapshots = Snapshots::below(root().join("snapshots"));
+        let predicted = predict(&case, &there).into_iter();
+        let pictures = predicted.map(|own| draw(&case, &own.measurement, PAGE));
+        let compared = pictures.map(|own| (snapshots.compare(id, &place, &own), own));
+        let compared: Vec<_> = compared.collect();
+        if !compared.iter().any(|(compared, _)| matches!(compared, Ok(Comparison::Same))) {
+            let _ = writeln!(wrong, "on {name} the model does not predict what is kept:");
+            for (compared, picture) in compared {
+                let _ = writeln!(wrong, "{compared:?}; predicted:\n{picture}");
+            }
+        }
+    }
+    wrong
 }
 
 /// True if cargo-insta only collects the pictures for a review.

@@ -19,7 +19,7 @@ fn environment(broken: Option<Rule>) -> Environment {
     Environment::with_pages_of(PAGE).without(broken.as_slice())
 }
 
-/// A case of the project, and the pictures of its snapshots: the one without a suffix first.
+/// A case of the project, and the pictures of its snapshots: those of variants after the base.
 struct Kept {
     id: String,
     case: Case,
@@ -40,11 +40,11 @@ fn read(path: &Path) -> Kept {
     let id = path.with_extension("").display().to_string();
     let read = |path: PathBuf| std::fs::read_to_string(path).ok();
     let text = read(command::root().join("cases").join(path)).expect("a case file");
-    let snapshot = |suffix: Option<&str>| {
-        Snapshots::below(command::root().join("snapshots")).kept(&id, suffix).ok()
-    };
-    let pictures: Vec<String> = [None, Some("tmpfs")].into_iter().filter_map(snapshot).collect();
-    assert!(!pictures.is_empty(), "no snapshot of {id}");
+    let snapshots = Snapshots::below(command::root().join("snapshots"));
+    let base = snapshots.kept(&id, None).unwrap_or_else(|error| panic!("{id}: {error}"));
+    let variants = snapshots.variants(&id).into_iter();
+    let variants = variants.map(|own| snapshots.kept(&id, Some(&own)).expect("it was listed"));
+    let pictures = [base].into_iter().chain(variants).collect();
     Kept { case: faultmap::internals::parse::case(&text).expect("a case"), id, pictures }
 }
 

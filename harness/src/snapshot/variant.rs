@@ -105,6 +105,31 @@ pub fn fits(variant: &str, place: &Place) -> Option<usize> {
     wanted.iter().all(|condition| own.contains(condition)).then_some(wanted.len())
 }
 
+/// What would count without a variant, wherever that counts: one of the others, or the base, which is `None` inside.
+/// `None` where it is not the same everywhere.
+pub fn stand_in<'a>(variant: &str, others: &'a [String]) -> Option<Option<&'a str>> {
+    let own = conditions(variant);
+    let mut less: Vec<(usize, &str)> = Vec::new();
+    for other in others.iter().filter(|other| *other != variant) {
+        let wanted = conditions(other);
+        let contradicts = |one: &Condition| own.iter().any(|own| own.is_like(one) && own != one);
+        // Where it counts, this variant does not.
+        if wanted.len() >= own.len() || wanted.iter().any(contradicts) {
+            continue;
+        }
+        if wanted.iter().any(|condition| !own.contains(condition)) {
+            return None;
+        }
+        less.push((wanted.len(), other.as_str()));
+    }
+    let most = less.iter().map(|(conditions, _)| *conditions).max().unwrap_or(0);
+    let mut best = less.iter().filter(|(conditions, _)| *conditions == most);
+    match (best.next(), best.next()) {
+        (only, None) => Some(only.map(|(_, name)| *name)),
+        _ => None,
+    }
+}
+
 /// The name of a variant for what differs between this place and one that was written down; none where nothing does.
 /// What was not written down differs in nothing.
 pub fn difference(place: &Place, written: &[Condition]) -> Option<String> {
@@ -143,6 +168,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(fits(variant, &place()), expected, "{variant}");
+        }
+    }
+
+    #[test]
+    fn what_counts_without_a_variant_has_fewer_of_its_conditions() {
+        let others = ["xfs", "xfs+4k", "ext4", "ext4+16k", "ext4+linux-6.1", "linux-6.12+ext4+16k"];
+        let others = others.map(str::to_owned);
+        for (variant, expected) in [
+            ("xfs", Some(None)),
+            ("xfs+4k", Some(Some("xfs"))),
+            ("xfs+4k+arm64", Some(Some("xfs+4k"))),
+            ("ext4+linux-6.1", Some(Some("ext4"))),
+            ("linux-6.12+ext4+16k", Some(Some("ext4+16k"))),
+            // Either of two.
+            ("ext4+16k+linux-6.1", None),
+            // With pages of 16 KiB, `ext4+16k` would count.
+            ("ext4+linux-6.12+arm64", None),
+            ("btrfs", Some(None)),
+        ] {
+            assert_eq!(stand_in(variant, &others), expected, "{variant}");
         }
     }
 
