@@ -2,6 +2,7 @@
 
 mod mount;
 mod named_file;
+mod surveyed;
 
 use std::fs::File;
 use std::io;
@@ -9,15 +10,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use mount::mount_of;
-pub use mount::words as mount_words;
 use named_file::NamedFile;
-use procfs_core::process::MountInfo;
 use procfs_core::{CpuInfo, FromRead as _};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
+pub use surveyed::{Surveyed, Unexecutable};
 
-use crate::case::{Access, Arg, Case, FILE_SYSTEMS, Pattern, Requirement, Step};
+use crate::case::{Access, Arg, Case, Pattern, Requirement, Step};
 use crate::printable::escaped;
 use crate::victim::{FileHandle, FileSpec, Fill};
 use crate::vocabulary::{Action, Syscall};
@@ -79,60 +78,11 @@ impl Backing {
         self.make(&spec, &Fill::Pattern(Pattern::First).content(0, 1)).map(drop)
     }
 
-    /// The name of the file system in `requires(fs == ...)` and in variants of snapshots.
-    pub fn file_system(&self) -> String {
-        self.file_system_by(|| self.mount())
-    }
-
-    /// The same, where the mount is at hand, or can be found.
-    pub fn file_system_by(&self, mount: impl FnOnce() -> Option<MountInfo>) -> String {
-        let magic = match self {
-            Backing::Directory(dir) => rustix::fs::statfs(dir).map_or(0, |stat| stat.f_type as u64),
-            Backing::Memfd => return "tmpfs".to_owned(), // memfds are files of a tmpfs in the kernel
-        };
-        let same = FILE_SYSTEMS.iter().filter(|(number, _)| *number == magic & 0xffff_ffff);
-        let names: Vec<&str> = same.map(|(_, name)| *name).collect();
-        match names.as_slice() {
-            [] => format!("fs_{magic:x}"),
-            [only] => (*only).to_owned(),
-            [first, ..] => {
-                let mounted = mount().map(|mount| mount.fs_type);
-                mounted.filter(|name| names.contains(&&**name)).unwrap_or((*first).to_owned())
-            }
-        }
-    }
-
-    /// The mount of the folder; `None` for memfds, and without /proc.
-    pub fn mount(&self) -> Option<MountInfo> {
-        let Backing::Directory(dir) = self else { return None };
-        mount_of(dir)
-    }
-
-    /// The bytes of a block of the file system; `None` for memfds, or where it does not tell.
-    pub fn block(&self) -> Option<u64> {
-        let Backing::Directory(dir) = self else { return None };
-        Some(rustix::fs::statvfs(dir).ok()?.f_bsize).filter(|block| *block > 0)
-    }
-
-    /// True where files cannot be mapped PROT_EXEC (mount(8), `noexec`).
-    pub fn no_exec(&self) -> bool {
-        let Backing::Directory(dir) = self else { return false };
-        let flags = rustix::fs::statvfs(dir).map(|stat| stat.f_flag);
-        flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
-    }
-
     /// Removes the named files that a killed run has left: those that no process has open.
     pub fn remove_stale(&self) {
         if let Backing::Directory(dir) = self {
             named_file::remove_stale(dir);
         }
-    }
-
-    /// The free bytes of the file system; `None` for memfds, or where it does not tell.
-    pub fn free_bytes(&self) -> Option<u64> {
-        let Backing::Directory(dir) = self else { return None };
-        let stat = rustix::fs::statvfs(dir).ok()?;
-        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
     /// The place for messages: [`Backing::place`], with the characters escaped that a terminal would act
@@ -171,10 +121,9 @@ fn memfd(flags: MemfdFlags) -> Result<OwnedFd, Errno> {
     rustix::fs::memfd_create(c"faultmap", flags | MemfdFlags::CLOEXEC)
 }
 
-/// The reason why the case cannot be run here; `None` where its needs are met.
-pub fn missing(case: &Case, backing: &Backing, file_system: &str) -> Option<String> {
-    let named =
-        case.requires.iter().find_map(|requirement| lacks(requirement, backing, file_system));
+/// The reason why the case cannot be run in this place, which was surveyed; `None` where its needs are met.
+pub fn missing(case: &Case, backing: &Backing, surveyed: &Surveyed) -> Option<String> {
+    let named = case.requires.iter().find_map(|requirement| lacks(requirement, surveyed));
     named
         .or_else(|| exec_needs_proc(case))
         .or_else(|| opening_needs_proc(case))
@@ -185,7 +134,8 @@ pub fn missing(case: &Case, backing: &Backing, file_system: &str) -> Option<Stri
         })
 }
 
-fn lacks(requirement: &Requirement, backing: &Backing, own: &str) -> Option<String> {
+fn lacks(requirement: &Requirement, surveyed: &Surveyed) -> Option<String> {
+    let own = &surveyed.file_system;
     let (met, here) = match requirement {
         Requirement::FileSystem(name) => (own == name, format!("the files are on {own}")),
         Requirement::NotFileSystem(name) => (own != name, format!("the files are on {own}")),
@@ -202,7 +152,10 @@ fn lacks(requirement: &Requirement, backing: &Backing, own: &str) -> Option<Stri
         }
         Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU does not have it".to_owned()),
         Requirement::NotCpu(flag) => (!has_cpu_flag(flag), "this CPU has it".to_owned()),
-        Requirement::Exec => (!backing.no_exec(), "the files are on a noexec mount".to_owned()),
+        Requirement::Exec => (
+            !surveyed.noexec.contains(&Unexecutable::Files),
+            "the files are on a noexec mount".to_owned(),
+        ),
         Requirement::Arch(name) => {
             let own = std::env::consts::ARCH;
             (own == name, format!("this is {own}"))

@@ -63,7 +63,8 @@
 //! - `c_program`: a case as a C program of one file, for who has a compiler and no faultmap.
 //! - `scarce`: the cases that run alone, because they use up something that others need.
 //! - `confine`: the calls and files that workers and victims may use, at each level of isolation.
-//! - `environment`: what the model has to know of this machine, its user, and the place of the files.
+//! - `environment`: this machine, its user, and the place of the files, as each result carries them and the model
+//!   knows them.
 //! - `journal`: the answers of a case so far, which outlive the worker that measured them.
 //! - `measure`: the measurement of a whole case on a backing.
 //! - `snapshot`: the kept pictures, and their comparison with measured ones.

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io::{Seek as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::backing::{self, Backing};
+use crate::backing::{self, Backing, Surveyed};
 use crate::case::{Case, HarnessError, Measurement, limits};
 use crate::confine::{Held, Isolation};
-use crate::environment::{self, Surveyed};
+use crate::environment::Machine;
 use crate::measure::{Failure, Means, Measurer, Restrictions, become_worker};
 use crate::model::Environment;
 use crate::sys::observed::{self, End};
@@ -56,6 +57,8 @@ pub enum NotMeasured {
 #[derive(Debug, Clone)]
 pub struct Runner {
     backing: Backing,
+    /// The facts about it, once they are known.
+    surveyed: OnceLock<Surveyed>,
     deadline: Duration,
     is_exhaustive: bool,
     seed: u64,
@@ -70,13 +73,18 @@ impl Default for Runner {
 impl Runner {
     /// Returns a runner whose files are memfds.
     pub fn new() -> Runner {
-        let deadline = limits::DEADLINE;
-        Runner { backing: Backing::Memfd, deadline, is_exhaustive: false, seed: 0 }
+        Runner {
+            backing: Backing::Memfd,
+            surveyed: OnceLock::new(),
+            deadline: limits::DEADLINE,
+            is_exhaustive: false,
+            seed: 0,
+        }
     }
 
     /// Puts the files into this folder.
     pub fn directory(self, directory: impl Into<PathBuf>) -> Runner {
-        Runner { backing: Backing::Directory(directory.into()), ..self }
+        Runner { backing: Backing::Directory(directory.into()), surveyed: OnceLock::new(), ..self }
     }
 
     /// Kills a child after this time, unless its case says otherwise.
@@ -95,15 +103,19 @@ impl Runner {
     }
 
     /// Returns what the model has to know to predict what this runner measures: of the machine, of the user, and of
-    /// the place of the files, which it looks at.
+    /// the place of the files. The runner looks at that place once, when this or [`Runner::run`] is first called.
     pub fn environment(&self) -> Environment {
-        environment::of(1, Isolation::Default, &Surveyed::of(&self.backing))
+        Machine::here(1, Isolation::Default, self.surveyed()).environment()
+    }
+
+    fn surveyed(&self) -> &Surveyed {
+        self.surveyed.get_or_init(|| Surveyed::of(&self.backing))
     }
 
     /// Measures a case. Fails where the case requires what is not here, and where a step has no answer. (A sweep
     /// without an answer is told in its place, see [`Measurement::sweeps`].)
     pub fn run(&self, case: &Case) -> Result<Measurement, NotMeasured> {
-        if let Some(reason) = backing::missing(case, &self.backing, &self.backing.file_system()) {
+        if let Some(reason) = backing::missing(case, &self.backing, self.surveyed()) {
             return Err(NotMeasured::Skipped(reason));
         }
         let system = |error: std::io::Error| HarnessError::System(error.to_string());

@@ -22,11 +22,22 @@ fn redacted(mut line: Value) -> String {
         "architecture",
         "page_size",
         "file_system",
-        "mount",
-        "block_size",
+        "noexec",
+        "jobs",
+        "capabilities",
+        "limits",
         "place",
         "user",
         "file",
+    ];
+    let may_be_null = [
+        "mount",
+        "fuse_subtype",
+        "block_size",
+        "free_bytes",
+        "huge",
+        "overcommit_memory",
+        "shared_memory_huge",
     ];
     let file_system = line["file_system"].as_str().unwrap_or_default().to_owned();
     let page = line["page_size"].clone();
@@ -34,6 +45,9 @@ fn redacted(mut line: Value) -> String {
     for name in varies.iter().chain(&["without", "elapsed_us", "probes"]) {
         let value = fields.get_mut(*name).unwrap_or_else(|| panic!("no {name}"));
         *value = json!(format!("[{}]", kind(value)));
+    }
+    for name in may_be_null {
+        *fields.get_mut(name).unwrap_or_else(|| panic!("no {name}")) = json!("[varies]");
     }
     replace(&mut line, &page, &json!("[a page]"));
     let text = serde_json::to_string_pretty(&line).expect("text");

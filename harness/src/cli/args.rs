@@ -15,11 +15,9 @@ use super::{examples, exit, shell, values};
 use crate::backing::Backing;
 use crate::case::{Access, Size, limits};
 use crate::confine::Isolation;
+use crate::environment::VERSION;
 use crate::snapshot::Target;
 use crate::victim::Probe;
-
-/// The version of this command, and the commit that it was built from: `0.1.0 (0123456789ab)`.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("FAULTMAP_BUILT"), ")");
 
 const COMMANDS: &str =
     "Exit codes:\n  `faultmap COMMAND --help` lists the exit codes of a command.";

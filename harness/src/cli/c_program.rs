@@ -13,7 +13,7 @@ use super::usage::UsageError;
 use crate::backing::{self, Backing};
 use crate::c_program::{Expected, Source, c_program, expect};
 use crate::case::{Access, Case, Measurement, Step};
-use crate::environment;
+use crate::environment::Machine;
 use crate::runner::{NotMeasured, Runner};
 use crate::victim::Probe;
 
@@ -73,7 +73,7 @@ fn written(
     let interrupt = Interrupt::watch()?;
     let clear = backing::needs_a_name(case);
     let surveyed = Places { backing: &backing, out: None, clear }.look(None, &interrupt)?;
-    let environment = environment::of(1, options.place.isolation, &surveyed);
+    let environment = Machine::here(1, options.place.isolation, &surveyed).environment();
     let write = |(measurement, source)| {
         let (title, page) = (loaded.name.clone(), environment.page);
         c_program(case, &Expected { title, page, measurement, source, probe })

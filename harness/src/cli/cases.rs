@@ -140,7 +140,7 @@ impl Job for Cases<'_> {
         journal: Journal<'_>,
     ) -> Option<CaseReport> {
         let loaded = self.cases.get(number as usize)?;
-        let (case, Setting { backing, file_system, held, .. }) = (&loaded.case, self.setting);
+        let (case, Setting { backing, surveyed, held, .. }) = (&loaded.case, self.setting);
         let started = Instant::now();
         let means = Means {
             supervisor,
@@ -151,7 +151,7 @@ impl Job for Cases<'_> {
             seed: self.seed.unwrap_or_else(|| seed_of(&loaded.id)),
         };
         let mut measurer = Measurer::new(means, case).resume(journal);
-        let missing = crate::backing::missing(case, backing, file_system);
+        let missing = crate::backing::missing(case, backing, surveyed);
         let result = match (missing.or_else(|| self.lost_by_isolation(case)), self.task) {
             (Some(reason), _) => Ok(CaseResult::Skipped(reason)),
             (None, Task::Whole { .. }) => {

@@ -50,7 +50,6 @@ use place::Places;
 use pool::{GuardMode, Setting};
 use report::Reporter;
 use report::format::Detail;
-use report::machine::Machine;
 use report::sheet::Form;
 use report::summary::tell_snapshots_without_case;
 use report::verdict::Judge;
@@ -60,12 +59,13 @@ use usage::UsageError;
 
 use crate::case::Case;
 use crate::confine::Held;
+use crate::environment::Machine;
 use crate::printable::escaped;
 use crate::snapshot::Target;
 use crate::sys::{SoleThread, VERDICTS};
 use crate::victim::Verdict;
 use crate::vocabulary::Returns;
-use crate::{backing, environment, scarce};
+use crate::{backing, scarce};
 
 /// The stack that the command asks for, and the least with which it can do: the frames of clap alone take
 /// 127 KiB in a debug build.
@@ -253,7 +253,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
     });
     let setting = Setting {
         backing: &backing,
-        file_system: &surveyed.file_system,
+        surveyed: &surveyed,
         held,
         isolation: options.place.isolation,
         interrupt,
@@ -263,8 +263,8 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
             && held.ipc_namespace(),
         until: None,
     };
-    let environment = environment::of(jobs, options.place.isolation, &surveyed);
-    let machine = Machine::of(&setting, &surveyed);
+    let here = Machine::here(jobs, options.place.isolation, &surveyed);
+    let machine = Machine { without: [held.without(), here.without.clone()].concat(), ..here };
     let mut cases = Cases {
         cases: &all.cases,
         setting,
@@ -281,7 +281,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
         Snapshots::Compared { accepts } => (true, accepts),
         Snapshots::Ignored => (false, None),
     };
-    let judge = Judge { machine, environment, options: options.again(), compares, accepts };
+    let judge = Judge { machine, options: options.again(), compares, accepts };
     let bar = report::progress::bar(all, options.exhaustive);
     cases.bar = (all.cases.len() == 1).then(|| bar.clone());
     let mut reporter = Reporter::new(all, judge, form, bar);

@@ -6,12 +6,12 @@ use super::cases::{CaseReport, CaseResult, Cases, Task};
 use super::exit::{Exit, Failed};
 use super::partition::Chosen;
 use super::report::format::{End, ReportedProbe};
-use super::report::machine::Machine;
 use super::report::sheet::{Form, Sheet};
 use super::report::verdict::{self, Verdict};
 use super::select::Loaded;
 use super::usage::UsageError;
 use crate::case::HarnessError;
+use crate::environment::Machine;
 use crate::victim::Probe;
 
 /// One probe in each of the cases, of which there is usually one.

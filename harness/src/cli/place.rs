@@ -14,10 +14,9 @@ use super::exit::{Exit, Failed};
 use super::interrupt::Interrupt;
 use super::output;
 use super::usage::UsageError;
-use crate::backing::Backing;
+use crate::backing::{Backing, Surveyed};
 use crate::case::limits::GRACE;
 use crate::confine::{Isolation, NoAnswer, PATIENCE, in_own_process};
-use crate::environment::Surveyed;
 use crate::sys::forget_stale_segments;
 
 /// The places to check before anything is run.

@@ -34,15 +34,22 @@ pub struct MemoryRules {
 
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
-/// True if memfds and shared memory may have huge pages.
-pub fn shared_memory_may_be_huge() -> bool {
+/// When memfds and shared memory may have huge pages, in the word of the kernel: `never`, `advise`, `always`, ...
+/// `None` where it does not tell.
+pub fn shared_memory_huge() -> Option<String> {
     let setting = told("shmem_enabled");
-    !setting.is_empty() && !setting.contains("[never]") && !setting.contains("[deny]")
+    let (_, chosen) = setting.split_once('[')?;
+    Some(chosen.split_once(']')?.0.to_owned())
+}
+
+/// True where such a word allows some.
+pub fn allows_huge(word: &str) -> bool {
+    !["never", "deny"].contains(&word)
 }
 
 /// True if the files of this mount may have huge pages. (tmpfs(5): huge)
-pub fn may_be_huge(mount: &MountInfo) -> bool {
-    mount.super_options.get("huge").is_some_and(|word| word.as_deref() != Some("never"))
+fn may_be_huge(mount: &MountInfo) -> bool {
+    mount.super_options.get("huge").is_some_and(|word| word.as_deref().is_none_or(allows_huge))
 }
 
 /// Returns a setting of transparent huge pages; nothing where the kernel does not tell.
@@ -78,7 +85,7 @@ impl MemoryRules {
             page,
             huge,
             anonymous,
-            files: mounted || shared_memory_may_be_huge(),
+            files: mounted || shared_memory_huge().is_some_and(|word| allows_huge(&word)),
             lockable,
         }
     }

@@ -52,7 +52,7 @@ pub use dumpable::{make_undumpable, set_dumpable};
 pub use fault_handler::{SENT_STATUS, install as install_fault_handler};
 pub use fork_server::{FORK_FLAGS, ForkServer, NoVictim};
 pub use limits::{Limits, allowed_descriptors, allowed_file_bytes, mapped_bytes, prepare_worker};
-pub use memory_rules::{MemoryRules, may_be_huge, shared_memory_may_be_huge};
+pub use memory_rules::{MemoryRules, allows_huge, shared_memory_huge};
 pub use namespaces::{clone_worker, give_up_capabilities, own_ipc_namespace};
 pub use own_descriptors::{AHEAD, DESCRIPTORS, close_all_but, keep_from_victims, keep_only};
 #[cfg(feature = "cli")]

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use command::{case_file, faultmap, root, run};
 use compile::{CC, COMPILERS, DIR, lacks};
-use faultmap::internals::backing::{Backing, missing};
+use faultmap::internals::backing::{Backing, Surveyed, missing};
 use faultmap::internals::c_program::c_program;
 use faultmap::internals::parse;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -70,7 +70,7 @@ fn the_program_agrees(id: &str) -> Result<Completion, Failed> {
     let source = std::fs::read_to_string(root().join("cases").join(format!("{id}.case")))?;
     let case = parse::case(&source).map_err(|error| error.to_string())?;
     let backing = Backing::Directory(DIR.into());
-    let lacks = lacks(CC[0]).or_else(|| missing(&case, &backing, &backing.file_system()));
+    let lacks = lacks(CC[0]).or_else(|| missing(&case, &backing, &Surveyed::of(&backing)));
     if let Some(reason) = lacks {
         return Ok(Completion::ignored_with(reason));
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::exit::Failed;
 use crate::cli::merge::{Line, each_result};
 use crate::cli::report::line::CaseLine;
-use crate::cli::report::machine::Machine;
 use crate::cli::usage::UsageError;
+use crate::environment::Machine;
 
 /// The results of a machine.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Column {
         let machine = cases.values().next().map(|line| line.machine.clone());
         let own = machine
             .as_ref()
-            .map(|own| format!("{} {} {}", own.kernel, own.architecture, own.file_system));
+            .map(|own| format!("{} {} {}", own.kernel, own.architecture, own.files.file_system));
         let name = name.or(own).unwrap_or_else(|| path.display().to_string());
         Ok(Column { label: label(index), name, machine, cases })
     }
@@ -67,9 +67,11 @@ impl Column {
     /// Returns what the name may not tell of the machine.
     pub fn about(&self) -> String {
         let Some(machine) = &self.machine else { return "no results".to_owned() };
-        let Machine { kernel, architecture, file_system, place, page_size, user, .. } = machine;
+        let Machine { kernel, architecture, files, page_size, user, .. } = machine;
+        let (name, special, place, user) =
+            (&files.file_system, files.about(), &files.place, user.id);
         let mut about = format!(
-            "kernel {kernel}, {architecture}, pages of {page_size} bytes, {file_system} in {place}, user \
+            "kernel {kernel}, {architecture}, pages of {page_size} bytes, {name}{special} in {place}, user \
              {user}, faultmap {}",
             machine.faultmap
         );

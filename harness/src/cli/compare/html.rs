@@ -7,13 +7,11 @@ use serde::Serialize;
 
 use super::Comparison;
 use super::table::{Cell, Row, picture_of};
-use crate::backing;
 use crate::c_program::{Expected, c_program, expect};
 use crate::case::{Case, limits};
 use crate::cli::findings::Finding;
 use crate::cli::judging::judged;
 use crate::cli::report::json_text;
-use crate::model::Environment;
 use crate::picture::{Beside, Byte, Span, beside, changed_byte};
 use crate::printable::escaped;
 use crate::victim::Probe;
@@ -141,11 +139,7 @@ fn program_of(comparison: &Comparison, row: &Row) -> Option<String> {
     let case = crate::parse::case(steps).ok()?;
     let machine = &line.machine;
     let page = Some(machine.page_size).filter(|page| limits::is_page_size(*page))?;
-    let environment = Environment {
-        kernel: Some(backing::version(&machine.kernel)),
-        file_system: Some(machine.file_system.clone()),
-        ..Environment::with_pages_of(page)
-    };
+    let environment = machine.environment();
     let write = || {
         let (measurement, source) = expect(&case, &environment)?;
         let mut pictures = comparison.columns.iter().filter_map(|column| {

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::causes::Finding;
 use crate::cli::findings::Cause;
-use crate::cli::report::machine::Machine;
 use crate::cli::report::{SCHEMA, json_text};
+use crate::environment::Machine;
 
 /// A finding.
 #[derive(Debug, Serialize)]
@@ -94,23 +94,13 @@ mod tests {
     use crate::cli::explore::causes::Causes;
     use crate::cli::explore::programs::Parted;
     use crate::cli::findings::Shown;
+    use crate::backing::Surveyed;
     use crate::confine::Isolation;
     use crate::picture::{Difference, Of};
 
     fn machine() -> Machine {
-        Machine {
-            faultmap: "1".to_owned(),
-            kernel: "6.18".to_owned(),
-            architecture: "x86_64".to_owned(),
-            page_size: 4096,
-            file_system: "ext4".to_owned(),
-            mount: None,
-            block_size: None,
-            place: "/tmp".to_owned(),
-            isolation: Isolation::Default,
-            user: 0,
-            without: Vec::new(),
-        }
+        let here = Machine::here(1, Isolation::Default, &Surveyed::default());
+        Machine { faultmap: "1".to_owned(), kernel: "6.18".to_owned(), ..here }
     }
 
     fn keys(value: &Value) -> BTreeSet<String> {

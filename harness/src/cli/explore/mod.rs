@@ -28,10 +28,9 @@ use super::findings::known;
 use super::interrupt::Interrupt;
 use super::place::Places;
 use super::pool::{self, GuardMode, Setting};
-use super::report::machine::Machine;
 use super::values;
 use crate::confine::Held;
-use crate::environment;
+use crate::environment::Machine;
 use crate::explore::Search;
 use crate::model::Rule;
 
@@ -84,7 +83,7 @@ pub fn run(options: &Options) -> Result<Exit, Failed> {
     let until = time.or(count.is_none().then_some(TIME)).map(|time| Instant::now() + time);
     let setting = Setting {
         backing: &backing,
-        file_system: &surveyed.file_system,
+        surveyed: &surveyed,
         held: &held,
         isolation: place.isolation,
         interrupt: &interrupt,
@@ -96,8 +95,9 @@ pub fn run(options: &Options) -> Result<Exit, Failed> {
     if let Some(reason) = setting.refusal() {
         return Err(Failed::Nothing(reason));
     }
-    let environment = environment::of(setting.jobs, setting.isolation, &surveyed);
-    let environment = environment.without(&options.broken);
+    let here = Machine::here(setting.jobs, setting.isolation, &surveyed);
+    let machine = Machine { without: [held.without(), here.without.clone()].concat(), ..here };
+    let environment = machine.environment().without(&options.broken);
     let search = Search { seed: *seed, environment };
     let mut programs = Programs::of(search, setting, &known);
     let mut totals = Totals::of(options, Causes::of(out, *seed, &known));
@@ -105,5 +105,5 @@ pub fn run(options: &Options) -> Result<Exit, Failed> {
         .take_while(|_| until.is_none_or(|until| Instant::now() < until));
     let take = |number, found| totals.take(number, found);
     let ended = pool::run(&mut programs, &mut numbers, take);
-    totals.end(&setting, &Machine::of(&setting, &surveyed), ended)
+    totals.end(&setting, &machine, ended)
 }

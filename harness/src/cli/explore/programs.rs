@@ -175,7 +175,7 @@ impl Answer for Kernel<'_> {
     type Error = Failure;
 
     fn missing(&self, case: &Case) -> Option<String> {
-        missing(case, self.setting.backing, self.setting.file_system)
+        missing(case, self.setting.backing, self.setting.surveyed)
     }
 
     fn steps(&mut self, case: &Case) -> Result<Vec<StepResult>, Failure> {

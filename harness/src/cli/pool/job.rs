@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::backing::Backing;
+use crate::backing::{Backing, Surveyed};
 use crate::case::HarnessError;
 use crate::cli::interrupt::Interrupt;
 use crate::confine::{self, Held, Isolation};
@@ -56,8 +56,8 @@ pub trait Job {
 pub struct Setting<'a> {
     /// The place of the files.
     pub backing: &'a Backing,
-    /// The name of their file system, which a worker cannot ask for.
-    pub file_system: &'a str,
+    /// The facts about it, which a worker cannot ask for.
+    pub surveyed: &'a Surveyed,
     /// The filters for workers and victims.
     pub held: &'a Held,
     /// The isolation of workers and victims.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::json;
 use super::line::{CaseLine, EmptyPart};
-use super::machine::Machine;
 use super::verdict::{Findings, Verdict};
 use crate::case::{Access, HarnessError, Measurement, Outcome, StepResult};
 use crate::cli::cases::CaseReport;
 use crate::cli::partition::Position;
 use crate::cli::select::Loaded;
+use crate::environment::Machine;
 use crate::supervise::ChildReport;
 
 /// A form of output.
@@ -122,7 +122,7 @@ pub struct ReportedCase<'a> {
     pub found: &'a Findings,
     /// The machine and the place of the run.
     pub machine: &'a Machine,
-    /// The snapshots that belong to no case of the run.
+    /// On the first line of a run, the snapshots that belong to no case.
     pub snapshots_without_case: &'a [String],
 }
 

@@ -81,8 +81,8 @@ fn properties(cases: &[CaseLine]) -> Vec<Property> {
             ("kernel", machine.kernel.clone()),
             ("architecture", machine.architecture.clone()),
             ("page_size", machine.page_size.to_string()),
-            ("file_system", machine.file_system.clone()),
-            ("place", machine.place.clone()),
+            ("file_system", machine.files.file_system.clone()),
+            ("place", machine.files.place.clone()),
         ]
     };
     let mut all: Vec<(&str, String)> = Vec::new();

@@ -7,12 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::json::SCHEMA;
-use super::machine::Machine;
 use super::totals::Tally;
 use super::verdict::Verdict;
-use crate::cli::args::VERSION;
 use crate::cli::partition::Partition;
 use crate::cli::select::BUILT_IN;
+use crate::environment::Machine;
 
 /// A line of JSON, as far as other forms need its fields. harness/docs/json.md describes them.
 #[derive(Debug, Clone, Deserialize)]

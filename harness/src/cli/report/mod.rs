@@ -11,7 +11,6 @@ mod json;
 mod junit;
 mod ktap;
 pub mod line;
-pub mod machine;
 mod notes;
 pub mod progress;
 pub mod sheet;
@@ -125,14 +124,17 @@ impl<'a> Reporter<'a> {
                 report,
                 found,
                 machine: &self.judge.machine,
-                snapshots_without_case: &self.chosen.snapshots_without_case,
+                snapshots_without_case: match index {
+                    0 => &self.chosen.snapshots_without_case,
+                    _ => &[],
+                },
             })
         };
         let judged = judged(|| {
             let loaded = &self.chosen.cases[index];
             let mut found = self.judge.findings(loaded, report);
             if let Some(target) = self.judge.accepts {
-                let place = crate::snapshot::Place::here(&self.judge.machine.file_system);
+                let place = crate::snapshot::Place::here(&self.judge.machine.files.file_system);
                 accept::accept(loaded, &mut found, target, &place);
             }
             let measured = match &report.result {

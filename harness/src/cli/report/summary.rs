@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::line::CaseLine;
-use super::machine::Machine;
 use super::totals::Totals;
 use crate::cli::findings::{self, Differing};
 use crate::cli::output;
 use crate::confine::Isolation;
+use crate::environment::Machine;
 use crate::printable::escaped;
 
 /// The counts of a run so far.
@@ -19,9 +19,9 @@ pub struct Summary {
     pub cases: usize,
     pub built_in: usize,
     children: u64,
-    /// The places of the files, in words, with what was done without.
+    /// The environments in words: the place of the files, the machine, and what was done without.
     places: Vec<String>,
-    /// Each line of a run names all of them.
+    /// The first line of a run names them.
     pub snapshots_without_case: BTreeSet<String>,
     differing: Vec<Differing>,
 }
@@ -53,10 +53,11 @@ impl Summary {
 
     /// Names a place, if it is a new one.
     pub fn place(&mut self, machine: &Machine) {
-        let Machine { file_system, place, isolation, without, .. } = machine;
+        let Machine { files, isolation, without, .. } = machine;
         let strictly = if *isolation == Isolation::Strict { ", strictly isolated" } else { "" };
-        let (place, without) = (escaped(place), output::without(without));
-        let words = format!("{file_system} in {place}{strictly}{without}");
+        let (place, without) = (escaped(&files.place), output::without(without));
+        let (name, about, own) = (&files.file_system, files.about(), machine.words());
+        let words = format!("{name}{about} in {place}, {own}{strictly}{without}");
         if !self.places.contains(&words) {
             self.places.push(words);
         }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::Machine;
 use super::totals::Tally;
 use crate::case::{Case, HarnessError, Measurement, Step, SweepResult, limits};
 use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::select::Loaded;
 use crate::cli::shell::{self, program};
-use crate::model::{self, Environment, Judgement, Rule};
+use crate::environment::Machine;
+use crate::model::{self, Judgement, Rule};
 use crate::picture;
 use crate::snapshot::{Comparison, Kept, Place, Target};
 use crate::vocabulary::Action;
@@ -110,8 +110,6 @@ pub struct Findings {
 #[derive(Debug)]
 pub struct Judge {
     pub machine: Machine,
-    /// The machine as the model knows it.
-    pub environment: Environment,
     /// The options that select the same place and the same timeout, for a command that is printed.
     pub options: String,
     /// True if cases are compared with their snapshots.
@@ -199,7 +197,7 @@ impl Judge {
             true => self.compared(loaded, measured, &picture),
             false => Findings::plain(Verdict::Measured),
         };
-        let judgement = model::judge(&loaded.case, &self.environment, measured);
+        let judgement = model::judge(&loaded.case, &self.machine.environment(), measured);
         let counts = !matches!(found.compared, Verdict::Skipped | Verdict::HarnessError);
         let unexplained = unexplained(&loaded.case, &judgement).filter(|_| counts);
         let (is_split, is_needless) = match (&unexplained, &judgement.split) {
@@ -218,7 +216,7 @@ impl Judge {
     }
 
     fn compared(&self, loaded: &Loaded, measured: &Measurement, picture: &str) -> Findings {
-        let Machine { page_size: page, file_system, .. } = &self.machine;
+        let Machine { page_size: page, files, .. } = &self.machine;
         let assumed = limits::SMALLEST_PAGE;
         if *page != assumed && !loaded.case.says_page() {
             return Findings::because(
@@ -236,7 +234,7 @@ impl Judge {
             );
             return Findings { advice: Some(advice), ..Findings::plain(Verdict::New) };
         };
-        let counting = snapshots.counting(&loaded.id, &Place::here(file_system));
+        let counting = snapshots.counting(&loaded.id, &Place::here(&files.file_system));
         let snapshot = Some(counting.path());
         let found = match counting.compare(picture) {
             Ok(Comparison::New) => {

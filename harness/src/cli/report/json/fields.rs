@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::*;
+use crate::backing::Surveyed;
 use crate::case::{Access, HarnessError, Note, Rest, Scarce};
 use crate::cli::cases::{CaseReport, CaseResult};
 use crate::cli::report::line::{CaseLine, EmptyPart};
-use crate::cli::report::machine::Machine;
 use crate::cli::report::verdict::{Findings, Verdict};
 use crate::cli::select::{Loaded, Source};
 use crate::confine::Isolation;
+use crate::environment::{Limit, Machine, User};
 use crate::model::{Environment, OpenRule, Rule, Unmodelled, judge, predict};
 use crate::supervise::ChildReport;
 
@@ -49,6 +50,7 @@ fn heading(field: &str) -> &'static str {
         "open" => "Open",
         "not_modelled" => "Gap",
         "notes" => "Note",
+        "limits" => "Limit",
         other => panic!("the objects of `{other}` are not told of"),
     }
 }
@@ -75,12 +77,22 @@ fn machine() -> Machine {
         kernel: "6.18".to_owned(),
         architecture: "x86_64".to_owned(),
         page_size: PAGE,
-        file_system: "ext4".to_owned(),
-        mount: Some("ext4 rw,relatime".to_owned()),
-        block_size: Some(4096),
-        place: "/tmp".to_owned(),
+        files: Surveyed {
+            place: "/tmp".to_owned(),
+            file_system: "ext4".to_owned(),
+            mount: Some("ext4 rw,relatime".to_owned()),
+            block_size: Some(4096),
+            ..Surveyed::default()
+        },
+        user: User {
+            id: 0,
+            capabilities: Vec::new(),
+            limits: vec![Limit { resource: "RLIMIT_STACK".to_owned(), soft: Some(8), hard: None }],
+        },
         isolation: Isolation::Default,
-        user: 0,
+        jobs: 1,
+        overcommit_memory: None,
+        shared_memory_huge: None,
         without: vec!["seccomp: reason".to_owned()],
     }
 }
@@ -115,7 +127,7 @@ fn parsed(text: String) -> Value {
         (value["picture"].as_str(), value["line"].as_u64().expect("a number"))
     );
     assert_eq!(line.notes.len(), value["notes"].as_array().expect("a list").len());
-    assert_eq!(serde_json::to_value(&line.machine).expect("JSON")["place"], value["place"]);
+    assert_eq!(line.machine, machine());
     value
 }
 

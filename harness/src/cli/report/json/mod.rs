@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use super::format::{Format, ReportedCase, ReportedProbe, Shown};
 use super::line::{CaseLine, EmptyPart};
-use super::machine::Machine;
 use super::notes::{self, Remark};
 use super::step::{line_of, line_of_sweep};
 use super::totals::Tally;
 use super::verdict::Verdict;
 use crate::case::{Case, Measurement, Step, StepResult, SweepResult};
 use crate::cli::partition::Position;
+use crate::environment::Machine;
 use crate::printable::is_printable;
 use crate::supervise::Ending;
 use answer::Answer;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{StepLine, SweepLine, steps, sweeps};
 use crate::case::{Case, Measurement};
-use crate::cli::report::machine::Machine;
+use crate::environment::Machine;
 use crate::model::{Judgement, Split, known};
 use crate::picture;
 
