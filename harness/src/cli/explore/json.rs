@@ -91,10 +91,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::backing::Surveyed;
     use crate::cli::explore::causes::Causes;
     use crate::cli::explore::programs::Parted;
     use crate::cli::findings::Shown;
-    use crate::backing::Surveyed;
     use crate::confine::Isolation;
     use crate::picture::{Difference, Of};
 

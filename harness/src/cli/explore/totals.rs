@@ -14,7 +14,7 @@ use super::programs::Found;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{self, Output};
 use crate::cli::pool::Setting;
-use crate::cli::report::machine::Machine;
+use crate::environment::Machine;
 
 /// The results so far.
 pub struct Totals<'a> {

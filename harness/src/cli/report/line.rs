@@ -11,7 +11,7 @@ use super::totals::Tally;
 use super::verdict::Verdict;
 use crate::cli::partition::Partition;
 use crate::cli::select::BUILT_IN;
-use crate::environment::Machine;
+use crate::environment::{Machine, VERSION};
 
 /// A line of JSON, as far as other forms need its fields. harness/docs/json.md describes them.
 #[derive(Debug, Clone, Deserialize)]
