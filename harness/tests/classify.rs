@@ -202,6 +202,7 @@ fn a_probe_whose_steps_came_out_differently_does_not_count() {
     let judge = judge_of(&program, Ending::Exited(0), &recorded);
     let differs = |earlier| judge.unsteady(&probe, &[earlier, StepResult::Done]);
     assert_eq!(differs(StepResult::Done), None);
+    assert_eq!(judge.recorded_results(), [Some(StepResult::Done), Some(StepResult::Done)]);
     let (first, then) = ("= -1 EAGAIN".to_owned(), "done".to_owned());
     let expected = HarnessError::Unsteady { step: 0, first, then };
     assert_eq!(differs(StepResult::Errno(Errno(11))), Some(expected));
@@ -235,6 +236,10 @@ fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
     assert!(differs(slot(NotReached), slot(Begun)), "a step was not performed");
     assert!(differs(slot(Begun), slot(Begun)), "a step was not finished");
     assert!(differs(fault(SIGSEGV, 1, BASE), slot(Begun)), "a step has raised a signal");
+    let slots = [slot(Done), slot(NotReached), slot(NotReached), slot(NotReached), slot(Done)];
+    let recorded = Recorded { finished: true, slots: slots.into(), ..Recorded::default() };
+    let begun = judge_of(&program, Ending::Exited(0), &recorded).unsteady(&probe, &earlier);
+    assert!(matches!(begun, Some(HarnessError::Unsteady { step: 1, .. })), "{begun:?}");
     let raised = judge(SIGSEGV, fault(SIGSEGV, 1, BASE), slot(NotReached));
     let own = Fault { signal: Signal(SIGSEGV), code: Some(1), address: FaultAddress::Accessed };
     let error = Box::new(HarnessError::Raised(own));
@@ -247,6 +252,8 @@ fn a_probe_after_a_block_that_somebody_has_ended_does_not_count() {
 #[case::not_reached("fsync(-1);", StepResult::Killed(Signal(SIGXFSZ)), slot(NotReached), false)]
 #[case::raised("fsync(-1);", StepResult::Killed(Signal(SIGXFSZ)), fault(SIGXFSZ, 1, BASE), false)]
 #[case::unseen("map[0];", StepResult::Killed(Signal(SIGXFSZ)), slot(Done), false)]
+#[case::never_reached("map[0];", StepResult::NotReached, slot(NotReached), true)]
+#[case::no_map("map[0];", StepResult::NoMap, slot(NoMap), true)]
 #[case::blocked("map[0];", of_step(None), slot(Begun), true)]
 #[case::handled("map[0];", of_step(Some(2)), slot(Begun), false)]
 #[case::another_result("map[0];", StepResult::Done, slot(Begun), false)]
