@@ -30,9 +30,12 @@ pub fn lines(stdout: &str, killed: bool) -> Lines {
         }
         let mut rest: Value =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        // Another run takes another time, may be of other cases, and its advice has its options.
+        // Another run takes another time, may be of other cases by more workers, has other room, and its advice has
+        // its options. The first line of a run names the snapshots without a case.
         let fields = rest.as_object_mut().expect("an object");
-        for name in ["elapsed_us", "number", "of", "advice"] {
+        for name in
+            ["elapsed_us", "number", "of", "advice", "jobs", "free_bytes", "snapshots_without_case"]
+        {
             assert!(fields.remove(name).is_some(), "no {name}: {text}");
         }
         let word = |key: &str| rest[key].as_str().unwrap_or_default().to_owned();
