@@ -201,9 +201,12 @@ fn ends_on_a_signal(answers: bool, (signal, code): (Signal, i32)) {
 }
 
 fn explore_ends(answers: bool) {
+    let out = tempfile::tempdir().expect("a folder for temporary files");
     let silent = silent_after_an_answer(answers);
-    let (code, stdout, stderr) =
-        run(faultmap(&["explore", "--for", "1s", "--dir"]).arg(silent.path()));
+    let (code, stdout, stderr) = run(faultmap(&["explore", "--for", "1s", "--out"])
+        .arg(out.path())
+        .arg("--dir")
+        .arg(silent.path()));
     assert_eq!((code, stdout), (Some(3), String::new()), "{stderr}");
     assert!(stderr.contains(" did not answer within 1s"), "{stderr}");
 }
