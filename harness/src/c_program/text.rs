@@ -17,7 +17,8 @@ use crate::victim::MARK;
 
 /// Returns the program.
 pub fn program(case: &Case, expected: &Expected, functions: &Functions, rows: &[Row]) -> String {
-    let shape = Shape::of(case, expected, rows, &functions.steps.concat());
+    let statements = [functions.processes.concat(), functions.steps.concat()].concat();
+    let shape = Shape::of(case, expected, rows, &statements);
     let mut text = match shape.is_each {
         true => each::body(case, &shape, functions, rows),
         false => single::body(case, &shape, functions, rows.first()),
