@@ -59,10 +59,7 @@ pub fn are_all(child: Pid, beside: &[Pid], list: &File) -> bool {
     let mut text = [0; 64];
     let read = list.read_at(&mut text, 0).unwrap_or(0);
     let Some(Ok(text)) = text.get(..read).map(std::str::from_utf8) else { return false };
-    let is_known = |word: &str| {
-        let pid = word.parse().ok().and_then(Pid::from_raw);
-        pid.is_some_and(|pid| pid == child || beside.contains(&pid))
-    };
+    let is_known = |word: &str| pid(word).is_some_and(|pid| pid == child || beside.contains(&pid));
     let mut listed = text.split_whitespace();
     listed.clone().count() == 1 + beside.len() && listed.all(is_known)
 }
@@ -78,11 +75,14 @@ fn open_children_of(parent: Pid) -> Option<File> {
     File::open(format!("/proc/{parent}/task/{parent}/children")).ok().filter(|_| numbers_are_ours())
 }
 
-/// Returns the children of a process of one thread; none where the kernel has no list of them.
-pub(super) fn children_of(parent: Pid) -> Vec<Pid> {
-    let list = open_children_of(parent).and_then(|list| std::io::read_to_string(list).ok());
-    let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
-    list.iter().flat_map(|list| list.split_whitespace().filter_map(pid)).collect()
+/// Returns the children of a process of one thread; `None` where the kernel has no list of them.
+pub(super) fn children_of(parent: Pid) -> Option<Vec<Pid>> {
+    let list = std::io::read_to_string(open_children_of(parent)?).ok()?;
+    Some(list.split_whitespace().filter_map(pid).collect())
+}
+
+fn pid(text: &str) -> Option<Pid> {
+    text.parse().ok().and_then(Pid::from_raw)
 }
 
 /// True if /proc is that of this pid namespace, and not of one around it where processes have other pids
@@ -106,14 +106,13 @@ fn reap_all() -> bool {
 /// Returns the children of this process: from the kernel's list where it has one, otherwise from the parents
 /// of all processes. None where /proc is not mounted, or shows another pid namespace with other pids.
 pub fn children() -> Vec<Pid> {
-    let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
-    if let Some(Ok(list)) = open_children().map(std::io::read_to_string) {
-        return list.split_whitespace().filter_map(pid).collect();
+    if let Some(children) = children_of(getpid()) {
+        return children;
     }
     let Some(processes) = std::fs::read_dir("/proc").ok().filter(|_| numbers_are_ours()) else {
         return Vec::new();
     };
-    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let own = getpid().as_raw_nonzero().get();
     processes
         .flatten()
         .filter_map(|entry| {

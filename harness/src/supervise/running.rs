@@ -68,7 +68,7 @@ fn used_by_all(child: Pid) -> Duration {
     // A hostile child may fork without end.
     while next < all.len() && all.len() < 100 {
         let children = children_of(all[next]);
-        all.extend(children);
+        all.extend(children.into_iter().flatten());
         next += 1;
     }
     all.into_iter().filter_map(cpu_time).sum()
