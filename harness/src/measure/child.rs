@@ -4,7 +4,7 @@ use super::{CHILDREN, FORK_SERVER_PAYS, FORK_SERVERS, Failure, Measurer, TIME};
 use crate::backing::{Backing, MadeFile};
 use crate::case::limits::FILES;
 use crate::case::{HarnessError, Outcome};
-use crate::supervise::{Asked, ChildReport, Ending, Judge, NoReport, Patience};
+use crate::supervise::{Asked, ChildReport, Ending, Judge, NoReport};
 use crate::victim::{FileHandle, FileSpec, Fill, Probe, Request};
 
 impl Measurer<'_> {
@@ -29,7 +29,7 @@ impl Measurer<'_> {
             program: &self.program,
             ending: report.ending,
             recorded: &report.recorded,
-            deadline_ms: self.means.deadline.as_millis() as u64,
+            deadline_ms: self.patience.deadline.as_millis() as u64,
             timeout_is_an_answer: self.case.timeout.is_some(),
         }
     }
@@ -63,8 +63,7 @@ impl Measurer<'_> {
         {
             self.fork_server = supervisor.fork_server(supervisor.fork_of(program));
         }
-        let asked = Asked::Case(&request);
-        let patience = Patience { deadline: self.means.deadline, cpu_time: self.cpu_time };
+        let (asked, patience) = (Asked::Case(&request), self.patience);
         let alone = || supervisor.run(supervisor.fork_of(program), asked, patience);
         let nested = self.fork_server.as_ref();
         let ran = match nested.map(|fork_server| supervisor.run(fork_server, asked, patience)) {

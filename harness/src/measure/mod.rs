@@ -24,7 +24,7 @@ use crate::confine::Held;
 use crate::journal::Journal;
 use crate::model::{Environment, Prediction, boundaries, predict, predict_after};
 use crate::named::Named;
-use crate::supervise::{ChildReport, Supervisor};
+use crate::supervise::{ChildReport, Patience, Supervisor};
 use crate::sweep::{Plan, Unanswered};
 use crate::sys::{Arena, ForkServer};
 use crate::victim::{Fill, Probe, Program};
@@ -77,8 +77,8 @@ pub struct Means<'a> {
 /// Measures one case, in a worker process.
 pub struct Measurer<'a> {
     means: Means<'a>,
-    /// The CPU time that a child may use in one step; `None` where that does not matter.
-    cpu_time: Option<Duration>,
+    /// How long a child may take on this machine.
+    patience: Patience,
     case: &'a Case,
     program: Program<'a>,
     notes: Vec<Note>,
@@ -101,11 +101,14 @@ impl<'a> Measurer<'a> {
     pub fn new(means: Means<'a>, case: &'a Case) -> Measurer<'a> {
         let page = rustix::param::page_size() as u64;
         let pace = means.supervisor.pace();
-        let deadline = pace.stretched(case.timeout.unwrap_or(means.deadline));
-        Measurer {
-            means: Means { deadline, ..means },
+        let patience = Patience {
+            deadline: pace.stretched(case.timeout.unwrap_or(means.deadline)),
             // A case that says when a child is late has its answer then.
             cpu_time: case.timeout.is_none().then(|| pace.stretched(limits::RUNNING)),
+        };
+        Measurer {
+            means,
+            patience,
             case,
             program: Program::of(case, page, means.memory),
             notes: Vec::new(),
