@@ -263,8 +263,7 @@ fn measure(all: &Chosen, options: &Options, asked: &Asked, start: &Start) -> Res
             && held.ipc_namespace(),
         until: None,
     };
-    let here = Machine::here(jobs, options.place.isolation, &surveyed);
-    let machine = Machine { without: [held.without(), here.without.clone()].concat(), ..here };
+    let machine = Machine::here(jobs, options.place.isolation, &surveyed).lacking(held.without());
     let mut cases = Cases {
         cases: &all.cases,
         setting,

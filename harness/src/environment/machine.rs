@@ -61,6 +61,13 @@ impl Machine {
         }
     }
 
+    /// The same machine, whose victims are without these restrictions too.
+    #[cfg(feature = "cli")]
+    pub fn lacking(mut self, restrictions: Vec<String>) -> Machine {
+        self.without.splice(0..0, restrictions);
+        self
+    }
+
     /// What the model has to know of it.
     pub fn environment(&self) -> Environment {
         let Surveyed { file_system, block_size, noexec, huge, free_bytes, .. } = &self.files;

@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<Exit, Failed> {
         return Err(Failed::Nothing(reason));
     }
     let here = Machine::here(setting.jobs, setting.isolation, &surveyed);
-    let machine = Machine { without: [held.without(), here.without.clone()].concat(), ..here };
+    let machine = here.lacking(held.without());
     let environment = machine.environment().without(&options.broken);
     let search = Search { seed: *seed, environment };
     let mut programs = Programs::of(search, setting, &known);
