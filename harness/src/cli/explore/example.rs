@@ -53,8 +53,7 @@ impl Example {
         let title = format!("program {number} of seed {}", search.seed);
         let measurement = kernel.whole(&case).ok();
         let measured = measurement
-            .and_then(|own| Measured::of(title, &case, &search.environment, own))
-            .and_then(|own| own.shows(cause));
+            .and_then(|own| Measured::of((title, cause), &case, &search.environment, own));
         Some(Example { number, text, measured })
     }
 
@@ -67,9 +66,9 @@ impl Example {
 }
 
 impl Measured {
-    /// Judges a measurement; `None` where the model agrees with it.
+    /// Judges a measurement; `None` where this cause does not show in it.
     fn of(
-        title: String,
+        (title, cause): (String, &Cause),
         case: &Case,
         environment: &Environment,
         measurement: Measurement,
@@ -78,21 +77,15 @@ impl Measured {
         let page = environment.page;
         let promised = draw(case, &split.completed(&measurement), page);
         let came = draw(case, &measurement, page);
+        let shown = causes(&promised, &came)?.into_iter().find(|own| own.cause == *cause)?;
         let (measurement, source) = Source::judged(case, environment, measurement);
         let expected = Expected { title, page, measurement, source, probe: None };
         Some(Measured {
             promised,
             came,
-            place: String::new(),
+            place: shown.place,
             rule: split.rule.map(Rule::name),
             c_program: c_program(case, &expected).map_err(|why| why.to_string()),
         })
-    }
-
-    /// Returns the same with the place at which this cause shows; `None` where it does not.
-    fn shows(self, cause: &Cause) -> Option<Measured> {
-        let all = causes(&self.promised, &self.came)?;
-        let place = all.into_iter().find(|own| own.cause == *cause)?.place;
-        Some(Measured { place, ..self })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::causes::Finding;
 use crate::cli::explain::paragraph;
-use crate::cli::findings::{named, side_by_side};
+use crate::cli::findings::{listed, named, side_by_side};
 use crate::cli::output::{BAD, NOTE, count};
 use crate::model::Rule;
 use crate::printable::escaped;
@@ -30,7 +30,9 @@ fn of_new(number: usize, finding: &Finding<'_>) -> String {
     if let Some(measured) = measured {
         text.push_str(&paragraph(&format!("in: {}", escaped(&measured.place))));
     }
-    text.push_str(&paragraph(&format!("programs: {}", numbers(finding))));
+    let numbers: Vec<String> = finding.numbers.iter().map(u64::to_string).collect();
+    let numbers = listed(&numbers, finding.programs as usize);
+    text.push_str(&paragraph(&format!("programs: {numbers}")));
     if !finding.files.is_empty() {
         let files: Vec<String> =
             finding.files.iter().map(|path| path.display().to_string()).collect();
@@ -54,16 +56,6 @@ fn of_new(number: usize, finding: &Finding<'_>) -> String {
         (None, None) => {}
     }
     text + "\n"
-}
-
-/// The numbers of the first programs, and how many more there are.
-fn numbers(finding: &Finding<'_>) -> String {
-    let numbers: Vec<String> = finding.numbers.iter().map(u64::to_string).collect();
-    let more = match finding.programs - numbers.len() as u64 {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    numbers.join(", ") + &more
 }
 
 fn indented(line: &str) -> String {

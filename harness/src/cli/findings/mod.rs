@@ -152,7 +152,12 @@ pub const NAMED: usize = 6;
 pub fn named(words: &[String]) -> String {
     let shown: Vec<String> =
         words.iter().take(NAMED).map(|word| escaped(word).into_owned()).collect();
-    let more = match words.len().saturating_sub(NAMED) {
+    listed(&shown, words.len())
+}
+
+/// These words, and how many more there are of so many.
+pub fn listed(shown: &[String], all: usize) -> String {
+    let more = match all.saturating_sub(shown.len()) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
