@@ -1,7 +1,6 @@
 //! The results of a search: counts them, tells them at the end, and writes programs as cases. The main type is
 //! [`Totals`].
 
-use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
@@ -14,6 +13,7 @@ use super::programs::Found;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{self, Output};
 use crate::cli::pool::Setting;
+use crate::cli::report::progress;
 use crate::environment::Machine;
 
 /// The results so far.
@@ -38,7 +38,7 @@ impl<'a> Totals<'a> {
             causes,
             shown_open: Vec::new(),
             output: Output::default(),
-            bar: match std::io::stderr().is_terminal() {
+            bar: match progress::is_shown() {
                 true => ProgressBar::new_spinner(),
                 false => ProgressBar::hidden(),
             },

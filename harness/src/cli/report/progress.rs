@@ -10,11 +10,7 @@ use crate::cli::partition::Chosen;
 
 /// Returns the bar of a run, hidden where stderr is no screen. Nothing is drawn before it moves.
 pub fn bar(chosen: &Chosen, exhaustive: bool) -> ProgressBar {
-    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    if is_dumb
-        || !std::io::stderr().is_terminal()
-        || !fstat(std::io::stderr()).is_ok_and(|stat| is_screen(stat.st_rdev))
-    {
+    if !is_shown() {
         return ProgressBar::hidden();
     }
     let (bar, template) = match chosen.cases.len() {
@@ -28,6 +24,14 @@ pub fn bar(chosen: &Chosen, exhaustive: bool) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// True where stderr is a screen, on which a bar can be drawn anew.
+pub fn is_shown() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    !is_dumb
+        && std::io::stderr().is_terminal()
+        && fstat(std::io::stderr()).is_ok_and(|stat| is_screen(stat.st_rdev))
 }
 
 /// True for a pseudo-terminal and for a virtual console: they are drawn anew at once. A serial line is slow, and who
