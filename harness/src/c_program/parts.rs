@@ -54,8 +54,8 @@ pub const RARELY_NAMED: &[&str] = &[
 /// Returns the parts of a program of this shape, each behind those that it needs.
 pub fn parts(shape: &Shape) -> Vec<Part> {
     let part = |needed_by, text: &str| {
-        let text = text.replace("{first}", &FIRST_FILE.to_string());
-        Part { needed_by, text: text.replace("{fill}", &shape.fill()) }
+        let text = text.replace("{filling}", FILLING).replace("{fill}", &shape.fill());
+        Part { needed_by, text: text.replace("{first}", &FIRST_FILE.to_string()) }
     };
     vec![
         part("SEES(", SEES),
@@ -168,6 +168,11 @@ __asm__(".text\ncode: ret\ncode_end:");
 extern const unsigned char code[], code_end[];
 "#;
 
+/// The statements that fill a file.
+const FILLING: &str = r#"	for (long n = 0; n < size; n++) buffer[n] = {fill};
+	if (pwrite(fd, buffer, size, 0) != size || dup2(fd, {first} + number) < 0) exit(2);
+"#;
+
 /// Makes and fills a file.
 const FILLED_FILE: &str = r#"
 // Makes a file of so many bytes. It has a second descriptor, {first} or the next, which no step closes.
@@ -175,9 +180,7 @@ static int make_file(int number, long size)
 {
 	{name};
 	int fd = mkstemp(name);
-	for (long n = 0; n < size; n++) buffer[n] = {fill};
-	if (pwrite(fd, buffer, size, 0) != size || dup2(fd, {first} + number) < 0) exit(2);
-{unlink}	return fd;
+{filling}{unlink}	return fd;
 }
 "#;
 
@@ -186,9 +189,7 @@ const FILLED: &str = r#"
 // Fills a file. It has a second descriptor, {first} or the next, which no step closes.
 static int filled(int fd, int number, long size)
 {
-	for (long n = 0; n < size; n++) buffer[n] = {fill};
-	if (pwrite(fd, buffer, size, 0) != size || dup2(fd, {first} + number) < 0) exit(2);
-	return fd;
+{filling}	return fd;
 }
 "#;
 

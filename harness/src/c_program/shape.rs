@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::Expected;
 use super::call;
 use super::rows::Row;
+use super::steps::Functions;
 use crate::case::limits::{BUFFER_BYTES, LARGEST_PAGE};
 use crate::case::{Access, Arg, BlockKind, Case, Outcome, Pattern, Step, StepResult, SweepResult};
 use crate::vocabulary::{Action, Returns, Syscall};
@@ -46,8 +47,8 @@ pub enum Fetches {
 }
 
 impl Shape {
-    /// Returns the shape of the program with these rows, whose steps are these lines.
-    pub fn of(case: &Case, expected: &Expected, rows: &[Row], steps: &str) -> Shape {
+    /// Returns the shape of the program with these rows and functions.
+    pub fn of(case: &Case, expected: &Expected, rows: &[Row], functions: &Functions) -> Shape {
         let is_each = expected.probe.is_none() && !rows.is_empty();
         let has = |action: fn(&Action) -> bool| case.calls().any(|(call, _)| action(&call.action));
         let has_signals = has(|own| {
@@ -77,7 +78,7 @@ impl Shape {
             files: case.calls().filter(|(call, _)| call.makes_file()).count(),
             segments,
             largest: largest(case),
-            is_relative: is_each || steps.contains("SEES("),
+            is_relative: is_each || functions.lines().any(|line| line.contains("SEES(")),
         }
     }
 
@@ -100,9 +101,10 @@ impl Shape {
     /// after the last, which remove what is left. The kernel refuses some files.
     pub fn around(&self, case: &Case, refused: &BTreeSet<usize>) -> (Vec<String>, Vec<String>) {
         let (mut make, mut clear) = (Vec::new(), Vec::new());
+        let ahead = are_files_ahead(case);
         let files = case.calls().filter(|(call, _)| call.makes_file()).enumerate();
         for (file, (call, args)) in files.filter(|(file, _)| !refused.contains(file)) {
-            if are_files_ahead(case) {
+            if ahead {
                 make.push(format!("close({});", call::made(call, args, file)));
             }
             if self.keeps_names && call.action == Action::MakeFile {

@@ -30,6 +30,13 @@ pub struct Functions {
     pub refused: BTreeSet<usize>,
 }
 
+impl Functions {
+    /// Returns the lines of all of them.
+    pub fn lines(&self) -> impl Iterator<Item = &String> {
+        self.processes.iter().chain(&self.steps)
+    }
+}
+
 /// Returns the functions of a case. `read` names the variables that some step reads.
 pub fn functions(
     case: &Case,

@@ -17,8 +17,7 @@ use crate::victim::MARK;
 
 /// Returns the program.
 pub fn program(case: &Case, expected: &Expected, functions: &Functions, rows: &[Row]) -> String {
-    let statements = [functions.processes.concat(), functions.steps.concat()].concat();
-    let shape = Shape::of(case, expected, rows, &statements);
+    let shape = Shape::of(case, expected, rows, functions);
     let mut text = match shape.is_each {
         true => each::body(case, &shape, functions, rows),
         false => single::body(case, &shape, functions, rows.first()),
@@ -143,7 +142,7 @@ fn definitions(shape: &Shape, text: &str) -> String {
 fn bytes(shape: &Shape, text: &str) -> String {
     let (period, ahead) = Pattern::First.period();
     match (text.contains("DATA("), shape.is_relative) {
-        (_, true) if text.contains("BYTE(") || text.contains("DATA(") => format!(
+        (says_data, true) if says_data || text.contains("BYTE(") => format!(
             "// DATA is the byte of a file there, and in a TRY as many bytes further on as the byte accessed.\n\
              #define BYTE(n) (0x80 + (n) % {period})\n\
              #define DATA(file, offset) (1L << 60 | ({ahead}L * (file) + (offset)))\n"
