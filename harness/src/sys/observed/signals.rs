@@ -81,22 +81,29 @@ pub unsafe fn install_handlers() {
 /// library makes for a thread has 8 KiB, and with the registers of AVX-512 a frame takes 3.3 KiB (getauxval(3),
 /// AT_MINSIGSTKSZ). Where the frame does not fit, the kernel raises SIGSEGV in its place.
 fn leave_aborts() {
-    // SAFETY: `install_handlers` has filled the table.
-    let Some(before) = (unsafe { &(*BEFORE.0.get())[libc::SIGABRT as usize] }) else { return };
-    if is_handled_by(libc::SIGABRT, on_abort as Handler as usize) {
-        // SAFETY: it is what sigaction(2) has returned.
-        unsafe { libc::sigaction(libc::SIGABRT, before, ptr::null_mut()) };
+    if let Some(before) = before_aborts() {
+        replace_abort(on_abort as Handler as usize, before);
     }
 }
 
 /// Takes SIGABRT again where it was put back, for the panic hook: a handler of the program may panic.
 pub fn note_aborts() {
+    if let Some(before) = before_aborts() {
+        replace_abort(before.sa_sigaction, &with_handler(before, on_abort));
+    }
+}
+
+/// The handler of SIGABRT that the program had.
+fn before_aborts() -> Option<&'static libc::sigaction> {
     // SAFETY: `install_handlers` has filled the table.
-    let Some(before) = (unsafe { &(*BEFORE.0.get())[libc::SIGABRT as usize] }) else { return };
-    if is_handled_by(libc::SIGABRT, before.sa_sigaction) {
-        let action = with_handler(before, on_abort);
-        // SAFETY: the handler is async-signal-safe.
-        unsafe { libc::sigaction(libc::SIGABRT, &action, ptr::null_mut()) };
+    unsafe { (*BEFORE.0.get())[libc::SIGABRT as usize].as_ref() }
+}
+
+/// Handles SIGABRT so, if its handler is this one now.
+fn replace_abort(now: libc::sighandler_t, action: &libc::sigaction) {
+    if is_handled_by(libc::SIGABRT, now) {
+        // SAFETY: what sigaction(2) has returned; or the same with a handler that is async-signal-safe.
+        unsafe { libc::sigaction(libc::SIGABRT, action, ptr::null_mut()) };
     }
 }
 
