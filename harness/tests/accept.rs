@@ -2,13 +2,12 @@
 //! file is written stands in `src/snapshot/keep.rs`, with its tests.
 
 mod command;
+mod project;
 
 use std::path::{Path, PathBuf};
 
 use command::{faultmap, run};
-
-const CASE: &str = "fd = file(100);\nmap = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);\n\
-                    sweep(map, read);\n";
+use project::{CASE, REFUSED};
 
 /// A folder with these files below `cases/` and `snapshots/`.
 struct Project(tempfile::TempDir);
@@ -99,8 +98,7 @@ fn what_was_skipped_failed_or_contradicts_the_model_is_left_alone() {
     let elsewhere = format!("requires(page == {});\n{CASE}", 2 * page);
     let project = Project::with(&[
         ("cases/skipped.case", &elsewhere),
-        // A harness error: the program of the harness lies in this range.
-        ("cases/refused.case", "fd = file(1);\nmsync(0, 4503599627370496, MS_ASYNC);"),
+        ("cases/refused.case", REFUSED),
         ("cases/good.case", CASE),
     ]);
     let (code, said) = project.run(&["--accept"]);
