@@ -86,7 +86,7 @@ LINE
         skipped=$((skipped + 1))
         rm -rf "$to"
     elif [ -s "$to/run.json" ]; then
-        echo "$(outcome "$to" | paste -sd ';' | sed 's/;/; /g'); $(($(date +%s) - begun)) s"
+        echo "$(outcome "$to" | awk '{ printf "%s; ", $0 }')$(($(date +%s) - begun)) s"
         had="$had $name=$to/run.json"
     else
         echo "gave no result: $to says what came"

@@ -38,7 +38,7 @@ root=$results/root
 mkdir -p "$root/bin"
 cp "$FAULTMAP" "$root/faultmap"
 cp "$INSIDE" "$root/inside"
-cp "$busybox"/*/busybox "$busybox"/*/*/busybox "$root/bin" 2>/dev/null || true
+cp "$(find "$busybox" -name busybox -type f -perm -u+x | head -1)" "$root/bin"
 cat > "$root/init" <<INIT
 #!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp /results
@@ -51,6 +51,7 @@ mkdir -p /dev/shm
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /tmp
 /inside /results /tmp /faultmap
+echo # the firmware ends in the middle of a line
 echo BEGIN
 tar -c -C /results . | gzip | base64
 echo END
