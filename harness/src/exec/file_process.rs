@@ -225,7 +225,8 @@ impl Running {
         Some(Running { questions, answers, pid, process })
     }
 
-    /// Waits until there is something to read. One that runs, or that the disk lets go on, is waited for.
+    /// Waits until there is something to read. One that runs, that waits for a CPU, or that the disk lets go on, is waited
+    /// for.
     fn wait(&self) -> Result<(), NoAnswer> {
         let (mut ran, mut since) = (self.time_run(), Instant::now());
         loop {
@@ -237,7 +238,7 @@ impl Running {
                 Err(_) => return Err(NoAnswer::Ended),
             }
             let now = self.time_run();
-            if now != ran {
+            if now != ran || self.is_runnable() {
                 (ran, since) = (now, Instant::now());
             } else if since.elapsed() >= PATIENCE {
                 return Err(NoAnswer::Silent);
@@ -249,6 +250,12 @@ impl Running {
     fn time_run(&self) -> Option<u64> {
         let all = std::fs::read_to_string(format!("/proc/{}/schedstat", self.pid)).ok()?;
         all.split(' ').next()?.parse().ok()
+    }
+
+    /// True for one that others keep from a CPU. (proc_pid_stat(5): state)
+    fn is_runnable(&self) -> bool {
+        let all = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        all.rsplit_once(") ").is_some_and(|(_, behind)| behind.starts_with('R'))
     }
 
     fn kill(&self) {

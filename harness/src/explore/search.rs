@@ -62,6 +62,32 @@ const SHRINKS: usize = 2000;
 const SHRINKING: Duration = Duration::from_secs(10);
 /// The time to leave out single steps after that.
 const LEAVING_OUT: Duration = Duration::from_secs(5);
+/// How much longer that may take where others use the machine.
+const BUSY: u32 = 6;
+
+/// The time for some work: so much of this thread's time on a CPU, since a busy neighbour must not make a program
+/// larger, and not much more than that in all, since a child that hangs uses none.
+struct Allowance {
+    began: (Instant, Duration),
+    time: Duration,
+}
+
+impl Allowance {
+    fn of(time: Duration) -> Allowance {
+        Allowance { began: (Instant::now(), cpu_time()), time }
+    }
+
+    fn is_used_up(&self) -> bool {
+        let (began, used) = self.began;
+        cpu_time().saturating_sub(used) > self.time || began.elapsed() > self.time * BUSY
+    }
+}
+
+/// The time that this thread has spent on a CPU.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
 
 impl Search {
     /// The choices of a program, in the form that proptest shrinks.
@@ -101,10 +127,10 @@ impl Search {
         let mut smallest = render::text(&tree.current());
         // Other choices often make the same text, which need not be asked about again.
         let mut asked = BTreeMap::from([(smallest.clone(), true)]);
-        let until = Instant::now() + SHRINKING;
+        let allowance = Allowance::of(SHRINKING);
         let mut goes_on = tree.simplify();
         for _ in 0..SHRINKS {
-            if !goes_on || Instant::now() > until {
+            if !goes_on || allowance.is_used_up() {
                 break;
             }
             let text = render::text(&tree.current());
@@ -130,12 +156,12 @@ impl Search {
         answer: &mut A,
         is_like: impl Fn(&Tried) -> bool,
     ) -> String {
-        let until = Instant::now() + LEAVING_OUT;
+        let allowance = Allowance::of(LEAVING_OUT);
         let case = crate::parse::case(&text).ok();
         let results = case.and_then(|case| answer.steps(&case).ok()).unwrap_or_default();
         // From the last one on: an earlier step may be there for a later one.
         for (index, result) in results.iter().enumerate().rev() {
-            if Instant::now() > until && !is_unsupported(result) {
+            if allowance.is_used_up() && !is_unsupported(result) {
                 continue;
             }
             let case = crate::parse::case(&text).ok();

@@ -81,6 +81,12 @@ impl Measurer<'_> {
             None => alone(),
         };
         self.children += u64::from(ran.is_ok());
+        // Beside busy neighbours it takes long to use up some time on a CPU: the case is not charged for that.
+        if let (Ok(ChildReport { ending: Ending::Running, elapsed, .. }), Some(used)) =
+            (&ran, patience.cpu_time)
+        {
+            self.started += elapsed.saturating_sub(used);
+        }
         ran.map_err(|error| match error {
             NoReport::Abandoned => Failure::Abandoned,
             error => HarnessError::System(error.to_string()).into(),
