@@ -9,6 +9,7 @@
 results=$1 folder=$2
 shift 2
 
+ulimit -c 0 # the user mode of QEMU writes cores of its own
 # Exit code 3 says that some case has no answer, and 1 that a picture differs: both are results.
 "$@" run --json --jobs "$JOBS" --dir "$folder" > "$results/run.json" 2> "$results/run.txt"
 echo $? > "$results/run.exit"

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let traced = test("faults_that_are_never_delivered", never_delivered);
     tests.push(traced.unless_tried(refuses_tracers));
     tests.push(test("qemu_user_and_a_blocked_fault", blocked_in_qemu).unless(no_qemu));
+    tests.push(test("qemu_user_writes_no_core", no_core_of_qemu).unless(no_qemu));
     own_process::run(tests)
 }
 
@@ -199,4 +200,29 @@ fn blocked_in_qemu() {
     println!("{result}");
     // A release that has mended it gives Linux's own answer.
     assert!(matches!(result, "never returned" | "fault"), "{line}");
+}
+
+/// It writes cores of its own to the folder in which it was started.
+fn no_core_of_qemu() {
+    let (_dir, case) =
+        case_file("map = mmap(0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[0];");
+    let here = tempfile::tempdir().expect("a folder");
+    // What the starter allows counts no more.
+    let mut run = Command::new("sh");
+    run.args([
+        "-c",
+        "ulimit -S -c unlimited && exec \"$@\"",
+        "sh",
+        QEMU,
+        BIN,
+        "run",
+        "--jobs",
+        "1",
+    ])
+    .arg(&case);
+    let output = run.current_dir(here.path()).output().expect("it can be started");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("SIGSEGV"), "{output:?}");
+    let left = std::fs::read_dir(here.path()).expect("a folder").count();
+    assert_eq!(left, 0, "{output:?}");
 }

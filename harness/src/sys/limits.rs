@@ -41,12 +41,17 @@ pub fn prepare_worker(limits: &Limits) -> Result<(), nix::errno::Errno> {
         }
     }
     nix::sys::signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-    // 1, not 0: with a pipe in core_pattern the kernel runs the program even for a limit of 0
-    // (core(5)); 1 is the value that says "no core at all".
-    lower(Resource::RLIMIT_CORE, 1)?;
+    lower(Resource::RLIMIT_CORE, no_core())?;
     lower(Resource::RLIMIT_AS, mapped_bytes() + limits.address_space)?;
     lower(Resource::RLIMIT_FSIZE, limits.file_size)?;
     lower(Resource::RLIMIT_NPROC, running_tasks() + limits.processes)
+}
+
+/// Returns the limit that says "no core at all" (core(5)). With a pipe in core_pattern the kernel runs its program even
+/// for a limit of 0, and not for 1. The user mode of QEMU writes cores of its own, and for any limit but 0.
+fn no_core() -> u64 {
+    let pattern = std::fs::read("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    u64::from(pattern.first() == Some(&b'|'))
 }
 
 /// Takes back what a worker has set for itself alone, in a child: SIGCHLD that it waits for, and SIGXFSZ that
