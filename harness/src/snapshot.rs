@@ -60,7 +60,7 @@ pub enum Comparison {
         /// The file of the variant.
         path: PathBuf,
     },
-    /// Several variants fit, and none has more conditions than all others.
+    /// Several variants fit that are not the same, and none has more conditions than all others.
     Tied {
         /// Their files.
         paths: Vec<PathBuf>,
@@ -171,22 +171,20 @@ impl Counting<'_> {
     pub fn compare(&self, picture: &str) -> io::Result<Comparison> {
         let Counting { snapshots, id, fitting, .. } = self;
         let most = fitting.first().map_or(0, |(conditions, _)| *conditions);
-        let tied: Vec<&(usize, String)> = fitting.iter().filter(|own| own.0 == most).collect();
-        if tied.len() > 1 {
-            let paths = tied.iter().map(|(_, variant)| snapshots.path(id, Some(variant)));
-            return Ok(Comparison::Tied { paths: paths.collect() });
-        }
-        let (counts, path) = (self.variant(0), self.path());
-        let kept = match snapshots.kept(id, counts) {
+        let path = self.path();
+        let kept = match snapshots.kept(id, self.variant(0)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
+        let tied: Vec<&(usize, String)> = fitting.iter().filter(|own| own.0 == most).collect();
+        for (_, other) in tied.iter().skip(1) {
+            if !snapshots.kept(id, Some(other))?.lines().eq(kept.lines()) {
+                let paths = tied.iter().map(|(_, variant)| snapshots.path(id, Some(variant)));
+                return Ok(Comparison::Tied { paths: paths.collect() });
+            }
+        }
         if !kept.lines().eq(picture.lines()) {
             return Ok(Comparison::Changed { path, kept });
-        }
-        let is_same = |other: String| other.lines().eq(kept.lines());
-        if counts.is_some() && snapshots.kept(id, self.variant(1)).is_ok_and(is_same) {
-            return Ok(Comparison::NeedlessVariant { path });
         }
         let needless = self.all.iter().find(|variant| self.is_needless(variant));
         Ok(needless.map_or(Comparison::Same, |variant| {
@@ -198,11 +196,11 @@ impl Counting<'_> {
     /// True for a variant of any place that is equal to what would count without it there.
     fn is_needless(&self, variant: &str) -> bool {
         let Counting { snapshots, id, all, .. } = self;
-        let other = variant::stand_in(variant, all).map(|name| snapshots.kept(id, name));
-        match (snapshots.kept(id, Some(variant)), other) {
-            (Ok(own), Some(Ok(other))) => own.lines().eq(other.lines()),
-            _ => false,
-        }
+        let Ok(own) = snapshots.kept(id, Some(variant)) else { return false };
+        let is_same =
+            |other: io::Result<String>| other.is_ok_and(|other| other.lines().eq(own.lines()));
+        let stand_ins = variant::stand_ins(variant, all);
+        !stand_ins.is_empty() && stand_ins.into_iter().all(|name| is_same(snapshots.kept(id, name)))
     }
 }
 
@@ -362,7 +360,14 @@ mod tests {
         assert_eq!(compare("base\n"), Comparison::Same);
         write("a@linux-6.12+xfs", "on xfs");
         assert!(matches!(compare("on xfs\n"), Comparison::NeedlessVariant { .. }));
+        // Two that are the same do not tie.
+        write("a@linux-6.12+xfs", "both");
         write("a@4k+xfs", "both");
+        assert_eq!(compare("both\n"), Comparison::Same);
+        write("a@4k+linux-6.12+xfs", "both");
+        assert!(matches!(compare("both\n"), Comparison::NeedlessVariant { .. }));
+        std::fs::remove_file(dir.path().join("a@4k+linux-6.12+xfs.snap")).unwrap();
+        write("a@linux-6.12+xfs", "on xfs");
         let paths = ["a@4k+xfs.snap", "a@linux-6.12+xfs.snap"].map(|name| dir.path().join(name));
         assert_eq!(compare("both\n"), Comparison::Tied { paths: paths.to_vec() });
     }

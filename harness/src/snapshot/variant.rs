@@ -105,9 +105,9 @@ pub fn fits(variant: &str, place: &Place) -> Option<usize> {
     wanted.iter().all(|condition| own.contains(condition)).then_some(wanted.len())
 }
 
-/// What would count without a variant, wherever that counts: one of the others, or the base, which is `None` inside.
-/// `None` where it is not the same everywhere.
-pub fn stand_in<'a>(variant: &str, others: &'a [String]) -> Option<Option<&'a str>> {
+/// What would count without a variant, wherever that counts: others that tie, or one, or the base, which is `None` inside.
+/// Nothing where that is not the same everywhere.
+pub fn stand_ins<'a>(variant: &str, others: &'a [String]) -> Vec<Option<&'a str>> {
     let own = conditions(variant);
     let mut less: Vec<(usize, &str)> = Vec::new();
     for other in others.iter().filter(|other| *other != variant) {
@@ -118,16 +118,15 @@ pub fn stand_in<'a>(variant: &str, others: &'a [String]) -> Option<Option<&'a st
             continue;
         }
         if wanted.iter().any(|condition| !own.contains(condition)) {
-            return None;
+            return Vec::new();
         }
         less.push((wanted.len(), other.as_str()));
     }
-    let most = less.iter().map(|(conditions, _)| *conditions).max().unwrap_or(0);
-    let mut best = less.iter().filter(|(conditions, _)| *conditions == most);
-    match (best.next(), best.next()) {
-        (only, None) => Some(only.map(|(_, name)| *name)),
-        _ => None,
-    }
+    let Some(most) = less.iter().map(|(conditions, _)| *conditions).max() else {
+        return vec![None];
+    };
+    let best = less.iter().filter(|(conditions, _)| *conditions == most);
+    best.map(|(_, name)| Some(*name)).collect()
 }
 
 /// The name of a variant for what differs between this place and one that was written down; none where nothing does.
@@ -176,18 +175,17 @@ mod tests {
         let others = ["xfs", "xfs+4k", "ext4", "ext4+16k", "ext4+linux-6.1", "linux-6.12+ext4+16k"];
         let others = others.map(str::to_owned);
         for (variant, expected) in [
-            ("xfs", Some(None)),
-            ("xfs+4k", Some(Some("xfs"))),
-            ("xfs+4k+arm64", Some(Some("xfs+4k"))),
-            ("ext4+linux-6.1", Some(Some("ext4"))),
-            ("linux-6.12+ext4+16k", Some(Some("ext4+16k"))),
-            // Either of two.
-            ("ext4+16k+linux-6.1", None),
+            ("xfs", vec![None]),
+            ("xfs+4k", vec![Some("xfs")]),
+            ("xfs+4k+arm64", vec![Some("xfs+4k")]),
+            ("ext4+linux-6.1", vec![Some("ext4")]),
+            ("linux-6.12+ext4+16k", vec![Some("ext4+16k")]),
+            ("ext4+16k+linux-6.1", vec![Some("ext4+16k"), Some("ext4+linux-6.1")]),
             // With pages of 16 KiB, `ext4+16k` would count.
-            ("ext4+linux-6.12+arm64", None),
-            ("btrfs", Some(None)),
+            ("ext4+linux-6.12+arm64", vec![]),
+            ("btrfs", vec![None]),
         ] {
-            assert_eq!(stand_in(variant, &others), expected, "{variant}");
+            assert_eq!(stand_ins(variant, &others), expected, "{variant}");
         }
     }
 
