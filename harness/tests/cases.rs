@@ -243,13 +243,13 @@ fn compare(
     }
 }
 
-/// The release on which the snapshots were measured.
-const MEASURED: Release = (6, 18);
+/// The releases on which the snapshots were measured.
+const MEASURED: [Release; 5] = [(5, 10), (6, 1), (6, 12), (6, 18), (7, 3)];
 /// The page size for which their numbers are.
 const PAGE: u64 = 4096;
 
-/// Says on which of the file systems that the model knows the snapshot is not what it predicts: a variant is missing,
-/// wrong or needed no more, whether or not that file system is at hand.
+/// Says on which of the file systems and kernels that the model knows the snapshot is not what it predicts: a variant is
+/// missing, wrong or needed no more, whether or not that file system and that kernel are at hand.
 fn elsewhere(id: &str) -> String {
     let source = std::fs::read_to_string(root().join("cases").join(format!("{id}.case")));
     let case = parse::case(&source.expect("it was measured")).expect("it was measured");
@@ -263,12 +263,13 @@ fn elsewhere(id: &str) -> String {
         })
     };
     let mut wrong = String::new();
-    for name in names.into_iter().filter(|name| is_run(name)) {
+    let places = names.into_iter().filter(|name| is_run(name));
+    for (name, kernel) in places.flat_map(|name| MEASURED.map(|kernel| (name, kernel))) {
         let mut there = Environment::with_pages_of(PAGE);
-        (there.kernel, there.file_system) = (Some(MEASURED), Some(name.to_owned()));
+        (there.kernel, there.file_system) = (Some(kernel), Some(name.to_owned()));
         let place = snapshot::Place {
             file_system: name.to_owned(),
-            kernel: MEASURED,
+            kernel,
             architecture: "x86_64".to_owned(),
             page: PAGE,
         };
@@ -278,7 +279,11 @@ fn elsewhere(id: &str) -> String {
         let compared = pictures.map(|own| (snapshots.compare(id, &place, &own), own));
         let compared: Vec<_> = compared.collect();
         if !compared.iter().any(|(compared, _)| matches!(compared, Ok(Comparison::Same))) {
-            let _ = writeln!(wrong, "on {name} the model does not predict what is kept:");
+            let (major, minor) = kernel;
+            let _ = writeln!(
+                wrong,
+                "on {name} of Linux {major}.{minor} the model predicts other than is kept:"
+            );
             for (compared, picture) in compared {
                 let _ = writeln!(wrong, "{compared:?}; predicted:\n{picture}");
             }

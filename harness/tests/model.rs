@@ -157,6 +157,11 @@ const OPEN: &[(Rule, &str, &str)] = &[
          fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 50);",
     ),
     (
+        Rule::FallocateGrowthClearsThePage,
+        "map[200] = 'x'; fallocate(fd, 0, 0, 150);",
+        "map[200] = 'x'; fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 150);",
+    ),
+    (
         Rule::HolesOverTheEndClearThePage,
         "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 100);",
         "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 50);",
@@ -214,7 +219,7 @@ const OPEN: &[(Rule, &str, &str)] = &[
     (
         Rule::RemapMovesSeveral,
         "mprotect(p, PAGE, PROT_READ);
-         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q); q[0] = 'x';",
         "mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
     ),
     (
@@ -231,6 +236,102 @@ const OPEN: &[(Rule, &str, &str)] = &[
         Rule::FailedWriteKeepsTheSize,
         "write(fd, p, PAGE); ftruncate(fd, 100); write(fd, p + 2 * PAGE, 1);",
         "write(fd, p + 2 * PAGE, 1);",
+    ),
+    (
+        Rule::FailedWriteGrowsToItsOffset,
+        "write(fd, p, 2 * PAGE); ftruncate(fd, 100); write(fd, p + 2 * PAGE, 1);
+         pread(fd, 0, 3 * PAGE);",
+        "write(fd, p, PAGE); ftruncate(fd, 100); write(fd, p + 2 * PAGE, 1);",
+    ),
+    (
+        Rule::WritesMovePagesBefore,
+        "munmap(p + PAGE, PAGE); write(fd, p, 2 * PAGE);",
+        "munmap(p + PAGE, PAGE); write(fd, p + PAGE - 50, 100);",
+    ),
+    (
+        Rule::ModesAreKnown,
+        "fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
+        "fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE, 0, PAGE);",
+    ),
+    (
+        Rule::PipesAreNoexec,
+        "n = pipe(); m = mmap(0, PAGE, PROT_EXEC, MAP_SHARED, n, 0);",
+        "n = devzero(O_RDONLY); m = mmap(0, PAGE, PROT_EXEC, MAP_PRIVATE, n, 0);",
+    ),
+    (
+        Rule::RemapShrinksAMap,
+        "munmap(p, PAGE); mremap(p, PAGE, PAGE, 0);",
+        "munmap(p, PAGE); mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE);",
+    ),
+    (
+        Rule::RemapLooksFirst,
+        "munmap(p, PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q); q[0];",
+        "munmap(p, PAGE); munmap(q, PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+    ),
+    (
+        Rule::DontunmapOfFiles,
+        "mremap(map, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);",
+        "mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);",
+    ),
+    (
+        Rule::PopulateIsKnown,
+        "madvise(p, PAGE, MADV_POPULATE_READ);",
+        "madvise(p, PAGE, MADV_WILLNEED);",
+    ),
+    (
+        Rule::DontneedLockedIsKnown,
+        "madvise(p, PAGE, MADV_DONTNEED_LOCKED);",
+        "madvise(p, PAGE, MADV_DONTNEED);",
+    ),
+    (Rule::CollapseIsKnown, "madvise(p, PAGE, MADV_COLLAPSE);", "madvise(p, PAGE, MADV_COLD);"),
+    (Rule::GuardsAreKnown, "madvise(p, PAGE, MADV_GUARD_INSTALL);", "madvise(p, PAGE, MADV_COLD);"),
+    (
+        Rule::GuardsOfFiles,
+        "s = mmap(p + PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+         madvise(p, 2 * PAGE, MADV_GUARD_INSTALL); p[0];",
+        "madvise(p, PAGE, MADV_GUARD_INSTALL);",
+    ),
+    (Rule::MsealExists, "mseal(p, PAGE, 0);", "mlock(p, PAGE);"),
+    (
+        Rule::ChangedBeforeTheSeal,
+        "mseal(p + PAGE, PAGE, 0); mprotect(p, 2 * PAGE, PROT_NONE); p[0];",
+        "mseal(p + PAGE, PAGE, 0); mprotect(p, PAGE, PROT_NONE);",
+    ),
+    (
+        Rule::ChangedBeforeTheSeal,
+        "p[0] = 'x'; mprotect(p + PAGE, PAGE, PROT_READ); mseal(p + PAGE, PAGE, 0);
+         madvise(p, 2 * PAGE, MADV_DONTNEED); p[0];",
+        "mprotect(p + PAGE, PAGE, PROT_READ); mseal(p + PAGE, PAGE, 0);
+         madvise(p + PAGE, PAGE, MADV_DONTNEED);",
+    ),
+    (
+        Rule::SealedFilesCanBeLoaded,
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_WRITE);
+         s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+         s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);",
+    ),
+    (
+        Rule::SealsComeBeforeTheMap,
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+         s = mmap(p, PAGE, PROT_WRITE, MAP_SHARED | MAP_FIXED, m, 0); p[0];",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+         s = mmap(0, PAGE, PROT_WRITE, MAP_SHARED, m, 0);",
+    ),
+    (
+        Rule::MemfdsKnowExec,
+        "m = memfd(PAGE, MFD_NOEXEC_SEAL);",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING);",
+    ),
+    (
+        Rule::MemfdsKnowExec,
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_EXEC);",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_GROW);",
+    ),
+    (
+        Rule::DroppableIsKnown,
+        "n = mmap(0, PAGE, PROT_READ, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);",
+        "n = mmap(0, PAGE, PROT_READ, MAP_DROPPABLE, fd, 0);",
     ),
 ];
 

@@ -60,7 +60,7 @@ fn what_differs_is_drawn_and_what_agrees_is_a_line() {
 #[test]
 fn a_note_on_a_case_that_agrees_is_a_word_in_its_line() {
     let text = "fd = file(PAGE);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
-                madvise(map, PAGE, MADV_COLLAPSE);\nsweep(map, read);\n";
+                huge = memfd(2097152, MFD_HUGETLB);\nsweep(map, read);\n";
     let dir = project(text, None);
     let shown = run(faultmap(&["show", "it", "--json"]).current_dir(dir.path())).1;
     let line: serde_json::Value = serde_json::from_str(&shown).expect("a line");
@@ -149,11 +149,14 @@ fn a_note_does_not_turn_a_snapshot_red_and_explains_itself() {
 #[test]
 fn a_case_that_is_not_modelled_is_told_of_and_counted() {
     let text = "fd = file(PAGE);\nmap = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);\n\
-                madvise(map, PAGE, MADV_COLLAPSE);\nsweep(map, read);\n";
+                huge = memfd(2097152, MFD_HUGETLB);\nsweep(map, read);\n";
     let (code, stdout, stderr) = show(text, &[]);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("not modelled: "), "{stdout}");
-    assert!(stdout.contains("; the model predicts nothing from step 3 on, `madvise("), "{stdout}");
+    assert!(
+        stdout.contains("; the model predicts nothing from step 3 on, `huge = memfd("),
+        "{stdout}"
+    );
     assert!(
         stdout.contains("1 measured, 0 skipped, 0 harness errors; by the model 1 not modelled; "),
         "{stdout}"

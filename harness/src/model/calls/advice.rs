@@ -24,9 +24,31 @@ const DISCARDS: &[i32] = &[
 
 pub(super) const CALLS: &[(&str, Predict)] = &[("madvise", |p, args| p.madvise(args))];
 
+/// Returns the open rule that says whether a kernel knows this advice.
+fn known_by(advice: i32) -> Option<Rule> {
+    Some(match advice {
+        linux::MADV_MERGEABLE | linux::MADV_UNMERGEABLE => Rule::PagesCanBeMerged,
+        linux::MADV_HUGEPAGE | linux::MADV_NOHUGEPAGE => Rule::PagesCanBeHuge,
+        linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => Rule::PopulateIsKnown,
+        linux::MADV_DONTNEED_LOCKED => Rule::DontneedLockedIsKnown,
+        linux::MADV_COLLAPSE => Rule::CollapseIsKnown,
+        linux::MADV_GUARD_INSTALL | linux::MADV_GUARD_REMOVE => Rule::GuardsAreKnown,
+        _ => return None,
+    })
+}
+
+/// True if a map, once it is sealed, refuses an advice that takes its content away.
+fn keeps_content(own: &Vma, advice: i32) -> bool {
+    own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice)
+}
+
 impl Interpreter<'_> {
     fn madvise(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let advice = Self::flags(args, 2) as i32;
+        // The kernel looks at the advice first. (Linux: madvise_behavior_valid)
+        if known_by(advice).is_some_and(|rule| !self.state.holds(rule)) {
+            return Err(Errno(linux::EINVAL));
+        }
         let range = self.pages(args, linux::EINVAL, linux::EINVAL)?;
         if range.is_empty() {
             return Ok(Returned::Nothing);
@@ -37,16 +59,6 @@ impl Interpreter<'_> {
             }
             linux::MADV_POPULATE_READ | linux::MADV_POPULATE_WRITE => {
                 return self.populate_advice(&range, advice);
-            }
-            linux::MADV_MERGEABLE | linux::MADV_UNMERGEABLE
-                if !self.state.holds(Rule::PagesCanBeMerged) =>
-            {
-                return Err(Errno(linux::EINVAL));
-            }
-            linux::MADV_HUGEPAGE | linux::MADV_NOHUGEPAGE
-                if !self.state.holds(Rule::PagesCanBeHuge) =>
-            {
-                return Err(Errno(linux::EINVAL));
             }
             _ => {}
         }
@@ -60,7 +72,15 @@ impl Interpreter<'_> {
         if pages_out && self.process().space.touching(&range).any(freed) {
             return Err(Unmodelled("memory that was freed and is paged out"));
         }
-        for part in self.process().space.parts(&(range.start..end)) {
+        let parts = self.process().space.parts(&(range.start..end));
+        let kept = |own: &Vma| own.sealed && keeps_content(own, advice);
+        if parts.len() > 1
+            && self.process().space.touching(&range).any(kept)
+            && !self.state.holds(Rule::ChangedBeforeTheSeal)
+        {
+            return Err(Errno(linux::EPERM));
+        }
+        for part in parts {
             let own = self.process().space.at(part.start).cloned();
             let refused = own.and_then(|own| self.refuses_advice(&own, advice));
             if let Some(errno) = refused {
@@ -75,14 +95,18 @@ impl Interpreter<'_> {
     /// Returns the errno with which a map refuses an advice.
     fn refuses_advice(&self, own: &Vma, advice: i32) -> Option<i32> {
         let on = |rule| self.state.holds(rule);
-        let kept = own.is_anonymous() && own.prot & WRITE == 0 && DISCARDS.contains(&advice);
-        if own.sealed && kept && on(Rule::DiscardOfSealedIsEperm) {
+        if own.sealed && keeps_content(own, advice) && on(Rule::DiscardOfSealedIsEperm) {
             return Some(linux::EPERM);
         }
         let locked = own.locked && on(Rule::AdviceOfLockedIsEinval);
         // A private map of /dev/zero is memory, but has a file. (Linux: vma_is_anonymous, vm_file)
         let has_file = own.object.is_some() || own.open_file.is_some();
         let memory_only = on(Rule::AdviceForMemoryIsEinval);
+        let guards = matches!(advice, linux::MADV_GUARD_INSTALL | linux::MADV_GUARD_REMOVE);
+        let plain = own.is_anonymous() && own.may & WRITE != 0;
+        if guards && !plain && !on(Rule::GuardsOfFiles) {
+            return Some(linux::EINVAL);
+        }
         let refused = match advice {
             linux::MADV_DONTNEED
             | linux::MADV_COLD

@@ -93,6 +93,10 @@ impl Interpreter<'_> {
         if has(linux::MFD_HUGETLB) {
             return Err(Unmodelled("huge pages"));
         }
+        let exec = has(linux::MFD_EXEC | linux::MFD_NOEXEC_SEAL);
+        if exec && !self.state.holds(Rule::MemfdsKnowExec) {
+            return Err(Errno(linux::EINVAL));
+        }
         if has(linux::MFD_EXEC) && has(linux::MFD_NOEXEC_SEAL) {
             return Err(Unmodelled("a memfd that cannot be made"));
         }
@@ -209,6 +213,10 @@ impl Interpreter<'_> {
         let FileKind::Object(object) = descriptor.shows else {
             return Err(Errno(linux::EINVAL));
         };
+        let exec = added & linux::F_SEAL_EXEC != 0;
+        if exec && !self.state.holds(Rule::MemfdsKnowExec) {
+            return Err(Errno(linux::EINVAL));
+        }
         if self.state.holds_for(Rule::FilesHaveNoSeals, object) {
             return Err(Errno(linux::EINVAL));
         }

@@ -63,12 +63,15 @@ impl Interpreter<'_> {
         if far && self.state.holds(Rule::TooFarIsEoverflow) {
             return Err(Errno(linux::EOVERFLOW));
         }
-        let origin = self.origin(descriptor, flags, prot)?;
+        let mut origin = self.origin(descriptor, flags, prot)?;
         let sealed = self.process().space.touching(&range).any(|own| own.sealed);
         if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
         let shared = flags & linux::MAP_TYPE != linux::MAP_PRIVATE;
+        if let (Some(FileKind::Object(object)), true) = (origin.shows, shared) {
+            origin.may = self.may_under_seals(object, (prot, origin.may), &range)?;
+        }
         if taken && !self.process().limits.is_empty() {
             return Err(Unmodelled("a limit, and a map that replaces another"));
         }
@@ -185,7 +188,8 @@ impl Interpreter<'_> {
         }
         let typed = shared || kind == linux::MAP_PRIVATE;
         // A type of its own, beside those two.
-        if descriptor.is_none() && kind == linux::MAP_DROPPABLE {
+        let dropped = descriptor.is_none() && kind == linux::MAP_DROPPABLE;
+        if dropped && self.state.holds(Rule::DroppableIsKnown) {
             return Err(Unmodelled("memory that the kernel may drop"));
         }
         if !typed && self.state.holds(Rule::NoTypeIsEinval) {
@@ -226,30 +230,36 @@ impl Interpreter<'_> {
         if grows {
             return Err(Errno(linux::EINVAL));
         }
-        match descriptor.shows {
-            FileKind::Object(object) if shared && may & WRITE != 0 => {
-                may = self.may_under_seals(object, prot, may)?;
-            }
-            // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
-            FileKind::Proc => return Err(Errno(linux::EIO)),
-            _ => {}
+        // Most files of /proc have an mmap that only fails. (Linux: proc_reg_mmap)
+        if descriptor.shows == FileKind::Proc {
+            return Err(Errno(linux::EIO));
         }
         Ok(Origin { shows: Some(descriptor.shows), may })
     }
 
-    /// Returns the protection that a shared map of a memfd may ever have under its seals, or the errno where
-    /// there may be no such map.
+    /// Returns the protection that a shared map of a memfd, which has `prot` and may have `may`, may ever have under
+    /// its seals, or the errno where there may be no such map over this range.
     pub(in crate::model) fn may_under_seals(
-        &self,
+        &mut self,
         object: usize,
-        prot: i64,
-        may: i64,
+        (prot, may): (i64, i64),
+        over: &Range<u64>,
     ) -> Result<i64, i32> {
-        match self.sealed(object, linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE) {
-            true if prot & WRITE != 0 => Err(linux::EPERM),
-            true => Ok(may & !WRITE),
-            false => Ok(may),
+        let writes = linux::F_SEAL_WRITE | linux::F_SEAL_FUTURE_WRITE;
+        if may & WRITE == 0 || !self.sealed(object, writes) {
+            return Ok(may);
         }
+        let loads = prot & WRITE == 0;
+        let bad = self.sealed(object, linux::F_SEAL_WRITE)
+            && !self.state.holds(Rule::SealedFilesCanBeLoaded);
+        if loads && !bad {
+            return Ok(may & !WRITE);
+        }
+        let taken = self.process().space.any_in(over);
+        if taken && !self.state.holds(Rule::SealsComeBeforeTheMap) {
+            self.process().space.remove(over);
+        }
+        Err(linux::EPERM)
     }
 
     /// True if the thing that it shows lies where nothing may be executed. (mount(8): noexec; Linux:
@@ -257,7 +267,8 @@ impl Interpreter<'_> {
     fn is_noexec(&self, shows: FileKind) -> bool {
         let noexec = self.state.environment.noexec;
         match shows {
-            FileKind::Proc | FileKind::ProcMaps | FileKind::Pipe => true,
+            FileKind::Proc | FileKind::ProcMaps => true,
+            FileKind::Pipe => self.state.holds(Rule::PipesAreNoexec),
             FileKind::Object(object) => {
                 let on_disk = matches!(self.state.objects[object].kind, Kind::File(_));
                 on_disk && noexec.files

@@ -121,6 +121,12 @@ impl Interpreter<'_> {
         };
         // The change ends at the first VMA that may not have the protection.
         let seals = self.state.holds(Rule::MsealIsEperm);
+        let space = &self.process().space;
+        let sealed =
+            space.at(range.start).is_some() && space.touching(&range).any(|own| own.sealed);
+        if sealed && seals && !self.state.holds(Rule::ChangedBeforeTheSeal) {
+            return Err(Errno(linux::EPERM));
+        }
         let hole = self.process().space.hole_in(&range).unwrap_or(range.end);
         let space = &self.process().space;
         let refused = space.touching(&(range.start..hole)).find_map(|own| {
@@ -232,6 +238,9 @@ impl Interpreter<'_> {
     }
 
     fn mseal(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
+        if !self.state.holds(Rule::MsealExists) {
+            return Err(Errno(linux::ENOSYS));
+        }
         if self.number(args, 2) != 0 {
             return Err(Errno(linux::EINVAL));
         }

@@ -37,26 +37,35 @@ pub(super) const CALLS: &[(&str, Predict)] = &[("mremap", |p, args| p.mremap(arg
 
 impl Interpreter<'_> {
     fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
-        let remap = self.checked(args)?;
-        let space = &self.process().space;
-        let sealed = space.at(remap.was.start).is_some_and(|own| own.sealed);
-        if remap.has(linux::MREMAP_FIXED) && remap.old_length() == remap.length {
+        let mut remap = self.checked(args)?;
+        let moves = remap.has(linux::MREMAP_FIXED | linux::MREMAP_DONTUNMAP);
+        let will = remap.was.start + remap.length;
+        let shrinks = will <= remap.was.end && !moves;
+        let unmapped = self.unmaps_first(&mut remap)?;
+        let keeps_length = remap.old_length() == remap.length;
+        if remap.has(linux::MREMAP_FIXED) && keeps_length && !unmapped {
             return self.move_all(&remap);
         }
-        let Some(whole) = space.at(remap.was.start).map(|own| own.range.clone()) else {
+        let Some(own) = self.process().space.at(remap.was.start).cloned() else {
+            if shrinks && !self.state.holds(Rule::RemapShrinksAMap) {
+                return self.shrink(&(will..remap.was.end), remap.was.start);
+            }
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
             return Err(Errno(if fault { linux::EFAULT } else { linux::ENOMEM }));
         };
-        if sealed && self.state.holds(Rule::MsealIsEperm) {
+        let whole = own.range.clone();
+        if own.sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
-        let moves = remap.has(linux::MREMAP_FIXED | linux::MREMAP_DONTUNMAP);
-        let will = remap.was.start + remap.length;
-        if will <= remap.was.end && !moves {
+        if shrinks {
             return self.shrink(&(will..remap.was.end), remap.was.start);
         }
         // From here on the call moves, grows or doubles a map.
         if remap.was.is_empty() && !self.is_shared(remap.was.start) {
+            return Err(Errno(linux::EINVAL));
+        }
+        let leaves_file = remap.has(linux::MREMAP_DONTUNMAP) && !own.is_anonymous();
+        if leaves_file && !self.state.holds(Rule::DontunmapOfFiles) {
             return Err(Errno(linux::EINVAL));
         }
         // The part by which it shrinks goes first. (Linux 6.17: mremap_to)
@@ -95,12 +104,17 @@ impl Interpreter<'_> {
         let (old, new) = (self.length(args, 1), self.length(args, 2));
         let up = |length: u64| length.div_ceil(self.state.page()).saturating_mul(self.state.page());
         let in_page = self.in_page(start) && self.state.holds(Rule::AddressInPageIsEinval);
-        let silly = new > ADDRESSES || (new == 0 && self.state.holds(Rule::LengthZeroIsEinval));
-        if in_page || silly {
+        if in_page || (new == 0 && self.state.holds(Rule::LengthZeroIsEinval)) {
             return Err(Errno(linux::EINVAL));
         }
         let fixed = flags & linux::MREMAP_FIXED != 0;
         let leaves = flags & linux::MREMAP_DONTUNMAP != 0;
+        if new > ADDRESSES {
+            return Err(match !fixed && !leaves && !self.state.holds(Rule::RemapLooksFirst) {
+                true => Unmodelled("mremap to a length beyond all addresses"),
+                false => Errno(linux::EINVAL),
+            });
+        }
         if start.checked_add(old).is_none_or(|end| end > ADDRESSES) {
             let there = self.process().space.at(start).is_some();
             return match fixed || leaves || (there && old > u64::MAX - self.state.page()) {
@@ -119,13 +133,55 @@ impl Interpreter<'_> {
             .to
             .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps);
         let resizes = leaves && remap.old_length() != remap.length;
-        if bad_place || flags & linux::MREMAP_MAYMOVE == 0 || resizes {
+        if flags & linux::MREMAP_MAYMOVE == 0 || resizes {
             return Err(Errno(linux::EINVAL));
+        }
+        if bad_place {
+            let nothing = self.process().space.at(start).is_none();
+            return Err(Errno(match nothing && self.looks_for_a_map_first() {
+                true => linux::EFAULT,
+                false => linux::EINVAL,
+            }));
         }
         if fixed && remap.to.is_none_or(|to| to < crate::model::interpreter::APART / 2) {
             return Err(Unmodelled("MREMAP_FIXED at an address outside of every map"));
         }
         Ok(remap)
+    }
+
+    /// True where a hole is found before a new address that is wrong: between Linux 5.16 and 6.17.
+    fn looks_for_a_map_first(&self) -> bool {
+        !self.state.holds(Rule::RemapLooksFirst) && self.state.holds(Rule::RemapShrinksAMap)
+    }
+
+    /// Unmaps what lies at the new address, and what the map is to lose, where Linux does so before it looks at the
+    /// map. Returns true if it has.
+    fn unmaps_first(&mut self, remap: &mut Remap) -> Result<bool, i32> {
+        let target = match remap.to {
+            Some(to) if remap.has(linux::MREMAP_FIXED) => to..to + remap.length,
+            _ => return Ok(false),
+        };
+        let will = remap.was.start + remap.length;
+        let space = &self.process().space;
+        let matters = space.any_in(&target) || will < remap.was.end;
+        let own = space.at(remap.was.start);
+        let (nothing, sealed) = (own.is_none(), own.is_some_and(|own| own.sealed));
+        if !matters || self.state.holds(Rule::RemapLooksFirst) {
+            return Ok(false);
+        }
+        if nothing && self.state.holds(Rule::RemapShrinksAMap) {
+            return Err(linux::EFAULT); // it asks that there is a map, and no more
+        }
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
+            return Err(linux::EPERM);
+        }
+        self.clear(&target)?;
+        if will < remap.was.end {
+            let tail = will..remap.was.end;
+            self.clear(&tail)?;
+            remap.was.end = will;
+        }
+        Ok(true)
     }
 
     fn is_shared(&mut self, address: u64) -> bool {

@@ -39,7 +39,7 @@ impl Interpreter<'_> {
         let offset = first.checked_mul(page).filter(|at| *at <= i64::MAX as u64 - length);
         let offset = offset.ok_or(linux::EOVERFLOW)?;
         let may = match own.object {
-            Some(object) => self.may_under_seals(object, own.prot, own.may)?,
+            Some(object) => self.may_under_seals(object, (own.prot, own.may), &range)?,
             None => own.may,
         };
         if own.sealed && self.state.holds(Rule::MsealIsEperm) {

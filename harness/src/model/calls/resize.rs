@@ -83,7 +83,7 @@ impl Interpreter<'_> {
             0 => {
                 self.write_back_for_fallocate(object);
                 if range.end > size && !keeps {
-                    self.resize(object, range.end, Rule::FallocateClearsThePage);
+                    self.resize(object, range.end, Rule::FallocateGrowthClearsThePage);
                 }
                 Ok(Returned::Nothing)
             }
@@ -100,7 +100,7 @@ impl Interpreter<'_> {
             linux::FALLOC_FL_ZERO_RANGE => {
                 self.write_back_for_fallocate(object);
                 if range.end > size && !keeps {
-                    self.resize(object, range.end, Rule::FallocateClearsThePage);
+                    self.resize(object, range.end, Rule::FallocateGrowthClearsThePage);
                 }
                 self.state.objects[object].bytes.fill(range.clone(), Content::Zero);
                 self.clear_page(object, &range, Rule::FallocateClearsThePage);
@@ -128,7 +128,10 @@ impl Interpreter<'_> {
             _ => false,
         };
         if !may_be {
-            return Err(linux::EOPNOTSUPP);
+            return Err(match excludes(does, keeps) && !self.state.holds(Rule::ModesAreKnown) {
+                true => linux::EINVAL,
+                false => linux::EOPNOTSUPP,
+            });
         }
         if !descriptor.writable {
             return Err(linux::EBADF);
@@ -229,6 +232,16 @@ impl Interpreter<'_> {
         own.size = after;
         Ok(Returned::Nothing)
     }
+}
+
+/// True if one of these modes of fallocate excludes all others, and is not refused for being a hole.
+fn excludes(does: i32, keeps: bool) -> bool {
+    let has = |mode: i32| does & mode != 0;
+    let (punches, zeroes) = (has(linux::FALLOC_FL_PUNCH_HOLE), has(linux::FALLOC_FL_ZERO_RANGE));
+    let alone = linux::FALLOC_FL_COLLAPSE_RANGE
+        | linux::FALLOC_FL_INSERT_RANGE
+        | linux::FALLOC_FL_UNSHARE_RANGE;
+    has(alone) && (!punches || (keeps && !zeroes))
 }
 
 /// Returns the open rule by which a file system supports a mode of fallocate.

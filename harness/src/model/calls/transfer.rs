@@ -209,6 +209,9 @@ impl Interpreter<'_> {
         if loaded < count && !self.state.holds_for(Rule::WritesMovePartsOfPages, object) {
             let page = self.state.page();
             cut(&mut runs, ((from + loaded) / page * page).saturating_sub(from));
+            if !runs.is_empty() && !self.state.holds_for(Rule::WritesMovePagesBefore, object) {
+                runs.clear();
+            }
         }
         if runs.is_empty() && count > 0 {
             // The kernel checks the limit and the seals before the memory.
@@ -217,7 +220,8 @@ impl Interpreter<'_> {
                 return self.put(descriptor, from, &[zeros]);
             }
             if from > size && !self.state.holds_for(Rule::FailedWriteKeepsTheSize, object) {
-                self.resize(object, from, Rule::WritesPastEofClearThePage);
+                let to = self.end_after_a_failed_write(object, from);
+                self.resize(object, to, Rule::WritesPastEofClearThePage);
             }
             return Err(Errno(linux::EFAULT));
         }
@@ -225,6 +229,17 @@ impl Interpreter<'_> {
             Returned::Count(0) => Ok(Returned::Count(0)), // O_APPEND has moved nothing either
             Returned::Count(moved) => self.transferred(&descriptor, from, moved, moved),
             other => Ok(other),
+        }
+    }
+
+    /// Returns the end of a file after a write that would have begun past it, at `from`, where that makes it longer.
+    fn end_after_a_failed_write(&self, object: usize, from: u64) -> u64 {
+        let block = self.state.environment.block.unwrap_or(self.state.page());
+        let last_block = self.state.objects[object].size.next_multiple_of(block);
+        match from <= last_block || self.state.holds_for(Rule::FailedWriteGrowsToItsOffset, object)
+        {
+            true => from,
+            false => last_block,
         }
     }
 

@@ -124,9 +124,16 @@ super::rules! {
     /// When another range of fallocate reaches into the last page, bytes that were stored past the end beside the
     /// range become zero too. Open: xfs zeroes them. (fallocate(2) does not say)
     FallocateClearsThePage: open,
+    /// When fallocate makes a file longer within its last page, bytes that were stored past its new end become zero as
+    /// well. Open: ext4 keeps them, up to some release between Linux 6.18 and 7.3. (fallocate(2) does not say)
+    FallocateGrowthClearsThePage: open,
     /// fallocate writes the file to its disk, which zeroes the bytes that were stored past the end. Open: btrfs does,
     /// save for holes that begin in a later page. (fallocate(2) does not say)
     FallocateWritesBack: open,
+    /// Modes that exclude each other fail with EOPNOTSUPP. Open: Linux before 6.12 fails with EINVAL where one of them is
+    /// FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE or FALLOC_FL_UNSHARE_RANGE. (Linux: vfs_fallocate; fallocate(2)
+    /// has both)
+    ModesAreKnown: open,
     /// Room can be allocated for a file. Open: some file systems fail with EOPNOTSUPP. (fallocate(2))
     RoomCanBeAllocated: open,
     /// Holes can be punched. Open: some file systems fail with EOPNOTSUPP. (fallocate(2))
@@ -178,6 +185,8 @@ super::rules! {
     AddressInPageIsEinval,
     /// A map that is neither shared nor private fails with EINVAL. (POSIX mmap, ERRORS)
     NoTypeIsEinval,
+    /// MAP_DROPPABLE is a type of its own. Open: Linux before 6.11 fails with EINVAL. (mmap(2))
+    DroppableIsKnown: open,
     /// MAP_SHARED_VALIDATE fails with EOPNOTSUPP for flags that it does not know; MAP_SHARED ignores them.
     /// (mmap(2))
     ValidateKnowsItsFlags,
@@ -197,6 +206,9 @@ super::rules! {
     /// PROT_EXEC fails with EPERM for a file on a file system that forbids execution, and mprotect cannot add
     /// it later either. (POSIX mmap, ERRORS: EACCES or EPERM; mmap(2), ERRORS)
     NoexecIsEperm,
+    /// A pipe is on such a file system. Open: where it is not, a map of it fails with ENODEV for any protection.
+    /// (Linux: SB_I_NOEXEC of pipefs)
+    PipesAreNoexec: open,
     /// A shared map of /dev/zero is a memory object as long as the map, and begins at the offset in it:
     /// accesses past the end of the object raise SIGBUS. (Linux: shmem_zero_setup)
     DevZeroIsEnteredAtTheOffset,
@@ -256,6 +268,12 @@ super::rules! {
     RemapWithoutRoomIsEnomem,
     /// mremap fails with EFAULT if the range is not one map. (mremap(2), ERRORS)
     RemapOfHoleIsEfault,
+    /// mremap to the same or to a smaller length fails with EFAULT where nothing is mapped. Open: Linux before 5.16
+    /// does nothing there, or unmaps the end of the range. (mremap(2), ERRORS)
+    RemapShrinksAMap: open,
+    /// mremap changes nothing before it has looked at the map that it moves. Open: Linux before 6.17 unmaps first what
+    /// lies at the new address, and what the map is to lose. (Linux: mremap_to, check_prep_vma; mremap(2) does not say)
+    RemapLooksFirst: open,
     /// MREMAP_FIXED unmaps the pages at the new address. (mremap(2))
     RemapFixedReplaces,
     /// MREMAP_FIXED with an unchanged length moves several maps at once. Open: Linux before 6.17 fails with
@@ -265,6 +283,9 @@ super::rules! {
     RemapOfLengthZeroMapsAgain,
     /// MREMAP_DONTUNMAP moves the private copies, and leaves the map. (mremap(2))
     DontunmapLeavesTheMap,
+    /// MREMAP_DONTUNMAP moves the pages of files and of shared memory as well. Open: Linux before 5.13 fails with EINVAL.
+    /// (mremap(2))
+    DontunmapOfFiles: open,
     /// MREMAP_DONTUNMAP of a part of a locked map unlocks the whole map that is left. Open: Linux 6.12.117
     /// unlocks only that part. (Linux: dontunmap_complete; mremap(2) does not say)
     DontunmapUnlocksTheRest: open,
@@ -300,6 +321,17 @@ super::rules! {
     /// MADV_POPULATE_READ and MADV_POPULATE_WRITE fail with EFAULT if an access would raise SIGBUS, or meets
     /// a guard. (madvise(2), ERRORS)
     PopulatePastEofIsEfault,
+    /// MADV_POPULATE_READ and MADV_POPULATE_WRITE are known. Open: Linux before 5.14 fails with EINVAL. (madvise(2))
+    PopulateIsKnown: open,
+    /// MADV_DONTNEED_LOCKED is known. Open: Linux before 5.18 fails with EINVAL. (madvise(2))
+    DontneedLockedIsKnown: open,
+    /// MADV_COLLAPSE is known. Open: Linux before 6.1 fails with EINVAL. (madvise(2))
+    CollapseIsKnown: open,
+    /// MADV_GUARD_INSTALL and MADV_GUARD_REMOVE are known. Open: Linux before 6.13 fails with EINVAL. (madvise(2))
+    GuardsAreKnown: open,
+    /// Guards can be installed in maps of files and in shared memory. Open: Linux before 6.15 fails with EINVAL.
+    /// (madvise(2))
+    GuardsOfFiles: open,
     /// An access to a page with MADV_GUARD_INSTALL raises SIGSEGV, SEGV_MAPERR, if the protection allows it.
     /// (madvise(2), Linux 6.13; for files 6.15)
     GuardIsMaperr,
@@ -312,10 +344,15 @@ super::rules! {
 
     // Seals, of memory and of memfds.
 
+    /// mseal exists. Open: Linux before 6.10 fails with ENOSYS. (mseal(2))
+    MsealExists: open,
     /// munmap, mprotect, mremap and MAP_FIXED fail with EPERM for sealed memory. (mseal(2))
     MsealIsEperm,
     /// mseal changes nothing if the range has a hole, unlike mprotect, madvise and mlock. (mseal(2))
     MsealNeedsNoHole,
+    /// mprotect and madvise change the maps before the first one that is sealed. Open: Linux before 6.12 looks at all of
+    /// the range first. (Linux: can_modify_vma; mseal(2) does not say)
+    ChangedBeforeTheSeal: open,
     /// Advice that discards private anonymous memory fails with EPERM if the memory is sealed and does not
     /// allow stores. (mseal(2))
     DiscardOfSealedIsEperm,
@@ -324,6 +361,15 @@ super::rules! {
     /// F_SEAL_WRITE fails with EBUSY if the file has a shared map that may be given PROT_WRITE. (fcntl(2),
     /// ERRORS)
     SealWriteOfMappedIsEbusy,
+    /// A memfd under F_SEAL_WRITE can be mapped shared for loads. Open: other kernels fail with EPERM, unless the
+    /// descriptor is for reading alone. (fcntl(2))
+    SealedFilesCanBeLoaded: open,
+    /// A map that the seals of its memfd forbid leaves what is mapped in its range. Open: other kernels unmap it first.
+    /// (Linux: memfd_check_seals_mmap, which do_mmap calls before mmap_region)
+    SealsComeBeforeTheMap: open,
+    /// F_SEAL_EXEC, MFD_EXEC and MFD_NOEXEC_SEAL are known. Open: Linux before 6.3 fails with EINVAL.
+    /// (fcntl(2), memfd_create(2))
+    MemfdsKnowExec: open,
     /// F_SEAL_EXEC of an executable memfd also seals it against writing, and fails with EBUSY if F_SEAL_WRITE
     /// would. Open: kernels before 6.18 seal it without a check of its maps. (Linux: memfd_add_seals)
     SealExecIsSealWrite: open,
@@ -355,10 +401,17 @@ super::rules! {
     /// A write stops at the first byte that cannot be read, in the middle of a page of the file as well. Open: btrfs
     /// stops before that page. (POSIX write does not say; Linux: btrfs_buffered_write)
     WritesMovePartsOfPages: open,
+    /// A write that stops before such a page has moved the pages before it. Open: btrfs moves nothing before Linux 5.16.
+    /// (Linux: btrfs_buffered_write)
+    WritesMovePagesBefore: open,
     /// A write that fails with EFAULT does not make the file longer. Open: if the write would begin past the
-    /// end, ext4 and tmpfs make the file as long as that offset. (POSIX write: does not say; Linux 6.18:
-    /// generic_perform_write calls write_end with nothing copied)
+    /// end, ext4 and tmpfs make the file as long as that offset since some release between Linux 6.12 and 6.17, and xfs
+    /// made it longer before. (POSIX write: does not say; Linux 6.18: generic_perform_write calls write_end with nothing
+    /// copied)
     FailedWriteKeepsTheSize: open,
+    /// Where such a write makes the file longer, it does so up to its offset. Open: xfs goes no further than the block in
+    /// which the file ended. (Linux before 6.12: xfs_zero_range in xfs_file_write_checks)
+    FailedWriteGrowsToItsOffset: open,
 
     // System V shared memory.
 

@@ -34,9 +34,9 @@ const DISKS: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs"];
 const MEMORY: &[&str] = &["tmpfs", "ramfs"];
 const SHMEM: &str = "Linux: mm/shmem.c";
 
-/// A row that was measured, on Linux 6.18.
+/// A row that was measured, on Linux 5.10, 6.1, 6.12, 6.17, 6.18 and 7.3.
 const fn holds(rule: Rule) -> Known {
-    let since = Some((6, 18));
+    let since = Some((5, 10));
     Known { rule, holds: true, file_systems: &[], since, before: None, source: "measured" }
 }
 
@@ -99,15 +99,17 @@ impl fmt::Display for Known {
 pub const KNOWN: &[Known] = &[
     // What growth does to the bytes that were stored past the end.
     holds(Rule::GrowthClearsTheTail)
-        .on(&["ext4"])
+        .on(&["ext2", "ext3", "ext4"])
         .since(6, 13)
         .by("commits c7fc0366c656 and 52aecaee1c26"),
-    holds(Rule::GrowthClearsTheTail).on(&["ext2", "ext3", "xfs", "btrfs"]),
+    fails(Rule::GrowthClearsTheTail).on(&["ext2", "ext3", "ext4"]).before(6, 2),
+    holds(Rule::GrowthClearsTheTail).on(&["xfs", "btrfs"]),
     fails(Rule::GrowthClearsTheTail).on(MEMORY).always("mmap(2), BUGS"),
     holds(Rule::GrowthClearsThePage).on(DISKS),
     holds(Rule::GrowthClearsThePage).on(&["ramfs"]),
     fails(Rule::GrowthClearsThePage).on(&["tmpfs"]).always(SHMEM),
-    holds(Rule::WritesPastEofClearThePage).on(&["btrfs"]),
+    holds(Rule::WritesPastEofClearThePage).on(&["btrfs"]).since(6, 1),
+    fails(Rule::WritesPastEofClearThePage).on(&["btrfs"]).before(5, 11),
     fails(Rule::WritesPastEofClearThePage).on(&["ext2", "ext3", "ext4", "xfs", "ramfs"]),
     fails(Rule::WritesPastEofClearThePage).on(&["tmpfs"]).always(SHMEM),
     fails(Rule::WritesClearThePage).on(&["ext4", "xfs", "btrfs", "ramfs"]),
@@ -124,6 +126,8 @@ pub const KNOWN: &[Known] = &[
     fails(Rule::FallocateWritesBack).on(&["ext2", "ext3", "ext4", "xfs"]),
     fails(Rule::FallocateWritesBack).on(MEMORY).always("there is no disk"),
     // Holes and ranges.
+    holds(Rule::ModesAreKnown).since(6, 12).by("Linux: vfs_fallocate"),
+    fails(Rule::ModesAreKnown).always("Linux: vfs_fallocate").before(6, 12),
     holds(Rule::RoomCanBeAllocated)
         .on(&["ext4", "xfs", "btrfs", "tmpfs"])
         .always("fallocate(2), VERSIONS"),
@@ -149,12 +153,43 @@ pub const KNOWN: &[Known] = &[
     fails(Rule::ChangedRangesTakeCopies).on(&["xfs"]),
     holds(Rule::PunchingClearsTheTail).on(&["tmpfs"]).always(SHMEM),
     holds(Rule::PunchingClearsTheTail).on(&["xfs", "btrfs"]),
-    fails(Rule::PunchingClearsTheTail).on(&["ext2", "ext3", "ext4"]),
+    fails(Rule::PunchingClearsTheTail).on(&["ext2", "ext3", "ext4"]).since(6, 12),
+    holds(Rule::PunchingClearsTheTail).on(&["ext2", "ext3", "ext4"]).before(6, 2),
     holds(Rule::HolesOverTheEndClearThePage).on(DISKS),
     fails(Rule::HolesOverTheEndClearThePage).on(&["tmpfs"]).always(SHMEM),
     holds(Rule::FallocateClearsThePage).on(&["xfs", "btrfs"]),
     fails(Rule::FallocateClearsThePage).on(&["ext2", "ext3", "ext4"]),
     fails(Rule::FallocateClearsThePage).on(&["tmpfs"]).always(SHMEM),
+    // What a release has added.
+    holds(Rule::DroppableIsKnown).since(6, 11).by("mmap(2)"),
+    fails(Rule::DroppableIsKnown).always("mmap(2)").before(6, 11),
+    holds(Rule::DontunmapOfFiles).since(5, 13).by("mremap(2)"),
+    fails(Rule::DontunmapOfFiles).always("mremap(2)").before(5, 13),
+    holds(Rule::PopulateIsKnown).since(5, 14).by("madvise(2)"),
+    fails(Rule::PopulateIsKnown).always("madvise(2)").before(5, 14),
+    holds(Rule::DontneedLockedIsKnown).since(5, 18).by("madvise(2)"),
+    fails(Rule::DontneedLockedIsKnown).always("madvise(2)").before(5, 18),
+    fails(Rule::CollapseIsKnown).always("madvise(2)").before(6, 1),
+    holds(Rule::GuardsAreKnown).since(6, 13).by("madvise(2)"),
+    fails(Rule::GuardsAreKnown).always("madvise(2)").before(6, 13),
+    holds(Rule::GuardsOfFiles).since(6, 15).by("madvise(2)"),
+    fails(Rule::GuardsOfFiles).always("madvise(2)").before(6, 15),
+    holds(Rule::MsealExists).since(6, 10).by("mseal(2)"),
+    fails(Rule::MsealExists).always("mseal(2)").before(6, 10),
+    holds(Rule::MemfdsKnowExec).since(6, 3).by("memfd_create(2)"),
+    fails(Rule::MemfdsKnowExec).always("memfd_create(2)").before(6, 3),
+    holds(Rule::ChangedBeforeTheSeal).since(6, 12).by("commit 4a2dd02b0916"),
+    fails(Rule::ChangedBeforeTheSeal).always("commit 4a2dd02b0916").before(6, 12),
+    holds(Rule::RemapShrinksAMap).since(5, 16).by("commit 550a7d60bd5e"),
+    fails(Rule::RemapShrinksAMap).always("commit 550a7d60bd5e").before(5, 16),
+    holds(Rule::RemapLooksFirst).since(6, 17).by("Linux: check_prep_vma"),
+    fails(Rule::RemapLooksFirst).always("Linux: mremap_to").before(6, 17),
+    holds(Rule::SealedFilesCanBeLoaded).since(6, 13).by("commit 8ec396d05d1b"),
+    holds(Rule::SealsComeBeforeTheMap).since(6, 13).by("commit 8ec396d05d1b"),
+    fails(Rule::SealsComeBeforeTheMap).before(6, 2),
+    fails(Rule::PipesAreNoexec).before(6, 13),
+    // 6.18.15 fails with ENODEV, and 6.18.44 with EPERM.
+    holds(Rule::PipesAreNoexec).since(7, 2),
     // Others.
     fails(Rule::FilesHaveNoSeals).on(&["tmpfs"]).always("fcntl(2): F_ADD_SEALS"),
     holds(Rule::FilesHaveNoSeals).on(DISKS).always("fcntl(2): F_ADD_SEALS"),
@@ -162,15 +197,33 @@ pub const KNOWN: &[Known] = &[
     fails(Rule::RemapMovesSeveral).on(&["ramfs"]).always("Linux: vma_multi_allowed"),
     holds(Rule::RemapMovesSeveral).since(6, 17).by("mremap(2)"),
     fails(Rule::RemapMovesSeveral).always("mremap(2)").before(6, 17),
-    holds(Rule::DontunmapUnlocksTheRest),
-    fails(Rule::DontunmapUnlocksTheRest).since(6, 12).before(6, 13).by("measured on 6.12.117"),
-    holds(Rule::SealExecIsSealWrite).by("Linux: memfd_add_seals"),
+    fails(Rule::DontunmapUnlocksTheRest).since(7, 3),
+    holds(Rule::SealExecIsSealWrite).since(6, 18).by("Linux: memfd_add_seals"),
     holds(Rule::WritesMovePartsOfPages)
         .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
-        .always("Linux: generic_perform_write, iomap_write_iter"),
+        .since(5, 16)
+        .by("commit a6294593e8a1"),
+    fails(Rule::WritesMovePartsOfPages)
+        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
+        .always("commit a6294593e8a1")
+        .before(5, 16),
     fails(Rule::WritesMovePartsOfPages).on(&["btrfs"]),
-    holds(Rule::FailedWriteKeepsTheSize).on(&["xfs", "btrfs"]),
-    fails(Rule::FailedWriteKeepsTheSize).on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"]),
+    holds(Rule::WritesMovePagesBefore).on(&["btrfs"]).since(5, 16).by("commit a6294593e8a1"),
+    fails(Rule::WritesMovePagesBefore).on(&["btrfs"]).always("commit a6294593e8a1").before(5, 16),
+    holds(Rule::WritesMovePagesBefore)
+        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
+        .always("Linux: generic_perform_write, iomap_write_iter"),
+    holds(Rule::FailedWriteKeepsTheSize).on(&["btrfs"]),
+    holds(Rule::FailedWriteKeepsTheSize).on(&["xfs"]).since(6, 12),
+    fails(Rule::FailedWriteKeepsTheSize).on(&["xfs"]).before(6, 2),
+    fails(Rule::FailedWriteGrowsToItsOffset).on(&["xfs"]),
+    holds(Rule::FailedWriteGrowsToItsOffset).on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"]),
+    fails(Rule::FailedWriteKeepsTheSize)
+        .on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"])
+        .since(6, 17),
+    holds(Rule::FailedWriteKeepsTheSize)
+        .on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"])
+        .before(6, 13),
 ];
 
 impl Rule {
@@ -243,7 +296,7 @@ mod tests {
         );
         assert_eq!(
             told(Rule::PunchingClearsTheTail)[1],
-            "holds on xfs and btrfs since Linux 6.18 (measured)"
+            "holds on xfs and btrfs since Linux 5.10 (measured)"
         );
     }
 }
