@@ -10,6 +10,7 @@ pub(super) mod mmap;
 mod process;
 mod range;
 mod remap;
+mod remap_checks;
 mod remap_pages;
 mod resize;
 mod shm;
