@@ -16,7 +16,7 @@ use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 pub use surveyed::{Surveyed, Unexecutable};
 
-use crate::case::{Access, Arg, Case, Pattern, Requirement, Step};
+use crate::case::{Access, Arg, CPU_FLAGS, Case, Pattern, Requirement, Step};
 use crate::printable::escaped;
 use crate::victim::{FileHandle, FileSpec, Fill};
 use crate::vocabulary::{Action, Syscall};
@@ -162,6 +162,11 @@ fn lacks(requirement: &Requirement, surveyed: &Surveyed) -> Option<String> {
         }
     };
     (!met).then(|| format!("requires {requirement}; {here}"))
+}
+
+/// The flags of the CPU that change a picture; none without /proc.
+pub fn cpu_flags() -> Vec<String> {
+    CPU_FLAGS.iter().filter(|flag| has_cpu_flag(flag)).map(|flag| (*flag).to_owned()).collect()
 }
 
 /// True where /proc/cpuinfo lists the flag for the first CPU.

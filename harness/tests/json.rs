@@ -25,6 +25,7 @@ fn redacted(mut line: Value) -> String {
         "noexec",
         "jobs",
         "capabilities",
+        "cpu_flags",
         "limits",
         "place",
         "user",

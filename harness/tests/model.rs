@@ -389,6 +389,30 @@ fn a_known_file_system_and_kernel_decide_open_rules(
     }
 }
 
+/// Memory that is PROT_EXEC alone has a key of its own, which is looked at before the end of the file is.
+#[rstest]
+#[case("m[0];", "SIGSEGV PKUERR", "data")]
+#[case("m[0] = 'x';", "SIGSEGV PKUERR", "SIGSEGV ACCERR")]
+#[case("m[PAGE];", "SIGSEGV PKUERR", "SIGBUS ADRERR")]
+#[case("mprotect(m, PAGE, PROT_READ | PROT_EXEC); m[0];", "data", "data")]
+#[case("mprotect(m, PAGE, PROT_NONE); m[0];", "SIGSEGV ACCERR", "SIGSEGV ACCERR")]
+fn a_cpu_with_protection_keys_lets_exec_alone_not_be_read(
+    #[case] steps: &str,
+    #[case] with: &str,
+    #[case] without: &str,
+) {
+    let text =
+        format!("fd = file(100); m = mmap(0, 2 * PAGE, PROT_EXEC, MAP_SHARED, fd, 0); {steps}");
+    let case = faultmap::internals::parse::case(&text).expect("a case");
+    for (protection_keys, expected) in [(true, with), (false, without)] {
+        let mut environment = environment(None);
+        environment.protection_keys = protection_keys;
+        let [only] = predict(&case, &environment).try_into().expect("one prediction");
+        let seen = only.measurement.steps.last().expect("a step").to_string();
+        assert_eq!(seen, expected, "{protection_keys}");
+    }
+}
+
 #[test]
 fn a_runner_that_rounds_maps_down_is_found_out_and_the_program_shrunk() {
     let search = Search { seed: 7, environment: environment(None) };

@@ -25,7 +25,7 @@ pub use harness_error::HarnessError;
 pub use note::{Note, Scarce};
 pub use outcome::{Clean, Errno, Outcome};
 pub use pattern::{Pattern, is_filling};
-pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, Requirement};
+pub use requirement::{ARCHITECTURES, CPU_FLAGS, FILE_SYSTEMS, PROTECTION_KEYS, Requirement};
 pub use result::{Measurement, StepResult, SweepResult};
 pub use seen::{RUNS, Rest, Run, Seen, code, decode, digest, shape};
 pub use size::{Linear, Radix, Size};

@@ -55,7 +55,9 @@ pub const ARCHITECTURES: &[&str] =
 
 /// The flags of /proc/cpuinfo that change a picture. `ospke`: the kernel uses protection keys, with
 /// which memory that is PROT_EXEC alone cannot be read (pkeys(7)).
-pub const CPU_FLAGS: &[&str] = &["ospke"];
+pub const CPU_FLAGS: &[&str] = &[PROTECTION_KEYS];
+/// The flag of a CPU whose protection keys the kernel uses.
+pub const PROTECTION_KEYS: &str = "ospke";
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{User, VERSION, read, without};
-use crate::backing::{Surveyed, Unexecutable, version};
+use crate::backing::{Surveyed, Unexecutable, cpu_flags, version};
+use crate::case::PROTECTION_KEYS;
 use crate::case::limits::FILE_BYTES;
 use crate::confine::Isolation;
 use crate::model::{Environment, Noexec};
@@ -38,6 +39,9 @@ pub struct Machine {
     /// (Documentation/admin-guide/mm/transhuge.rst: shmem_enabled)
     #[serde(default)]
     pub shared_memory_huge: Option<String>,
+    /// Which of the flags of /proc/cpuinfo that cases can ask for the CPU has.
+    #[serde(default)]
+    pub cpu_flags: Vec<String>,
     /// The restrictions of victims and the means of the harness that are missing here, each with the reason: `seccomp: ...`.
     pub without: Vec<String>,
 }
@@ -57,6 +61,7 @@ impl Machine {
             jobs: jobs as u64,
             overcommit_memory: read("/proc/sys/vm/overcommit_memory").trim().parse().ok(),
             shared_memory_huge: sys::shared_memory_huge(),
+            cpu_flags: cpu_flags(),
             without: without(),
         }
     }
@@ -90,6 +95,7 @@ impl Machine {
                 .into_iter()
                 .flatten()
                 .any(|word| sys::allows_huge(word)),
+            protection_keys: self.cpu_flags.iter().any(|flag| flag == PROTECTION_KEYS),
             without: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ use crate::vocabulary::linux;
 
 const MAPERR: i32 = 1;
 const ACCERR: i32 = 2;
+const PKUERR: i32 = linux::SEGV_PKUERR;
 const ADRERR: i32 = 2;
 
 /// A run of bytes of equal content in memory.
@@ -30,6 +31,9 @@ impl State<'_> {
     /// Returns the content that a load of one byte finds, or the fault.
     pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
         let vma = self.mapped(process, address)?;
+        if self.is_kept_by_a_key(vma) {
+            return Err(fault(linux::SIGSEGV, PKUERR));
+        }
         let nothing_allowed = vma.prot == 0 && self.holds(Rule::LoadsNeedSomeProtection);
         let lets_through = match vma.prot {
             prot if prot & READ != 0 => true,
@@ -46,6 +50,9 @@ impl State<'_> {
     /// Checks that a store of one byte succeeds. Fails with the fault.
     pub fn can_store(&self, process: &Process, address: u64) -> Result<(), Fault> {
         let vma = self.mapped(process, address)?;
+        if self.is_kept_by_a_key(vma) {
+            return Err(fault(linux::SIGSEGV, PKUERR));
+        }
         if vma.prot & WRITE == 0 && self.holds(Rule::StoresNeedProtWrite) {
             return Err(self.refused(vma, address));
         }
@@ -89,6 +96,12 @@ impl State<'_> {
     fn mapped<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Vma, Fault> {
         let code = if self.holds(Rule::OutsideIsMaperr) { MAPERR } else { ACCERR };
         process.space.at(address).ok_or(fault(linux::SIGSEGV, code))
+    }
+
+    /// True for memory that a protection key keeps from loads and stores, also past the end of the file. (pkeys(7); Linux:
+    /// execute_only_pkey, and access_error, which comes before handle_mm_fault)
+    fn is_kept_by_a_key(&self, vma: &Vma) -> bool {
+        vma.prot == EXEC && self.environment.protection_keys
     }
 
     /// Returns the fault of an access that the protection refuses.

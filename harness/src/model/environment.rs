@@ -28,6 +28,8 @@ pub struct Environment {
     pub little_disk: bool,
     /// True if files may have more memory than their size says: tmpfs with huge pages.
     pub large_pages: bool,
+    /// True on a CPU with protection keys, which keep loads and stores from memory that is PROT_EXEC alone. (pkeys(7))
+    pub protection_keys: bool,
     /// The rules that do not hold: open ones, or one that a test has broken to show that it is needed.
     pub without: Vec<Rule>,
 }
@@ -57,6 +59,7 @@ impl Environment {
             noexec: Noexec::default(),
             little_disk: false,
             large_pages: false,
+            protection_keys: false,
             without: Vec::new(),
         }
     }

@@ -35,8 +35,8 @@ super::rules! {
     /// PROT_WRITE alone allows loads. (mmap(2), NOTES; POSIX lets an implementation permit more than was
     /// asked for, save stores and PROT_NONE)
     WriteLetsLoadsThrough,
-    /// PROT_EXEC alone allows loads. (Linux on a CPU without protection keys. A CPU with them raises
-    /// SEGV_PKUERR, which the model does not predict; pkeys(7))
+    /// PROT_EXEC alone allows loads. (Linux on a CPU without protection keys; with them, loads and stores raise SIGSEGV,
+    /// SEGV_PKUERR: pkeys(7))
     ExecLetsLoadsThrough,
     /// An instruction can be fetched only with PROT_EXEC. (Linux, if the CPU can tell; POSIX lets an
     /// implementation permit more)

@@ -93,6 +93,7 @@ fn machine() -> Machine {
         jobs: 1,
         overcommit_memory: None,
         shared_memory_huge: None,
+        cpu_flags: Vec::new(),
         without: vec!["seccomp: reason".to_owned()],
     }
 }
