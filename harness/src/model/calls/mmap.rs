@@ -81,6 +81,8 @@ impl Interpreter<'_> {
         }
         let (object, offset) = match origin.shows {
             Some(FileKind::Object(object)) => (Some(object), offset),
+            // Linux takes a shared map of a descriptor that cannot be written for a private one. (do_mmap: VM_SHARED)
+            Some(_) if descriptor.is_some_and(|own| !own.writable) => (None, 0),
             // The memory is as long as the map, and is entered at the offset.
             Some(_) if shared && self.state.holds(Rule::DevZeroIsEnteredAtTheOffset) => {
                 (Some(self.new_memory(pages)), offset)
