@@ -1,7 +1,7 @@
 //! The rules, each with its source. A rule is `open` if no standard promises it.
 //!
 //! To add a rule, write it here, apply it in the model through [`super::super::State::holds`], and add a case
-//! or a program that notices when it is broken: tests/model.rs looks for one.
+//! or a program that notices when it is broken: tests/model.rs looks for one, and tests/open_rules.rs for an open rule.
 
 super::rules! {
     // The content of a map.
@@ -287,7 +287,7 @@ super::rules! {
     /// (mremap(2))
     DontunmapOfFiles: open,
     /// MREMAP_DONTUNMAP of a part of a locked map unlocks the whole map that is left. Open: Linux 6.12.117
-    /// unlocks only that part. (Linux: dontunmap_complete; mremap(2) does not say)
+    /// and 7.3 unlock only that part. (Linux: dontunmap_complete; mremap(2) does not say)
     DontunmapUnlocksTheRest: open,
     /// remap_file_pages makes a shared map show other pages of its file. (remap_file_pages(2))
     RemapFilePagesShowsOthers,

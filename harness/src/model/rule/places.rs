@@ -31,7 +31,10 @@ pub struct Known {
 }
 
 const DISKS: &[&str] = &["ext2", "ext3", "ext4", "xfs", "btrfs"];
+const EXT: &[&str] = &["ext2", "ext3", "ext4"];
 const MEMORY: &[&str] = &["tmpfs", "ramfs"];
+const EXT_AND_MEMORY: &[&str] = &["ext2", "ext3", "ext4", "tmpfs", "ramfs"];
+const ALL_BUT_BTRFS: &[&str] = &["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"];
 const SHMEM: &str = "Linux: mm/shmem.c";
 
 /// A row that was measured, on Linux 5.10, 6.1, 6.12, 6.17, 6.18 and 7.3.
@@ -99,10 +102,10 @@ impl fmt::Display for Known {
 pub const KNOWN: &[Known] = &[
     // What growth does to the bytes that were stored past the end.
     holds(Rule::GrowthClearsTheTail)
-        .on(&["ext2", "ext3", "ext4"])
+        .on(EXT)
         .since(6, 13)
         .by("commits c7fc0366c656 and 52aecaee1c26"),
-    fails(Rule::GrowthClearsTheTail).on(&["ext2", "ext3", "ext4"]).before(6, 2),
+    fails(Rule::GrowthClearsTheTail).on(EXT).before(6, 2),
     holds(Rule::GrowthClearsTheTail).on(&["xfs", "btrfs"]),
     fails(Rule::GrowthClearsTheTail).on(MEMORY).always("mmap(2), BUGS"),
     holds(Rule::GrowthClearsThePage).on(DISKS),
@@ -126,8 +129,6 @@ pub const KNOWN: &[Known] = &[
     fails(Rule::FallocateWritesBack).on(&["ext2", "ext3", "ext4", "xfs"]),
     fails(Rule::FallocateWritesBack).on(MEMORY).always("there is no disk"),
     // Holes and ranges.
-    holds(Rule::ModesAreKnown).since(6, 12).by("Linux: vfs_fallocate"),
-    fails(Rule::ModesAreKnown).always("Linux: vfs_fallocate").before(6, 12),
     holds(Rule::RoomCanBeAllocated)
         .on(&["ext4", "xfs", "btrfs", "tmpfs"])
         .always("fallocate(2), VERSIONS"),
@@ -153,35 +154,15 @@ pub const KNOWN: &[Known] = &[
     fails(Rule::ChangedRangesTakeCopies).on(&["xfs"]),
     holds(Rule::PunchingClearsTheTail).on(&["tmpfs"]).always(SHMEM),
     holds(Rule::PunchingClearsTheTail).on(&["xfs", "btrfs"]),
-    fails(Rule::PunchingClearsTheTail).on(&["ext2", "ext3", "ext4"]).since(6, 12),
-    holds(Rule::PunchingClearsTheTail).on(&["ext2", "ext3", "ext4"]).before(6, 2),
+    fails(Rule::PunchingClearsTheTail).on(EXT).since(6, 12),
+    holds(Rule::PunchingClearsTheTail).on(EXT).before(6, 2),
     holds(Rule::HolesOverTheEndClearThePage).on(DISKS),
     fails(Rule::HolesOverTheEndClearThePage).on(&["tmpfs"]).always(SHMEM),
     holds(Rule::FallocateClearsThePage).on(&["xfs", "btrfs"]),
-    fails(Rule::FallocateClearsThePage).on(&["ext2", "ext3", "ext4"]),
+    fails(Rule::FallocateClearsThePage).on(EXT),
     fails(Rule::FallocateClearsThePage).on(&["tmpfs"]).always(SHMEM),
-    // What a release has added.
-    holds(Rule::DroppableIsKnown).since(6, 11).by("mmap(2)"),
-    fails(Rule::DroppableIsKnown).always("mmap(2)").before(6, 11),
-    holds(Rule::DontunmapOfFiles).since(5, 13).by("mremap(2)"),
-    fails(Rule::DontunmapOfFiles).always("mremap(2)").before(5, 13),
-    holds(Rule::PopulateIsKnown).since(5, 14).by("madvise(2)"),
-    fails(Rule::PopulateIsKnown).always("madvise(2)").before(5, 14),
-    holds(Rule::DontneedLockedIsKnown).since(5, 18).by("madvise(2)"),
-    fails(Rule::DontneedLockedIsKnown).always("madvise(2)").before(5, 18),
+    // What differs by the release in another way than by [`ADDED`].
     fails(Rule::CollapseIsKnown).always("madvise(2)").before(6, 1),
-    holds(Rule::GuardsAreKnown).since(6, 13).by("madvise(2)"),
-    fails(Rule::GuardsAreKnown).always("madvise(2)").before(6, 13),
-    holds(Rule::GuardsOfFiles).since(6, 15).by("madvise(2)"),
-    fails(Rule::GuardsOfFiles).always("madvise(2)").before(6, 15),
-    holds(Rule::MsealExists).since(6, 10).by("mseal(2)"),
-    fails(Rule::MsealExists).always("mseal(2)").before(6, 10),
-    holds(Rule::MemfdsKnowExec).since(6, 3).by("memfd_create(2)"),
-    fails(Rule::MemfdsKnowExec).always("memfd_create(2)").before(6, 3),
-    holds(Rule::ChangedBeforeTheSeal).since(6, 12).by("commit 4a2dd02b0916"),
-    fails(Rule::ChangedBeforeTheSeal).always("commit 4a2dd02b0916").before(6, 12),
-    holds(Rule::RemapShrinksAMap).since(5, 16).by("commit 550a7d60bd5e"),
-    fails(Rule::RemapShrinksAMap).always("commit 550a7d60bd5e").before(5, 16),
     holds(Rule::RemapLooksFirst).since(6, 17).by("Linux: check_prep_vma"),
     fails(Rule::RemapLooksFirst).always("Linux: mremap_to").before(6, 17),
     holds(Rule::SealedFilesCanBeLoaded).since(6, 13).by("commit 8ec396d05d1b"),
@@ -195,41 +176,53 @@ pub const KNOWN: &[Known] = &[
     holds(Rule::FilesHaveNoSeals).on(DISKS).always("fcntl(2): F_ADD_SEALS"),
     holds(Rule::FilesHaveNoSeals).on(&["ramfs"]),
     fails(Rule::RemapMovesSeveral).on(&["ramfs"]).always("Linux: vma_multi_allowed"),
-    holds(Rule::RemapMovesSeveral).since(6, 17).by("mremap(2)"),
-    fails(Rule::RemapMovesSeveral).always("mremap(2)").before(6, 17),
     fails(Rule::DontunmapUnlocksTheRest).since(7, 3),
     holds(Rule::SealExecIsSealWrite).since(6, 18).by("Linux: memfd_add_seals"),
-    holds(Rule::WritesMovePartsOfPages)
-        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
-        .since(5, 16)
-        .by("commit a6294593e8a1"),
+    holds(Rule::WritesMovePartsOfPages).on(ALL_BUT_BTRFS).since(5, 16).by("commit a6294593e8a1"),
     fails(Rule::WritesMovePartsOfPages)
-        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
+        .on(ALL_BUT_BTRFS)
         .always("commit a6294593e8a1")
         .before(5, 16),
     fails(Rule::WritesMovePartsOfPages).on(&["btrfs"]),
     holds(Rule::WritesMovePagesBefore).on(&["btrfs"]).since(5, 16).by("commit a6294593e8a1"),
     fails(Rule::WritesMovePagesBefore).on(&["btrfs"]).always("commit a6294593e8a1").before(5, 16),
     holds(Rule::WritesMovePagesBefore)
-        .on(&["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"])
+        .on(ALL_BUT_BTRFS)
         .always("Linux: generic_perform_write, iomap_write_iter"),
     holds(Rule::FailedWriteKeepsTheSize).on(&["btrfs"]),
     holds(Rule::FailedWriteKeepsTheSize).on(&["xfs"]).since(6, 12),
     fails(Rule::FailedWriteKeepsTheSize).on(&["xfs"]).before(6, 2),
     fails(Rule::FailedWriteGrowsToItsOffset).on(&["xfs"]),
-    holds(Rule::FailedWriteGrowsToItsOffset).on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"]),
-    fails(Rule::FailedWriteKeepsTheSize)
-        .on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"])
-        .since(6, 17),
-    holds(Rule::FailedWriteKeepsTheSize)
-        .on(&["ext2", "ext3", "ext4", "tmpfs", "ramfs"])
-        .before(6, 13),
+    holds(Rule::FailedWriteGrowsToItsOffset).on(EXT_AND_MEMORY),
+    fails(Rule::FailedWriteKeepsTheSize).on(EXT_AND_MEMORY).since(6, 17),
+    holds(Rule::FailedWriteKeepsTheSize).on(EXT_AND_MEMORY).before(6, 13),
+];
+
+/// What a release has brought, with its source: the rule holds since then, and not before. Rows of [`KNOWN`] count first.
+const ADDED: &[(Rule, Release, &str)] = &[
+    (Rule::DontunmapOfFiles, (5, 13), "mremap(2)"),
+    (Rule::PopulateIsKnown, (5, 14), "madvise(2)"),
+    (Rule::RemapShrinksAMap, (5, 16), "commit 550a7d60bd5e"),
+    (Rule::DontneedLockedIsKnown, (5, 18), "madvise(2)"),
+    (Rule::MemfdsKnowExec, (6, 3), "memfd_create(2)"),
+    (Rule::MsealExists, (6, 10), "mseal(2)"),
+    (Rule::DroppableIsKnown, (6, 11), "mmap(2)"),
+    (Rule::ModesAreKnown, (6, 12), "Linux: vfs_fallocate"),
+    (Rule::ChangedBeforeTheSeal, (6, 12), "commit 4a2dd02b0916"),
+    (Rule::GuardsAreKnown, (6, 13), "madvise(2)"),
+    (Rule::GuardsOfFiles, (6, 15), "madvise(2)"),
+    (Rule::RemapMovesSeveral, (6, 17), "mremap(2)"),
 ];
 
 impl Rule {
     /// Returns what is known of an open rule, in the order in which it counts.
-    pub fn known(self) -> impl Iterator<Item = &'static Known> {
-        KNOWN.iter().filter(move |own| own.rule == self)
+    pub fn known(self) -> impl Iterator<Item = Known> {
+        let rows = KNOWN.iter().filter(move |own| own.rule == self).copied();
+        let added = ADDED.iter().filter(move |(rule, ..)| *rule == self);
+        rows.chain(added.flat_map(|&(rule, (major, minor), source)| {
+            let since = holds(rule).since(major, minor).by(source);
+            [since, fails(rule).always(source).before(major, minor)]
+        }))
     }
 
     /// True or false where it is known whether the rule holds, for files on this file system.
@@ -245,14 +238,13 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use super::KNOWN;
     use crate::case::FILE_SYSTEMS;
     use crate::model::Rule;
 
     /// A name that no case can say would never fit.
     #[test]
     fn each_row_is_of_an_open_rule_and_of_file_systems_that_exist() {
-        for own in KNOWN {
+        for own in Rule::ALL.iter().flat_map(|rule| rule.known()) {
             assert!(own.rule.is_open(), "{:?} is promised: {own}", own.rule);
             for name in own.file_systems {
                 assert!(FILE_SYSTEMS.iter().any(|(_, known)| known == name), "{name}: {own}");
@@ -285,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_row_is_told_in_words() {
-        let told = |rule: Rule| rule.known().map(ToString::to_string).collect::<Vec<_>>();
+        let told = |rule: Rule| rule.known().map(|own| own.to_string()).collect::<Vec<_>>();
         assert_eq!(
             told(Rule::RemapMovesSeveral),
             [
