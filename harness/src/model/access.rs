@@ -13,7 +13,6 @@ use crate::vocabulary::linux;
 
 const MAPERR: i32 = 1;
 const ACCERR: i32 = 2;
-const PKUERR: i32 = linux::SEGV_PKUERR;
 const ADRERR: i32 = 2;
 
 /// A run of bytes of equal content in memory.
@@ -30,10 +29,7 @@ pub struct Loaded {
 impl State<'_> {
     /// Returns the content that a load of one byte finds, or the fault.
     pub fn load(&self, process: &Process, address: u64) -> Result<Content, Fault> {
-        let vma = self.mapped(process, address)?;
-        if self.is_kept_by_a_key(vma) {
-            return Err(fault(linux::SIGSEGV, PKUERR));
-        }
+        let vma = self.reached(process, address)?;
         let nothing_allowed = vma.prot == 0 && self.holds(Rule::LoadsNeedSomeProtection);
         let lets_through = match vma.prot {
             prot if prot & READ != 0 => true,
@@ -49,10 +45,7 @@ impl State<'_> {
 
     /// Checks that a store of one byte succeeds. Fails with the fault.
     pub fn can_store(&self, process: &Process, address: u64) -> Result<(), Fault> {
-        let vma = self.mapped(process, address)?;
-        if self.is_kept_by_a_key(vma) {
-            return Err(fault(linux::SIGSEGV, PKUERR));
-        }
+        let vma = self.reached(process, address)?;
         if vma.prot & WRITE == 0 && self.holds(Rule::StoresNeedProtWrite) {
             return Err(self.refused(vma, address));
         }
@@ -98,10 +91,14 @@ impl State<'_> {
         process.space.at(address).ok_or(fault(linux::SIGSEGV, code))
     }
 
-    /// True for memory that a protection key keeps from loads and stores, also past the end of the file. (pkeys(7); Linux:
-    /// execute_only_pkey, and access_error, which comes before handle_mm_fault)
-    fn is_kept_by_a_key(&self, vma: &Vma) -> bool {
-        vma.prot == EXEC && self.environment.protection_keys
+    /// Returns the map that a load or a store reaches. A protection key keeps them from memory that is PROT_EXEC alone, also
+    /// past the end of the file. (pkeys(7); Linux: execute_only_pkey, and access_error, which comes before handle_mm_fault)
+    fn reached<'p>(&self, process: &'p Process, address: u64) -> Result<&'p Vma, Fault> {
+        let vma = self.mapped(process, address)?;
+        match vma.prot == EXEC && self.environment.protection_keys {
+            true => Err(fault(linux::SIGSEGV, linux::SEGV_PKUERR)),
+            false => Ok(vma),
+        }
     }
 
     /// Returns the fault of an access that the protection refuses.
