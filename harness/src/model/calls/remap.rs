@@ -18,22 +18,23 @@ impl Interpreter<'_> {
     fn mremap(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let mut remap = self.checked(args)?;
         let moves = remap.has(linux::MREMAP_FIXED | linux::MREMAP_DONTUNMAP);
-        let will = remap.was.start + remap.length;
+        let will = remap.will_end();
         let shrinks = will <= remap.was.end && !moves;
         let unmapped = self.unmaps_first(&mut remap)?;
         let keeps_length = remap.old_length() == remap.length;
         if remap.has(linux::MREMAP_FIXED) && keeps_length && !unmapped {
             return self.move_all(&remap);
         }
-        let Some(own) = self.process().space.at(remap.was.start).cloned() else {
+        let own = self.process().space.at(remap.was.start);
+        let own = own.map(|own| (own.range.clone(), own.sealed, own.is_anonymous()));
+        let Some((whole, sealed, is_anonymous)) = own else {
             if shrinks && !self.state.holds(Rule::RemapShrinksAMap) {
                 return self.shrink(&(will..remap.was.end), remap.was.start);
             }
             let fault = self.state.holds(Rule::RemapOfHoleIsEfault);
             return Err(Errno(if fault { linux::EFAULT } else { linux::ENOMEM }));
         };
-        let whole = own.range.clone();
-        if own.sealed && self.state.holds(Rule::MsealIsEperm) {
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
         if shrinks {
@@ -43,7 +44,7 @@ impl Interpreter<'_> {
         if remap.was.is_empty() && !self.is_shared(remap.was.start) {
             return Err(Errno(linux::EINVAL));
         }
-        let leaves_file = remap.has(linux::MREMAP_DONTUNMAP) && !own.is_anonymous();
+        let leaves_file = remap.has(linux::MREMAP_DONTUNMAP) && !is_anonymous;
         if leaves_file && !self.state.holds(Rule::DontunmapOfFiles) {
             return Err(Errno(linux::EINVAL));
         }

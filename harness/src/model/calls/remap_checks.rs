@@ -29,6 +29,11 @@ impl Remap {
     pub(super) fn old_length(&self) -> u64 {
         self.was.end - self.was.start
     }
+
+    /// The end of the map with its new length, where it stays.
+    pub(super) fn will_end(&self) -> u64 {
+        self.was.start + self.length
+    }
 }
 
 impl Interpreter<'_> {
@@ -96,7 +101,7 @@ impl Interpreter<'_> {
             Some(to) if remap.has(linux::MREMAP_FIXED) => to..to + remap.length,
             _ => return Ok(false),
         };
-        let will = remap.was.start + remap.length;
+        let will = remap.will_end();
         let space = &self.process().space;
         let matters = space.any_in(&target) || will < remap.was.end;
         let own = space.at(remap.was.start);
