@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use procfs_core::FromRead as _;
+use procfs_core::process::Stat;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -254,8 +256,7 @@ impl Running {
 
     /// True for one that others keep from a CPU. (proc_pid_stat(5): state)
     fn is_runnable(&self) -> bool {
-        let all = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        all.rsplit_once(") ").is_some_and(|(_, behind)| behind.starts_with('R'))
+        Stat::from_file(format!("/proc/{}/stat", self.pid)).is_ok_and(|stat| stat.state == 'R')
     }
 
     fn kill(&self) {
