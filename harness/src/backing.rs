@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use named_file::NamedFile;
 use procfs_core::{CpuInfo, FromRead as _};
@@ -150,8 +151,12 @@ fn lacks(requirement: &Requirement, surveyed: &Surveyed) -> Option<String> {
             let own = kernel();
             (own >= (*major, *minor), format!("this is Linux {}.{}", own.0, own.1))
         }
-        Requirement::Cpu(flag) => (has_cpu_flag(flag), "this CPU does not have it".to_owned()),
-        Requirement::NotCpu(flag) => (!has_cpu_flag(flag), "this CPU has it".to_owned()),
+        Requirement::Cpu(flag) => {
+            (cpu_flags().contains(&flag.as_str()), "this CPU does not have it".to_owned())
+        }
+        Requirement::NotCpu(flag) => {
+            (!cpu_flags().contains(&flag.as_str()), "this CPU has it".to_owned())
+        }
         Requirement::Exec => (
             !surveyed.noexec.contains(&Unexecutable::Files),
             "the files are on a noexec mount".to_owned(),
@@ -164,16 +169,16 @@ fn lacks(requirement: &Requirement, surveyed: &Surveyed) -> Option<String> {
     (!met).then(|| format!("requires {requirement}; {here}"))
 }
 
-/// The flags of the CPU that change a picture; none without /proc.
-pub fn cpu_flags() -> Vec<String> {
-    CPU_FLAGS.iter().filter(|flag| has_cpu_flag(flag)).map(|flag| (*flag).to_owned()).collect()
-}
-
-/// True where /proc/cpuinfo lists the flag for the first CPU.
-fn has_cpu_flag(flag: &str) -> bool {
-    let Ok(info) = CpuInfo::from_file("/proc/cpuinfo") else { return false };
-    let flags = info.get_field(0, "flags").or_else(|| info.get_field(0, "Features"));
-    flags.is_some_and(|flags| flags.split_whitespace().any(|own| own == flag))
+/// The flags of [`CPU_FLAGS`] that /proc/cpuinfo lists for the first CPU; none without /proc. It is read once, as it is
+/// long where there are many CPUs.
+pub fn cpu_flags() -> &'static [&'static str] {
+    static FLAGS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let Ok(info) = CpuInfo::from_file("/proc/cpuinfo") else { return Vec::new() };
+        let flags = info.get_field(0, "flags").or_else(|| info.get_field(0, "Features"));
+        let all: Vec<&str> = flags.unwrap_or_default().split_whitespace().collect();
+        CPU_FLAGS.iter().copied().filter(|flag| all.contains(flag)).collect()
+    });
+    &FLAGS
 }
 
 /// The major and the minor number of this kernel's release (uname(2)).

@@ -61,7 +61,7 @@ impl Machine {
             jobs: jobs as u64,
             overcommit_memory: read("/proc/sys/vm/overcommit_memory").trim().parse().ok(),
             shared_memory_huge: sys::shared_memory_huge(),
-            cpu_flags: cpu_flags(),
+            cpu_flags: cpu_flags().iter().map(ToString::to_string).collect(),
             without: without(),
         }
     }
