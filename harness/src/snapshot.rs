@@ -159,12 +159,12 @@ pub struct Counting<'a> {
 impl Counting<'_> {
     /// Its file, whether or not it exists.
     pub fn path(&self) -> PathBuf {
-        self.snapshots.path(self.id, self.variant(0))
+        self.snapshots.path(self.id, self.variant())
     }
 
-    /// The variant that counts where so many that come before it are not there; none for the base.
-    fn variant(&self, without: usize) -> Option<&str> {
-        self.fitting.get(without).map(|(_, variant)| variant.as_str())
+    /// The variant that counts; none for the base.
+    fn variant(&self) -> Option<&str> {
+        self.fitting.first().map(|(_, variant)| variant.as_str())
     }
 
     /// Compares it with a picture. Fails where a snapshot cannot be read.
@@ -172,7 +172,7 @@ impl Counting<'_> {
         let Counting { snapshots, id, fitting, .. } = self;
         let most = fitting.first().map_or(0, |(conditions, _)| *conditions);
         let path = self.path();
-        let kept = match snapshots.kept(id, self.variant(0)) {
+        let kept = match snapshots.kept(id, self.variant()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             kept => kept?,
         };
