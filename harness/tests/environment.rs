@@ -6,7 +6,7 @@ mod own_process;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use command::{BIN, root, run};
+use command::{BIN, case_file, root, run};
 use own_process::{refusal, table, test};
 
 const CLOSED: &[(&str, &str)] = &[("stdin", "0<&-"), ("stderr", "2>&-"), ("both", "0<&- 2>&-")];
@@ -101,12 +101,22 @@ fn as_process_1(level: &str) {
 }
 
 fn process_1_ends_on_sigterm() {
-    // One shell is process 1 and becomes the command. Another shell sends the signal as soon as process 1 has
-    // blocked it, to read it (SIGTERM is 0x4000; SIGINT is blocked too, unless the starter of the test
-    // ignores it).
-    let line = "(until grep -q '^SigBlk:.*4...$' /proc/1/status; do sleep 0.1; done
-        sleep 1; kill -TERM 1) & exec \"$0\" run --exhaustive";
-    let (code, stdout, stderr) = in_namespaces(OWN_PROCESSES, line);
+    // One shell is process 1 and becomes the command. Another shell sends the signal when the first case has been
+    // told; the second waits for its deadline.
+    let (cases, first) =
+        case_file("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n");
+    let second = cases.path().join("waits.case");
+    std::fs::write(&second, "timeout(10000ms);\npause();\n").expect("it can be written");
+    let told = cases.path().join("told");
+    let line = format!(
+        "(until [ -s {told} ]; do sleep 0.1; done; kill -TERM 1) &
+        exec \"$0\" run --verbose --jobs 1 {first} {second} > {told}",
+        told = told.display(),
+        first = first.display(),
+        second = second.display(),
+    );
+    let (code, _, stderr) = in_namespaces(OWN_PROCESSES, &line);
+    let stdout = std::fs::read_to_string(told).expect("what was told");
     assert_eq!(code, Some(143), "{stdout}{stderr}");
     assert!(stdout.contains("not measured because of SIGTERM"), "{stdout}{stderr}");
 }

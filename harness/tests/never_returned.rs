@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         test("a_child_that_waits_for_one_that_computes", waits_for_one_that_computes),
         test("a_child_that_gets_further", gets_further),
         test("a_child_that_waits", waits),
+        test("a_child_that_others_keep_from_a_cpu", kept_waiting),
         test("a_child_whose_deadline_is_all_that_counts", has_a_deadline_alone),
     ];
     let traced = test("faults_that_are_never_delivered", never_delivered);
@@ -103,6 +104,25 @@ fn gets_further() {
 fn waits() {
     let late = Ending::TimedOut { stopped: false };
     assert_eq!(ending(LIMIT * 5, |child| pause(&child)), late);
+}
+
+/// At its deadline it could run, and has used less CPU time than it may: it sleeps until shortly before.
+fn kept_waiting() {
+    let stage = Stage::new();
+    let (deadline, asleep) = (LIMIT * 10, LIMIT * 10 - LIMIT / 2);
+    let patience = Patience { deadline, cpu_time: Some(LIMIT) };
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let until = Duration::new(now.tv_sec as u64, now.tv_nsec as u32) + asleep;
+    let fork = Fork::unconfined(|child, _| {
+        let time = [until.as_secs(), u64::from(until.subsec_nanos())];
+        let (clock, at) = (libc::CLOCK_MONOTONIC as usize, (&raw const time) as usize);
+        let flags = libc::TIMER_ABSTIME as usize;
+        let _ = child.call(libc::SYS_clock_nanosleep, [clock, flags, at, 0, 0, 0]);
+        compute()
+    });
+    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
+    assert_eq!(ran.ending, Ending::Running);
+    assert!(ran.elapsed >= deadline, "{:?}", ran.elapsed);
 }
 
 fn has_a_deadline_alone() {

@@ -12,8 +12,6 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use procfs_core::FromRead as _;
-use procfs_core::process::Stat;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -24,6 +22,7 @@ use super::file;
 use super::maps::{Map, Maps, path_bytes};
 use super::scene::{MappedFile, Place};
 use super::symbol::Symbols;
+use crate::supervise::is_runnable;
 use crate::sys::{self, SoleThread};
 
 /// The time after which a process that waits, and does nothing else, is given up.
@@ -55,7 +54,7 @@ const PLACES: usize = 4096;
 struct Running {
     questions: File,
     answers: File,
-    pid: i32,
+    pid: Pid,
     /// `None` where the kernel has no such descriptors.
     process: Option<OwnedFd>,
 }
@@ -222,8 +221,8 @@ impl Running {
         let ends = (File::from(asked), File::from(answered));
         sys::fork_grandchild(thread, || serve(thread, ends)).ok()?;
         let (questions, mut answers) = (File::from(questions), File::from(answers));
-        let pid: i32 = receive(&mut answers)?;
-        let process = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let pid = Pid::from_raw(receive(&mut answers)?)?;
+        let process = pidfd_open(pid, PidfdFlags::empty()).ok();
         Some(Running { questions, answers, pid, process })
     }
 
@@ -240,7 +239,7 @@ impl Running {
                 Err(_) => return Err(NoAnswer::Ended),
             }
             let now = self.time_run();
-            if now != ran || self.is_runnable() {
+            if now != ran || is_runnable(self.pid) {
                 (ran, since) = (now, Instant::now());
             } else if since.elapsed() >= PATIENCE {
                 return Err(NoAnswer::Silent);
@@ -252,11 +251,6 @@ impl Running {
     fn time_run(&self) -> Option<u64> {
         let all = std::fs::read_to_string(format!("/proc/{}/schedstat", self.pid)).ok()?;
         all.split(' ').next()?.parse().ok()
-    }
-
-    /// True for one that others keep from a CPU. (proc_pid_stat(5): state)
-    fn is_runnable(&self) -> bool {
-        Stat::from_file(format!("/proc/{}/stat", self.pid)).is_ok_and(|stat| stat.state == 'R')
     }
 
     fn kill(&self) {

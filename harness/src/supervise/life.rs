@@ -237,8 +237,8 @@ impl Supervisor {
         let started = Instant::now();
         self.record.clear(asked.slots());
         let forked = spawn.spawn(self.thread).map_err(NoReport::Fork)?;
-        let running = Running::new(self.record, patience.cpu_time);
-        match (self.watch(forked, started + patience.deadline, running), forked) {
+        let running = Running::new(self.record, patience);
+        match (self.watch(forked, running), forked) {
             // A child that could not be waited for beside a fork server perhaps can be without one
             // (ptrace(2) makes such).
             (Err(NoReport::ForkServerGone | NoReport::Left(_)), Forked::By(fork_server)) => {

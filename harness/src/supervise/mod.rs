@@ -27,5 +27,5 @@ pub use life::{ChildReport, NoReport, Supervisor};
 pub use orphans::{adopt_orphans, children, sweep_orphans};
 pub use pace::Pace;
 pub use recorded::{Recorded, RecordedSlot};
-pub use running::Patience;
+pub use running::{Patience, is_runnable};
 pub use spawn::{Asked, Fork, Forked, Spawn};

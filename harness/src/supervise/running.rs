@@ -2,11 +2,14 @@
 //! repeats some faults for ever. Such a child is worth an answer, and one that has no core or waits for something is not.
 //!
 //! The time that passes cannot tell them apart on a busy machine. The CPU time of the child's own processes can, together
-//! with its record: a child that has used much of it in one step is running, and will be. The main type is [`Running`].
+//! with its record: a child that has used much of it in one step is running, and will be. One that could run at its
+//! deadline and has used little is kept from a CPU by others, and is waited for. The main type is [`Running`].
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use procfs_core::FromRead as _;
+use procfs_core::process::Stat;
 use rustix::process::Pid;
 
 use super::orphans::children_of;
@@ -15,11 +18,14 @@ use crate::sys::{Record, cpu_time};
 /// How long a supervisor waits for a child.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// The time after which a child is killed.
+    /// The time after which a child is killed; [`KEPT_WAITING`] times as long where others keep it from a CPU.
     pub deadline: Duration,
     /// The CPU time in one step after which a child is killed; `None` where that does not matter.
     pub cpu_time: Option<Duration>,
 }
+
+/// How many deadlines pass before a child is killed that others keep from a CPU.
+const KEPT_WAITING: u32 = 6;
 
 impl From<Duration> for Patience {
     fn from(deadline: Duration) -> Patience {
@@ -31,20 +37,26 @@ impl From<Duration> for Patience {
 #[derive(Debug)]
 pub(super) struct Running<'r> {
     record: &'r Record,
-    limit: Option<Duration>,
+    patience: Patience,
+    started: Instant,
     /// How far the child was, and its CPU time, when it was first seen there.
     since: Option<(u64, Duration)>,
 }
 
 impl<'r> Running<'r> {
-    /// Returns the watch over a child with this record that may use so much CPU time in one step.
-    pub(super) fn new(record: &'r Record, limit: Option<Duration>) -> Running<'r> {
-        Running { record, limit, since: None }
+    /// Returns the watch over a child with this record, which is forked now.
+    pub(super) fn new(record: &'r Record, patience: Patience) -> Running<'r> {
+        Running { record, patience, started: Instant::now(), since: None }
     }
 
-    /// True if the child has used more in one step, and gets no further. To be asked now and then.
+    /// The time that is left to the child.
+    pub(super) fn left(&self) -> Duration {
+        self.patience.deadline.saturating_sub(self.started.elapsed())
+    }
+
+    /// True if the child has used more CPU time in one step than it may, and gets no further. To be asked now and then.
     pub(super) fn is_endless(&mut self, child: Pid) -> bool {
-        let Some(limit) = self.limit else { return false };
+        let Some(limit) = self.patience.cpu_time else { return false };
         let (progress, used) = (self.progress(), used_by_all(child));
         match self.since {
             Some((then, before)) if then == progress => used.saturating_sub(before) >= limit,
@@ -55,15 +67,28 @@ impl<'r> Running<'r> {
         }
     }
 
+    /// True if the child, whose deadline has passed, could run, and is worth waiting for: it has not had the CPU time yet
+    /// that tells whether it is endless. Its deadline must be longer than that time.
+    pub(super) fn is_kept_waiting(&self, child: Pid) -> bool {
+        let Patience { deadline, cpu_time } = self.patience;
+        cpu_time.is_some_and(|limit| limit < deadline)
+            && self.started.elapsed() < deadline * KEPT_WAITING
+            && all_of(child).into_iter().any(is_runnable)
+    }
+
     /// A number that grows with each step that is begun or done.
     fn progress(&self) -> u64 {
         self.record.slots.iter().map(|slot| u64::from(slot.state.load(Relaxed))).sum()
     }
 }
 
-/// Returns the CPU time of a child and its descendants. A child waits for the process of a block, which may be the one
-/// that does not end.
+/// Returns the CPU time of a child and its descendants.
 fn used_by_all(child: Pid) -> Duration {
+    all_of(child).into_iter().filter_map(cpu_time).sum()
+}
+
+/// Returns a child and its descendants. A child waits for the process of a block, which may be the one that does not end.
+fn all_of(child: Pid) -> Vec<Pid> {
     let (mut all, mut next) = (vec![child], 0);
     // A hostile child may fork without end.
     while next < all.len() && all.len() < 100 {
@@ -71,5 +96,10 @@ fn used_by_all(child: Pid) -> Duration {
         all.extend(children.into_iter().flatten());
         next += 1;
     }
-    all.into_iter().filter_map(cpu_time).sum()
+    all
+}
+
+/// True for a process that is on a CPU, or is kept from one. (proc_pid_stat(5): state)
+pub fn is_runnable(process: Pid) -> bool {
+    Stat::from_file(format!("/proc/{process}/stat")).is_ok_and(|stat| stat.state == 'R')
 }

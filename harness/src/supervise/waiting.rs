@@ -34,11 +34,10 @@ impl Supervisor {
     pub(super) fn watch(
         &self,
         forked: Forked<'_>,
-        deadline: Instant,
         running: Running<'_>,
     ) -> Result<Ending, NoReport> {
         let beside = forked.beside();
-        let (child, waited) = match self.await_end(forked, deadline, running) {
+        let (child, waited) = match self.await_end(forked, running) {
             Ok(pair) => pair,
             Err(NoReport::ForkServerGone) => return Err(NoReport::ForkServerGone),
             Err(error) => {
@@ -70,8 +69,8 @@ impl Supervisor {
 
     /// Reaps a child that has been killed, and returns why it was; or that it is still there.
     fn reap_killed(&self, child: Pid, why: Ending) -> Result<Ending, NoReport> {
-        let watched = Running::new(self.record, None);
-        match self.await_end(Forked::Own(child), Instant::now() + GRACE, watched) {
+        let watched = Running::new(self.record, GRACE.into());
+        match self.await_end(Forked::Own(child), watched) {
             Ok((_, Waited::Ended)) => reap(child).map(|_| why).map_err(NoReport::Wait),
             _ => Ok(Ending::Stuck),
         }
@@ -104,21 +103,27 @@ impl Supervisor {
     fn await_end(
         &self,
         forked: Forked<'_>,
-        deadline: Instant,
         mut running: Running<'_>,
     ) -> Result<(Pid, Waited), NoReport> {
+        let mut is_kept_waiting = false;
         loop {
             if self.is_abandoned() {
                 return Err(NoReport::Abandoned);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = if is_kept_waiting { POLL_INTERVAL } else { running.left() };
             sys::sigchld::await_any(left.min(POLL_INTERVAL));
+            let is_late = running.left().is_zero();
             match forked.child()? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, Waited::Ended)),
-                Some(child) if left.is_zero() => return Ok((child, Waited::Late)),
                 Some(child) if running.is_endless(child) => return Ok((child, Waited::Endless)),
-                None if left.is_zero() => return Err(NoReport::ForkServerGone),
+                Some(child) if is_late => {
+                    is_kept_waiting = running.is_kept_waiting(child);
+                    if !is_kept_waiting {
+                        return Ok((child, Waited::Late));
+                    }
+                }
+                None if is_late => return Err(NoReport::ForkServerGone),
                 _ => {}
             }
         }
