@@ -211,16 +211,6 @@ impl AddressSpace {
         self.stretches.sort_by_key(|own| own.range.start);
     }
 
-    /// Removes the VMAs of a range, and returns them.
-    pub fn take(&mut self, range: &Range<u64>) -> Vec<Vma> {
-        self.split(range);
-        let (taken, left) = std::mem::take(&mut self.stretches)
-            .into_iter()
-            .partition(|own| range.start <= own.range.start && own.range.end <= range.end);
-        self.stretches = left;
-        taken
-    }
-
     /// Changes the VMAs within a range. A part that changes becomes a VMA of its own; one that stays as it is
     /// does not.
     pub fn change(&mut self, range: &Range<u64>, mut change: impl FnMut(&mut Vma)) {

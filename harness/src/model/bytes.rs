@@ -182,6 +182,13 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_were_moved_are_those_of_the_same_file() {
+        for (file, distance) in [(0, 4096), (1, 0), (1, -4096), (2, 4096)] {
+            assert_eq!(file_of(phase_of(file).wrapping_add_signed(distance)), (file, distance));
+        }
+    }
+
+    #[test]
     fn what_was_copied_is_the_right_byte_where_it_came_from_alone() {
         let phase = phase_of(1);
         let content = Content::Pattern(phase);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::case::Arg;
 use crate::model::address_space::{EXEC, READ, Vma, WRITE};
 use crate::model::calls::mmap::ADDRESSES;
-use crate::model::interpreter::{APART, Interpreter, Predict};
+use crate::model::interpreter::{Interpreter, Predict};
 use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
@@ -40,7 +40,7 @@ impl Interpreter<'_> {
             // 0 is no errno: the call takes such a length for an empty range.
             return if wraps == 0 { Ok(start..start) } else { Err(Errno(wraps)) };
         };
-        range_of(start, length, beyond)
+        Ok(range_of(start, length, beyond)?)
     }
 
     /// Changes the VMAs of a range up to the first hole; a hole is ENOMEM.
@@ -254,12 +254,6 @@ impl Interpreter<'_> {
 }
 
 /// Returns a range of addresses. Fails with `beyond` where its end lies before its start.
-fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, Failure> {
-    match start.checked_add(length) {
-        None => Err(Errno(beyond)),
-        Some(end) if length > APART / 2 && end < ADDRESSES => {
-            Err(Unmodelled("a range that may reach outside of the maps of the case"))
-        }
-        Some(end) => Ok(start..end),
-    }
+fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, i32> {
+    start.checked_add(length).map(|end| start..end).ok_or(beyond)
 }

@@ -112,27 +112,32 @@ impl Interpreter<'_> {
     }
 
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Result<Returned, Failure> {
-        let sealed = self.process().space.touching(tail).any(|own| own.sealed);
-        if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(linux::EPERM));
-        }
-        if !tail.is_empty() && self.state.holds(Rule::RemapShrinks) {
-            self.process().space.remove(tail);
+        if self.state.holds(Rule::RemapShrinks) {
+            self.unmap(tail)?;
         }
         Ok(Returned::Value(Value::Map(start)))
+    }
+
+    /// Unmaps a range, all of it or nothing. (Linux: do_munmap)
+    pub(super) fn unmap(&mut self, range: &Range<u64>) -> Result<(), i32> {
+        let sealed = self.process().space.touching(range).any(|own| own.sealed);
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
+            return Err(linux::EPERM);
+        }
+        if !range.is_empty() {
+            self.process().space.remove(range);
+        }
+        Ok(())
     }
 
     /// Unmaps the range to which a map is moved. Fails with the errno where that is refused.
     pub(super) fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
         let sealed = self.process().space.touching(target).any(|own| own.sealed);
-        if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(linux::EPERM);
-        }
-        if self.process().space.any_in(target) && !self.state.holds(Rule::RemapFixedReplaces) {
+        let taken = self.process().space.any_in(target);
+        if taken && !sealed && !self.state.holds(Rule::RemapFixedReplaces) {
             return Err(linux::EEXIST);
         }
-        self.process().space.remove(target);
-        Ok(())
+        self.unmap(target)
     }
 
     /// Moves one map, or a part of it, to another place, and gives it another length.
@@ -152,9 +157,8 @@ impl Interpreter<'_> {
             self.alone(&own)?;
         }
         let end = remap.was.end.min(remap.was.start + remap.length);
-        if end < remap.was.end {
-            self.process().space.remove(&(end..remap.was.end));
-        }
+        // The target is gone by now, also where the map keeps its tail. (Linux 6.17: mremap_to, shrink_vma)
+        self.unmap(&(end..remap.was.end))?;
         self.move_stretch(&(remap.was.start..end), to, &remap);
         let grown = target.start + (end - remap.was.start)..target.end;
         self.populate_locked(grown);

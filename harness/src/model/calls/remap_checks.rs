@@ -67,11 +67,10 @@ impl Interpreter<'_> {
         if !fixed && !leaves {
             return Ok(remap);
         }
-        let to = remap.to.unwrap_or(start + (ADDRESSES >> 1));
-        let overlaps = remap.was.end > to && to + remap.length > start;
+        let overlaps = |to: u64| remap.was.end > to && to + remap.length > start;
         let bad_place = remap
             .to
-            .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps);
+            .is_some_and(|to| to > ADDRESSES - remap.length || self.in_page(to) || overlaps(to));
         let resizes = leaves && remap.old_length() != remap.length;
         if flags & linux::MREMAP_MAYMOVE == 0 || resizes {
             return Err(Errno(linux::EINVAL));
@@ -117,8 +116,7 @@ impl Interpreter<'_> {
         }
         self.clear(&target)?;
         if will < remap.was.end {
-            let tail = will..remap.was.end;
-            self.clear(&tail)?;
+            self.unmap(&(will..remap.was.end))?;
             remap.was.end = will;
         }
         Ok(true)
