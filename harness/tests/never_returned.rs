@@ -1,8 +1,8 @@
 //! An implementation of Linux may never let an access return. This must cost seconds, be an answer, and not be
 //! mistaken for a child that waits.
 //!
-//! Linux itself does no such thing. A tracer that keeps each SIGBUS from a child stands in for one that does: the child
-//! repeats its access for ever. QEMU's emulation of processes is one, where it is installed.
+//! Linux itself does no such thing. A tracer that keeps each SIGBUS from a child stands in for one that does, and writes
+//! a jump to itself over the instruction that raised it. QEMU's emulation of processes is one, where it is installed.
 //!
 //! Each test has a process of its own, because a thread of a test runner must not fork.
 
@@ -178,6 +178,7 @@ fn trace() -> u64 {
             Why::StoppedByJobControl => tracing::listen(stop.thread),
             Why::Signal(libc::SIGBUS) => {
                 withheld += 1;
+                let _ = repeat_for_ever(stop.thread);
                 tracing::resume(stop.thread, 0)
             }
             Why::Signal(signal) => tracing::resume(stop.thread, signal),
@@ -187,6 +188,20 @@ fn trace() -> u64 {
         let _ = resumed;
     }
     withheld
+}
+
+/// Lets a thread that is stopped make no further progress. Without it the thread would raise its signal again and again,
+/// and wait for the tracer each time: on a busy machine it would hardly ever have a CPU.
+#[cfg(target_arch = "x86_64")]
+fn repeat_for_ever(thread: i32) -> Result<(), nix::errno::Errno> {
+    const JUMP_TO_ITSELF: libc::c_long = 0xfeeb;
+    let at = std::ptr::without_provenance_mut(tracing::registers(thread)?.rip as usize);
+    nix::sys::ptrace::write(nix::unistd::Pid::from_raw(thread), at, JUMP_TO_ITSELF)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn repeat_for_ever(_: i32) -> Result<(), nix::errno::Errno> {
+    Ok(())
 }
 
 #[expect(clippy::zombie_processes, reason = "the tracer waits for it")]

@@ -30,6 +30,18 @@ const OPEN: &[(Rule, &str, &str)] = &[
         "map[200] = 'x'; munmap(map, PAGE); map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);",
         "map[200] = 'x'; munmap(p, PAGE);",
     ),
+    (
+        Rule::ClosingWritesBack,
+        "map[200] = 'x'; big = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+         munmap(big + PAGE, PAGE);",
+        "map[200] = 'x'; big = mmap(0, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+         munmap(big + PAGE, PAGE);",
+    ),
+    (
+        Rule::ClosingWritesBack,
+        "map[200] = 'x'; process { mine = open(fd); }",
+        "map[50] = 'x'; process { mine = open(fd); }",
+    ),
     (Rule::WritebackClearsTheTail, "map[200] = 'x'; fsync(fd);", "map[50] = 'x'; fsync(fd);"),
     (
         Rule::WritebackClearsTheTail,
@@ -46,6 +58,15 @@ const OPEN: &[(Rule, &str, &str)] = &[
         "map[200] = 'x'; fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 50, 50);",
         "ftruncate(fd, PAGE - 1); map[PAGE - 1] = 'x';
          fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, 50);",
+    ),
+    (
+        Rule::FallocateClearsThePage,
+        "ftruncate(fd, PAGE + 100); big = mmap(0, 2 * PAGE, PROT_WRITE, MAP_SHARED, fd, 0);
+         big[PAGE + 200] = 'x';
+         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE - 1, 2); big[PAGE + 200];",
+        "ftruncate(fd, PAGE + 100); big = mmap(0, 2 * PAGE, PROT_WRITE, MAP_SHARED, fd, 0);
+         big[PAGE + 200] = 'x';
+         fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
     ),
     (
         Rule::FallocateGrowthClearsThePage,
@@ -114,6 +135,22 @@ const OPEN: &[(Rule, &str, &str)] = &[
         "mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
     ),
     (
+        Rule::RemapMovesSeveral,
+        "mprotect(p + PAGE, PAGE, PROT_READ);
+         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q); q[PAGE] = 'x';",
+        "mprotect(p, PAGE, PROT_READ); mprotect(p, PAGE, PROT_READ | PROT_WRITE);
+         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+    ),
+    (
+        Rule::RemapMovesSeveral,
+        "big = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         mmap(big, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, PAGE);
+         mremap(big, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q); q[PAGE];",
+        "big = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         mmap(big, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+         mremap(big, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+    ),
+    (
         Rule::FilesHaveNoSeals,
         "fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);",
         "m = memfd(1, 0); fcntl(m, F_ADD_SEALS, F_SEAL_SHRINK);",
@@ -145,6 +182,12 @@ const OPEN: &[(Rule, &str, &str)] = &[
         "fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE, 0, PAGE);",
     ),
     (
+        Rule::ModesAreKnown,
+        "fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
+        "fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE
+             | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
+    ),
+    (
         Rule::PipesAreNoexec,
         "n = pipe(); m = mmap(0, PAGE, PROT_EXEC, MAP_SHARED, n, 0);",
         "n = devzero(O_RDONLY); m = mmap(0, PAGE, PROT_EXEC, MAP_PRIVATE, n, 0);",
@@ -158,6 +201,12 @@ const OPEN: &[(Rule, &str, &str)] = &[
         Rule::RemapLooksFirst,
         "munmap(p, PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q); q[0];",
         "munmap(p, PAGE); munmap(q, PAGE); mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q);",
+    ),
+    (
+        Rule::RemapLooksFirst,
+        "mremap(p, PAGE, 0x10000000000000, MREMAP_MAYMOVE);",
+        "mremap(p, PAGE, 0x10000000000000, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+         mremap(p, PAGE, 0x10000000000000, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);",
     ),
     (
         Rule::DontunmapOfFiles,
@@ -201,6 +250,13 @@ const OPEN: &[(Rule, &str, &str)] = &[
          s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);",
         "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
          s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);",
+    ),
+    (
+        Rule::SealedFilesCanBeLoaded,
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW);
+         s = mmap(0, PAGE, PROT_READ, MAP_SHARED, m, 0);",
+        "m = memfd(PAGE, MFD_ALLOW_SEALING); fcntl(m, F_ADD_SEALS, F_SEAL_WRITE);
+         r = open(m, O_RDONLY); s = mmap(0, PAGE, PROT_READ, MAP_SHARED, r, 0);",
     ),
     (
         Rule::SealsComeBeforeTheMap,
@@ -251,4 +307,18 @@ fn an_open_rule_has_two_answers_where_it_matters_and_is_not_asked_elsewhere() {
         let asked = asked.iter().flat_map(|prediction| &prediction.open);
         assert!(asked.clone().all(|open| open.rule != *rule), "{elsewhere}");
     }
+}
+
+/// Each step asks an open rule, and the next makes the two answers alike again.
+#[test]
+fn ways_that_nothing_can_tell_apart_are_joined() {
+    let steps =
+        "map[200] = 'x'; ftruncate(fd, 150); ftruncate(fd, 0); ftruncate(fd, 100);".repeat(8);
+    let text = format!(
+        "fd = file(100); map = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0); {steps}"
+    );
+    let case = faultmap::internals::parse::case(&text).expect("a case");
+    let predictions = predict(&case, &Environment::with_pages_of(PAGE));
+    assert_eq!(predictions.len(), 1);
+    assert_eq!(predictions[0].unmodelled, None);
 }
