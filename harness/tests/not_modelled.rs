@@ -50,6 +50,35 @@ const STEPS: &[(&str, &str)] = &[
     ("ADVISED(MADV_MERGEABLE, MADV_UNMERGEABLE)", "may have merged"),
     ("ADVISED(MADV_DONTFORK, MADV_DOFORK)", "may have merged"),
     ("ADVISED(MADV_WIPEONFORK, MADV_KEEPONFORK)", "may have merged"),
+    ("m = mmap(p, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);", "whose hint the kernel cannot take"),
+    ("m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_SYNC, fd, 0);", "which only some files have"),
+    (
+        "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);",
+        "which only some files have",
+    ),
+    (
+        "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);",
+        "a map that grows down",
+    ),
+    ("r = open(\"/proc/version\", O_RDWR);", "for writing"),
+    ("r = open(\"/proc/version\", O_RDONLY | O_TRUNC);", "for writing"),
+    ("id = shmget(IPC_PRIVATE, PAGE, 256);", "segments that their owner may not use"),
+    ("id = shmget(IPC_PRIVATE, PAGE, 384 | SHM_HUGETLB);", "huge pages"),
+    ("id = shmget(IPC_PRIVATE, PAGE, 384); m = shmat(id, 0, SHM_EXEC);", "execute permission"),
+    ("madvise(p, PAGE, MADV_COLLAPSE);", "which depends on free memory"),
+    (
+        "mremap(p, 0x10000000000000, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p);",
+        "beyond all addresses",
+    ),
+    (
+        "mremap(p, 0x10000000000000, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);",
+        "beyond all addresses",
+    ),
+    // A file that is read into a map of its own bytes, and written from one.
+    ("SHOWN read(fd, s + 10, 50);", "copied onto themselves"),
+    ("SHOWN write(fd, s + 10, 50);", "copied onto themselves"),
+    ("SHOWN read(fd, p, 100); write(fd, s, 10);", "copied onto themselves"),
+    ("SHOWN read(fd, p, 100); write(fd, s + 10, 10);", "copied onto themselves"),
     ("DESCRIPTORS ftruncate(64, 0);", "a number that a descriptor of the case may have"),
 ];
 
@@ -66,7 +95,10 @@ fn spelled_out(steps: &str) -> String {
     };
     match steps.strip_prefix("ADVISED(").and_then(|own| own.strip_suffix(')')) {
         Some(inner) => advised(inner),
-        None => steps.replace("SPLIT", split).replace("DESCRIPTORS", &descriptors),
+        None => steps
+            .replace("SPLIT", split)
+            .replace("SHOWN", "s = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);")
+            .replace("DESCRIPTORS", &descriptors),
     }
 }
 
@@ -75,6 +107,8 @@ fn the_model_says_that_it_does_not_know() {
     let mut environment = Environment::with_pages_of(PAGE);
     environment.kernel = Some((6, 18));
     environment.file_system = Some("ext4".to_owned());
+    // An ordinary user.
+    (environment.limits.raises, environment.limits.locks) = (false, false);
     for (steps, reason) in STEPS {
         let text = format!(
             "fd = file(100);

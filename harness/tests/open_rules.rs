@@ -183,6 +183,11 @@ const OPEN: &[(Rule, &str, &str)] = &[
     ),
     (
         Rule::ModesAreKnown,
+        "fallocate(fd, FALLOC_FL_INSERT_RANGE | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
+        "fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, PAGE);",
+    ),
+    (
+        Rule::ModesAreKnown,
         "fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE);",
         "fallocate(fd, FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE
              | FALLOC_FL_KEEP_SIZE, 0, PAGE);",

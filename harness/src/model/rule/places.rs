@@ -276,6 +276,16 @@ mod tests {
     }
 
     #[test]
+    fn what_changed_with_a_release_is_so_in_that_release() {
+        let holds = |kernel| {
+            let fit =
+                Rule::RemapMovesSeveral.known().find(|own| own.fits(Some(kernel), Some("xfs")));
+            fit.map(|own| own.holds)
+        };
+        assert_eq!([(6, 16), (6, 17), (6, 18)].map(holds), [Some(false), Some(true), Some(true)]);
+    }
+
+    #[test]
     fn a_row_is_told_in_words() {
         let told = |rule: Rule| rule.known().map(|own| own.to_string()).collect::<Vec<_>>();
         assert_eq!(
