@@ -102,7 +102,7 @@ fn as_process_1(level: &str) {
 
 fn process_1_ends_on_sigterm() {
     // One shell is process 1 and becomes the command. Another shell sends the signal when the first case has been
-    // told; the second waits for its deadline.
+    // told; the second case waits for ten seconds.
     let (cases, first) =
         case_file("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n");
     let second = cases.path().join("waits.case");

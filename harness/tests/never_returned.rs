@@ -1,8 +1,9 @@
 //! An implementation of Linux may never let an access return. This must cost seconds, be an answer, and not be
 //! mistaken for a child that waits.
 //!
-//! Linux itself does no such thing. A tracer that keeps each SIGBUS from a child stands in for one that does, and writes
-//! a jump to itself over the instruction that raised it. QEMU's emulation of processes is one, where it is installed.
+//! Linux itself does no such thing. A tracer that keeps each SIGBUS from a child stands in for one that does. On x86-64 it
+//! puts an endless loop in place of the instruction; elsewhere the child repeats its access. QEMU's emulation of processes
+//! is such an implementation, where it is installed.
 //!
 //! Each test has a process of its own, because a thread of a test runner must not fork.
 
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use command::{BIN, case_file, root};
 use faultmap::internals::supervise::{Asked, Ending, Fork, Patience};
 use faultmap::internals::sys::tracing::{self, Why};
-use faultmap::internals::sys::{Child, SlotState};
+use faultmap::internals::sys::{Child, Record, SlotState};
 use nix::libc;
 use own_process::children::pause;
 use own_process::{Test, test};
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         test("a_child_that_gets_further", gets_further),
         test("a_child_that_waits", waits),
         test("a_child_that_others_keep_from_a_cpu", kept_waiting),
+        test("a_child_that_may_use_more_cpu_time_than_it_has_time", has_one_deadline),
+        test("a_child_that_always_runs_and_gets_further", has_no_deadlines_left),
         test("a_child_whose_deadline_is_all_that_counts", has_a_deadline_alone),
     ];
     let traced = test("faults_that_are_never_delivered", never_delivered);
@@ -75,26 +78,30 @@ fn waits_for_one_that_computes() {
     assert_eq!(ending, Ending::Running);
 }
 
-/// Each of its steps takes half of the time that one may take.
-fn gets_further() {
-    let stage = Stage::new();
-    let record = stage.record;
-    let patience = Patience { deadline: ENDS, cpu_time: Some(LIMIT) };
-    let used = |child: &Child| {
+/// Performs all steps, each of which takes half of the CPU time that one may take.
+fn perform(child: &Child, record: &Record) {
+    let used = || {
         let mut time = [0u64; 2];
         let at = (&raw mut time) as usize;
         let clock = libc::CLOCK_PROCESS_CPUTIME_ID as usize;
         let _ = child.call(libc::SYS_clock_gettime, [clock, at, 0, 0, 0, 0]);
         Duration::new(time[0], time[1] as u32)
     };
-    let fork = Fork::unconfined(|child, _| {
-        for slot in &record.slots[..SLOTS] {
-            for state in [SlotState::Begun, SlotState::Done] {
-                slot.state.store(state as u32, Relaxed);
-                let until = used(&child) + LIMIT / 2;
-                while used(&child) < until {}
-            }
+    for slot in &record.slots[..SLOTS] {
+        for state in [SlotState::Begun, SlotState::Done] {
+            slot.state.store(state as u32, Relaxed);
+            let until = used() + LIMIT / 2;
+            while used() < until {}
         }
+    }
+}
+
+fn gets_further() {
+    let stage = Stage::new();
+    let record = stage.record;
+    let patience = Patience { deadline: ENDS, cpu_time: Some(LIMIT) };
+    let fork = Fork::unconfined(|child, _| {
+        perform(&child, record);
         0
     });
     let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
@@ -106,7 +113,7 @@ fn waits() {
     assert_eq!(ending(LIMIT * 5, |child| pause(&child)), late);
 }
 
-/// At its deadline it could run, and has used less CPU time than it may: it sleeps until shortly before.
+/// The child sleeps until shortly before its deadline, so that it can run then, and has used little CPU time.
 fn kept_waiting() {
     let stage = Stage::new();
     let (deadline, asleep) = (LIMIT * 10, LIMIT * 10 - LIMIT / 2);
@@ -122,7 +129,30 @@ fn kept_waiting() {
     });
     let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
     assert_eq!(ran.ending, Ending::Running);
-    assert!(ran.elapsed >= deadline, "{:?}", ran.elapsed);
+}
+
+/// It cannot be told that others keep a child from a CPU where it may use more CPU time than it has time.
+fn has_one_deadline() {
+    let patience = Patience { deadline: LIMIT, cpu_time: Some(LIMIT * 2) };
+    let stage = Stage::new();
+    let fork = Fork::unconfined(|_, _| compute());
+    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
+    assert_eq!(ran.ending, Ending::TimedOut { stopped: false });
+}
+
+/// A child that gets further for ever, and could run at each deadline.
+fn has_no_deadlines_left() {
+    let stage = Stage::new();
+    let record = stage.record;
+    let patience = Patience { deadline: LIMIT + LIMIT / 10, cpu_time: Some(LIMIT) };
+    let fork = Fork::unconfined(|child, _| {
+        loop {
+            perform(&child, record);
+        }
+    });
+    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
+    assert_eq!(ran.ending, Ending::TimedOut { stopped: false });
+    assert!(ran.elapsed >= patience.deadline * 2, "{:?}", ran.elapsed);
 }
 
 fn has_a_deadline_alone() {
@@ -190,8 +220,8 @@ fn trace() -> u64 {
     withheld
 }
 
-/// Lets a thread that is stopped make no further progress. Without it the thread would raise its signal again and again,
-/// and wait for the tracer each time: on a busy machine it would hardly ever have a CPU.
+/// Makes a stopped thread loop at its instruction for ever, and overwrites eight bytes of the child's code. If it repeated
+/// its access, it would wait for the tracer each time, and on a busy machine it would hardly use CPU time.
 #[cfg(target_arch = "x86_64")]
 fn repeat_for_ever(thread: i32) -> Result<(), nix::errno::Errno> {
     const JUMP_TO_ITSELF: libc::c_long = 0xfeeb;

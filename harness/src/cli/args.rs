@@ -263,7 +263,7 @@ pub struct Options {
     /// Seed of the random bytes that are probed to check a picture [default: made from each case's id]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    #[arg(long, value_name = "TIME", help = format!("Time after which a child is killed, such as 5s or 500ms; a bare number is milliseconds [default: {}]", humantime::format_duration(limits::DEADLINE)), value_parser = values::timeout)]
+    #[arg(long, value_name = "TIME", help = format!("Time after which a child is killed that waits, such as 5s or 500ms (one that could run has six times as long); a bare number is milliseconds [default: {}]", humantime::format_duration(limits::DEADLINE)), value_parser = values::timeout)]
     timeout: Option<Duration>,
     /// Make one probe only: with this access ...
     #[arg(long, value_name = "ACCESS", requires = "at", value_parser = values::access())]

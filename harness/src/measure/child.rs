@@ -29,7 +29,7 @@ impl Measurer<'_> {
             program: &self.program,
             ending: report.ending,
             recorded: &report.recorded,
-            deadline_ms: self.patience.deadline.as_millis() as u64,
+            deadline_ms: self.patience.passed(report.elapsed).as_millis() as u64,
             timeout_is_an_answer: self.case.timeout.is_some(),
         }
     }
@@ -81,11 +81,10 @@ impl Measurer<'_> {
             None => alone(),
         };
         self.children += u64::from(ran.is_ok());
-        // Beside busy neighbours it takes long to use up some time on a CPU: the case is not charged for that.
-        if let (Ok(ChildReport { ending: Ending::Running, elapsed, .. }), Some(used)) =
-            (&ran, patience.cpu_time)
-        {
-            self.started += elapsed.saturating_sub(used);
+        // Others may keep a child from a CPU for long: the case is not charged for that.
+        if let (Ok(report), Some(used)) = (&ran, patience.cpu_time) {
+            let own = if report.ending == Ending::Running { used } else { patience.deadline };
+            self.started += report.elapsed.saturating_sub(own);
         }
         ran.map_err(|error| match error {
             NoReport::Abandoned => Failure::Abandoned,

@@ -81,6 +81,12 @@ pub(super) fn children_of(parent: Pid) -> Option<Vec<Pid>> {
     Some(list.split_whitespace().filter_map(pid).collect())
 }
 
+/// True for a process that is on a CPU, or is kept from one by others. (proc_pid_stat(5): state)
+pub fn is_runnable(process: Pid) -> bool {
+    let stat = Stat::from_file(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| stat.state == 'R') && numbers_are_ours()
+}
+
 fn pid(text: &str) -> Option<Pid> {
     text.parse().ok().and_then(Pid::from_raw)
 }

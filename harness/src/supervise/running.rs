@@ -2,30 +2,36 @@
 //! repeats some faults for ever. Such a child is worth an answer, and one that has no core or waits for something is not.
 //!
 //! The time that passes cannot tell them apart on a busy machine. The CPU time of the child's own processes can, together
-//! with its record: a child that has used much of it in one step is running, and will be. One that could run at its
-//! deadline and has used little is kept from a CPU by others, and is waited for. The main type is [`Running`].
+//! with its record: a child that has used much of it in one step is running, and will be. One that could run when its
+//! deadline passes, and has used less, may be kept from a CPU by others: it gets more time. The main type is [`Running`].
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use procfs_core::FromRead as _;
-use procfs_core::process::Stat;
 use rustix::process::Pid;
 
-use super::orphans::children_of;
+use super::orphans::{children_of, is_runnable};
 use crate::sys::{Record, cpu_time};
 
 /// How long a supervisor waits for a child.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// The time after which a child is killed; [`KEPT_WAITING`] times as long where others keep it from a CPU.
+    /// The time after which a child is killed; [`DEADLINES`] times as long for one that could run.
     pub deadline: Duration,
     /// The CPU time in one step after which a child is killed; `None` where that does not matter.
     pub cpu_time: Option<Duration>,
 }
 
-/// How many deadlines pass before a child is killed that others keep from a CPU.
-const KEPT_WAITING: u32 = 6;
+/// How many deadlines pass before a child is killed that could run all the time.
+const DEADLINES: u32 = 6;
+
+impl Patience {
+    /// Returns the longest time of whole deadlines that has passed after so long; one deadline at least.
+    pub fn passed(self, elapsed: Duration) -> Duration {
+        let whole = elapsed.as_nanos() / self.deadline.as_nanos().max(1);
+        self.deadline * u32::try_from(whole).unwrap_or(1).clamp(1, DEADLINES)
+    }
+}
 
 impl From<Duration> for Patience {
     fn from(deadline: Duration) -> Patience {
@@ -44,7 +50,7 @@ pub(super) struct Running<'r> {
 }
 
 impl<'r> Running<'r> {
-    /// Returns the watch over a child with this record, which is forked now.
+    /// Begins to watch a child with this record. Its time begins now.
     pub(super) fn new(record: &'r Record, patience: Patience) -> Running<'r> {
         Running { record, patience, started: Instant::now(), since: None }
     }
@@ -67,12 +73,13 @@ impl<'r> Running<'r> {
         }
     }
 
-    /// True if the child, whose deadline has passed, could run, and is worth waiting for: it has not had the CPU time yet
-    /// that tells whether it is endless. Its deadline must be longer than that time.
-    pub(super) fn is_kept_waiting(&self, child: Pid) -> bool {
+    /// True if the child, whose deadline has passed, could run, and has more deadlines left. To be asked after
+    /// [`Running::is_endless`]. It is false where the limit on CPU time is not below the deadline: a child that runs then
+    /// has not used too little of it.
+    pub(super) fn may_go_on(&self, child: Pid) -> bool {
         let Patience { deadline, cpu_time } = self.patience;
         cpu_time.is_some_and(|limit| limit < deadline)
-            && self.started.elapsed() < deadline * KEPT_WAITING
+            && self.started.elapsed() < deadline * DEADLINES
             && all_of(child).into_iter().any(is_runnable)
     }
 
@@ -97,9 +104,4 @@ fn all_of(child: Pid) -> Vec<Pid> {
         next += 1;
     }
     all
-}
-
-/// True for a process that is on a CPU, or is kept from one. (proc_pid_stat(5): state)
-pub fn is_runnable(process: Pid) -> bool {
-    Stat::from_file(format!("/proc/{process}/stat")).is_ok_and(|stat| stat.state == 'R')
 }

@@ -105,23 +105,20 @@ impl Supervisor {
         forked: Forked<'_>,
         mut running: Running<'_>,
     ) -> Result<(Pid, Waited), NoReport> {
-        let mut is_kept_waiting = false;
+        let mut is_late = false;
         loop {
             if self.is_abandoned() {
                 return Err(NoReport::Abandoned);
             }
-            let left = if is_kept_waiting { POLL_INTERVAL } else { running.left() };
+            let left = if is_late { POLL_INTERVAL } else { running.left() };
             sys::sigchld::await_any(left.min(POLL_INTERVAL));
-            let is_late = running.left().is_zero();
+            is_late = running.left().is_zero();
             match forked.child()? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, Waited::Ended)),
                 Some(child) if running.is_endless(child) => return Ok((child, Waited::Endless)),
-                Some(child) if is_late => {
-                    is_kept_waiting = running.is_kept_waiting(child);
-                    if !is_kept_waiting {
-                        return Ok((child, Waited::Late));
-                    }
+                Some(child) if is_late && !running.may_go_on(child) => {
+                    return Ok((child, Waited::Late));
                 }
                 None if is_late => return Err(NoReport::ForkServerGone),
                 _ => {}
