@@ -4,7 +4,7 @@
 
 use super::Unsayable;
 use super::steps::Steps;
-use super::text::END_AT_LAST;
+use super::text::LIMIT;
 use crate::case::{BlockKind, Step};
 
 impl Steps<'_> {
@@ -14,7 +14,7 @@ impl Steps<'_> {
         self.line(format!("if (pid_{step} == 0) {{"));
         let frame = self.frame().inner(BlockKind::Fork, step + 1);
         self.frames.push(frame);
-        self.line(END_AT_LAST);
+        self.line(LIMIT);
         self.block(steps)?;
         self.line("_exit(0);");
         self.frames.pop();
@@ -46,7 +46,7 @@ impl Steps<'_> {
         lines.push(format!("static void process_{number}(void)"));
         lines.push("{".to_owned());
         lines.push("\tprctl(PR_SET_PDEATHSIG, SIGKILL);".to_owned());
-        lines.push(format!("\t{END_AT_LAST}"));
+        lines.push(format!("\t{LIMIT}"));
         lines.push(format!("\twhile (now->go < {number}) usleep(100);"));
         lines.extend(inner);
         lines.extend(["\t_exit(0);", "}"].map(str::to_owned));

@@ -41,11 +41,11 @@ pub const CATCH: &str =
     "\tstruct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 \tsigaction(SIGBUS, &action, NULL);
 \tsigaction(SIGSEGV, &action, NULL);
-\talarm(20); // ends an access that never returns
+\tsigaction(SIGALRM, &action, NULL), alarm(20); // an access may never return
 ";
 
-/// The statement that ends a child which another process has made. Alarms are not inherited. (alarm(2))
-pub const END_AT_LAST: &str = "alarm(20);";
+/// The statement that bounds the time of a process which another has made: alarms are not inherited. (alarm(2))
+pub const LIMIT: &str = "alarm(20);";
 
 /// The statement that lets children tell what came.
 pub const SHARE: &str =

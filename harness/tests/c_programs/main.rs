@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let ids = listed.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned()));
     let mut trials: Vec<Trial> =
         ids.map(|id| Trial::ignorable_test(id.clone(), move || the_program_agrees(&id))).collect();
-    let others: [(&str, fn()); 11] = [
+    let others: [(&str, fn()); 12] = [
         ("a_wrong_byte_is_told", wrong::a_wrong_byte_is_told),
         ("a_wrong_fault_is_told", wrong::a_wrong_fault_is_told),
         ("a_wrong_result_is_told", wrong::a_wrong_result_is_told),
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         ("of_the_length_of_a_bug_report", length::of_the_length_of_a_bug_report),
         ("one_access_that_is_wrong", wrong::one_access_that_is_wrong),
         ("the_text_of_a_program", the_text_of_a_program),
+        ("each_process_has_an_alarm", each_process_has_an_alarm),
         ("what_c_cannot_say", what_c_cannot_say),
         ("names_that_c_keeps", names_that_c_keeps),
         ("random_programs_agree", random::random_programs_agree),
@@ -117,6 +118,18 @@ fn one_access_alone() {
         assert_eq!((code, &*stderr), (Some(0), ""));
         assert!(text.contains(row), "{text}");
         assert_eq!(compile::agrees(&text), Ok(()));
+    }
+}
+
+/// An access may never return, and a child does not inherit an alarm.
+fn each_process_has_an_alarm() {
+    let case = "fd = file(PAGE); map = mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+                fork { map[0]; } process { mine = open(fd); } sweep(map, read);";
+    let (_dir, path) = case_file(case);
+    for (further, processes) in [(&[][..], 3), (&["--access", "read", "--at", "0"], 3)] {
+        let (code, program, stderr) = run(faultmap(&["show", "--c"]).arg(&path).args(further));
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(program.matches("alarm(").count(), processes, "{program}");
     }
 }
 
