@@ -40,23 +40,32 @@ done
 # shellcheck disable=SC2046 # a name is a word
 [ $# -gt 0 ] || set -- $(machines)
 
-# Prints the path of the binary for a machine, and builds it: for one architecture once.
-binary() {
+own_architecture=$(uname -m | sed s/ppc64le/powerpc64le/)
+
+# The architecture of a machine.
+architecture() {
     case $1 in
-    *aarch64* | arm64*) architecture=aarch64 ;;
-    powerpc64le*) architecture=powerpc64le ;;
-    riscv64*) architecture=riscv64 ;;
-    s390x*) architecture=s390x ;;
-    *) architecture=$(uname -m | sed s/ppc64le/powerpc64le/) ;;
+    *aarch64* | arm64*) echo aarch64 ;;
+    powerpc64le*) echo powerpc64le ;;
+    riscv64*) echo riscv64 ;;
+    s390x*) echo s390x ;;
+    *) echo "$own_architecture" ;;
     esac
-    if [ ! -e "$results/built-$architecture" ]; then
-        rm -f "$results"/../dist/faultmap-*-"$architecture"-linux
-        # A check that fails (exit code 1) may be a mistake of the emulator in which the file was tried: the file is
-        # taken all the same.
-        "$here/../dist.sh" "$architecture" > "$results/build.txt" 2>&1 || [ $? -ne 1 ] || tail -3 "$results/build.txt" >&2
-        : > "$results/built-$architecture"
+}
+
+# What building the binary for an architecture has printed.
+build_log() { echo "$results/build-$1.txt"; }
+
+# Prints the path of the binary for an architecture, and builds it once.
+binary() {
+    log=$(build_log "$1")
+    file=$results/../dist/faultmap-$(sed -n 's/^version = "\(.*\)"$/\1/p' harness/Cargo.toml)-$1-linux
+    if [ ! -e "$log" ] && ! "$here/../dist.sh" "$1" > "$log" 2>&1 && [ -e "$file" ]; then
+        # QEMU may have made the mistake, in which a file of another architecture is tried.
+        [ "$1" != "$own_architecture" ] || rm "$file"
+        echo "A check of the file failed. It is used all the same, if it is of another architecture." >> "$log"
     fi
-    ls "$results"/../dist/faultmap-*-"$architecture"-linux 2>/dev/null
+    [ -e "$file" ] && echo "$file"
 }
 
 # One line of a result: what the cases say, what the search says, and how long it took.
@@ -67,8 +76,8 @@ outcome() {
 
 export PROGRAMS JOBS=1 INSIDE="$here/inside.sh" DOWNLOADS="$results/downloads" PACKAGES FAULTMAP
 mkdir -p "$results"
-rm -f "$results"/built-*
-FAULTMAP_HERE=$(binary here) || { cat "$results/build.txt" >&2; exit 3; }
+rm -f "$results"/build-*.txt
+FAULTMAP_HERE=$(binary "$own_architecture") || { cat "$(build_log "$own_architecture")" >&2; exit 3; }
 had= none= skipped=0
 for name; do
     read -r _ kind PACKAGES arguments <<LINE
@@ -80,8 +89,9 @@ LINE
     mkdir -p "$to"
     printf '%-16s ' "$name"
     begun=$(date +%s)
-    if ! FAULTMAP=$(binary "$name"); then
-        sed -n 's/^skipped: //p' "$results/build.txt" | grep . > "$to/skipped" || cp "$results/build.txt" "$to/log"
+    if ! FAULTMAP=$(binary "$(architecture "$name")"); then
+        log=$(build_log "$(architecture "$name")")
+        sed -n 's/^skipped: //p' "$log" | grep . > "$to/skipped" || cp "$log" "$to/log"
     fi
     # A machine that hangs as a whole is given up.
     # shellcheck disable=SC2086 # several arguments
