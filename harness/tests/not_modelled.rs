@@ -4,7 +4,7 @@ use faultmap::internals::model::{Environment, predict};
 
 const PAGE: u64 = 4096;
 
-/// Steps after which the model says nothing more, and its reason.
+/// Steps, of the last of which the model says nothing, and the reason that it gives.
 const STEPS: &[(&str, &str)] = &[
     ("_exit(0);", "a measured process that exits"),
     ("pause();", "a step that never returns"),
@@ -82,7 +82,7 @@ const STEPS: &[(&str, &str)] = &[
     ("DESCRIPTORS ftruncate(64, 0);", "a number that a descriptor of the case may have"),
 ];
 
-/// The same steps in longer words.
+/// Replaces SPLIT, SHOWN, DESCRIPTORS and ADVISED by the steps for which they stand.
 fn spelled_out(steps: &str) -> String {
     let split = "mprotect(p, PAGE, PROT_READ); mprotect(p, PAGE, PROT_READ | PROT_WRITE);";
     let descriptors = "open(fd, O_RDWR);".repeat(39);

@@ -314,7 +314,8 @@ fn an_open_rule_has_two_answers_where_it_matters_and_is_not_asked_elsewhere() {
     }
 }
 
-/// Each step asks an open rule, and the next makes the two answers alike again.
+/// `ftruncate(fd, 150)` asks an open rule, and `ftruncate(fd, 0)` makes both answers alike. If they were not joined, there
+/// would be 256 ways in the end, more than are followed.
 #[test]
 fn ways_that_nothing_can_tell_apart_are_joined() {
     let steps =

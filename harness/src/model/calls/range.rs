@@ -40,7 +40,7 @@ impl Interpreter<'_> {
             // 0 is no errno: the call takes such a length for an empty range.
             return if wraps == 0 { Ok(start..start) } else { Err(Errno(wraps)) };
         };
-        Ok(range_of(start, length, beyond)?)
+        range_of(start, length, beyond)
     }
 
     /// Changes the VMAs of a range up to the first hole; a hole is ENOMEM.
@@ -86,13 +86,20 @@ impl Interpreter<'_> {
         if start >= end {
             return Ok(Returned::Nothing);
         }
-        let range = start..end;
-        let sealed = self.process().space.touching(&range).any(|own| own.sealed);
-        if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(Errno(linux::EPERM));
-        }
-        self.process().space.remove(&range);
+        self.unmap(&(start..end))?;
         Ok(Returned::Nothing)
+    }
+
+    /// Unmaps a range, all of it or nothing. (Linux: do_munmap)
+    pub(super) fn unmap(&mut self, range: &Range<u64>) -> Result<(), i32> {
+        let sealed = self.process().space.touching(range).any(|own| own.sealed);
+        if sealed && self.state.holds(Rule::MsealIsEperm) {
+            return Err(linux::EPERM);
+        }
+        if !range.is_empty() {
+            self.process().space.remove(range);
+        }
+        Ok(())
     }
 
     fn mprotect(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
@@ -253,7 +260,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// Returns a range of addresses. Fails with `beyond` where its end lies before its start.
-fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, i32> {
-    start.checked_add(length).map(|end| start..end).ok_or(beyond)
+/// Returns a range of addresses. Fails with the errno `beyond` where its end lies before its start.
+fn range_of(start: u64, length: u64, beyond: i32) -> Result<Range<u64>, Failure> {
+    start.checked_add(length).map(|end| start..end).ok_or(Errno(beyond))
 }

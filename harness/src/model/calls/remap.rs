@@ -118,23 +118,9 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Map(start)))
     }
 
-    /// Unmaps a range, all of it or nothing. (Linux: do_munmap)
-    pub(super) fn unmap(&mut self, range: &Range<u64>) -> Result<(), i32> {
-        let sealed = self.process().space.touching(range).any(|own| own.sealed);
-        if sealed && self.state.holds(Rule::MsealIsEperm) {
-            return Err(linux::EPERM);
-        }
-        if !range.is_empty() {
-            self.process().space.remove(range);
-        }
-        Ok(())
-    }
-
     /// Unmaps the range to which a map is moved. Fails with the errno where that is refused.
     pub(super) fn clear(&mut self, target: &Range<u64>) -> Result<(), i32> {
-        let sealed = self.process().space.touching(target).any(|own| own.sealed);
-        let taken = self.process().space.any_in(target);
-        if taken && !sealed && !self.state.holds(Rule::RemapFixedReplaces) {
+        if self.process().space.any_in(target) && !self.state.holds(Rule::RemapFixedReplaces) {
             return Err(linux::EEXIST);
         }
         self.unmap(target)
@@ -157,7 +143,8 @@ impl Interpreter<'_> {
             self.alone(&own)?;
         }
         let end = remap.was.end.min(remap.was.start + remap.length);
-        // The target is gone by now, also where the map keeps its tail. (Linux 6.17: mremap_to, shrink_vma)
+        // Linux unmaps the target first: it is gone even if the tail is sealed, and the call fails. (Linux 6.17: mremap_to,
+        // shrink_vma)
         self.unmap(&(end..remap.was.end))?;
         self.move_stretch(&(remap.was.start..end), to, &remap);
         let grown = target.start + (end - remap.was.start)..target.end;

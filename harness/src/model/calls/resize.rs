@@ -136,7 +136,7 @@ impl Interpreter<'_> {
         if !descriptor.writable {
             return Err(linux::EBADF);
         }
-        // No case has an end of a pipe that can be written, nor an offset and a length that together are too large.
+        // ESPIPE and EFBIG do not come: a case cannot write to a pipe, and the language bounds its offsets and lengths.
         match descriptor.shows {
             FileKind::Object(object) => Ok(object),
             _ => Err(linux::ENODEV),

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_with_a_release_is_so_in_that_release() {
+    fn a_rule_holds_from_its_release_on() {
         let holds = |kernel| {
             let fit =
                 Rule::RemapMovesSeveral.known().find(|own| own.fits(Some(kernel), Some("xfs")));
