@@ -38,6 +38,11 @@ const PRIVATE: &str =
 #[case::collapse(&format!("{SPARSE} madvise(m, 536870912, MADV_COLLAPSE);"))]
 #[case::lock(&format!("requires(root); {SPARSE} mlock(m, 536870912);"))]
 #[case::other_pages(&format!("{SPARSE} remap_file_pages(m, 536870912, 0, 0, 0);"))]
+#[case::other_pages_of_a_map_past_the_end(
+    "fd = memfd(0); ftruncate(fd, 1073741824);
+     m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 1073741824);
+     remap_file_pages(m, 536870912, 0, 0, 0);"
+)]
 #[case::map_filled_at_once(
     "fd = file(0); ftruncate(fd, 1073741824);
      m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);"
@@ -124,6 +129,16 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
      n = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
      o = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);
      p = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, fd, 0);"
+)]
+#[case::locked_map_that_is_mapped_again(
+    "requires(root); m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+     mlock(m, PAGE); n = mremap(m, -1, 524288000, MREMAP_MAYMOVE);"
+)]
+#[case::locked_map_that_is_mapped_again_behind_a_file(
+    "requires(root); f = memfd(PAGE);
+     m = mmap(0, 469762048, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+     mmap(m - PAGE, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, f, 16 * PAGE);
+     mlock(m, PAGE); n = mremap(m, 0, 419430400, MREMAP_MAYMOVE);"
 )]
 #[case::growth_of_a_locked_map(
     "requires(root); m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -157,11 +157,21 @@ impl Victim<'_> {
                 }
             }
             Price::Growth => {
+                // As the kernel rounds: -1 is 0, and an old length of 0 maps all of the new length again.
                 let [start, old, new, ..] = *args;
+                let mask = (self.program.page as usize).wrapping_sub(1);
+                let up = |length: usize| length.wrapping_add(mask) & !mask;
+                let (old, new) = (up(old), up(new));
+                let last = if old == 0 { start } else { start.wrapping_add(old).wrapping_sub(1) };
                 let grows_by = (new as u64).saturating_sub(old as u64);
-                let end = start.wrapping_add(old).wrapping_sub(1);
-                self.charge_part(bill, grows_by, self.program.maps.file_at(end));
+                self.charge_part(bill, grows_by, self.program.maps.file_at(last));
                 self.bound_by_locks(bill);
+            }
+            Price::OtherPages => {
+                let [start, length, _, first, ..] = *args;
+                let offset = (first as u64).saturating_mul(self.program.page);
+                let shown = self.program.maps.file_at(start).map(|(file, _)| (file, offset));
+                self.charge_part(bill, length as u64, shown);
             }
             Price::Memory { length } => self.charge_part(bill, arg(length) as u64, None),
             Price::File { offset, length, beyond } => {

@@ -17,6 +17,8 @@ pub enum Price {
     NewMap { locks: bool },
     /// The bytes by which a locked map grows, see mremap(2).
     Growth,
+    /// Other pages of the file that is mapped there, which are brought in, see remap_file_pages(2).
+    OtherPages,
     /// So much memory, as this argument says.
     Memory { length: usize },
     /// Blocks of the file of argument 0, at an offset and for a length that stand in these arguments. They
@@ -41,6 +43,7 @@ impl Price {
             }
             Effect::Remaps { .. } if made.locks => Price::Growth,
             Effect::Remaps { .. } => Price::Nothing,
+            Effect::Rearranges { .. } => Price::OtherPages,
             Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
             Effect::Transfers { to_memory: false, .. } => Price::Write,
             // The length of the text stands before the offset in the arguments of the kernel.
@@ -102,7 +105,7 @@ mod tests {
             ("mremap(map, 1, 2, 0);", MADE, Price::Nothing),
             ("mremap(map, 1, 2, 0);", LOCKS, Price::Growth),
             ("mlock(map, 5);", MADE, Price::Mapped { address: 0, length: 1, locks: true }),
-            ("remap_file_pages(map, PAGE, 0, 0, 0);", MADE, RANGE),
+            ("remap_file_pages(map, PAGE, 0, 0, 0);", MADE, Price::OtherPages),
             ("madvise(map, 5, MADV_POPULATE_READ);", MADE, RANGE),
             ("madvise(map, 5, MADV_NORMAL);", MADE, Price::Nothing),
             ("mprotect(map, 5, PROT_READ);", LOCKS, RANGE),
