@@ -45,6 +45,17 @@ const STEPS: &[(&str, &str)] = &[
         "mlock(p, 2 * PAGE); SPLIT mremap(p + PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);",
         "merged",
     ),
+    (
+        "z = devzero(); p = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, z, 0); SPLIT
+         mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 40 * PAGE);",
+        "may have merged",
+    ),
+    (
+        "s = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+         mmap(s, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
+         remap_file_pages(s, 2 * PAGE, 0, 0, 0);",
+        "maps with and without MAP_NORESERVE",
+    ),
     ("ADVISED(MADV_RANDOM, MADV_NORMAL)", "may have merged"),
     ("ADVISED(MADV_DONTDUMP, MADV_DODUMP)", "may have merged"),
     ("ADVISED(MADV_MERGEABLE, MADV_UNMERGEABLE)", "may have merged"),

@@ -30,6 +30,8 @@ pub struct Vma {
     pub object: Option<usize>,
     /// The open file that it was mapped by.
     pub open_file: Option<usize>,
+    /// MAP_NORESERVE and MAP_STACK, as far as the map was made with them. Some kernels tell maps apart by them.
+    pub hints: i32,
     /// The offset in the object that its first byte shows.
     pub offset: u64,
     /// The pages that have private copies, by offset in the object.

@@ -15,6 +15,8 @@
 mod endless;
 mod look;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use look::Look;
 pub use look::Unanswered;

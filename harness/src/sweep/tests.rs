@@ -35,8 +35,7 @@ fn found(plan: &Plan, truth: &[(i64, Outcome)]) -> (Vec<i64>, Vec<i64>, usize) {
 fn a_boundary_that_no_step_speaks_of_is_found_by_bisection() {
     let plan = plan("map = mmap(0, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);");
     for boundary in -4095..16384 {
-        let (boundaries, surprises, probes) =
-            found(&plan, &[(i64::MIN, DATA), (boundary, ZERO)]);
+        let (boundaries, surprises, probes) = found(&plan, &[(i64::MIN, DATA), (boundary, ZERO)]);
         assert_eq!((boundaries, surprises), (vec![boundary], vec![]));
         assert!(probes < 40, "{probes} probes for one boundary");
     }
@@ -266,9 +265,8 @@ fn a_byte_that_a_step_names_is_looked_at_however_many_are_named() {
 
 #[test]
 fn a_region_that_never_returns_takes_few_probes_and_says_so() {
-    let mut plan = plan(
-        "map = mmap(0, 200 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[10];",
-    );
+    let mut plan =
+        plan("map = mmap(0, 200 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[10];");
     let end = 150 * 4096 + 77;
     let truth = |at| match at {
         0..4096 => ZERO,
@@ -292,8 +290,7 @@ fn a_region_that_never_returns_takes_few_probes_and_says_so() {
 
 #[test]
 fn both_ends_of_a_page_all_that_is_named_and_the_sides_of_what_is_expected_are_looked_at() {
-    let plan =
-        plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[70];");
+    let plan = plan("map = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); map[70];");
     let mut asked = BTreeSet::new();
     // A boundary that the model expects outside is nobody's.
     let expected = BTreeSet::from([500, 100_000]);

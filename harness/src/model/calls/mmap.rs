@@ -98,6 +98,7 @@ impl Interpreter<'_> {
             writer: shared && descriptor.is_none_or(|own| own.writable),
             object,
             open_file: descriptor.map(|own| own.open_file),
+            hints: flags & (linux::MAP_NORESERVE | linux::MAP_STACK),
             offset,
             locked: has(linux::MAP_LOCKED),
             ..Vma::default()

@@ -111,6 +111,18 @@ impl Interpreter<'_> {
         }
     }
 
+    /// Fails where the kernel may have merged the map that begins at this address with the one before it. It does not merge
+    /// segments. (Linux: shm_vm_ops has a close)
+    fn is_apart(&mut self, start: u64) -> Result<(), Failure> {
+        let space = &self.process().space;
+        let before = start.checked_sub(1).and_then(|address| space.at(address));
+        let one = |(a, b): (&Vma, &Vma)| a.object.is_none() && a.may_be_one_with(b);
+        match before.zip(space.at(start)).is_some_and(one) {
+            true => Err(Unmodelled("two maps that the kernel may have merged")),
+            false => Ok(()),
+        }
+    }
+
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Result<Returned, Failure> {
         if self.state.holds(Rule::RemapShrinks) {
             self.unmap(tail)?;
@@ -177,6 +189,9 @@ impl Interpreter<'_> {
             })
         };
         if !covered && moves_alone(self.process(), remap.was.start) {
+            for part in parts.iter().skip(1) {
+                self.is_apart(part.start)?;
+            }
             return Err(Errno(linux::EFAULT));
         }
         // A gap counts as several maps, too.
@@ -187,6 +202,7 @@ impl Interpreter<'_> {
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
             if part.start > remap.was.start && moves_alone(self.process(), part.start) {
+                self.is_apart(part.start)?;
                 return Err(Errno(linux::EFAULT));
             }
             let place = to + (part.start - remap.was.start);

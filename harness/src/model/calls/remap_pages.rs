@@ -4,7 +4,7 @@
 use crate::case::Arg;
 use crate::model::address_space::Vma;
 use crate::model::interpreter::{Interpreter, Predict};
-use crate::model::returned::Failure::{self, Errno};
+use crate::model::returned::Failure::{self, Errno, Unmodelled};
 use crate::model::returned::Returned;
 use crate::model::rule::Rule;
 use crate::vocabulary::linux;
@@ -29,9 +29,14 @@ impl Interpreter<'_> {
         let space = &self.process().space;
         let alike = space.touching(&range).all(|other| own.is_like(other));
         let hole = space.hole_in(&range).is_some();
+        let hinted = space.touching(&range).any(|other| other.hints != own.hints);
         // A shared map of a descriptor that cannot be written is none here.
         if !own.writer || !alike || hole {
             return einval;
+        }
+        // VM_NORESERVE depends on the overcommit of the machine, VM_NOHUGEPAGE on the kernel. (Linux: do_mmap)
+        if hinted {
+            return Err(Unmodelled("maps with and without MAP_NORESERVE or MAP_STACK"));
         }
         if own.locked {
             self.may_lock(length, linux::EAGAIN)?;
@@ -55,7 +60,7 @@ impl Interpreter<'_> {
             }
         }
         if self.state.holds(Rule::RemapFilePagesShowsOthers) {
-            let Vma { prot, object, open_file, locked, .. } = own;
+            let Vma { prot, object, open_file, hints, locked, .. } = own;
             let (shared, writer) = (true, true);
             let new = Vma {
                 range,
@@ -65,6 +70,7 @@ impl Interpreter<'_> {
                 writer,
                 object,
                 open_file,
+                hints,
                 offset,
                 locked,
                 ..Vma::default()

@@ -101,8 +101,12 @@ impl Interpreter<'_> {
         let read_only = has(linux::SHM_RDONLY) && self.state.holds(Rule::ShmRdonly);
         let exec = if has(linux::SHM_EXEC) { EXEC } else { 0 };
         let write = if read_only { 0 } else { WRITE };
+        // Each attach opens the segment anew. (Linux: do_shmat, alloc_file_clone)
+        self.state.positions.push(0);
+        let open_file = Some(self.state.positions.len() - 1);
         self.process().space.insert(Vma {
             range,
+            open_file,
             prot: READ | write | exec,
             may: READ | write | EXEC,
             shared: true,
@@ -113,7 +117,8 @@ impl Interpreter<'_> {
         Ok(Returned::Value(Value::Map(start)))
     }
 
-    /// Detaches every part of a segment that still lies where it was attached. (Linux: ksys_shmdt)
+    /// Detaches the parts of one attach that still lie where it was, up to the first map that ends further away than the
+    /// segment is long. (Linux: ksys_shmdt)
     fn shmdt(&mut self, args: &[Arg]) -> Result<Returned, Failure> {
         let address = self.address(&args[0]);
         let segments: Vec<usize> = self.state.segments.iter().map(|own| own.object).collect();
@@ -121,19 +126,25 @@ impl Interpreter<'_> {
         if self.in_page(address) {
             return einval;
         }
-        let lies_there = |own: &Vma| {
+        let lies_there = |own: &&Vma| {
             let place = own.range.start.checked_sub(own.offset);
             place == Some(address) && own.object.is_some_and(|object| segments.contains(&object))
         };
-        let space = &self.process().space;
-        let Some(object) = space.iter().find(|own| lies_there(own)).and_then(|own| own.object)
-        else {
-            return einval;
-        };
-        if space.iter().any(|own| own.sealed && own.object == Some(object)) {
+        let Some(process) = self.processes.last() else { return einval };
+        let mut behind = process.space.iter().filter(|own| own.range.end > address).cloned();
+        let Some(first) = behind.find(|own| lies_there(&own)) else { return einval };
+        let size = first.object.map_or(0, |object| self.state.objects[object].size);
+        let rest = behind.take_while(|own| own.range.end - address <= size);
+        let parts = [first.clone()]
+            .into_iter()
+            .chain(rest.filter(|own| lies_there(&own) && own.open_file == first.open_file));
+        let parts: Vec<Vma> = parts.collect();
+        if parts.iter().any(|own| own.sealed) {
             return Err(Unmodelled("a sealed segment"));
         }
-        self.process().space.retain(|own| !(lies_there(own) && own.object == Some(object)));
+        for part in parts {
+            self.process().space.remove(&part.range);
+        }
         Ok(Returned::Nothing)
     }
 
