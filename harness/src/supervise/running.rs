@@ -16,7 +16,7 @@ use crate::sys::{Record, cpu_time};
 /// How long a supervisor waits for a child.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// The time after which a child is killed; [`DEADLINES`] times as long for one that could run.
+    /// The time after which a child is killed; six times as long for one that could run then.
     pub deadline: Duration,
     /// The CPU time in one step after which a child is killed; `None` where that does not matter.
     pub cpu_time: Option<Duration>,
