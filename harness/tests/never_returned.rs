@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use command::{BIN, case_file, root};
-use faultmap::internals::supervise::{Asked, Ending, Fork, Patience};
+use faultmap::internals::supervise::{Ending, Patience};
 use faultmap::internals::sys::tracing::{self, Why};
 use faultmap::internals::sys::{Child, Record, SlotState};
 use nix::libc;
@@ -48,10 +48,8 @@ fn main() -> ExitCode {
 }
 
 fn ending(patience: Duration, body: impl Fn(Child) -> i32) -> Ending {
-    let stage = Stage::new();
     let patience = Patience { deadline: patience, cpu_time: Some(LIMIT) };
-    let fork = Fork::unconfined(|child, _| body(child));
-    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
+    let ran = Stage::new().run(patience, body);
     assert!(ran.ending == Ending::Running || ran.elapsed >= patience.deadline, "{:?}", ran.elapsed);
     ran.ending
 }
@@ -100,11 +98,10 @@ fn gets_further() {
     let stage = Stage::new();
     let record = stage.record;
     let patience = Patience { deadline: ENDS, cpu_time: Some(LIMIT) };
-    let fork = Fork::unconfined(|child, _| {
+    let ran = stage.run(patience, |child| {
         perform(&child, record);
         0
     });
-    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
     assert_eq!(ran.ending, Ending::Exited(0));
 }
 
@@ -120,23 +117,20 @@ fn kept_waiting() {
     let patience = Patience { deadline, cpu_time: Some(LIMIT) };
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let until = Duration::new(now.tv_sec as u64, now.tv_nsec as u32) + asleep;
-    let fork = Fork::unconfined(|child, _| {
+    let ran = stage.run(patience, |child| {
         let time = [until.as_secs(), u64::from(until.subsec_nanos())];
         let (clock, at) = (libc::CLOCK_MONOTONIC as usize, (&raw const time) as usize);
         let flags = libc::TIMER_ABSTIME as usize;
         let _ = child.call(libc::SYS_clock_nanosleep, [clock, flags, at, 0, 0, 0]);
         compute()
     });
-    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
     assert_eq!(ran.ending, Ending::Running);
 }
 
 /// It cannot be told that others keep a child from a CPU where it may use more CPU time than it has time.
 fn has_one_deadline() {
     let patience = Patience { deadline: LIMIT, cpu_time: Some(LIMIT * 2) };
-    let stage = Stage::new();
-    let fork = Fork::unconfined(|_, _| compute());
-    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
+    let ran = Stage::new().run(patience, |_| compute());
     assert_eq!(ran.ending, Ending::TimedOut { stopped: false });
 }
 
@@ -145,12 +139,11 @@ fn has_no_deadlines_left() {
     let stage = Stage::new();
     let record = stage.record;
     let patience = Patience { deadline: LIMIT + LIMIT / 10, cpu_time: Some(LIMIT) };
-    let fork = Fork::unconfined(|child, _| {
+    let ran = stage.run(patience, |child| {
         loop {
             perform(&child, record);
         }
     });
-    let ran = stage.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked");
     assert_eq!(ran.ending, Ending::TimedOut { stopped: false });
     assert!(ran.elapsed >= patience.deadline * 2, "{:?}", ran.elapsed);
 }

@@ -237,7 +237,7 @@ impl Supervisor {
         let started = Instant::now();
         self.record.clear(asked.slots());
         let forked = spawn.spawn(self.thread).map_err(NoReport::Fork)?;
-        let running = Running::new(self.record, patience);
+        let running = Running::new(self.record, patience, started);
         match (self.watch(forked, running), forked) {
             // A child that could not be waited for beside a fork server perhaps can be without one
             // (ptrace(2) makes such).

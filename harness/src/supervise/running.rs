@@ -50,9 +50,9 @@ pub(super) struct Running<'r> {
 }
 
 impl<'r> Running<'r> {
-    /// Begins to watch a child with this record. Its time begins now.
-    pub(super) fn new(record: &'r Record, patience: Patience) -> Running<'r> {
-        Running { record, patience, started: Instant::now(), since: None }
+    /// Returns the watch over a child with this record, whose time has begun then.
+    pub(super) fn new(record: &'r Record, patience: Patience, started: Instant) -> Running<'r> {
+        Running { record, patience, started, since: None }
     }
 
     /// The time that is left to the child.
@@ -73,10 +73,14 @@ impl<'r> Running<'r> {
         }
     }
 
-    /// True if the child, whose deadline has passed, could run, and has more deadlines left. To be asked after
-    /// [`Running::is_endless`]. It is false where the limit on CPU time is not below the deadline: a child that runs then
-    /// has not used too little of it.
-    pub(super) fn may_go_on(&self, child: Pid) -> bool {
+    /// True if the deadline of the child has passed, unless it could run and has more deadlines left. To be asked after
+    /// [`Running::is_endless`]. One deadline is all where the limit on CPU time is not below it: a child that runs then has
+    /// not used too little of it.
+    pub(super) fn is_late(&self, child: Pid) -> bool {
+        self.left().is_zero() && !self.may_go_on(child)
+    }
+
+    fn may_go_on(&self, child: Pid) -> bool {
         let Patience { deadline, cpu_time } = self.patience;
         cpu_time.is_some_and(|limit| limit < deadline)
             && self.started.elapsed() < deadline * DEADLINES

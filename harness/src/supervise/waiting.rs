@@ -69,7 +69,7 @@ impl Supervisor {
 
     /// Reaps a child that has been killed, and returns why it was; or that it is still there.
     fn reap_killed(&self, child: Pid, why: Ending) -> Result<Ending, NoReport> {
-        let watched = Running::new(self.record, GRACE.into());
+        let watched = Running::new(self.record, GRACE.into(), Instant::now());
         match self.await_end(Forked::Own(child), watched) {
             Ok((_, Waited::Ended)) => reap(child).map(|_| why).map_err(NoReport::Wait),
             _ => Ok(Ending::Stuck),
@@ -105,22 +105,19 @@ impl Supervisor {
         forked: Forked<'_>,
         mut running: Running<'_>,
     ) -> Result<(Pid, Waited), NoReport> {
-        let mut is_late = false;
         loop {
             if self.is_abandoned() {
                 return Err(NoReport::Abandoned);
             }
-            let left = if is_late { POLL_INTERVAL } else { running.left() };
-            sys::sigchld::await_any(left.min(POLL_INTERVAL));
-            is_late = running.left().is_zero();
+            let left = running.left();
+            let pause = if left.is_zero() { POLL_INTERVAL } else { left.min(POLL_INTERVAL) };
+            sys::sigchld::await_any(pause);
             match forked.child()? {
                 // The signal may be an old one, of a process that had the same number.
                 Some(child) if has_ended(child) => return Ok((child, Waited::Ended)),
                 Some(child) if running.is_endless(child) => return Ok((child, Waited::Endless)),
-                Some(child) if is_late && !running.may_go_on(child) => {
-                    return Ok((child, Waited::Late));
-                }
-                None if is_late => return Err(NoReport::ForkServerGone),
+                Some(child) if running.is_late(child) => return Ok((child, Waited::Late)),
+                None if running.left().is_zero() => return Err(NoReport::ForkServerGone),
                 _ => {}
             }
         }

@@ -9,7 +9,7 @@ pub mod held;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use faultmap::internals::supervise::{Asked, ChildReport, Fork, Supervisor};
+use faultmap::internals::supervise::{Asked, ChildReport, Fork, Patience, Supervisor};
 use faultmap::internals::sys::{Arena, Child, Record, SharedRecord};
 use faultmap::internals::victim::Program;
 
@@ -38,9 +38,9 @@ impl Stage {
         self
     }
 
-    pub fn run(&self, deadline: Duration, body: impl Fn(Child) -> i32) -> ChildReport {
+    pub fn run(&self, patience: impl Into<Patience>, body: impl Fn(Child) -> i32) -> ChildReport {
         let fork = Fork::unconfined(|child, _| body(child));
-        self.supervisor.run(fork, Asked::Slots(SLOTS), deadline).expect("it was forked")
+        self.supervisor.run(fork, Asked::Slots(SLOTS), patience).expect("it was forked")
     }
 }
 
