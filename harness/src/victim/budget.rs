@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use nix::libc;
 
 use super::failure::SetupFailure;
+use super::guard::wrapped_up;
 use super::perform::Victim;
 use super::price::Price;
 use super::request;
@@ -157,11 +158,10 @@ impl Victim<'_> {
                 }
             }
             Price::Growth => {
-                // As the kernel rounds: -1 is 0, and an old length of 0 maps all of the new length again.
+                // An old length of 0 maps all of the new length again.
                 let [start, old, new, ..] = *args;
-                let mask = (self.program.page as usize).wrapping_sub(1);
-                let up = |length: usize| length.wrapping_add(mask) & !mask;
-                let (old, new) = (up(old), up(new));
+                let page = self.program.page as usize;
+                let (old, new) = (wrapped_up(old, page), wrapped_up(new, page));
                 let last = if old == 0 { start } else { start.wrapping_add(old).wrapping_sub(1) };
                 let grows_by = (new as u64).saturating_sub(old as u64);
                 self.charge_part(bill, grows_by, self.program.maps.file_at(last));

@@ -148,9 +148,7 @@ impl Guard {
     #[inline(always)]
     fn remap(&self, args: &[usize; 6], unit: usize) -> Verdict {
         let [start, old, new, flags, to, _] = *args;
-        let mask = unit.wrapping_sub(1);
-        let whole = |length: usize| length.wrapping_add(mask) & !mask;
-        let (old, new) = (whole(old), whole(new));
+        let (old, new) = (wrapped_up(old, unit), wrapped_up(new, unit));
         if new == 0 || self.in_page(start) {
             return Verdict::Harmless;
         }
@@ -207,6 +205,13 @@ fn untagged(address: usize) -> usize {
 fn rounded_up(length: usize, unit: usize) -> Option<usize> {
     let mask = unit.wrapping_sub(1);
     length.checked_add(mask).map(|sum| sum & !mask)
+}
+
+/// Returns a length rounded up to a multiple of `unit` as mremap(2) does it: the largest lengths become 0.
+#[inline(always)]
+pub(super) fn wrapped_up(length: usize, unit: usize) -> usize {
+    let mask = unit.wrapping_sub(1);
+    length.wrapping_add(mask) & !mask
 }
 
 #[cfg(test)]
