@@ -51,7 +51,8 @@ impl Interpreter<'_> {
         // The part by which it shrinks goes first. (Linux 6.17: mremap_to)
         let end = remap.was.end.min(will);
         if end > whole.end {
-            return self.spans(&(remap.was.start..end), whole.end);
+            self.are_apart(whole.end)?;
+            return Err(Errno(linux::EFAULT));
         }
         let more = remap.length.saturating_sub(remap.old_length());
         let locked = self.process().space.at(remap.was.start).is_some_and(|own| own.locked);
@@ -85,42 +86,22 @@ impl Interpreter<'_> {
         self.process().space.at(address).is_some_and(|own| own.prot & WRITE != 0)
     }
 
-    /// Returns EFAULT for a range that goes on behind the end of its map. Fails where the kernel may have
-    /// merged that map and the next.
-    fn spans(&mut self, was: &Range<u64>, end: u64) -> Result<Returned, Failure> {
+    /// Fails where the kernel may have merged the maps on both sides of this address.
+    fn are_apart(&mut self, address: u64) -> Result<(), Failure> {
         let space = &self.process().space;
-        let next = space.at(end);
-        let one = space.at(was.start).zip(next).is_some_and(|(a, b)| a.may_be_one_with(b));
-        match one {
+        let before = address.checked_sub(1).and_then(|address| space.at(address));
+        match before.zip(space.at(address)).is_some_and(|(a, b)| a.may_be_one_with(b)) {
             true => Err(Unmodelled("two maps that the kernel may have merged")),
-            false => Err(Errno(linux::EFAULT)),
+            false => Ok(()),
         }
     }
 
     /// Fails where the kernel may have merged a locked map and one beside it.
     fn alone(&mut self, range: &Range<u64>) -> Result<(), Failure> {
-        let space = &self.process().space;
-        let Some(own) = space.at(range.start).filter(|own| own.locked) else { return Ok(()) };
-        let before = own.range.start.checked_sub(1).and_then(|address| space.at(address));
-        let after = space.at(own.range.end);
-        let joined = before.is_some_and(|before| before.may_be_one_with(own))
-            || after.is_some_and(|after| own.may_be_one_with(after));
-        match joined {
-            true => Err(Unmodelled("two maps that the kernel may have merged")),
-            false => Ok(()),
-        }
-    }
-
-    /// Fails where the kernel may have merged the map that begins at this address with the one before it. It does not merge
-    /// segments. (Linux: shm_vm_ops has a close)
-    fn is_apart(&mut self, start: u64) -> Result<(), Failure> {
-        let space = &self.process().space;
-        let before = start.checked_sub(1).and_then(|address| space.at(address));
-        let one = |(a, b): (&Vma, &Vma)| a.object.is_none() && a.may_be_one_with(b);
-        match before.zip(space.at(start)).is_some_and(one) {
-            true => Err(Unmodelled("two maps that the kernel may have merged")),
-            false => Ok(()),
-        }
+        let own = self.process().space.at(range.start).filter(|own| own.locked);
+        let Some(whole) = own.map(|own| own.range.clone()) else { return Ok(()) };
+        self.are_apart(whole.start)?;
+        self.are_apart(whole.end)
     }
 
     fn shrink(&mut self, tail: &Range<u64>, start: u64) -> Result<Returned, Failure> {
@@ -188,9 +169,15 @@ impl Interpreter<'_> {
                 None => own.open_file.is_some(),
             })
         };
+        // Segments are never merged. (Linux: shm_vm_ops has a close)
+        let may_merge = |process: &mut Process, at: u64| {
+            process.space.at(at).is_some_and(|own| own.object.is_none())
+        };
         if !covered && moves_alone(self.process(), remap.was.start) {
             for part in parts.iter().skip(1) {
-                self.is_apart(part.start)?;
+                if may_merge(self.process(), part.start) {
+                    self.are_apart(part.start)?;
+                }
             }
             return Err(Errno(linux::EFAULT));
         }
@@ -202,7 +189,9 @@ impl Interpreter<'_> {
         for part in parts {
             let sealed = self.process().space.at(part.start).is_some_and(|own| own.sealed);
             if part.start > remap.was.start && moves_alone(self.process(), part.start) {
-                self.is_apart(part.start)?;
+                if may_merge(self.process(), part.start) {
+                    self.are_apart(part.start)?;
+                }
                 return Err(Errno(linux::EFAULT));
             }
             let place = to + (part.start - remap.was.start);

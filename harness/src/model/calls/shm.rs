@@ -131,19 +131,19 @@ impl Interpreter<'_> {
             place == Some(address) && own.object.is_some_and(|object| segments.contains(&object))
         };
         let Some(process) = self.processes.last() else { return einval };
-        let mut behind = process.space.iter().filter(|own| own.range.end > address).cloned();
-        let Some(first) = behind.find(|own| lies_there(&own)) else { return einval };
+        let mut behind = process.space.iter().filter(|own| own.range.end > address);
+        let Some(first) = behind.find(&lies_there) else { return einval };
         let size = first.object.map_or(0, |object| self.state.objects[object].size);
-        let rest = behind.take_while(|own| own.range.end - address <= size);
-        let parts = [first.clone()]
-            .into_iter()
-            .chain(rest.filter(|own| lies_there(&own) && own.open_file == first.open_file));
-        let parts: Vec<Vma> = parts.collect();
+        let rest = behind
+            .take_while(|own| own.range.end - address <= size)
+            .filter(|own| lies_there(own) && own.open_file == first.open_file);
+        let parts: Vec<&Vma> = std::iter::once(first).chain(rest).collect();
         if parts.iter().any(|own| own.sealed) {
             return Err(Unmodelled("a sealed segment"));
         }
-        for part in parts {
-            self.process().space.remove(&part.range);
+        let ranges: Vec<_> = parts.into_iter().map(|own| own.range.clone()).collect();
+        for range in ranges {
+            self.process().space.remove(&range);
         }
         Ok(Returned::Nothing)
     }
