@@ -5,7 +5,7 @@ use super::probe;
 use super::rows::Row;
 use super::shape::Shape;
 use super::steps::Functions;
-use super::text::{CATCH, SHARE, indented, no_core_files};
+use super::text::{SHARE, catch, indented, no_core_files};
 use crate::case::{Access, Case};
 
 /// Returns the functions of the program.
@@ -46,7 +46,7 @@ fn once(case: &Case, shape: &Shape, functions: &Functions) -> String {
         make.push("now->go = 0;".to_owned());
     }
     ONCE.replace("{make}", &indented(&make, 1))
-        .replace("{catch}", &CATCH.replace('\t', "\t\t"))
+        .replace("{catch}", &catch().replace('\t', "\t\t"))
         .replace("{clear}", &indented(&clear, 1))
 }
 

@@ -4,7 +4,7 @@
 use super::rows::Row;
 use super::shape::Shape;
 use super::steps::Functions;
-use super::text::{CATCH, SHARE, indented, no_core_files};
+use super::text::{SHARE, catch, indented, no_core_files};
 use crate::case::{Access, Case};
 
 /// Returns the functions of the program.
@@ -30,7 +30,7 @@ pub fn body(case: &Case, shape: &Shape, functions: &Functions, row: Option<&Row>
         out += &indented(&clear, 2);
         out += "\t\treturn END;\n\t}\n";
     }
-    out += CATCH;
+    out += &catch();
     out += &with_access(&functions.steps);
     out + if shape.is_shared { "\t_exit(0);\n}\n" } else { "\treturn END;\n}\n" }
 }

@@ -36,16 +36,20 @@ pub fn program(case: &Case, expected: &Expected, functions: &Functions, rows: &[
     format!("{}#define _GNU_SOURCE\n{headers}\n{text}", head(case, expected))
 }
 
-/// The statements that have faults handled.
-pub const CATCH: &str =
-    "\tstruct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+/// The statement that bounds the time of a process, as an access may never return. A child does not inherit an alarm.
+/// (alarm(2))
+pub const LIMIT: &str = "alarm(20);";
+
+/// Returns the statements that have faults handled, and the end of the process's time.
+pub fn catch() -> String {
+    format!(
+        "\tstruct sigaction action = {{ .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO }};
 \tsigaction(SIGBUS, &action, NULL);
 \tsigaction(SIGSEGV, &action, NULL);
-\tsigaction(SIGALRM, &action, NULL), alarm(20); // an access may never return
-";
-
-/// The statement that bounds the time of a process which another has made: alarms are not inherited. (alarm(2))
-pub const LIMIT: &str = "alarm(20);";
+\tsigaction(SIGALRM, &action, NULL), {LIMIT} // an access may never return
+"
+    )
+}
 
 /// The statement that lets children tell what came.
 pub const SHARE: &str =
