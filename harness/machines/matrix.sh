@@ -59,13 +59,15 @@ build_log() { echo "$results/build-$1.txt"; }
 # Prints the path of the binary for an architecture, and builds it once.
 binary() {
     log=$(build_log "$1")
-    file=$results/../dist/faultmap-$(sed -n 's/^version = "\(.*\)"$/\1/p' harness/Cargo.toml)-$1-linux
-    if [ ! -e "$log" ] && ! "$here/../dist.sh" "$1" > "$log" 2>&1 && [ -e "$file" ]; then
-        # QEMU may have made the mistake, in which a file of another architecture is tried.
-        [ "$1" != "$own_architecture" ] || rm "$file"
-        echo "A check of the file failed. It is used all the same, if it is of another architecture." >> "$log"
-    fi
-    [ -e "$file" ] && echo "$file"
+    [ -e "$log" ] || "$here/../dist.sh" "$1" > "$log" 2>&1 || {
+        # QEMU, in which a file of another architecture is tried, may have made the mistake: only the own file must pass.
+        [ "$1" != "$own_architecture" ] || return
+        echo "If there is a file, it is used all the same." >> "$log"
+    }
+    # dist.sh says the name, and has removed an older file.
+    file=$(sed -n 's/^--- //p' "$log")
+    case $file in /*) ;; *) file=$PWD/$file ;; esac
+    [ -f "$file" ] && echo "$file"
 }
 
 # One line of a result: what the cases say, what the search says, and how long it took.
@@ -89,8 +91,9 @@ LINE
     mkdir -p "$to"
     printf '%-16s ' "$name"
     begun=$(date +%s)
-    if ! FAULTMAP=$(binary "$(architecture "$name")"); then
-        log=$(build_log "$(architecture "$name")")
+    architecture=$(architecture "$name")
+    if ! FAULTMAP=$(binary "$architecture"); then
+        log=$(build_log "$architecture")
         sed -n 's/^skipped: //p' "$log" | grep . > "$to/skipped" || cp "$log" "$to/log"
     fi
     # A machine that hangs as a whole is given up.

@@ -2,7 +2,7 @@
 //! no other test noticed, and with which it predicts something else than the kernel does. The kernel is the judge here;
 //! no answer is written down.
 //!
-//! The programs are in the folder `corpus`. `explore` found and shrank most of them.
+//! The programs are in the folder `corpus`. Some of them `explore` has found and shrunk.
 
 mod command;
 

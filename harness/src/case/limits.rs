@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 /// The time that a child may take, unless its case or the command line says otherwise; one that could run when it is over
-/// has more, see [`Patience`](crate::supervise::Patience). A child takes well below a
-/// millisecond; on a machine with ten busy processes for each core some have taken more than five seconds.
+/// has more, see [`Patience`](crate::supervise::Patience). A child takes well below a millisecond; on a machine with ten
+/// busy processes for each core some have taken more than five seconds.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 /// The CPU time that a child may use in one step, where its case does not say how long that may take. The dearest step of
 /// a case uses below a tenth of a second.
