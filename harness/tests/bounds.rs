@@ -191,6 +191,11 @@ fn no_case_takes_more_memory(#[case] text: &str) {
     "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); mlock(m, 1073741824);",
     "ENOMEM"
 )]
+#[case::lock_whose_length_wraps_around(
+    "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+     mlock(m + (PAGE - 1), -1);",
+    ""
+)]
 #[case::longer_than_there_are_addresses(
     "m = mmap(0, 4611686018427387904, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);",
     "ENOMEM"

@@ -136,11 +136,16 @@ impl Victim<'_> {
         let file = self.program.descriptors.file_of(args[0]);
         match price {
             Price::Nothing => {}
-            Price::Mapped { address, length, locks } => {
-                self.charge_mapped(bill, arg(address), arg(length));
-                if locks {
-                    self.bound_by_locks(bill);
-                }
+            Price::Mapped { address, length } => {
+                self.charge_mapped(bill, arg(address), arg(length))
+            }
+            Price::Locked { address, length } => {
+                // The kernel adds the part of a page before the address, and only then rounds the length up.
+                let page = self.program.page as usize;
+                let in_page = arg(address) & page.wrapping_sub(1);
+                let length = wrapped_up(arg(length).wrapping_add(in_page), page);
+                self.charge_mapped(bill, arg(address).wrapping_sub(in_page), length);
+                self.bound_by_locks(bill);
             }
             Price::NewMap { locks } => {
                 let [_, length, _, flags, descriptor, offset] = *args;

@@ -87,11 +87,12 @@ impl Victim<'_> {
             }
         }
         // Maps that MREMAP_DONTUNMAP has moved are still there. The kernel refuses a range that begins with a
-        // gap, or flags that do not fit, before it moves anything.
+        // gap, or flags that do not fit, before it moves anything; and has moved nothing where nothing is at
+        // the new place.
         let whole = self.program.maps.first_in(from, end);
         let several = whole.is_some_and(|(start, until)| start == from && until != end);
         let stays = flags & libc::MREMAP_DONTUNMAP as usize != 0;
-        if stays && several && errno != libc::EINVAL {
+        if stays && several && errno != libc::EINVAL && !self.is_gone(to, page) {
             self.give_up(SetupFailure::Notes, 0);
         }
     }

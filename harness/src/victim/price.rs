@@ -10,9 +10,10 @@ use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
 pub enum Price {
     /// Nothing that counts.
     Nothing,
-    /// The memory that is mapped from argument `address` on, for as many bytes as argument `length` says. Where
-    /// it is to be locked, no more than may be locked.
-    Mapped { address: usize, length: usize, locks: bool },
+    /// The memory that is mapped from argument `address` on, for as many bytes as argument `length` says.
+    Mapped { address: usize, length: usize },
+    /// The same memory, which is to be locked: no more than may be locked, see mlock(2).
+    Locked { address: usize, length: usize },
     /// A new map that is filled at once, see mmap(2).
     NewMap { locks: bool },
     /// The bytes by which a locked map grows, see mremap(2).
@@ -44,7 +45,7 @@ impl Price {
             Effect::Remaps { .. } if made.locks => Price::Growth,
             Effect::Remaps { .. } => Price::Nothing,
             Effect::Rearranges { .. } => Price::OtherPages,
-            Effect::Locks { address, length } => Price::Mapped { address, length, locks: true },
+            Effect::Locks { address, length } => Price::Locked { address, length },
             Effect::Transfers { to_memory: false, .. } => Price::Write,
             // The length of the text stands before the offset in the arguments of the kernel.
             Effect::StoresText { offset, .. } => {
@@ -75,7 +76,7 @@ impl Price {
         let at = |parameter: Parameter| call.position(|own| own == parameter);
         match (at(Parameter::Address), at(Parameter::FileLength)) {
             _ if !pays => Price::Nothing,
-            (Some(address), _) => Price::Mapped { address, length: address + 1, locks: false },
+            (Some(address), _) => Price::Mapped { address, length: address + 1 },
             (None, Some(length)) => Price::File { offset: length - 1, length, beyond: true },
             (None, None) => Price::Nothing,
         }
@@ -89,7 +90,7 @@ mod tests {
 
     const LOCKS: Made = Made { locks: true, ..MADE };
     const HUGE: Made = Made { huge: true, ..MADE };
-    const RANGE: Price = Price::Mapped { address: 0, length: 1, locks: false };
+    const RANGE: Price = Price::Mapped { address: 0, length: 1 };
     const FILLED: Price = Price::NewMap { locks: false };
 
     #[test]
@@ -104,13 +105,13 @@ mod tests {
             (&*format!("{map} | MAP_LOCKED, -1, 0);"), MADE, Price::NewMap { locks: true }),
             ("mremap(map, 1, 2, 0);", MADE, Price::Nothing),
             ("mremap(map, 1, 2, 0);", LOCKS, Price::Growth),
-            ("mlock(map, 5);", MADE, Price::Mapped { address: 0, length: 1, locks: true }),
+            ("mlock(map, 5);", MADE, Price::Locked { address: 0, length: 1 }),
             ("remap_file_pages(map, PAGE, 0, 0, 0);", MADE, Price::OtherPages),
             ("madvise(map, 5, MADV_POPULATE_READ);", MADE, RANGE),
             ("madvise(map, 5, MADV_NORMAL);", MADE, Price::Nothing),
             ("mprotect(map, 5, PROT_READ);", LOCKS, RANGE),
             ("mprotect(map, 5, PROT_READ);", MADE, Price::Nothing),
-            ("read(fd, map, 5);", MADE, Price::Mapped { address: 1, length: 2, locks: false }),
+            ("read(fd, map, 5);", MADE, Price::Mapped { address: 1, length: 2 }),
             ("write(fd, map, 5);", MADE, Price::Write),
             ("pwrite(fd, \"a\", 5);", MADE, Price::File { offset: 3, length: 2, beyond: false }),
             ("fallocate(fd, 0, 5, 6);", MADE, file(false)),
