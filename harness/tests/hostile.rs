@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         ("kills_its_own_group", kills_its_own_group),
         ("joins_the_group_of_its_supervisor", joins_the_group_of_its_supervisor),
         ("reads_the_memory_of_its_worker", reads_the_memory_of_its_worker),
+        ("reads_a_table_of_pointers", reads_a_table_of_pointers),
         ("has_the_descriptors_of_its_worker", has_the_descriptors_of_its_worker),
     ];
     let on_stage = |(name, body): Row| test(name, move || none_is_left_by(body));
@@ -268,6 +269,14 @@ fn reads_the_memory_of_its_worker(stage: &Stage) {
         assert_eq!(report.ending, Ending::Killed(libc::SIGSEGV), "of {bytes} bytes");
         assert_eq!(own[0], 1);
     }
+}
+
+/// The dynamic linker writes to tables of pointers, and a fork would copy what it has written.
+fn reads_a_table_of_pointers(stage: &Stage) {
+    static TABLE: [&str; 1024] = ["text"; 1024];
+    let middle = TABLE[TABLE.len() / 2..].as_ptr() as usize;
+    let report = stage.run(ENDS, |child| i32::from(child.load(middle, 1)[0]));
+    assert_eq!(report.ending, Ending::Killed(libc::SIGSEGV));
 }
 
 fn joins_the_group_of_its_supervisor(stage: &Stage) {

@@ -5,9 +5,9 @@
 //! Most of what a fork costs is memory: the kernel copies every VMA, shares every page that was written, and
 //! copies such a page for the process that writes to it first. A victim needs little memory: the code of this
 //! program, its data, a stack, the record, and the steps of its case. Those lie in memory of their own, and
-//! the rest (heap, libraries, thread-local memory) is excluded from its fork (madvise(2), MADV_DONTFORK). A
-//! victim that touched any of that would be killed by SIGSEGV at an address that no step names: a first child
-//! of each worker tests that none does.
+//! the rest (heap, libraries, thread-local memory, tables of pointers) is excluded from its fork (madvise(2),
+//! MADV_DONTFORK). A victim that touched any of that would be killed by SIGSEGV at an address that no step
+//! names: a first child of each worker tests that none does.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -127,6 +127,7 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let here = 0u8;
     let stack = (&raw const here) as usize;
     let needed = [code, memcpy, stack, arena.address()];
+    let dynamic_section = dynamic_section();
     let areas = own_maps();
     let holds = |area: &MemoryMap, at: usize| bounds(area).contains(&at);
     let own = areas.iter().find(|area| holds(area, code)).map(|area| &area.pathname);
@@ -151,14 +152,48 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
         // A handler may return through [vdso].
         let is_kernels = is_kernels(&area.pathname) && arch::restorer().is_none();
         let is_shared = area.perms.contains(MMPermissions::SHARED);
-        if is_own || is_kernels || is_shared || needed.iter().any(|at| holds(area, *at)) {
-            continue;
-        }
+        let excluded = match dynamic_section {
+            Some(at) if is_own && holds(area, at) && !area.perms.contains(MMPermissions::WRITE) => {
+                start..at / page * page
+            }
+            _ if is_own || is_kernels || is_shared => continue,
+            _ if needed.iter().any(|at| holds(area, *at)) => continue,
+            _ => start..end,
+        };
         // SAFETY: the advice changes nothing for this process. A child does not get this memory, and
         // only victims are forked from here on, which need none of it.
-        let _ = unsafe { madvise(pointer(start), end - start, Advice::LinuxDontFork) };
+        let _ = unsafe { madvise(pointer(excluded.start), excluded.len(), Advice::LinuxDontFork) };
     }
     own_stack
+}
+
+/// Returns the address of this program's dynamic section (elf(5), PT_DYNAMIC); `None` where it has none.
+///
+/// Linkers put it between the constants that hold pointers (.data.rel.ro) and the table by which code finds data
+/// and functions (.got), all of which the program cannot write to once it is relocated (-z relro). A victim needs
+/// that table. The constants are of no use to it, and the dynamic linker has written to each page of them: each
+/// fork would copy their entries in the page table.
+fn dynamic_section() -> Option<usize> {
+    extern "C" fn of_the_program(
+        object: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        found: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: the C library passes a valid structure, whose headers stay as long as the program.
+        let (object, headers) = unsafe {
+            let object = &*object;
+            (object, std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()))
+        };
+        let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC);
+        let at = dynamic.map(|header| object.dlpi_addr.wrapping_add(header.p_vaddr) as usize);
+        // SAFETY: the caller below has passed the place for it.
+        unsafe { *found.cast::<Option<usize>>() = at };
+        1 // the program comes first: no other is asked for
+    }
+    let mut found = None;
+    // SAFETY: the function takes the arguments that dl_iterate_phdr(3) names, and does not unwind.
+    unsafe { libc::dl_iterate_phdr(Some(of_the_program), (&raw mut found).cast()) };
+    found
 }
 
 /// Undoes [`exclude_from_fork`]: victims inherit everything again.
