@@ -109,7 +109,7 @@ impl Parser<'_> {
             Parameter::Word(family) => match self.peek().kind {
                 TokenKind::Number(..) => Err(self
                     .error("a name belongs here")
-                    .suggest("", flags(family).iter().map(|flag| flag.name))),
+                    .one_of(flags(family).iter().map(|flag| flag.name))),
                 _ => Ok(Arg::Flags(vec![self.flag(family)?])),
             },
             Parameter::Text => {
@@ -217,14 +217,22 @@ impl Parser<'_> {
                 Ok(FlagWord::Number(*value, *radix))
             }
             TokenKind::Word(word) => flag(family, word).map(FlagWord::Name).ok_or_else(|| {
-                let error = ParseError::new(token.span.clone(), format!("unknown flag `{word}`"));
+                let known = flags(family).iter().map(|flag| flag.name);
+                let error = |message| ParseError::new(token.span.clone(), message);
+                let mut families = vocabulary::all()
+                    .flat_map(Syscall::all_parameters)
+                    .filter_map(Parameter::family);
+                if families.any(|other| flag(other, word).is_some()) {
+                    return error(format!("`{word}` is no flag of this argument")).one_of(known);
+                }
+                let error = error(format!("unknown flag `{word}`"));
                 match habits::flag(word) {
                     Some(hint) => error.hint(hint),
-                    None => error.suggest(word, flags(family).iter().map(|flag| flag.name)),
+                    None => error.suggest(word, known),
                 }
             }),
             _ => Err(ParseError::new(token.span.clone(), "a name of a flag belongs here")
-                .suggest("", flags(family).iter().map(|flag| flag.name))),
+                .one_of(flags(family).iter().map(|flag| flag.name))),
         }
     }
 

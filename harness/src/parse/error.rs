@@ -58,8 +58,14 @@ impl ParseError {
         let words: Vec<&str> = words.into_iter().collect();
         match nearest(got, &words) {
             Some(word) => self.hint(format!("did you mean `{word}`?")),
-            None => self.hint(format!("one of: {}", words.join(", "))),
+            None => self.one_of(words),
         }
+    }
+
+    /// Adds a hint: all of the allowed words.
+    pub(crate) fn one_of<'a>(self, words: impl IntoIterator<Item = &'a str>) -> ParseError {
+        let words: Vec<&str> = words.into_iter().collect();
+        self.hint(format!("one of: {}", words.join(", ")))
     }
 
     /// The error for a person: the message, `path:line:column`, the line, and the hint.

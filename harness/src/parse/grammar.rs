@@ -197,6 +197,9 @@ impl<'a> Parser<'a> {
             }
             accesses.push(access);
         }
+        if !self.at(")") {
+            return Err(self.error("expected `,` or `)`").hint("sweep(map, read, write);"));
+        }
         if accesses.is_empty() {
             return Err(self.error("a sweep needs an access").hint("sweep(map, read, write);"));
         }

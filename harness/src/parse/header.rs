@@ -59,12 +59,12 @@ impl Parser<'_> {
                 Ok(if equal { Requirement::Cpu(flag) } else { Requirement::NotCpu(flag) })
             }
             "arch" => {
-                self.expect("==")?;
+                self.comparison("==")?;
                 let name = self.one_of("architecture", ARCHITECTURES);
                 Ok(Requirement::Arch(name.map_err(|error| self.by_its_name(error))?))
             }
             "page" => {
-                self.expect("==")?;
+                self.comparison("==")?;
                 let size = self.number()?;
                 let (least, most) = (limits::SMALLEST_PAGE, limits::LARGEST_PAGE);
                 match limits::is_page_size(size) {
@@ -75,7 +75,7 @@ impl Parser<'_> {
                 }
             }
             "kernel" => {
-                self.expect(">=")?;
+                self.comparison(">=")?;
                 let major = self.version()?;
                 self.expect(".")?;
                 Ok(Requirement::Kernel(major, self.version()?))
@@ -88,7 +88,14 @@ impl Parser<'_> {
     fn equal(&mut self) -> Result<bool, ParseError> {
         match self.take("!=") {
             true => Ok(false),
-            false => self.expect("==").map(|()| true),
+            false => self.comparison("==").map(|()| true),
+        }
+    }
+
+    fn comparison(&mut self, sign: &str) -> Result<(), ParseError> {
+        match self.take(sign) {
+            true => Ok(()),
+            false => Err(self.error(format!("expected `{sign}`")).hint(KNOWN)),
         }
     }
 

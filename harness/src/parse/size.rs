@@ -8,6 +8,17 @@ use crate::case::{Size, limits};
 /// The terms that make up a size.
 const FORM: &str = "a size is a number of bytes, PAGE, or a sum or product of both";
 
+/// The hint for a number with something directly behind it: a unit, or the suffix of a type of C.
+fn in_bytes(value: u64, unit: &str) -> String {
+    let factor = match unit.to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
+        "k" => "1024",
+        "m" => "1024 * 1024",
+        "g" => "1024 * 1024 * 1024",
+        _ => return format!("write the number alone: `{value}`; {FORM}"),
+    };
+    format!("write `{value} * {factor}`; {FORM}")
+}
+
 impl Parser<'_> {
     /// Parses `a + b * c - d`.
     pub(super) fn size(&mut self) -> Result<Size, ParseError> {
@@ -48,7 +59,12 @@ impl Parser<'_> {
         }
         let token = self.next();
         match &token.kind {
-            TokenKind::Number(value, radix) => Ok(Size::Bytes(*value, *radix)),
+            TokenKind::Number(value, radix) => match &self.peek().kind {
+                TokenKind::Word(unit) if self.peek().span.start == token.span.end => {
+                    Err(self.error("a size has no unit").hint(in_bytes(*value, unit)))
+                }
+                _ => Ok(Size::Bytes(*value, *radix)),
+            },
             TokenKind::Word(word) if word == "PAGE" => Ok(Size::Page),
             TokenKind::Word(word) if word == "NULL" => Ok(Size::bytes(0)),
             TokenKind::Word(word) => {

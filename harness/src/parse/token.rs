@@ -117,7 +117,7 @@ fn token(input: &mut Input<'_>, first: char) -> Result<TokenKind, ParseError> {
                 input.take(sign.len());
                 Ok(TokenKind::Sign(sign))
             }
-            None => Err(unknown(first, start)),
+            None => Err(unknown(first, rest, start)),
         },
     }
 }
@@ -188,11 +188,17 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
     }
 }
 
-fn unknown(first: char, start: usize) -> ParseError {
+fn unknown(first: char, rest: &str, start: usize) -> ParseError {
     let span = start..start + first.len_utf8();
     match first {
         '/' => ParseError::new(span, "unexpected `/`")
-            .hint("a comment begins with //, a block comment ends with */"),
+            .hint("a comment begins with //; a size can be added to and multiplied, not divided"),
+        '<' | '>' if rest[1..].starts_with(first) => {
+            ParseError::new(start..start + 2, "a size cannot be shifted")
+                .hint("write it as a product: `1024 * 1024`")
+        }
+        '<' | '>' => ParseError::new(span, format!("unexpected `{first}`"))
+            .hint("the only such comparison is `>=`: `requires(kernel >= 6.13);`"),
         '#' => ParseError::new(span, "a case has no preprocessor").hint(
             "leave the line out: flags, calls and `PAGE` are known; a comment begins with //",
         ),

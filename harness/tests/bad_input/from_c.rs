@@ -167,6 +167,51 @@ use crate::refused;
     "a variable holds what a call gives",
     "write `m` where it is needed, such as `m + 10`"
 )]
+#[case::unit("fd = file(8g);", "1:12", "a size has no unit", "write `8 * 1024 * 1024 * 1024`;")]
+#[case::unit_of_two_letters("fd = file(4KiB);", "1:12", "a size has no unit", "write `4 * 1024`;")]
+#[case::suffix(
+    "fd = file(4096UL);",
+    "1:15",
+    "a size has no unit",
+    "write the number alone: `4096`;"
+)]
+#[case::shift("fd = file(1 << 20);", "1:13", "a size cannot be shifted", "write it as a product")]
+#[case::division(
+    "fd = file(PAGE / 2);",
+    "1:16",
+    "unexpected `/`",
+    "a comment begins with //; a size"
+)]
+#[case::swapped_flags(
+    "m = mmap(0, PAGE, MAP_PRIVATE, PROT_READ, -1, 0);",
+    "1:19",
+    "`MAP_PRIVATE` is no flag of this argument",
+    "one of: PROT_NONE, PROT_READ"
+)]
+#[case::kept_sweep(
+    "x = sweep(m, read);",
+    "1:5",
+    "`sweep` is no call",
+    "it stands alone, in this form"
+)]
+#[case::sweep_without_comma(
+    "m = mmap(0, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); sweep(m read);",
+    "1:72",
+    "expected `,` or `)`",
+    "sweep(map, read, write);"
+)]
+#[case::fork_without_block(
+    "fork m[0];",
+    "1:1",
+    "unknown step `fork`",
+    "write the child's steps in a block"
+)]
+#[case::process_without_block(
+    "process m[0];",
+    "1:1",
+    "`process` is no call",
+    "it stands alone, in this form: `process {"
+)]
 #[case::kill("kill(0, SIGBUS);", "1:1", "unknown step `kill`", "write `raise(SIGBUS);`")]
 #[case::sleep("sleep(1);", "1:1", "unknown step `sleep`", "leave it out")]
 #[case::memfd("fd = memfd_create(0);", "1:6", "unknown step `memfd_create`", "write `fd = memfd(")]

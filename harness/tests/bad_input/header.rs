@@ -29,6 +29,18 @@ use crate::refused;
     "unknown architecture `arm64`",
     "did you mean `aarch64`?"
 )]
+#[case::assigned_file_system(
+    "requires(fs = ext4);\nfd = file(1);",
+    "1:13",
+    "expected `==`",
+    "one of: fs == NAME"
+)]
+#[case::newer_kernel(
+    "requires(kernel > 5.4);\nfd = file(1);",
+    "1:17",
+    "unexpected `>`",
+    "the only such comparison is `>=`: `requires(kernel >= 6.13);`"
+)]
 #[case::page_of_no_machine(
     "requires(page == 4095);\nfd = file(1);",
     "1:18",
