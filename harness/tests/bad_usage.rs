@@ -150,6 +150,22 @@ fn a_kernel_that_the_model_does_not_know_is_told_of() {
 }
 
 #[test]
+fn a_prediction_tells_what_it_assumes() {
+    for (arguments, says) in [
+        (&[][..], "any Linux, files on any file system, root"),
+        (
+            &["--kernel", "6.1", "--fs", "XFS", "--user"],
+            "Linux 6.1, files on xfs, an ordinary user",
+        ),
+    ] {
+        let mut command = faultmap(&["predict", "notes/open_rdonly"]);
+        let (code, stdout, stderr) = run(command.args(arguments));
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains(says), "{stdout}");
+    }
+}
+
+#[test]
 fn a_name_that_no_id_can_have() {
     let (dir, _) = case_file("");
     let path = dir.path().join("a\n\u{1b}[31mb.case");

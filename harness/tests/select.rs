@@ -93,6 +93,15 @@ fn a_case_comes_from_stdin() {
 }
 
 #[test]
+fn a_file_is_named_without_its_ending_too() {
+    let (dir, _) = case_file("fd = file(1);");
+    for word in ["it", "./it"] {
+        let (code, stdout, stderr) = run(faultmap(&["show", word]).current_dir(&dir));
+        assert_eq!(code, Some(0), "{stdout}{stderr}");
+    }
+}
+
+#[test]
 fn files_of_one_name_run_together_and_are_called_by_their_paths() {
     let ((_a, one), (_b, other)) = (case_file("fd = file(1);"), case_file("fd = file(2);"));
     let name = |path: &std::path::Path| path.with_extension("").display().to_string();

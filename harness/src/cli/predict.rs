@@ -24,16 +24,17 @@ pub struct Predicted {
     #[arg(long, value_name = "RELEASE", value_parser = values::release)]
     kernel: Option<Release>,
     /// The file system of the files [default: unknown]
-    #[arg(long, value_name = "NAME", value_parser = file_system())]
+    #[arg(long, value_name = "NAME", value_parser = file_system(), ignore_case = true)]
     fs: Option<String>,
     /// Predict for an ordinary user, who has the limits that Linux sets (8 MiB may be locked; 64 KiB before 5.16)
     #[arg(long)]
     user: bool,
 }
 
-/// Takes the name of a file system.
+/// Takes the name of a file system, in letters of either case.
 fn file_system() -> impl TypedValueParser<Value = String> {
-    PossibleValuesParser::new(FILE_SYSTEMS.iter().map(|(_, name)| *name))
+    let names = PossibleValuesParser::new(FILE_SYSTEMS.iter().map(|(_, name)| *name));
+    names.map(|name| name.to_ascii_lowercase())
 }
 
 /// The oldest kernel that the model knows. README.md says the same of those on which cases run.
@@ -64,17 +65,13 @@ impl Predicted {
 
     /// The machine in words.
     fn words(&self, environment: &Environment) -> String {
-        let mut words = format!("pages of {} bytes", environment.page);
-        if let Some((major, minor)) = self.kernel {
-            words.push_str(&format!(", Linux {major}.{minor}"));
-        }
-        if let Some(name) = &self.fs {
-            words.push_str(&format!(", files on {name}"));
-        }
-        if self.user {
-            words.push_str(", an ordinary user");
-        }
-        words
+        let kernel = match self.kernel {
+            Some((major, minor)) => format!("Linux {major}.{minor}"),
+            None => "any Linux".to_owned(),
+        };
+        let fs = self.fs.as_deref().unwrap_or("any file system");
+        let user = if self.user { "an ordinary user" } else { "root" };
+        format!("pages of {} bytes, {kernel}, files on {fs}, {user}", environment.page)
     }
 }
 

@@ -149,9 +149,11 @@ impl<'a> Totals<'a> {
                 format!("{splits} ({}, {known} known)", output::count(new as usize, "new finding"))
             }
         };
+        let is_clean = matches!(self.counts, Counts { splits: 0, errors: 0, programs: 1.., .. });
         format!(
-            "seed {} in {}: {} ({skipped} skipped, {not_modelled} not modelled, {open} with an open rule that did \
+            "{}seed {} in {}: {} ({skipped} skipped, {not_modelled} not modelled, {open} with an open rule that did \
              not hold), {} compared, {splits}, {} in {:.1} s{}\n",
+            if is_clean { "nothing found: " } else { "" },
             self.options.seed,
             setting.backing.describe(),
             self.tried(),

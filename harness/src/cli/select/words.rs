@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glob::Pattern;
 use nix::libc;
@@ -52,6 +52,11 @@ pub fn chosen(word: &str, tree: &Tree) -> Result<Chosen, Failed> {
     }
     if let Some(case) = tree.case(word) {
         return exactly(vec![case]);
+    }
+    // A file without its ending, as an id has none.
+    let file = PathBuf::from(format!("{word}.case"));
+    if file.is_file() {
+        return exactly(vec![Source::File(file)]);
     }
     if let Some(family) = tree.family(word)? {
         return exactly(family);
