@@ -18,9 +18,10 @@ here=$(uname -m)
 mkdir -p "$dist"
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' harness/Cargo.toml)
-# Rust's own linker leaves the symbols, whatever the profile says.
+# Rust's own linker leaves the symbols, whatever the profile says. Its objcopy refuses what GNU's linker has made
+# for some architectures.
 sysroot=$(rustc --print sysroot)
-objcopy=$sysroot/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-objcopy
+rust_objcopy=$sysroot/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-objcopy
 commit=$(git rev-parse --short=12 HEAD 2>/dev/null) || commit="commit unknown"
 done_=0 failed=
 
@@ -37,10 +38,10 @@ has_target() {
     rustup target list --installed | grep -qx "$1" || rustup target add "$1" > /dev/null 2>&1
 }
 
-# Builds it for a target with a linker: TARGET LINKER [ARGUMENTS OF cargo...].
+# Builds it for a target with a linker, and strips it: TARGET LINKER OBJCOPY [ARGUMENTS OF cargo...].
 build() {
-    target=$1 linker=$2
-    shift 2
+    target=$1 linker=$2 objcopy=$3
+    shift 3
     variable=CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER
     env "$variable=$linker" cargo "$@" build --locked --profile stripped --bin faultmap --target "$target" \
         --target-dir "$built" \
@@ -51,14 +52,15 @@ build() {
 make_file() {
     musl=$rust-unknown-linux-musl gnu=$rust-unknown-linux-gnu
     if has_target "$musl"; then
-        build "$musl" rust-lld || wrong "it does not compile for $musl"
+        build "$musl" rust-lld "$rust_objcopy" || wrong "it does not compile for $musl"
         return
     fi
     compiler=$architecture-linux-gnu-gcc
     package=gcc-$(echo "$architecture" | tr _ -)-linux-gnu
     has_target "$gnu" || { skipped "rustup target add $musl"; return 1; }
     command -v "$compiler" > /dev/null || { skipped "apt-get install $package"; return 1; }
-    build "$gnu" "$compiler" --config 'build.rustflags = ["-C", "target-feature=+crt-static"]' \
+    build "$gnu" "$compiler" "$architecture-linux-gnu-objcopy" \
+        --config 'build.rustflags = ["-C", "target-feature=+crt-static"]' \
         || wrong "it does not compile for $gnu"
 }
 

@@ -1,6 +1,13 @@
 # For the other scripts here, which read it: files out of packages of Debian that are not installed, since several
 # releases of one package are wanted, or another architecture. They are kept below $DOWNLOADS.
 
+# Prints the line of the newest version. Since 6.19 the file of a kernel is in linux-binary-VERSION, and
+# linux-image-VERSION holds none.
+newest() {
+    awk -F '\t' '{ version = $1; is_binary = sub(/^linux-binary-/, "", version); sub(/^linux-image-/, "", version)
+        print version "\t" is_binary "\t" $0 }' | sort -t '	' -k 1,1V -k 2,2n | tail -1 | cut -f 3-
+}
+
 # Unpacks the newest package of a suite whose name matches: unpack SUITE ARCHITECTURE NAME FOLDER.
 unpack() {
     [ ! -e "$4" ] || return 0
@@ -10,7 +17,7 @@ unpack() {
     curl -sSf "$mirror/dists/$1/main/binary-$2/Packages.xz" -o "$DOWNLOADS/packages" ||
         skip "$mirror does not answer, or has no $1 for $2"
     xz -dc "$DOWNLOADS/packages" | sed -n 's/^Package: //p; s/^Filename: //p; s/^SHA256: //p' | paste - - - |
-        grep -E "^$3	" | sort -V | tail -1 > "$DOWNLOADS/package"
+        grep -E "^$3	" | newest > "$DOWNLOADS/package"
     read -r name path sum < "$DOWNLOADS/package" || skip "$mirror has no package $3 in $1 for $2"
     curl -sSf -o "$DOWNLOADS/deb" "$mirror/$path" || skip "$name cannot be downloaded from $mirror"
     echo "$sum  $DOWNLOADS/deb" | sha256sum --check --quiet >&2

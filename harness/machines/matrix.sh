@@ -94,7 +94,8 @@ LINE
     architecture=$(architecture "$name")
     if ! FAULTMAP=$(binary "$architecture"); then
         log=$(build_log "$architecture")
-        sed -n 's/^skipped: //p' "$log" | grep . > "$to/skipped" || cp "$log" "$to/log"
+        missing=$(sed -n 's/^skipped: //p' "$log")
+        if [ -n "$missing" ]; then echo "$missing" > "$to/skipped"; else cp "$log" "$to/log"; fi
     fi
     # A machine that hangs as a whole is given up.
     # shellcheck disable=SC2086 # several arguments

@@ -30,6 +30,8 @@ need "qemu-system-$machine" cpio
 # The package has the kernel's release in its name; some of Debian's packages of a kernel are without a signature.
 linux=$DOWNLOADS/linux-$suite-$kernel
 unpack "$suite" "$debian" "linux-(image|binary)-[0-9][^-]*(-[0-9]+)?-$kernel" "$linux"
+kernel_file=$(find "$linux" -name 'vmlinu*' -type f | head -1)
+[ -n "$kernel_file" ] || { echo "no kernel is in the package below $linux" >&2; exit 1; }
 busybox=$DOWNLOADS/busybox-$debian
 unpack trixie "$debian" busybox-static "$busybox"
 
@@ -63,7 +65,7 @@ ln -sf busybox "$root/bin/sh"
 rm -r "$root"
 
 "qemu-system-$machine" "$@" -m 2G -nic none -nographic -no-reboot \
-    -kernel "$(find "$linux" -name 'vmlinu*' -type f | head -1)" -initrd "$results/initramfs" \
+    -kernel "$kernel_file" -initrd "$results/initramfs" \
     -append "console=$console panic=-1 quiet loglevel=3" < /dev/null > "$results/console" 2>&1 || true
 rm "$results/initramfs"
 tr -d '\r' < "$results/console" | sed -n '/^BEGIN$/,/^END$/p' | sed '1d;$d' | base64 -d | tar -xz -C "$results"
