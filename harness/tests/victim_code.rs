@@ -7,12 +7,15 @@
 //! call to its function. A child lacks the constants that hold pointers, too (`sys/arena.rs`): the test checks
 //! each address that the section names.
 //!
-//! Without optimisation nothing is inlined, and the section holds little, so the test is for release builds.
+//! Without optimisation only what is marked so is inlined, and the section is not whole, so the test is for release
+//! builds.
+//!
+//! A second test checks that the largest frame fits a victim's stack.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 
 #[test]
@@ -41,6 +44,40 @@ fn a_victims_code_needs_no_other_code_and_no_table_of_pointers() {
     }
     assert!(branches > 100 && data > 10, "{branches}, {data}: is this the code of a victim?");
     assert!(needs.is_empty(), "a victim's code needs what a victim lacks: {needs:#?}");
+}
+
+/// A victim's stack has no end that could be seen: below it lies the handler's.
+#[test]
+#[cfg_attr(not(target_arch = "x86_64"), ignore = "the code of this architecture cannot be decoded")]
+fn no_frame_is_larger_than_a_victims_stack() {
+    const ROOM_FOR_CALLS: u64 = 16 << 10;
+    let command = std::fs::read(env!("CARGO_BIN_EXE_faultmap")).expect("the command");
+    let command = object::File::parse(&*command).expect("an ELF file");
+    let (code, within) = section(&command, "faultmap_victim");
+    let functions = command.symbols().filter(|symbol| {
+        symbol.kind() == object::SymbolKind::Text && within.contains(&symbol.address())
+    });
+    let frames: Vec<u64> = functions
+        .map(|symbol| {
+            let from = (symbol.address() - within.start) as usize;
+            let code = &code[from..][..symbol.size() as usize];
+            // A frame of several pages is touched page by page, down to a bound that is taken from the stack
+            // pointer first.
+            Decoder::new(64, code, DecoderOptions::NONE)
+                .into_iter()
+                .filter(|own| own.mnemonic() == Mnemonic::Sub && own.op0_kind() == OpKind::Register)
+                .filter(|own| [Register::RSP, Register::R11].contains(&own.op0_register()))
+                .filter(|own| {
+                    own.op1_kind() != OpKind::Register && own.op1_kind() != OpKind::Memory
+                })
+                .map(|own| own.immediate(1))
+                .sum()
+        })
+        .collect();
+    let largest = frames.iter().max().copied().unwrap_or_default();
+    let stack = faultmap::internals::sys::STACK_BYTES as u64;
+    assert!(largest > 100, "{frames:?}: is this the code of a victim?");
+    assert!(largest + ROOM_FOR_CALLS <= stack, "{largest} bytes on a stack of {stack}");
 }
 
 /// Returns the bytes of a section and their addresses.

@@ -67,4 +67,4 @@ pub use signal_self::{PIDFD_SELF_THREAD, can_signal_itself};
 pub use sole_thread::{ClaimedElsewhere, SoleThread};
 pub use spawn::{Body, fork_grandchild, fork_worker, spawn};
 pub use startup::{close_inherited, ignore_sigxfsz};
-pub use victim_memory::set_cursor;
+pub use victim_memory::{STACK_BYTES, set_cursor};
