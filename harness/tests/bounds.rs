@@ -154,6 +154,45 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
      m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
      m[-536870912] = 'x'; madvise(m - 536870912, 536870912, MADV_POPULATE_WRITE);"
 )]
+#[case::descriptor_of_a_large_number(&format!(
+    "{} zero = devzero();
+     m = mmap(0, 524288000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, zero, 0);",
+    "pipe(); ".repeat(40)
+))]
+#[case::moved_in_part(
+    "m = mmap(0, 524288000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     mseal(m + 523239424, PAGE, 0);
+     mremap(m, 524288000, 524288000, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, m + 534773760);
+     madvise(m + 534773760, 523239424, MADV_POPULATE_WRITE);"
+)]
+#[case::not_moved_by_a_child(
+    "f = file(100); m = mmap(0, 346030080, PROT_READ, MAP_SHARED, f, 0);
+     madvise(m, 346030080, MADV_DONTFORK);
+     b = mmap(0, 346030080, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     fork {
+         mremap(m, 346030080, 346030080, MREMAP_MAYMOVE | MREMAP_FIXED, b);
+         madvise(b, 346030080, MADV_POPULATE_WRITE);
+     }"
+)]
+#[case::grown_down_and_rounded(
+    "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
+     m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     m[-1048576000] = 'x';
+     mmap(m + PAGE, 25165824, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+     mlock(m - 1048575999, 1073741824);"
+)]
+#[case::grown_down_and_rounded_to_huge_pages(
+    "setrlimit(RLIMIT_STACK, 1073741824);
+     m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     m[-630194176] = 'x'; madvise(m, PAGE, MADV_HUGEPAGE);
+     madvise(m - 630194176, 1073741824, MADV_POPULATE_WRITE);"
+)]
+#[case::grown_down_while_locked(
+    "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
+     m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);
+     m[-524288000] = 'x'; mprotect(m, PAGE, PROT_READ | PROT_GROWSDOWN);
+     mprotect(m, PAGE, PROT_READ | PROT_WRITE | PROT_GROWSDOWN);"
+)]
 #[case::after_many_moves(&{
     let there = "mremap(a, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, b);\n";
     let back = "mremap(b, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, a);\n";
@@ -163,6 +202,27 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
 })]
 fn no_case_takes_more_memory(#[case] text: &str) {
     refused(text, &[MEMORY]);
+}
+
+/// The kernel finds blocks for the whole of a folio that is stored to, and makes large ones where it reads ahead.
+#[test]
+fn stores_to_large_folios_take_no_more_of_the_disk() {
+    const MEBIBYTE: usize = 1 << 20;
+    let reads: String =
+        (0..24).map(|number| format!("pread(fd, {}, 1);\n", (6 + 8 * number) * MEBIBYTE)).collect();
+    let stores: String = (0..68)
+        .map(|number| (31 + 2 * number) * MEBIBYTE)
+        .map(|at| format!("m[{}..{}] = 'x';\n", at - 4, at + 4))
+        .collect();
+    let text = format!(
+        "fd = file(100); ftruncate(fd, 419430400);
+         m = mmap(0, 419430400, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+         pread(fd, 0, 1048576); pread(fd, 1048576, 1048576); pread(fd, 2097152, 1048576);
+         {reads}{stores}"
+    );
+    let (code, out, most) = watched(&text, &["--guard", "on", "--timeout", "60000"]);
+    assert!(code == Some(0) || out.contains(DISK), "{out}");
+    assert!(most.disk <= 64 * MIB + TREE && most.memory <= 256 * MIB, "{most:?}");
 }
 
 /// A step that stays within the budget is performed.

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use procfs_core::FromRead as _;
 use procfs_core::process::{MountInfo, MountInfos};
 use rustix::process::{Resource, getrlimit};
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 /// When the kernel takes a huge page for memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,14 @@ fn told(name: &str) -> String {
     read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default()
 }
 
+/// Returns the number of bytes that a process with these capabilities can lock, below this hard limit: it may set
+/// the soft one anew. (RLIMIT_MEMLOCK in getrlimit(2); CAP_IPC_LOCK and CAP_SYS_RESOURCE in capabilities(7))
+fn lockable(hard: Option<u64>, own: Option<CapabilitySets>) -> u64 {
+    let any = CapabilitySet::IPC_LOCK | CapabilitySet::SYS_RESOURCE;
+    let is_limited = own.is_none_or(|own| !own.effective.intersects(any));
+    hard.filter(|_| is_limited).unwrap_or(u64::MAX)
+}
+
 impl MemoryRules {
     /// Returns the rules of this machine. Asks the kernel the first time. Where it does not tell, memory has
     /// no huge pages, and files may.
@@ -76,17 +84,12 @@ impl MemoryRules {
         let mounted = MountInfos::from_file("/proc/self/mountinfo")
             .map_or(true, |mounts| mounts.iter().any(may_be_huge));
         let huge = told("hpage_pmd_size").trim().parse().unwrap_or(page).max(page);
-        // RLIMIT_MEMLOCK, CAP_IPC_LOCK in capabilities(7).
-        let any =
-            capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
-        let limit = getrlimit(Resource::Memlock).current;
-        let lockable = limit.filter(|_| !any).unwrap_or(u64::MAX);
         MemoryRules {
             page,
             huge,
             anonymous,
             files: mounted || shared_memory_huge().is_some_and(|word| allows_huge(&word)),
-            lockable,
+            lockable: lockable(getrlimit(Resource::Memlock).maximum, capabilities(None).ok()),
         }
     }
 
@@ -105,8 +108,35 @@ impl MemoryRules {
         }
     }
 
+    /// Returns the bytes of the largest folio of a file: the kernel makes large ones, up to a huge page, where a
+    /// file is read ahead. (Linux: include/linux/pagemap.h, MAX_PAGECACHE_ORDER)
+    pub fn of_folios(&self) -> u64 {
+        self.huge
+    }
+
     /// Returns the bytes that an access to a hole of a file may bring in.
     pub fn of_files(&self) -> u64 {
         if self.files { self.huge } else { self.page }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hard_limit_bounds_what_is_locked_unless_a_capability_lifts_it() {
+        let none = CapabilitySet::empty();
+        let of = |effective| Some(CapabilitySets { effective, permitted: none, inheritable: none });
+        for (hard, own, lockable_bytes) in [
+            (Some(8192), of(none), 8192),
+            (Some(8192), None, 8192),
+            (None, of(none), u64::MAX),
+            (Some(8192), of(CapabilitySet::IPC_LOCK), u64::MAX),
+            (Some(8192), of(CapabilitySet::SYS_RESOURCE), u64::MAX),
+            (Some(8192), of(CapabilitySet::SYS_ADMIN), 8192),
+        ] {
+            assert_eq!(lockable(hard, own), lockable_bytes, "{hard:?}");
+        }
     }
 }

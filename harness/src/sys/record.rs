@@ -58,6 +58,8 @@ pub struct Budget {
     pub page: AtomicU64,
     /// The bytes that a file may take beside those that are asked for; a power of two.
     pub block: AtomicU64,
+    /// The bytes of a file that a store to a map of it may bring in.
+    pub folio: AtomicU64,
     /// Memory that may be locked.
     pub lockable: AtomicU64,
 }

@@ -147,16 +147,18 @@ impl Victim<'_> {
                 self.charge_mapped(bill, arg(address).wrapping_sub(in_page), length);
                 self.bound_by_locks(bill);
             }
-            Price::NewMap { locks } => {
+            Price::NewMap { locks, huge } => {
                 let [_, length, _, flags, descriptor, offset] = *args;
                 let is_anonymous = flags & libc::MAP_ANONYMOUS as usize != 0;
-                // No victim has such a descriptor open: EBADF.
-                let descriptors = 0..DESCRIPTORS as usize;
-                if is_anonymous || descriptors.contains(&descriptor) {
+                // A step opens two descriptors at most, each of the lowest number that is free: from there on it is
+                // EBADF. The kernel looks only at the lower half of the argument.
+                let most = DESCRIPTORS as usize + 2 * self.program.ops.len();
+                if is_anonymous || (descriptor as u32 as usize) < most {
                     let shown = self.program.descriptors.file_of(descriptor);
                     let shown = shown.filter(|_| !is_anonymous);
                     let shown = shown.map(|file| (file, offset as u64));
-                    self.charge_part(bill, length as u64, shown);
+                    let length = if huge { self.in_huge_pages(length) } else { length as u64 };
+                    self.charge_new(bill, length, shown);
                     if locks {
                         self.bound_by_locks(bill);
                     }
@@ -169,16 +171,25 @@ impl Victim<'_> {
                 let (old, new) = (wrapped_up(old, page), wrapped_up(new, page));
                 let last = if old == 0 { start } else { start.wrapping_add(old).wrapping_sub(1) };
                 let grows_by = (new as u64).saturating_sub(old as u64);
-                self.charge_part(bill, grows_by, self.program.maps.file_at(last));
+                self.charge_new(bill, grows_by, self.program.maps.file_at(last));
                 self.bound_by_locks(bill);
+            }
+            Price::GrownDown { address, length } => {
+                if self.program.maps.may_have_grown() {
+                    let end = arg(address).saturating_add(arg(length));
+                    let grown = end.saturating_sub(self.mapped_down_to(arg(address)));
+                    bill.memory = bill.memory.saturating_add(grown as u64);
+                }
             }
             Price::OtherPages => {
                 let [start, length, _, first, ..] = *args;
                 let offset = (first as u64).saturating_mul(self.program.page);
                 let shown = self.program.maps.file_at(start).map(|(file, _)| (file, offset));
-                self.charge_part(bill, length as u64, shown);
+                self.charge_new(bill, length as u64, shown);
             }
-            Price::Memory { length } => self.charge_part(bill, arg(length) as u64, None),
+            Price::HugePages { length } => {
+                self.charge_new(bill, self.in_huge_pages(arg(length)), None);
+            }
             Price::File { offset, length, beyond } => {
                 let (offset, length) = (arg(offset) as u64, arg(length) as u64);
                 if let Some(file) = file.filter(|_| is_possible(length)) {
@@ -205,8 +216,10 @@ impl Victim<'_> {
         let start = address & !unit.wrapping_sub(1);
         let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
             & !unit.wrapping_sub(1);
-        // The notes do not tell how far a map has grown down: all of the range may be memory.
-        if self.program.maps.may_have_grown() {
+        // The notes do not tell how far a map has grown down: all of the range may be memory. A length that was
+        // rounded up is longer by a page at most.
+        let asked = (length as u64).saturating_sub(self.program.page);
+        if self.program.maps.may_have_grown() && is_possible(asked) {
             self.charge_part(bill, end.wrapping_sub(start) as u64, None);
         }
         let range = start..end;
@@ -217,12 +230,17 @@ impl Victim<'_> {
         }
     }
 
+    /// Charges so many bytes as the arguments of a call ask for, unless the kernel refuses so many.
+    #[inline(always)]
+    fn charge_new(&self, bill: &mut Bill, bytes: u64, shows: Option<(usize, u64)>) {
+        if is_possible(bytes) {
+            self.charge_part(bill, bytes, shows);
+        }
+    }
+
     /// Charges so many bytes of memory that show a file from an offset on, or of memory without a file.
     #[inline(always)]
     fn charge_part(&self, bill: &mut Bill, bytes: u64, shows: Option<(usize, u64)>) {
-        if !is_possible(bytes) {
-            return;
-        }
         let Some((file, offset)) = shows else {
             bill.memory = bill.memory.saturating_add(bytes);
             return;
@@ -234,7 +252,9 @@ impl Victim<'_> {
         };
         bill.memory = bill.memory.saturating_add(bytes);
         if bytes > 0 {
-            bill.add_disk(file, bytes, 0);
+            // Blocks are found for the whole of a folio that is stored to. Both ends may lie within one.
+            let folio = self.record.budget.folio.load(Relaxed);
+            bill.add_disk(file, bytes.saturating_add(folio).saturating_add(folio), 0);
         }
     }
 
@@ -271,6 +291,13 @@ impl Victim<'_> {
             Ok(_) => (word(SIZE), word(BLOCKS).saturating_mul(BLOCK_BYTES)),
             Err(_) => (0, 0),
         }
+    }
+
+    /// Returns a length rounded up to whole huge pages, of the size that most machines use.
+    #[inline(always)]
+    fn in_huge_pages(&self, length: usize) -> u64 {
+        let mask = self.record.budget.folio.load(Relaxed).wrapping_sub(1);
+        (length as u64).saturating_add(mask) & !mask
     }
 
     /// Returns a size rounded up to whole pages, of the largest that the kernel may use for it.

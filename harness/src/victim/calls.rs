@@ -10,6 +10,7 @@ use std::ffi::CStr;
 
 use nix::libc;
 
+use super::price::Price;
 use super::program::{Op, Operand, Program, System, Then};
 use crate::case::Access;
 use crate::sys::{FORK_FLAGS, PIDFD_SELF_THREAD, can_signal_itself};
@@ -76,12 +77,13 @@ fn open(flags: i32) -> Allowed {
 
 fn of_op(op: &Op<'_>) -> Vec<Allowed> {
     match op {
-        Op::System(System { number, args, fixed, then, .. }) => {
+        Op::System(System { number, args, fixed, then, price, .. }) => {
             // A map that the kernel puts beside the harness is moved.
             let maps = matches!(then, Then::Mapped { .. } | Then::Remapped { .. });
             let moved = maps.then(|| call(libc::SYS_mremap, &[]));
-            // It tells what is left where a map was to be moved from, see `Victim::note_moved_parts`.
-            let asks = matches!(then, Then::Remapped { .. });
+            // It tells what is mapped, see `Victim::has_gap`.
+            let grows = matches!(price, Price::GrownDown { .. });
+            let asks = grows || maps;
             let asked = asks.then(|| call(libc::SYS_msync, &[(2, 0)]));
             let number = Allowed { number: *number, with: values(*fixed, args) };
             moved.into_iter().chain(asked).chain([number]).collect()

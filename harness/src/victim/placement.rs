@@ -51,9 +51,21 @@ impl Victim<'_> {
         }
     }
 
+    /// Notes which maps of a range have gone without a note: shmdt(2) looks for the parts of its segment, and a child
+    /// does not have memory with MADV_DONTFORK.
+    #[inline(always)]
+    pub(super) fn note_what_is_gone(&self, from: usize, length: usize) {
+        let mut at = from & !(self.program.page as usize - 1);
+        let end = from.saturating_add(length);
+        while let Some((start, until)) = self.first_gone(at, end) {
+            self.program.maps.unmap(start, until - start);
+            self.keep_track();
+            at = until;
+        }
+    }
+
     /// Notes what an mremap that failed has moved: of several maps, those before the one that cannot be moved
-    /// (Linux 6.17: remap_move). msync(2) without flags does nothing but look: it is ENOMEM where nothing is
-    /// mapped.
+    /// (Linux 6.17: remap_move).
     #[inline(always)]
     pub(super) fn note_moved_parts(
         &self,
@@ -64,42 +76,105 @@ impl Victim<'_> {
         let [from, _, _, flags, to, _] = *args;
         let fixed = flags & libc::MREMAP_FIXED as usize != 0;
         let page = self.program.page as usize;
-        if !fixed || old != length || from & (page - 1) != 0 {
+        if !fixed || to & (page - 1) != 0 {
             return;
         }
-        let end = from.saturating_add(old);
-        let mut at = from;
-        while let Some((start, until)) = self.program.maps.first_in(at, end) {
-            at = until;
-            let mut piece = start;
-            while piece < until {
-                let gone = self.is_gone(piece, page);
-                let mut next = piece.saturating_add(page);
-                while next < until && self.is_gone(next, page) == gone {
-                    next = next.saturating_add(page);
-                }
-                if gone {
-                    let (place, length) = (to.wrapping_add(piece - from), next - piece);
-                    self.program.maps.remap((piece, length), place, length);
-                    self.keep_track();
-                }
-                piece = next;
-            }
+        // The kernel may have unmapped what was at the new place.
+        self.note_what_is_gone(to, length);
+        if old != length || from & (page - 1) != 0 {
+            return;
         }
-        // Maps that MREMAP_DONTUNMAP has moved are still there. The kernel refuses a range that begins with a
-        // gap, or flags that do not fit, before it moves anything; and has moved nothing where nothing is at
-        // the new place.
-        let whole = self.program.maps.first_in(from, end);
-        let several = whole.is_some_and(|(start, until)| start == from && until != end);
-        let stays = flags & libc::MREMAP_DONTUNMAP as usize != 0;
-        if stays && several && errno != libc::EINVAL && !self.is_gone(to, page) {
-            self.give_up(SetupFailure::Notes, 0);
+        if flags & libc::MREMAP_DONTUNMAP as usize != 0 {
+            // Flags that do not fit are refused before anything is moved.
+            if errno != libc::EINVAL {
+                self.note_doubled_parts(from, to, length);
+            }
+            return;
+        }
+        let (mut at, end) = (from, from.saturating_add(length));
+        while let Some((start, until)) = self.first_gone(at, end) {
+            let (place, length) = (to.wrapping_add(start - from), until - start);
+            self.program.maps.remap((start, length), place, length);
+            self.keep_track();
+            at = until;
         }
     }
 
-    /// True if nothing is mapped at this page.
+    /// Notes which of several maps are at their new place, too: MREMAP_DONTUNMAP leaves them where they were. Ends the
+    /// process where nobody can tell, since something was mapped there before.
     #[inline(always)]
-    fn is_gone(&self, address: usize, page: usize) -> bool {
-        self.child.call(libc::SYS_msync, [address, page, 0, 0, 0, 0]) == Err(libc::ENOMEM)
+    fn note_doubled_parts(&self, from: usize, to: usize, length: usize) {
+        let (maps, page) = (self.program.maps, self.program.page as usize);
+        let end = from.saturating_add(length);
+        let first = maps.first_in(from, end);
+        let are_several = first.is_some_and(|(start, until)| start == from && until != end);
+        // They are moved in their order.
+        if !(are_several || self.program.splits_maps) || self.has_gap(to, page) {
+            return;
+        }
+        let mut at = from;
+        while let Some((start, until)) = maps.first_in(at, end) {
+            let place = |piece: usize| to.wrapping_add(piece - from);
+            let mut next = start;
+            while next < until && !self.has_gap(place(next), page) {
+                if maps.first_in(place(next), place(next).saturating_add(page)).is_some() {
+                    self.give_up(SetupFailure::Notes, 0);
+                }
+                next = next.saturating_add(page);
+            }
+            if next > start {
+                maps.show_again((start, next - start), place(start));
+                self.keep_track();
+            }
+            if next < until {
+                return;
+            }
+            at = until;
+        }
+    }
+
+    /// Returns the first range of pages that were mapped by the notes, and are not.
+    #[inline(always)]
+    fn first_gone(&self, from: usize, end: usize) -> Option<(usize, usize)> {
+        let page = self.program.page as usize;
+        let mut at = from;
+        while let Some((start, until)) = self.program.maps.first_in(at, end) {
+            let mut gone = start;
+            if self.has_gap(start, until - start) {
+                while !self.has_gap(gone, page) {
+                    gone = gone.saturating_add(page);
+                }
+                let mut next = gone.saturating_add(page);
+                while next < until && self.has_gap(next, page) {
+                    next = next.saturating_add(page);
+                }
+                return Some((gone, next));
+            }
+            at = until;
+        }
+        None
+    }
+
+    /// Returns the lowest address from which on all pages up to this one are mapped: the notes do not tell how far
+    /// a map has grown down.
+    #[inline(always)]
+    pub(super) fn mapped_down_to(&self, address: usize) -> usize {
+        let page = self.program.page as usize;
+        let start = address & !(page - 1);
+        // From `gap` to `start` something is missing, and from `mapped` on nothing.
+        let (mut gap, mut mapped) = (0, start);
+        while mapped - gap > page {
+            let middle = (gap + (mapped - gap) / 2) & !(page - 1);
+            let middle = middle.max(gap + page);
+            if self.has_gap(middle, start - middle) { gap = middle } else { mapped = middle }
+        }
+        mapped
+    }
+
+    /// True if something of this range, which begins with a page, is not mapped. msync(2) without flags does nothing
+    /// but look: it is ENOMEM then.
+    #[inline(always)]
+    fn has_gap(&self, address: usize, length: usize) -> bool {
+        self.child.call(libc::SYS_msync, [address, length, 0, 0, 0, 0]) == Err(libc::ENOMEM)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::reach::Made;
 use crate::case::{Arg, says};
-use crate::vocabulary::{Cost, Effect, Facet, Parameter, Syscall};
+use crate::vocabulary::{Cost, Effect, Facet, Parameter, Reach, Syscall};
 
 /// The things that a call may allocate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,14 +14,16 @@ pub enum Price {
     Mapped { address: usize, length: usize },
     /// The same memory, which is to be locked: no more than may be locked, see mlock(2).
     Locked { address: usize, length: usize },
-    /// A new map that is filled at once, see mmap(2).
-    NewMap { locks: bool },
+    /// The same memory, down to where the map at argument `address` begins, see mprotect(2): PROT_GROWSDOWN.
+    GrownDown { address: usize, length: usize },
+    /// A new map that is filled at once, see mmap(2); perhaps of `huge` pages.
+    NewMap { locks: bool, huge: bool },
     /// The bytes by which a locked map grows, see mremap(2).
     Growth,
     /// Other pages of the file that is mapped there, which are brought in, see remap_file_pages(2).
     OtherPages,
-    /// So much memory, as this argument says.
-    Memory { length: usize },
+    /// So much memory of huge pages, as this argument says.
+    HugePages { length: usize },
     /// Blocks of the file of argument 0, at an offset and for a length that stand in these arguments. They
     /// may stay `beyond` its end.
     File { offset: usize, length: usize, beyond: bool },
@@ -36,9 +38,11 @@ impl Price {
         match call.effect {
             Effect::Maps { flags, .. } => {
                 // Huge pages are set aside when the map is made.
-                let filled = made.huge || has(flags, Facet::Fills) || has(flags, Facet::Huge);
+                let huge = made.huge || has(flags, Facet::Huge);
                 match has(flags, Facet::Locks) {
-                    locks if locks || filled => Price::NewMap { locks },
+                    locks if locks || huge || has(flags, Facet::Fills) => {
+                        Price::NewMap { locks, huge }
+                    }
                     _ => Price::Nothing,
                 }
             }
@@ -59,7 +63,7 @@ impl Price {
                 }
             }
             Effect::MakesSegment { length, flags } if has(flags, Facet::Huge) => {
-                Price::Memory { length }
+                Price::HugePages { length }
             }
             Effect::MakesSegment { .. } | Effect::Attaches { .. } => Price::Nothing,
             _ => Price::of_parameters(call, made, &has),
@@ -74,8 +78,11 @@ impl Price {
             Cost::RangeWhereFilled(word) => has(word, Facet::Fills),
         };
         let at = |parameter: Parameter| call.position(|own| own == parameter);
+        let grows =
+            matches!(call.reach, Reach::ToTheGapUnlessGrowing(flags) if has(flags, Facet::Grows));
         match (at(Parameter::Address), at(Parameter::FileLength)) {
             _ if !pays => Price::Nothing,
+            (Some(address), _) if grows => Price::GrownDown { address, length: address + 1 },
             (Some(address), _) => Price::Mapped { address, length: address + 1 },
             (None, Some(length)) => Price::File { offset: length - 1, length, beyond: true },
             (None, None) => Price::Nothing,
@@ -91,7 +98,8 @@ mod tests {
     const LOCKS: Made = Made { locks: true, ..MADE };
     const HUGE: Made = Made { huge: true, ..MADE };
     const RANGE: Price = Price::Mapped { address: 0, length: 1 };
-    const FILLED: Price = Price::NewMap { locks: false };
+    const FILLED: Price = Price::NewMap { locks: false, huge: false };
+    const OF_HUGE_PAGES: Price = Price::NewMap { locks: false, huge: true };
 
     #[test]
     fn a_call_is_charged_for_what_it_may_allocate() {
@@ -99,10 +107,14 @@ mod tests {
         let file = |beyond| Price::File { offset: 2, length: 3, beyond };
         for (step, made, price) in [
             (&*format!("{map}, -1, 0);"), LOCKS, Price::Nothing),
-            (&*format!("{map}, -1, 0);"), HUGE, FILLED),
+            (&*format!("{map}, -1, 0);"), HUGE, OF_HUGE_PAGES),
             (&*format!("{map} | MAP_POPULATE, -1, 0);"), MADE, FILLED),
-            (&*format!("{map} | MAP_HUGETLB, -1, 0);"), MADE, FILLED),
-            (&*format!("{map} | MAP_LOCKED, -1, 0);"), MADE, Price::NewMap { locks: true }),
+            (&*format!("{map} | MAP_HUGETLB, -1, 0);"), MADE, OF_HUGE_PAGES),
+            (
+                &*format!("{map} | MAP_LOCKED, -1, 0);"),
+                MADE,
+                Price::NewMap { locks: true, huge: false },
+            ),
             ("mremap(map, 1, 2, 0);", MADE, Price::Nothing),
             ("mremap(map, 1, 2, 0);", LOCKS, Price::Growth),
             ("mlock(map, 5);", MADE, Price::Locked { address: 0, length: 1 }),
@@ -111,6 +123,11 @@ mod tests {
             ("madvise(map, 5, MADV_NORMAL);", MADE, Price::Nothing),
             ("mprotect(map, 5, PROT_READ);", LOCKS, RANGE),
             ("mprotect(map, 5, PROT_READ);", MADE, Price::Nothing),
+            (
+                "mprotect(map, 5, PROT_READ | PROT_GROWSDOWN);",
+                LOCKS,
+                Price::GrownDown { address: 0, length: 1 },
+            ),
             ("read(fd, map, 5);", MADE, Price::Mapped { address: 1, length: 2 }),
             ("write(fd, map, 5);", MADE, Price::Write),
             ("pwrite(fd, \"a\", 5);", MADE, Price::File { offset: 3, length: 2, beyond: false }),
@@ -122,7 +139,7 @@ mod tests {
                 MADE,
                 Price::Nothing,
             ),
-            ("y = shmget(IPC_PRIVATE, 5, SHM_HUGETLB);", MADE, Price::Memory { length: 1 }),
+            ("y = shmget(IPC_PRIVATE, 5, SHM_HUGETLB);", MADE, Price::HugePages { length: 1 }),
             ("y = shmget(IPC_PRIVATE, 5, 0600);", HUGE, Price::Nothing),
             ("x = shmat(id, map, 0);", HUGE, Price::Nothing),
         ] {

@@ -32,6 +32,10 @@ pub struct Program<'m> {
     pub page: u64,
     /// True if a step asks for maps to become huge pages.
     pub asks_for_huge_pages: bool,
+    /// True if a map may go of which no step says where it was.
+    pub loses_maps: bool,
+    /// True if a step may make several maps of one.
+    pub splits_maps: bool,
     /// The victim's notes of its maps.
     pub maps: &'m Maps<'m>,
     /// The victim's notes of its descriptors.

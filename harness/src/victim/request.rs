@@ -85,6 +85,7 @@ fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
     budget.beyond.store(0, Relaxed);
     budget.page.store(page, Relaxed);
     budget.block.store(block, Relaxed);
+    budget.folio.store(terms.memory.of_folios(), Relaxed);
     budget.lockable.store(terms.memory.lockable(), Relaxed);
 }
 

@@ -29,6 +29,9 @@ impl Victim<'_> {
             }
         };
         self.admit_buffer(system.buffer, &args, verdict);
+        if self.program.loses_maps && matches!(system.then, Then::Remapped { .. }) {
+            self.note_what_is_gone(args[0], args[1]);
+        }
         self.pay_for_call(system.price, &args);
         let descriptor = args[0];
         if system.reads {
@@ -44,6 +47,12 @@ impl Victim<'_> {
                 (Ok(result), _) => result,
                 (Err(errno), Then::Remapped { old, length }) => {
                     self.note_moved_parts(&args, (old, length), errno);
+                    return Err(errno);
+                }
+                (Err(errno), Then::Mapped { address, length, .. }) => {
+                    // The kernel may have unmapped what was there.
+                    let place = args.get(address).copied().unwrap_or(0);
+                    self.note_what_is_gone(place, length);
                     return Err(errno);
                 }
                 (Err(errno), _) => return Err(errno),

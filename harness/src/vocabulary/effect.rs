@@ -74,6 +74,8 @@ pub enum Effect {
     MakesSegment { length: usize, flags: usize },
     /// A segment is mapped.
     Attaches { segment: usize, address: usize, flags: usize },
+    /// The segment at the address in parameter 0 is mapped no more.
+    Detaches,
     /// The descriptor in parameter 0 is free for others.
     Closes,
 }

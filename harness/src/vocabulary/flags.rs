@@ -80,6 +80,8 @@ pub enum Facet {
     Stops,
     /// The signal does nothing by default. (signal(7))
     Harmless,
+    /// A child does not have the memory.
+    NotForked,
 }
 
 /// A flag.
@@ -124,7 +126,7 @@ pub fn flags(family: Family) -> &'static [Flag] {
         }
         Family::Advice => flags![
             header: MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED = Fills,
-                MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK, MADV_DOFORK, MADV_MERGEABLE,
+                MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTFORK = NotForked, MADV_DOFORK, MADV_MERGEABLE,
                 MADV_UNMERGEABLE, MADV_HUGEPAGE = Huge, MADV_NOHUGEPAGE, MADV_DONTDUMP,
                 MADV_DODUMP, MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_COLD, MADV_PAGEOUT,
                 MADV_POPULATE_READ = Fills, MADV_POPULATE_WRITE = Fills, MADV_DONTNEED_LOCKED,

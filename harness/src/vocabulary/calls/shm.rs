@@ -32,6 +32,7 @@ pub(super) const CALLS: &[Syscall] = &[
         manual: "shmdt(2)",
         parameters: &[Address],
         action: Action::System(header::__NR_shmdt),
+        effect: Effect::Detaches,
         reach: Reach::ToTheGap { aligned: false },
         cost: Cost::Nothing,
         weight: 6,
