@@ -8,14 +8,17 @@ newest() {
         print version "\t" is_binary "\t" $0 }' | sort -t '	' -k 1,1V -k 2,2n | tail -1 | cut -f 3-
 }
 
-# Unpacks the newest package of a suite whose name matches: unpack SUITE ARCHITECTURE NAME FOLDER.
+# Unpacks the newest package of a suite whose name matches: unpack SUITE ARCHITECTURE NAME FOLDER. A suite goes on, so
+# what was unpacked more than a week ago is fetched anew, if the mirror answers.
 unpack() {
-    [ ! -e "$4" ] || return 0
+    [ -z "$(find "$4" -maxdepth 0 -mtime -7 2> /dev/null)" ] || return 0
     need curl dpkg-deb xz
     mirror=${MIRROR:-https://deb.debian.org/debian}
     mkdir -p "$DOWNLOADS"
-    curl -sSf "$mirror/dists/$1/main/binary-$2/Packages.xz" -o "$DOWNLOADS/packages" ||
+    curl -sSf "$mirror/dists/$1/main/binary-$2/Packages.xz" -o "$DOWNLOADS/packages" || {
+        [ ! -e "$4" ] || return 0
         skip "$mirror does not answer, or has no $1 for $2"
+    }
     xz -dc "$DOWNLOADS/packages" | sed -n 's/^Package: //p; s/^Filename: //p; s/^SHA256: //p' | paste - - - |
         grep -E "^$3	" | newest > "$DOWNLOADS/package"
     read -r name path sum < "$DOWNLOADS/package" || skip "$mirror has no package $3 in $1 for $2"
@@ -24,5 +27,7 @@ unpack() {
     rm -rf "$4.part"
     dpkg-deb --extract "$DOWNLOADS/deb" "$4.part"
     rm "$DOWNLOADS/deb" "$DOWNLOADS/package" "$DOWNLOADS/packages"
+    rm -rf "$4"
     mv "$4.part" "$4"
+    touch "$4" # its time is the package's
 }
