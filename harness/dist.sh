@@ -3,10 +3,10 @@
 #
 #     dist.sh [ARCHITECTURE...]
 #
-# The architectures are x86_64, aarch64, riscv64 and powerpc64le; all of them if none is named. With musl the linker of
-# Rust is enough. Where rustup has no musl for an architecture, it takes glibc and the C compiler of the architecture.
-# What is missing for one is said with the line that brings it, and the others are built. Exits with 1 if a check
-# fails, and with 4 if nothing was built.
+# The architectures are x86_64, aarch64, riscv64 and powerpc64le, all of them if none is named; and s390x. With musl
+# the linker of Rust is enough. Where rustup has no musl for an architecture, it takes glibc and the C compiler of the
+# architecture. What is missing for one is said with the line that brings it, and the others are built. Exits with 1 if
+# a check fails, and with 4 if nothing was built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 [ $# -gt 0 ] || set -- x86_64 aarch64 riscv64 powerpc64le
@@ -52,7 +52,7 @@ build() {
 make_file() {
     musl=$rust-unknown-linux-musl gnu=$rust-unknown-linux-gnu
     if has_target "$musl"; then
-        build "$musl" rust-lld "$rust_objcopy" || wrong "it does not compile for $musl"
+        build "$musl" rust-lld "$rust_objcopy" || wrong "it cannot be built or stripped for $musl"
         return
     fi
     compiler=$architecture-linux-gnu-gcc
@@ -61,7 +61,7 @@ make_file() {
     command -v "$compiler" > /dev/null || { skipped "apt-get install $package"; return 1; }
     build "$gnu" "$compiler" "$architecture-linux-gnu-objcopy" \
         --config 'build.rustflags = ["-C", "target-feature=+crt-static"]' \
-        || wrong "it does not compile for $gnu"
+        || wrong "it cannot be built or stripped for $gnu"
 }
 
 # It is one file: no loader, no library, no symbols, and small.

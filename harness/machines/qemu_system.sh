@@ -31,7 +31,7 @@ need "qemu-system-$machine" cpio
 linux=$DOWNLOADS/linux-$suite-$kernel
 unpack "$suite" "$debian" "linux-(image|binary)-[0-9][^-]*(-[0-9]+)?-$kernel" "$linux"
 kernel_file=$(find "$linux" -name 'vmlinu*' -type f | head -1)
-[ -n "$kernel_file" ] || { echo "the package has no kernel: $linux" >&2; exit 1; }
+[ -n "$kernel_file" ] || { echo "the package has no kernel: $linux" >&2; rm -r "$linux"; exit 1; }
 busybox=$DOWNLOADS/busybox-$debian
 unpack trixie "$debian" busybox-static "$busybox"
 

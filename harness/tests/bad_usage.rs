@@ -152,10 +152,10 @@ fn a_kernel_that_the_model_does_not_know_is_told_of() {
 #[test]
 fn a_prediction_tells_what_it_assumes() {
     for (arguments, says) in [
-        (&[][..], "any Linux, files on any file system, root"),
+        (&[][..], "any Linux on x86-64, files on any file system, root"),
         (
             &["--kernel", "6.1", "--fs", "XFS", "--user"],
-            "Linux 6.1, files on xfs, an ordinary user",
+            "Linux 6.1 on x86-64, files on xfs, an ordinary user",
         ),
     ] {
         let mut command = faultmap(&["predict", "notes/open_rdonly"]);

@@ -160,13 +160,15 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
     "pipe(); ".repeat(40)
 ))]
 #[case::moved_in_part(
-    "m = mmap(0, 524288000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    "requires(kernel >= 6.17);
+     m = mmap(0, 524288000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
      mseal(m + 523239424, PAGE, 0);
      mremap(m, 524288000, 524288000, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, m + 534773760);
      madvise(m + 534773760, 523239424, MADV_POPULATE_WRITE);"
 )]
 #[case::not_moved_by_a_child(
-    "f = file(100); m = mmap(0, 346030080, PROT_READ, MAP_SHARED, f, 0);
+    "requires(kernel >= 5.16);
+     f = file(100); m = mmap(0, 346030080, PROT_READ, MAP_SHARED, f, 0);
      madvise(m, 346030080, MADV_DONTFORK);
      b = mmap(0, 346030080, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
      fork {
@@ -186,6 +188,12 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
      m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
      m[-630194176] = 'x'; madvise(m, PAGE, MADV_HUGEPAGE);
      madvise(m - 630194176, 1073741824, MADV_POPULATE_WRITE);"
+)]
+#[case::grown_down_and_protected_up_to_a_gap(
+    "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
+     m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);
+     m[-524288000] = 'x'; mprotect(m - 524288000, 0x10000000000000, PROT_READ);
+     mprotect(m - 524288000, 0x10000000000000, PROT_READ | PROT_WRITE);"
 )]
 #[case::grown_down_while_locked(
     "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
@@ -251,6 +259,10 @@ fn stores_to_large_folios_take_no_more_of_the_disk() {
     "m = mmap(0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); mlock(m, 1073741824);",
     "ENOMEM"
 )]
+#[case::many_stores(&format!(
+    "{SPARSE} {} n = mmap(0, 8388608, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);",
+    "m[0] = 'x'; ".repeat(65)
+), "")]
 #[case::lock_whose_length_wraps_around(
     "m = mmap(0, 536870912, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
      mlock(m + (PAGE - 1), -1);",

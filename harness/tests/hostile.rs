@@ -273,7 +273,7 @@ fn reads_the_memory_of_its_worker(stage: &Stage) {
 
 /// The dynamic linker writes to tables of pointers, and a fork would copy what it has written.
 fn reads_a_table_of_pointers(stage: &Stage) {
-    static TABLE: [&str; 1024] = ["text"; 1024];
+    static TABLE: [&str; 8192] = ["text"; 8192];
     let middle = TABLE[TABLE.len() / 2..].as_ptr() as usize;
     let report = stage.run(ENDS, |child| i32::from(child.load(middle, 1)[0]));
     assert_eq!(report.ending, Ending::Killed(libc::SIGSEGV));

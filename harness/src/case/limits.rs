@@ -62,7 +62,7 @@ pub const LOW_ADDRESS: u64 = 64 * 1024;
 /// The first address of the upper half, which belongs to the kernel on every 64-bit Linux.
 pub const HOPELESS_ADDRESS: u64 = 1 << 63;
 /// The numbers that a case may write as a bad descriptor, besides negative ones: the harness has no
-/// descriptor open in this range.
+/// descriptor open in this range, and a case only where it opens that many.
 pub const BAD_DESCRIPTORS: std::ops::RangeInclusive<i64> = 64..=1_000_000;
 /// The largest byte that a step may store. Larger ones are the pattern of files and the mark of
 /// probes.

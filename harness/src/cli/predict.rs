@@ -20,10 +20,10 @@ pub struct Predicted {
     /// Bytes of a page: 4096, 16384, 64k, ... [default: as on this machine]
     #[arg(long, value_name = "BYTES", value_parser = values::page_size)]
     page_size: Option<u64>,
-    /// The release of a kernel, from 5.4 on: 6.12 [default: unknown]
+    /// The release of a kernel, from 5.4 on: 6.12 [default: any]
     #[arg(long, value_name = "RELEASE", value_parser = values::release)]
     kernel: Option<Release>,
-    /// The file system of the files [default: unknown]
+    /// The file system of the files [default: any]
     #[arg(long, value_name = "NAME", value_parser = file_system(), ignore_case = true)]
     fs: Option<String>,
     /// Predict for an ordinary user, who has the limits that Linux sets (8 MiB may be locked; 64 KiB before 5.16)
@@ -71,7 +71,7 @@ impl Predicted {
         };
         let fs = self.fs.as_deref().unwrap_or("any file system");
         let user = if self.user { "an ordinary user" } else { "root" };
-        format!("pages of {} bytes, {kernel}, files on {fs}, {user}", environment.page)
+        format!("pages of {} bytes, {kernel} on x86-64, files on {fs}, {user}", environment.page)
     }
 }
 

@@ -197,7 +197,7 @@ impl<'a> Parser<'a> {
             }
             accesses.push(access);
         }
-        if !self.at(")") {
+        if !self.at(")") && !self.at_end() {
             return Err(self.error("expected `,` or `)`").hint("sweep(map, read, write);"));
         }
         if accesses.is_empty() {

@@ -115,7 +115,6 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
 /// The words that are no calls and begin a line, each with its form.
 const LINES: &[(&str, &str)] = &[
     ("sweep", "sweep(map, read, write);"),
-    ("fork", "fork { map[0]; }"),
     ("process", "process { map[0]; }"),
     ("requires", "requires(root);"),
     ("timeout", "timeout(200ms);"),
@@ -123,14 +122,13 @@ const LINES: &[(&str, &str)] = &[
 
 /// The error for a step that no case can make.
 pub(super) fn step(span: Range<usize>, name: &str) -> ParseError {
-    let line = LINES.iter().find(|(own, _)| *own == name);
-    if let Some((_, form)) = line.filter(|_| function(name).is_none()) {
+    if let Some((_, form)) = LINES.iter().find(|(own, _)| *own == name) {
         return ParseError::new(span, format!("`{name}` is no call"))
             .hint(format!("it stands alone, in this form: `{form}`"));
     }
     let error = ParseError::new(span, format!("unknown step `{name}`"));
     let words = vocabulary::all().map(|call| call.name);
-    let words = words.chain(LINES.iter().map(|(name, _)| *name));
+    let words = words.chain(LINES.iter().map(|(name, _)| *name)).chain(["fork"]);
     match function(name) {
         Some(hint) => error.hint(hint),
         None => error.suggest(name, words),

@@ -10,11 +10,15 @@ const FORM: &str = "a size is a number of bytes, PAGE, or a sum or product of bo
 
 /// The hint for a number with something directly behind it: a unit, or the suffix of a type of C.
 fn in_bytes(value: u64, unit: &str) -> String {
-    let factor = match unit.to_ascii_lowercase().trim_end_matches('b').trim_end_matches('i') {
-        "k" => "1024",
-        "m" => "1024 * 1024",
-        "g" => "1024 * 1024 * 1024",
-        _ => return format!("write the number alone: `{value}`; {FORM}"),
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "k" | "kb" | "ki" | "kib" => "1024",
+        "m" | "mb" | "mi" | "mib" => "1024 * 1024",
+        "g" | "gb" | "gi" | "gib" => "1024 * 1024 * 1024",
+        "page" | "pages" => "PAGE",
+        "b" | "u" | "l" | "ul" | "lu" | "ll" | "ull" | "llu" => {
+            return "write the number alone".to_owned();
+        }
+        _ => return FORM.to_owned(),
     };
     format!("write `{value} * {factor}`; {FORM}")
 }

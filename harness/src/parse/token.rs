@@ -191,14 +191,15 @@ fn quoted(input: &mut Input<'_>) -> Result<TokenKind, ParseError> {
 fn unknown(first: char, rest: &str, start: usize) -> ParseError {
     let span = start..start + first.len_utf8();
     match first {
-        '/' => ParseError::new(span, "unexpected `/`")
-            .hint("a comment begins with //; a size can be added to and multiplied, not divided"),
+        '/' => ParseError::new(span, "unexpected `/`").hint(
+            "a comment is `// ...` or `/* ... */`; a size has `+`, `-` and `*`, and no division",
+        ),
         '<' | '>' if rest[1..].starts_with(first) => {
             ParseError::new(start..start + 2, "a size cannot be shifted")
                 .hint("write it as a product: `1024 * 1024`")
         }
         '<' | '>' => ParseError::new(span, format!("unexpected `{first}`"))
-            .hint("the only such comparison is `>=`: `requires(kernel >= 6.13);`"),
+            .hint("only `kernel` is compared so, with `>=`: `requires(kernel >= 6.13);`"),
         '#' => ParseError::new(span, "a case has no preprocessor").hint(
             "leave the line out: flags, calls and `PAGE` are known; a comment begins with //",
         ),

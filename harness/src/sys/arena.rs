@@ -127,7 +127,7 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let here = 0u8;
     let stack = (&raw const here) as usize;
     let needed = [code, memcpy, stack, arena.address()];
-    let dynamic_section = dynamic_section();
+    let tables = tables_of_pointers(page);
     let areas = own_maps();
     let holds = |area: &MemoryMap, at: usize| bounds(area).contains(&at);
     let own = areas.iter().find(|area| holds(area, code)).map(|area| &area.pathname);
@@ -152,10 +152,10 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
         // A handler may return through [vdso].
         let is_kernels = is_kernels(&area.pathname) && arch::restorer().is_none();
         let is_shared = area.perms.contains(MMPermissions::SHARED);
-        let excluded = match dynamic_section {
-            Some(at) if is_own && holds(area, at) && !area.perms.contains(MMPermissions::WRITE) => {
-                start..at / page * page
-            }
+        // Only what the dynamic linker has made read-only again holds nothing that is written to later.
+        let is_constant = is_own && !area.perms.contains(MMPermissions::WRITE);
+        let excluded = match is_constant && start <= tables.start && tables.end <= end {
+            true if tables.start < tables.end => tables.clone(),
             _ if is_own || is_kernels || is_shared => continue,
             _ if needed.iter().any(|at| holds(area, *at)) => continue,
             _ => start..end,
@@ -167,13 +167,13 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     own_stack
 }
 
-/// Returns the address of this program's dynamic section (elf(5), PT_DYNAMIC); `None` where it has none.
+/// Returns the addresses of this program's constants that hold pointers; none where there are no such.
 ///
-/// Linkers put it between the constants that hold pointers (.data.rel.ro) and the table by which code finds data
-/// and functions (.got), all of which the program cannot write to once it is relocated (-z relro). A victim needs
-/// that table. The constants are of no use to it, and the dynamic linker has written to each page of them: each
-/// fork would copy their entries in the page table.
-fn dynamic_section() -> Option<usize> {
+/// The dynamic linker writes to each page of them, so each fork would copy their entries in the page table, and a
+/// victim has no use for them. GNU ld and lld lay out the part that becomes read-only (elf(5), PT_GNU_RELRO) as
+/// .data.rel.ro, .dynamic, .got. Code finds data by .got, so that stays, and so does a page that .dynamic shares. With
+/// another order a victim would lack .got: the first child shows that, and all memory is kept.
+fn tables_of_pointers(page: usize) -> Range<usize> {
     extern "C" fn of_the_program(
         object: *mut libc::dl_phdr_info,
         _: libc::size_t,
@@ -184,16 +184,20 @@ fn dynamic_section() -> Option<usize> {
             let object = &*object;
             (object, std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()))
         };
-        let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC);
-        let at = dynamic.map(|header| object.dlpi_addr.wrapping_add(header.p_vaddr) as usize);
+        let start_of = |kind: u32| {
+            let header = headers.iter().find(|header| header.p_type == kind)?;
+            Some(object.dlpi_addr.wrapping_add(header.p_vaddr) as usize)
+        };
+        let range = start_of(libc::PT_GNU_RELRO).zip(start_of(libc::PT_DYNAMIC));
         // SAFETY: the caller below has passed the place for it.
-        unsafe { *found.cast::<Option<usize>>() = at };
+        unsafe { *found.cast::<Option<(usize, usize)>>() = range };
         1 // the program comes first: no other is asked for
     }
     let mut found = None;
     // SAFETY: the function takes the arguments that dl_iterate_phdr(3) names, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(of_the_program), (&raw mut found).cast()) };
-    found
+    let (start, end): (usize, usize) = found.unwrap_or_default();
+    start.next_multiple_of(page)..end / page * page
 }
 
 /// Undoes [`exclude_from_fork`]: victims inherit everything again.

@@ -8,8 +8,8 @@
 use std::fs::read_to_string;
 use std::sync::OnceLock;
 
-use procfs_core::FromRead as _;
 use procfs_core::process::{MountInfo, MountInfos};
+use procfs_core::{FromRead as _, Meminfo};
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
@@ -29,6 +29,7 @@ pub struct MemoryRules {
     huge: u64,
     anonymous: When,
     files: bool,
+    huge_page: u64,
     lockable: u64,
 }
 
@@ -55,6 +56,12 @@ fn may_be_huge(mount: &MountInfo) -> bool {
 /// Returns a setting of transparent huge pages; nothing where the kernel does not tell.
 fn told(name: &str) -> String {
     read_to_string(format!("{FOLDER}/{name}")).unwrap_or_default()
+}
+
+/// Returns the bytes of a page of MAP_HUGETLB, unless the kernel does not tell. (proc_meminfo(5): Hugepagesize)
+fn huge_page() -> Option<u64> {
+    let size = Meminfo::from_file("/proc/meminfo").ok()?.hugepagesize?;
+    size.is_power_of_two().then_some(size)
 }
 
 /// Returns the number of bytes that a process with these capabilities can lock, below this hard limit: it may set
@@ -89,6 +96,7 @@ impl MemoryRules {
             huge,
             anonymous,
             files: mounted || shared_memory_huge().is_some_and(|word| allows_huge(&word)),
+            huge_page: huge_page().unwrap_or(huge),
             lockable: lockable(getrlimit(Resource::Memlock).maximum, capabilities(None).ok()),
         }
     }
@@ -112,6 +120,11 @@ impl MemoryRules {
     /// file is read ahead. (Linux: include/linux/pagemap.h, MAX_PAGECACHE_ORDER)
     pub fn of_folios(&self) -> u64 {
         self.huge
+    }
+
+    /// Returns the bytes of a page of MAP_HUGETLB.
+    pub fn of_huge_pages(&self) -> u64 {
+        self.huge_page
     }
 
     /// Returns the bytes that an access to a hole of a file may bring in.

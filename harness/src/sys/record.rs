@@ -60,6 +60,8 @@ pub struct Budget {
     pub block: AtomicU64,
     /// The bytes of a file that a store to a map of it may bring in.
     pub folio: AtomicU64,
+    /// The bytes of a huge page of MAP_HUGETLB; a power of two.
+    pub huge_page: AtomicU64,
     /// Memory that may be locked.
     pub lockable: AtomicU64,
 }

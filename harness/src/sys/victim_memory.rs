@@ -16,8 +16,9 @@ use nix::libc;
 pub(super) const ROOM_BYTES: usize = 1 << 20;
 const HANDLER_STACK_BYTES: usize = 32 * 1024;
 /// The bytes of a victim's stack. The rest of its last page holds the first notes of a case, about twenty
-/// maps. Without optimisation, each variable of all that is inlined has a place of its own: 100 KiB.
-pub const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 } else { 64 } * 1024 + 3 * 1024;
+/// maps. Without optimisation, which a build with `debug_assertions` is taken to be, each variable of all that is
+/// inlined has a place of its own: 100 KiB.
+pub const STACK_BYTES: usize = (if cfg!(debug_assertions) { 256 } else { 64 }) * 1024 + 3 * 1024;
 
 #[repr(C, align(4096))]
 struct VictimMemory {

@@ -35,6 +35,8 @@ struct Bill {
     ends: [u64; FILES],
     /// The bytes that a file may take beside each range that is asked for.
     block: u64,
+    /// The part of `disk` by which whole folios exceed what is asked for: page cache, and no memory of the case.
+    beside: u64,
     /// True if no more is counted of a file than the file can have.
     exact: bool,
 }
@@ -89,7 +91,8 @@ impl Victim<'_> {
         let mut exact = false;
         loop {
             let block = budget.block.load(Relaxed);
-            let mut bill = Bill { memory: 0, disk: [0; FILES], ends: [0; FILES], block, exact };
+            let mut bill =
+                Bill { memory: 0, disk: [0; FILES], ends: [0; FILES], block, beside: 0, exact };
             match charge {
                 Charge::Call(price, args) => self.charge(&mut bill, price, args),
                 Charge::Access(address, width) => self.charge_mapped(&mut bill, address, width),
@@ -97,7 +100,7 @@ impl Victim<'_> {
             let left = if exact { self.disk_left(&mut bill) } else { disk };
             let asked = bill.disk();
             // Bytes that are written to a file may be memory as well (tmpfs, the page cache).
-            let in_memory = bill.memory.saturating_add(asked);
+            let in_memory = bill.memory.saturating_add(asked.saturating_sub(bill.beside));
             if in_memory <= memory && (asked == 0 || asked <= left) {
                 budget.memory.store(memory - in_memory, Relaxed);
                 budget.disk.store(left.saturating_sub(asked), Relaxed);
@@ -123,8 +126,7 @@ impl Victim<'_> {
             // Blocks that a file system has set aside for later growth are not the case's.
             used = used.saturating_add(blocks.min(most(size)));
             if end != u64::MAX {
-                let has = blocks.saturating_sub(beyond);
-                *asked = (*asked).min(self.whole(size.max(end)).saturating_sub(has));
+                *asked = (*asked).min(self.room(size.max(end), blocks));
             }
         }
         FILE_BYTES.saturating_sub(used)
@@ -150,8 +152,8 @@ impl Victim<'_> {
             Price::NewMap { locks, huge } => {
                 let [_, length, _, flags, descriptor, offset] = *args;
                 let is_anonymous = flags & libc::MAP_ANONYMOUS as usize != 0;
-                // A step opens two descriptors at most, each of the lowest number that is free: from there on it is
-                // EBADF. The kernel looks only at the lower half of the argument.
+                // A new descriptor is the lowest free number (open(2)), and a step opens two at most: mmap with `most`
+                // or more is EBADF. The kernel looks only at the lower half of the argument.
                 let most = DESCRIPTORS as usize + 2 * self.program.ops.len();
                 if is_anonymous || (descriptor as u32 as usize) < most {
                     let shown = self.program.descriptors.file_of(descriptor);
@@ -175,10 +177,13 @@ impl Victim<'_> {
                 self.bound_by_locks(bill);
             }
             Price::GrownDown { address, length } => {
-                if self.program.maps.may_have_grown() {
-                    let end = arg(address).saturating_add(arg(length));
-                    let grown = end.saturating_sub(self.mapped_down_to(arg(address)));
-                    bill.memory = bill.memory.saturating_add(grown as u64);
+                let (start, length) = (arg(address), arg(length));
+                // mprotect(2) does nothing for no bytes, nor for a range that wraps around.
+                let end = start.checked_add(length).filter(|end| *end > start);
+                if let (Some(end), true) = (end, self.program.maps.may_have_grown()) {
+                    let grown = end.saturating_sub(self.mapped_down_to(start)) as u64;
+                    let unit = self.record.budget.page.load(Relaxed);
+                    bill.memory = bill.memory.saturating_add(grown).saturating_add(unit);
                 }
             }
             Price::OtherPages => {
@@ -216,11 +221,10 @@ impl Victim<'_> {
         let start = address & !unit.wrapping_sub(1);
         let end = address.saturating_add(length).saturating_add(unit.wrapping_sub(1))
             & !unit.wrapping_sub(1);
-        // The notes do not tell how far a map has grown down: all of the range may be memory. A length that was
-        // rounded up is longer by a page at most.
-        let asked = (length as u64).saturating_sub(self.program.page);
-        if self.program.maps.may_have_grown() && is_possible(asked) {
-            self.charge_part(bill, end.wrapping_sub(start) as u64, None);
+        // The notes do not tell how far a map has grown down: all of the range may be memory, up to a gap. The kernel
+        // refuses a range that wraps around.
+        if self.program.maps.may_have_grown() && address.checked_add(length).is_some() {
+            self.charge_part(bill, (end.wrapping_sub(start) as u64).min(MAP_BYTES), None);
         }
         let range = start..end;
         for index in 0..self.program.maps.count() {
@@ -245,17 +249,27 @@ impl Victim<'_> {
             bill.memory = bill.memory.saturating_add(bytes);
             return;
         };
-        // No page is made where the file has none.
-        let bytes = match bill.exact {
-            true => bytes.min(self.whole(self.size_and_blocks(file).0).saturating_sub(offset)),
-            false => bytes,
-        };
+        // Blocks are found for the whole of a folio that is stored to. Both ends may lie within one.
+        let folio = self.record.budget.folio.load(Relaxed);
+        let (mut bytes, mut disk) = (bytes, bytes.saturating_add(folio).saturating_add(folio));
+        if bill.exact {
+            // No page is made where the file has none.
+            let (size, blocks) = self.size_and_blocks(file);
+            bytes = bytes.min(self.whole(size).saturating_sub(offset));
+            disk = disk.min(self.room(size, blocks));
+        }
         bill.memory = bill.memory.saturating_add(bytes);
         if bytes > 0 {
-            // Blocks are found for the whole of a folio that is stored to. Both ends may lie within one.
-            let folio = self.record.budget.folio.load(Relaxed);
-            bill.add_disk(file, bytes.saturating_add(folio).saturating_add(folio), 0);
+            bill.add_disk(file, disk, 0);
+            bill.beside = bill.beside.saturating_add(disk.saturating_sub(bytes));
         }
+    }
+
+    /// Returns the bytes that a file of this size and these blocks can still take.
+    #[inline(always)]
+    fn room(&self, size: u64, blocks: u64) -> u64 {
+        let has = blocks.saturating_sub(self.record.budget.beyond.load(Relaxed));
+        self.whole(size).saturating_sub(has)
     }
 
     /// Lowers a bill for locked memory to what may be locked: the kernel refuses more (mlock(2)), and brings
@@ -293,10 +307,10 @@ impl Victim<'_> {
         }
     }
 
-    /// Returns a length rounded up to whole huge pages, of the size that most machines use.
+    /// Returns a length rounded up to whole huge pages.
     #[inline(always)]
     fn in_huge_pages(&self, length: usize) -> u64 {
-        let mask = self.record.budget.folio.load(Relaxed).wrapping_sub(1);
+        let mask = self.record.budget.huge_page.load(Relaxed).wrapping_sub(1);
         (length as u64).saturating_add(mask) & !mask
     }
 
@@ -308,7 +322,7 @@ impl Victim<'_> {
     }
 }
 
-/// True if a case may ask for so many bytes. A call with more is made all the same: the kernel refuses it.
+/// True if a case may ask for so many bytes of a new map, a file or a segment: the kernel refuses more.
 #[inline(always)]
 fn is_possible(length: u64) -> bool {
     length <= MAP_BYTES

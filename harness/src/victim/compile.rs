@@ -56,7 +56,7 @@ impl<'m> Program<'m> {
             variables: Vec::new(),
         };
         compiler.block(&case.steps);
-        let Compiler { ops, into, files, processes, segments, .. } = compiler;
+        let Compiler { ops, into, files, processes, segments, huge, .. } = compiler;
         Program {
             ops: memory.keep(&ops),
             into: memory.keep(&into),
@@ -69,6 +69,7 @@ impl<'m> Program<'m> {
                     && call.effect == Effect::None
                     && args.iter().any(|arg| arg.has(Facet::Huge))
             }),
+            huge,
             loses_maps: case.calls().any(|(call, args)| {
                 call.effect == Effect::Detaches || args.iter().any(|arg| arg.has(Facet::NotForked))
             }),

@@ -15,6 +15,7 @@ mod failure;
 mod file;
 mod fill;
 mod guard;
+mod mapped;
 mod maps;
 mod operands;
 mod perform;

@@ -32,9 +32,11 @@ pub struct Program<'m> {
     pub page: u64,
     /// True if a step asks for maps to become huge pages.
     pub asks_for_huge_pages: bool,
-    /// True if a map may go of which no step says where it was.
+    /// True if there may be maps of huge pages.
+    pub huge: bool,
+    /// True if a step detaches a segment or keeps memory from children: maps may go that no note names.
     pub loses_maps: bool,
-    /// True if a step may make several maps of one.
+    /// True if a step takes a part of a map and may split its VMA.
     pub splits_maps: bool,
     /// The victim's notes of its maps.
     pub maps: &'m Maps<'m>,

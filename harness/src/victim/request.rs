@@ -86,6 +86,7 @@ fn allow(budget: &Budget, program: &Program<'_>, terms: &Terms) {
     budget.page.store(page, Relaxed);
     budget.block.store(block, Relaxed);
     budget.folio.store(terms.memory.of_folios(), Relaxed);
+    budget.huge_page.store(terms.memory.of_huge_pages(), Relaxed);
     budget.lockable.store(terms.memory.lockable(), Relaxed);
 }
 

@@ -50,7 +50,8 @@ impl Victim<'_> {
                     return Err(errno);
                 }
                 (Err(errno), Then::Mapped { address, length, .. }) => {
-                    // The kernel may have unmapped what was there.
+                    // mmap(2), MAP_FIXED: the kernel unmaps the range, and the new map may fail after that
+                    // (Linux: mmap_region).
                     let place = args.get(address).copied().unwrap_or(0);
                     self.note_what_is_gone(place, length);
                     return Err(errno);

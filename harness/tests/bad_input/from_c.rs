@@ -169,18 +169,15 @@ use crate::refused;
 )]
 #[case::unit("fd = file(8g);", "1:12", "a size has no unit", "write `8 * 1024 * 1024 * 1024`;")]
 #[case::unit_of_two_letters("fd = file(4KiB);", "1:12", "a size has no unit", "write `4 * 1024`;")]
-#[case::suffix(
-    "fd = file(4096UL);",
-    "1:15",
-    "a size has no unit",
-    "write the number alone: `4096`;"
-)]
+#[case::pages("fd = file(2PAGE);", "1:12", "a size has no unit", "write `2 * PAGE`;")]
+#[case::exponent("fd = file(1e6);", "1:12", "a size has no unit", "a size is a number of bytes")]
+#[case::suffix("fd = file(4096UL);", "1:15", "a size has no unit", "write the number alone")]
 #[case::shift("fd = file(1 << 20);", "1:13", "a size cannot be shifted", "write it as a product")]
 #[case::division(
     "fd = file(PAGE / 2);",
     "1:16",
     "unexpected `/`",
-    "a comment begins with //; a size"
+    "a comment is `// ...` or `/* ... */`; a size has `+`"
 )]
 #[case::swapped_flags(
     "m = mmap(0, PAGE, MAP_PRIVATE, PROT_READ, -1, 0);",

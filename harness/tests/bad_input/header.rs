@@ -39,7 +39,7 @@ use crate::refused;
     "requires(kernel > 5.4);\nfd = file(1);",
     "1:17",
     "unexpected `>`",
-    "the only such comparison is `>=`: `requires(kernel >= 6.13);`"
+    "only `kernel` is compared so, with `>=`: `requires(kernel >= 6.13);`"
 )]
 #[case::page_of_no_machine(
     "requires(page == 4095);\nfd = file(1);",

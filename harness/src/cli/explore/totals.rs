@@ -149,7 +149,7 @@ impl<'a> Totals<'a> {
                 format!("{splits} ({}, {known} known)", output::count(new as usize, "new finding"))
             }
         };
-        let is_clean = matches!(self.counts, Counts { splits: 0, errors: 0, programs: 1.., .. });
+        let is_clean = matches!(self.counts, Counts { splits: 0, errors: 0, bytes: 1.., .. });
         format!(
             "{}seed {} in {}: {} ({skipped} skipped, {not_modelled} not modelled, {open} with an open rule that did \
              not hold), {} compared, {splits}, {} in {:.1} s{}\n",

@@ -53,13 +53,13 @@ pub fn chosen(word: &str, tree: &Tree) -> Result<Chosen, Failed> {
     if let Some(case) = tree.case(word) {
         return exactly(vec![case]);
     }
+    if let Some(family) = tree.family(word)? {
+        return exactly(family);
+    }
     // A file without its ending, as an id has none.
     let file = PathBuf::from(format!("{word}.case"));
     if file.is_file() {
         return exactly(vec![Source::File(file)]);
-    }
-    if let Some(family) = tree.family(word)? {
-        return exactly(family);
     }
     let known = tree.all()?;
     let (found, how) = match word.contains(['*', '?', '[']) {
