@@ -127,7 +127,7 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     let here = 0u8;
     let stack = (&raw const here) as usize;
     let needed = [code, memcpy, stack, arena.address()];
-    let tables = tables_of_pointers(page);
+    let tables = tables_of_pointers();
     let areas = own_maps();
     let holds = |area: &MemoryMap, at: usize| bounds(area).contains(&at);
     let own = areas.iter().find(|area| holds(area, code)).map(|area| &area.pathname);
@@ -154,11 +154,11 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
         let is_shared = area.perms.contains(MMPermissions::SHARED);
         // Only what the dynamic linker has made read-only again holds nothing that is written to later.
         let is_constant = is_own && !area.perms.contains(MMPermissions::WRITE);
-        let excluded = match is_constant && start <= tables.start && tables.end <= end {
-            true if tables.start < tables.end => tables.clone(),
-            _ if is_own || is_kernels || is_shared => continue,
-            _ if needed.iter().any(|at| holds(area, *at)) => continue,
-            _ => start..end,
+        let excluded = match part_of(&tables, start..end, page).filter(|_| is_constant) {
+            Some(part) => part,
+            None if is_own || is_kernels || is_shared => continue,
+            None if needed.iter().any(|at| holds(area, *at)) => continue,
+            None => start..end,
         };
         // SAFETY: the advice changes nothing for this process. A child does not get this memory, and
         // only victims are forked from here on, which need none of it.
@@ -167,13 +167,21 @@ pub fn exclude_from_fork(arena: &Arena) -> Range<usize> {
     own_stack
 }
 
+/// Returns the whole pages of a VMA that these tables take.
+fn part_of(tables: &Range<usize>, area: Range<usize>, page: usize) -> Option<Range<usize>> {
+    let (start, end) = (tables.start / page * page, tables.end / page * page);
+    // A page before the tables may hold other constants, unless the VMA begins with it.
+    let start = if start == area.start { start } else { tables.start.next_multiple_of(page) };
+    (area.start <= start && start < end && end <= area.end).then_some(start..end)
+}
+
 /// Returns the addresses of this program's constants that hold pointers; none where there are no such.
 ///
 /// The dynamic linker writes to each page of them, so each fork would copy their entries in the page table, and a
 /// victim has no use for them. GNU ld and lld lay out the part that becomes read-only (elf(5), PT_GNU_RELRO) as
 /// .data.rel.ro, .dynamic, .got. Code finds data by .got, so that stays, and so does a page that .dynamic shares. With
 /// another order a victim would lack .got: the first child shows that, and all memory is kept.
-fn tables_of_pointers(page: usize) -> Range<usize> {
+fn tables_of_pointers() -> Range<usize> {
     extern "C" fn of_the_program(
         object: *mut libc::dl_phdr_info,
         _: libc::size_t,
@@ -197,7 +205,7 @@ fn tables_of_pointers(page: usize) -> Range<usize> {
     // SAFETY: the function takes the arguments that dl_iterate_phdr(3) names, and does not unwind.
     unsafe { libc::dl_iterate_phdr(Some(of_the_program), (&raw mut found).cast()) };
     let (start, end): (usize, usize) = found.unwrap_or_default();
-    start.next_multiple_of(page)..end / page * page
+    start..end
 }
 
 /// Undoes [`exclude_from_fork`]: victims inherit everything again.
@@ -233,7 +241,7 @@ fn is_kernels(name: &MMapPath) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Arena;
+    use super::{Arena, part_of};
 
     #[test]
     #[should_panic(expected = "a case of more than")]
@@ -249,5 +257,19 @@ mod tests {
         memory.keep(&[1u8; 5]);
         assert_eq!(memory.keep(&[u64::MAX; 2]), [u64::MAX; 2]);
         assert_eq!(memory.cells(u64::MAX, 1)[0].get(), u64::MAX);
+    }
+    #[test]
+    fn tables_take_no_page_that_holds_other_things() {
+        for (tables, part) in [
+            (0x1290..0x5b18, Some(0x1000..0x5000)),
+            (0x1000..0x5000, Some(0x1000..0x5000)),
+            (0x2290..0x5b18, Some(0x3000..0x5000)),
+            (0x2290..0x3b18, None),
+            (0x2290..0xa000, None),
+            (0x290..0x5b18, Some(0x1000..0x5000)),
+            (0..0, None),
+        ] {
+            assert_eq!(part_of(&tables, 0x1000..0x9000, 0x1000), part, "{tables:#x?}");
+        }
     }
 }
