@@ -125,3 +125,31 @@ fn the_kernel_is_not_accused(#[case] text: &str) {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(!out.contains("the kernel contradicts the model"), "{out}");
 }
+
+/// The model says nothing of these, so no other test holds their pictures against anything.
+#[rstest]
+#[case::after_a_signal_in_another_process(
+    "m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     fork { raise(SIGSEGV); } sigaction(SIGSEGV, SIG_DFL); sweep(m, read);",
+    &["read | zero | SIGSEGV (no siginfo)"]
+)]
+#[case::grown_into_the_place_of_a_file(
+    "f = file(PAGE);
+     g = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     a = mmap(g - PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, f, 0);
+     madvise(a, PAGE, MADV_DONTFORK); fork { g[-PAGE] = 'x'; sweep(g, read, write); }",
+    &["read | 'x' | zero | SIGSEGV MAPERR", "write | ok | SIGSEGV MAPERR"]
+)]
+#[case::grown_and_moved_over_a_file(
+    "f = file(PAGE); t = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+     g = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     g[-PAGE] = 'x'; mremap(g - PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, t);
+     sweep(t, read, write);",
+    &["write | ok | SIGSEGV MAPERR"]
+)]
+fn a_picture_that_is_not_modelled_is_right(#[case] text: &str, #[case] rows: &[&str]) {
+    let (code, out, err) = show(text, &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    assert!(rows.iter().all(|row| words(&out).contains(&words(row))), "{out}");
+}

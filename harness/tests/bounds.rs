@@ -189,6 +189,13 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
      m[-630194176] = 'x'; madvise(m, PAGE, MADV_HUGEPAGE);
      madvise(m - 630194176, 1073741824, MADV_POPULATE_WRITE);"
 )]
+#[case::grown_down_and_moved(
+    "requires(root); f = file(100);
+     t = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 2097152);
+     g = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);
+     g[-PAGE] = 'x'; mremap(g - PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, t);
+     mremap(t, PAGE, 524288000, MREMAP_MAYMOVE);"
+)]
 #[case::grown_down_and_protected_up_to_a_gap(
     "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
      m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);

@@ -272,7 +272,8 @@ impl Interpreter<'_> {
         let mut child = match kind {
             BlockKind::Fork => {
                 let process = self.process();
-                Process { signals: process.signals.inherited(), ..process.clone() }
+                let signals = process.signals.inherited();
+                Process { signals, unlocked: 0, ..process.clone() }
             }
             BlockKind::Process => Process::default(),
         };

@@ -2,7 +2,7 @@
 //!
 //! The model does not know how much memory a process has beside its maps. So a request fails for certain
 //! where it alone is at least as large as the limit, and about a smaller request the model says nothing. The
-//! memory that a process has locked is that of its locked maps, and nothing else.
+//! memory that a process has locked is that of its locked maps, and what Linux has forgotten to unlock.
 
 use std::ops::Range;
 
@@ -41,8 +41,9 @@ impl Interpreter<'_> {
     /// Checks that the process may lock so many more bytes. Fails with EPERM where it may lock none, and with
     /// `beyond` where these are too many. (mlock(2), mmap(2), mremap(2): ERRORS)
     pub(super) fn may_lock(&self, bytes: u64, beyond: i32) -> Result<(), i32> {
-        let space = self.processes.last().map(|process| &process.space);
-        let locked = space.map_or(0, |space| locked_within(space, &(0..u64::MAX)));
+        let locked = self.processes.last().map_or(0, |process| {
+            locked_within(&process.space, &(0..u64::MAX)).saturating_add(process.unlocked)
+        });
         let page = self.state.page();
         match self.lockable() {
             None => Ok(()),

@@ -117,6 +117,9 @@ pub struct Process {
     pub signals: Signals,
     /// The limits that the case has set, by resource.
     pub limits: BTreeMap<i64, u64>,
+    /// The bytes that count as locked, and are no more: Linux forgets those that MREMAP_DONTUNMAP unlocks. (Linux:
+    /// dontunmap_complete)
+    pub unlocked: u64,
 }
 
 /// A System V shared memory segment.

@@ -119,13 +119,14 @@ extern "C" fn on_fault(
     }
     // SAFETY: a sent signal's siginfo holds the sender; for others the number means nothing.
     let sender = unsafe { info.si_pid() };
-    record.sent_by.store(sender, Relaxed);
-    record.sent_signal.store(signal, Relaxed);
     if sender as usize == process {
         let _ = act(signal, libc::SIG_DFL, 0);
         // SAFETY: the default disposition is in place, so it kills, as it was to.
         let _ = unsafe { signal_self(signal) };
     }
+    // All processes of a case share the record: one that a step has killed must not be told as killed by others.
+    record.sent_by.store(sender, Relaxed);
+    record.sent_signal.store(signal, Relaxed);
     end(SENT_STATUS + signal)
 }
 

@@ -28,6 +28,8 @@ pub struct MemoryRules {
     page: u64,
     huge: u64,
     anonymous: When,
+    /// Memory that processes share, and memfds.
+    shared: bool,
     files: bool,
     huge_page: u64,
     lockable: u64,
@@ -72,6 +74,15 @@ fn lockable(hard: Option<u64>, own: Option<CapabilitySets>) -> u64 {
     hard.filter(|_| is_limited).unwrap_or(u64::MAX)
 }
 
+/// Returns this setting for all huge pages, and those for each of their sizes.
+fn settings(name: &str) -> impl Iterator<Item = String> {
+    let sizes = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let sizes =
+        sizes.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"hugepages-"));
+    let each = sizes.map(move |entry| read_to_string(entry.path().join(name)).unwrap_or_default());
+    std::iter::once(told(name)).chain(each)
+}
+
 impl MemoryRules {
     /// Returns the rules of this machine. Asks the kernel the first time. Where it does not tell, memory has
     /// no huge pages, and files may.
@@ -82,11 +93,16 @@ impl MemoryRules {
 
     fn find() -> MemoryRules {
         let page = rustix::param::page_size() as u64;
-        let anonymous = match told("enabled") {
-            text if text.contains("[always]") => When::Always,
-            text if text.contains("[madvise]") => When::Asked,
-            _ => When::Never,
+        let says = |name: &str, word: &str| settings(name).any(|text| text.contains(word));
+        let anonymous = match says("enabled", "[always]") {
+            true => When::Always,
+            false if says("enabled", "[madvise]") => When::Asked,
+            false => When::Never,
         };
+        let shared = shared_memory_huge().is_some_and(|word| allows_huge(&word))
+            || ["[always]", "[within_size]", "[advise]"]
+                .iter()
+                .any(|word| says("shmem_enabled", word));
         // Where the kernel does not tell, there may be such a mount.
         let mounted = MountInfos::from_file("/proc/self/mountinfo")
             .map_or(true, |mounts| mounts.iter().any(may_be_huge));
@@ -95,7 +111,8 @@ impl MemoryRules {
             page,
             huge,
             anonymous,
-            files: mounted || shared_memory_huge().is_some_and(|word| allows_huge(&word)),
+            shared,
+            files: mounted || shared,
             huge_page: huge_page().unwrap_or(huge),
             lockable: lockable(getrlimit(Resource::Memlock).maximum, capabilities(None).ok()),
         }
@@ -112,6 +129,7 @@ impl MemoryRules {
         match self.anonymous {
             When::Always => self.huge,
             When::Asked if asked => self.huge,
+            _ if self.shared => self.huge,
             _ => self.page,
         }
     }

@@ -83,7 +83,7 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
             let moved = maps.then(|| call(libc::SYS_mremap, &[]));
             // It tells what is mapped, see `Victim::has_gap`.
             let grows = matches!(price, Price::GrownDown { .. });
-            let asks = grows || maps;
+            let asks = grows || maps || matches!(then, Then::Detached);
             let asked = asks.then(|| call(libc::SYS_msync, &[(2, 0)]));
             let number = Allowed { number: *number, with: values(*fixed, args) };
             moved.into_iter().chain(asked).chain([number]).collect()
@@ -115,6 +115,8 @@ fn of_op(op: &Op<'_>) -> Vec<Allowed> {
             call(libc::SYS_clone, &[(0, libc::SIGCHLD as u32)]),
             call(libc::SYS_wait4, &[]),
             call(libc::SYS_futex, &[]),
+            // It tells which maps a child does not have.
+            call(libc::SYS_msync, &[(2, 0)]),
         ],
     }
 }

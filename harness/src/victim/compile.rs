@@ -10,7 +10,7 @@ use super::maps::{Descriptors, Maps, Shown};
 use super::program::{FileSpec, Op, Program};
 use crate::case::{Arg, BlockKind, Case, Step, says};
 use crate::sys::{Arena, Sandbox};
-use crate::vocabulary::{Action, Effect, Facet, Parameter, Returns, Syscall};
+use crate::vocabulary::{Action, Effect, Facet, Returns, Syscall};
 
 /// The facts about a variable that are known before anything runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -70,17 +70,9 @@ impl<'m> Program<'m> {
                     && args.iter().any(|arg| arg.has(Facet::Huge))
             }),
             huge,
-            loses_maps: case.calls().any(|(call, args)| {
-                call.effect == Effect::Detaches || args.iter().any(|arg| arg.has(Facet::NotForked))
-            }),
-            splits_maps: case.calls().any(|(call, _)| {
-                let has = |parameter| call.position(|own| own == parameter).is_some();
-                let is_noted = matches!(
-                    call.effect,
-                    Effect::Maps { .. } | Effect::Remaps { .. } | Effect::Unmaps { .. }
-                );
-                has(Parameter::Address) && has(Parameter::Length) && !is_noted
-            }),
+            keeps_from_children: case
+                .calls()
+                .any(|(_, args)| args.iter().any(|arg| arg.has(Facet::NotForked))),
             maps: &memory.keep(&[Maps::none(ops.len(), memory)])[0],
             descriptors: &memory.keep(&[Descriptors::none(ops.len(), memory)])[0],
             sandbox: &Sandbox::NONE,

@@ -144,6 +144,7 @@ impl<'m> Compiler<'m> {
                 Then::Mapped { address, grows: false, offset: None, length }
             }
             Effect::Unmaps { .. } => Then::Unmapped,
+            Effect::Detaches => Then::Detached,
             Effect::Rearranges { length: bytes, page_offset, .. } => {
                 // Of a part of a page nothing is said. (remap_file_pages(2))
                 let offset = (self.number(&args[page_offset]) as u64).wrapping_mul(self.page);

@@ -73,10 +73,10 @@ impl Victim<'_> {
         let (maps, page) = (self.program.maps, self.program.page as usize);
         let end = from.saturating_add(length);
         let Some((start, until)) = maps.first_in(from, end) else { return };
-        // The kernel refuses a range that begins with a gap before it moves anything, and one page is one map.
-        let may_be_several = until < end || (self.program.splits_maps && until - start > page);
-        // It moves maps in ascending order: if the first has not moved, none has.
-        if start != from || !may_be_several || self.has_gap(to, page) {
+        // The kernel refuses a range that begins with a gap before it moves anything. What is one map by the notes may
+        // be several VMAs, but for one page. They are moved in ascending order: if the first has not moved, none has.
+        let is_one = until == end && until - start <= page;
+        if start != from || is_one || self.has_gap(to, page) {
             return;
         }
         // The first map is sealed (Linux: check_prep_vma).

@@ -81,6 +81,9 @@ impl Victim<'_> {
                 Ok(0) => {
                     (self.end, self.in_block) = (end, true);
                     self.die_with(parent);
+                    if self.program.keeps_from_children {
+                        self.note_what_is_gone(0, usize::MAX);
+                    }
                     None
                 }
                 Ok(pid) => Some(pid),

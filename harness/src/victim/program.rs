@@ -34,10 +34,8 @@ pub struct Program<'m> {
     pub asks_for_huge_pages: bool,
     /// True if there may be maps of huge pages.
     pub huge: bool,
-    /// True if a step detaches a segment or keeps memory from children: maps may go that no note names.
-    pub loses_maps: bool,
-    /// True if a step takes a part of a map and may split its VMA.
-    pub splits_maps: bool,
+    /// True if a step keeps memory from children: a child lacks maps that are noted.
+    pub keeps_from_children: bool,
     /// The victim's notes of its maps.
     pub maps: &'m Maps<'m>,
     /// The victim's notes of its descriptors.
@@ -179,6 +177,8 @@ pub enum Then {
     },
     /// Nothing is mapped any more at the first argument, for as many bytes as the second says.
     Unmapped,
+    /// A segment is mapped no more, from the first argument on.
+    Detached,
     /// The map at the first argument has moved, grown or shrunk.
     Remapped {
         /// Its length before, in bytes.

@@ -29,9 +29,6 @@ impl Victim<'_> {
             }
         };
         self.admit_buffer(system.buffer, &args, verdict);
-        if self.program.loses_maps && matches!(system.then, Then::Remapped { .. }) {
-            self.note_what_is_gone(args[0], args[1]);
-        }
         self.pay_for_call(system.price, &args);
         let descriptor = args[0];
         if system.reads {
@@ -103,6 +100,11 @@ impl Victim<'_> {
         let in_page = self.program.page as usize - 1;
         match then {
             Then::Nothing | Then::Closed | Then::Segment => result,
+            // shmdt(2) unmaps the parts of the segment from that address on, wherever mremap has put others.
+            Then::Detached => {
+                self.note_what_is_gone(args[0], usize::MAX);
+                result
+            }
             Then::Mapped { address, grows, offset, length } => {
                 let asked = args.get(address).copied().unwrap_or(0) & !in_page;
                 let made = self.settle(result, length, asked);

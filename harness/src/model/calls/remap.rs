@@ -201,6 +201,9 @@ impl Interpreter<'_> {
             }
             self.clear(&target)?;
             if remap.has(linux::MREMAP_DONTUNMAP) {
+                let bytes = part.end - part.start;
+                let data = !self.is_shared(part.start) && self.may_store(part.start);
+                self.may_have(bytes, if data { bytes } else { 0 })?;
                 self.alone(&part)?;
             }
             self.move_stretch(&part, place, remap);
@@ -251,9 +254,14 @@ impl Interpreter<'_> {
 
     /// Empties and unlocks a range that MREMAP_DONTUNMAP has moved away: the range stays mapped.
     fn leave_behind(&mut self, was: &Range<u64>) {
-        let whole = self.process().space.at(was.start);
-        let part = whole.is_some_and(|own| own.locked && own.range != *was);
+        let whole = self.process().space.at(was.start).filter(|own| own.locked);
+        let whole = whole.map(|own| own.range.clone());
+        let part = whole.as_ref().is_some_and(|range| range != was);
         let unlocks_all = part && self.state.holds(Rule::DontunmapUnlocksTheRest);
+        if let Some(whole) = whole {
+            let unlocked = if unlocks_all { &whole } else { was };
+            self.process().unlocked += unlocked.end - unlocked.start;
+        }
         if let Some(own) = self.process().space.at_mut(was.start) {
             let shown = own.shown(was);
             own.drop_copies(shown.clone());

@@ -50,6 +50,8 @@ impl Interpreter<'_> {
         if own.sealed && self.state.holds(Rule::MsealIsEperm) {
             return Err(Errno(linux::EPERM));
         }
+        // The new map takes the place of the old, but the kernel asks all the same. (Linux: may_expand_vm)
+        self.may_have(length, 0)?;
         // A removed segment of which this was the only map is gone before it is mapped anew. (Linux:
         // shm_mmap)
         if self.state.segments.iter().any(|s| s.removed && Some(s.object) == own.object) {
