@@ -42,6 +42,8 @@ fn a_victims_code_needs_no_other_code_and_no_table_of_pointers() {
         let table = named.filter(|at| tables.contains(at));
         needs.extend(table.map(|at| format!("{by} reads {}", name(&command, at))));
     }
+    let length = within.end - within.start;
+    assert!(length <= 1 << 16, "{length} bytes: a part of it costs every child a page fault");
     assert!(branches > 100 && data > 10, "{branches}, {data}: is this the code of a victim?");
     assert!(needs.is_empty(), "a victim's code needs what a victim lacks: {needs:#?}");
 }

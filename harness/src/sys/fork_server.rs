@@ -32,7 +32,7 @@ use super::own_descriptors;
 use super::record::SharedMemory;
 use super::sandbox::Sandbox;
 use super::sole_thread::SoleThread;
-use super::spawn::{Body, Entry, fork_victim, pid_of, with_patience};
+use super::spawn::{Body, Entry, fork_victim, pid_of, run, with_patience};
 use super::system_call::system_call;
 use super::victim_memory::lay_on_stack;
 
@@ -66,7 +66,7 @@ impl<B: Body> Entry for Nested<B> {
     #[inline(always)]
     fn enter(&self, child: Child) -> i32 {
         own_descriptors::close(&child);
-        self.0.run(child, Ok(()))
+        run(&self.0, child, Ok(()))
     }
 }
 

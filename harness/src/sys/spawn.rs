@@ -52,8 +52,16 @@ impl<B: Body> Entry for Direct<'_, B> {
         let entered = self.sandbox.enter(&child);
         // Afterwards: the sandbox needs one of them.
         own_descriptors::close(&child);
-        self.body.run(child, entered)
+        run(&self.body, child, entered)
     }
+}
+
+/// Runs a body. One function for both entries: the section must not be longer than the 64 KiB that one page fault maps.
+// SAFETY: an ordinary function in a section of code.
+#[unsafe(link_section = "faultmap_victim")]
+#[inline(never)]
+pub(super) fn run<B: Body>(body: &B, child: Child, entered: Result<(), i32>) -> i32 {
+    body.run(child, entered)
 }
 
 /// Forks a child that enters the sandbox, runs `body`, in a process group of its own, and exits with the
