@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use super::account::{Line, Lines, lines};
 use super::command::open_to_all;
@@ -191,11 +192,21 @@ impl Mix {
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).current_dir(self.dir.path());
         if setting == Setting::Nobody {
-            command.gid(NOBODY).uid(NOBODY);
+            command.gid(NOBODY).uid(*USER);
         }
         command
     }
 }
+
+/// A user whom nobody else is: RLIMIT_NPROC counts the processes of a user on the whole machine (getrlimit(2)), and
+/// others run tests, too. A user namespace may have no such number.
+static USER: LazyLock<u32> = LazyLock::new(|| {
+    let own = (1 << 20) + std::process::id();
+    match Command::new("true").uid(own).status() {
+        Ok(_) => own,
+        Err(_) => NOBODY,
+    }
+});
 
 impl Output {
     pub fn create(&self) -> File {
