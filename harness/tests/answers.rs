@@ -147,6 +147,14 @@ fn the_kernel_is_not_accused(#[case] text: &str) {
      sweep(t, read, write);",
     &["write | ok | SIGSEGV MAPERR"]
 )]
+#[case::a_gap_beside_a_map_that_may_grow(
+    "f = file(3 * PAGE); t = mmap(0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f, 0);
+     g = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+     a = mmap(0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+     munmap(a + PAGE, PAGE);
+     t[0]; mremap(a, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, t); t[PAGE]; sweep(t, write);",
+    &["t[PAGE]; // data", "write | ok | to file | ok | SIGSEGV MAPERR"]
+)]
 fn a_picture_that_is_not_modelled_is_right(#[case] text: &str, #[case] rows: &[&str]) {
     let (code, out, err) = show(text, &[]);
     assert_eq!(code, Some(0), "{out}{err}");

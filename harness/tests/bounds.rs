@@ -196,6 +196,27 @@ fn no_case_takes_more_of_the_disk(#[case] text: &str) {
      g[-PAGE] = 'x'; mremap(g - PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, t);
      mremap(t, PAGE, 524288000, MREMAP_MAYMOVE);"
 )]
+#[case::grown_down_and_moved_in_part(
+    "requires(root, kernel >= 6.17); f = file(PAGE);
+     t = mmap(0, 2 * PAGE, PROT_READ, MAP_SHARED, f, 0);
+     g = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);
+     g[-PAGE] = 'x'; mmap(g, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+     mseal(g, PAGE, 0); mremap(g - PAGE, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, t);
+     n = mremap(t, PAGE, 629145600, MREMAP_MAYMOVE);"
+)]
+#[case::copies_of_many_maps_of_a_memfd(&{
+    let map = |number: usize| format!(
+        "mmap(a + {number} * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, f, {number} * PAGE);"
+    );
+    format!(
+        "f = memfd(100); ftruncate(f, 62914560);
+         a = mmap(0, 62914560, PROT_READ | PROT_WRITE, MAP_PRIVATE, f, 0); {}
+         madvise(a, 62914560, MADV_POPULATE_WRITE);
+         b = mmap(0, 185597952, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+         madvise(b, 185597952, MADV_POPULATE_WRITE);",
+        (0..16).map(map).collect::<String>()
+    )
+})]
 #[case::grown_down_and_protected_up_to_a_gap(
     "requires(root); setrlimit(RLIMIT_STACK, 1073741824);
      m = mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_LOCKED, -1, 0);

@@ -126,7 +126,9 @@ impl Victim<'_> {
             // Blocks that a file system has set aside for later growth are not the case's.
             used = used.saturating_add(blocks.min(most(size)));
             if end != u64::MAX {
-                *asked = (*asked).min(self.room(size.max(end), blocks));
+                let most = (*asked).min(self.room(size.max(end), blocks));
+                bill.beside = bill.beside.saturating_sub(*asked - most);
+                *asked = most;
             }
         }
         FILE_BYTES.saturating_sub(used)

@@ -12,6 +12,7 @@ use super::failure::SetupFailure;
 use super::guard::wrapped_up;
 use super::perform::Victim;
 use super::reach::HUGE;
+use crate::case::limits::MAP_BYTES;
 
 impl Victim<'_> {
     /// Notes as unmapped what the notes say is mapped in this range and the kernel says is not.
@@ -25,6 +26,31 @@ impl Victim<'_> {
             self.program.maps.unmap(start, until - start);
             self.keep_track();
             at = until;
+        }
+    }
+
+    /// Notes the memory into which a map has grown down within this range: mremap takes it along, or replaces it.
+    #[inline(always)]
+    pub(super) fn note_what_has_grown(&self, from: usize, length: usize) {
+        let (maps, page) = (self.program.maps, self.program.page as usize);
+        // The kernel refuses a longer range.
+        if !maps.may_have_grown() || length as u64 > MAP_BYTES {
+            return;
+        }
+        let (mut at, end) = (from & !(page - 1), from.saturating_add(length));
+        while at < end {
+            let (noted, until) = maps.first_in(at, end).unwrap_or((end, end));
+            while at < noted {
+                if self.has_gap(at, page) {
+                    at = at.saturating_add(page);
+                } else {
+                    let grown = self.mapped_up_to(at, noted - at);
+                    maps.note(at, grown, None);
+                    self.keep_track();
+                    at = at.saturating_add(grown);
+                }
+            }
+            at = at.max(until);
         }
     }
 

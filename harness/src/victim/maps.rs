@@ -105,7 +105,7 @@ impl<'m> Maps<'m> {
         if old == 0 {
             return self.note(to, new, self.file_at(from));
         }
-        let last = self.or_grown(self.shown_at(from.wrapping_add(old - 1), self.count.get()).0);
+        let last = self.shown_at(from.wrapping_add(old - 1), self.count.get()).0;
         if from != to {
             self.show_again((from, old.min(new)), to);
             self.unmap(from, old);
@@ -118,8 +118,7 @@ impl<'m> Maps<'m> {
     }
 
     /// Notes that one place shows what another shows, which stays mapped (MREMAP_DONTUNMAP). The gaps between
-    /// several maps are left as they are (Linux 6.17: mremap_at), unless a map may have grown into them: then
-    /// memory may have come from there.
+    /// several maps are left as they are (Linux 6.17: mremap_at).
     #[inline(always)]
     pub fn show_again(&self, (from, length): (usize, usize), to: usize) {
         let before = self.count.get();
@@ -127,20 +126,10 @@ impl<'m> Maps<'m> {
         while at < end {
             let (shows, until) = self.shown_at(at, before);
             let until = until.min(end);
-            let shows = self.or_grown(shows);
             if shows != Shows::Nothing {
                 self.add(to.wrapping_add(at - from), until - at, shows);
             }
             at = until;
-        }
-    }
-
-    /// Takes what is not noted for memory where a map may have grown down.
-    #[inline(always)]
-    fn or_grown(&self, shows: Shows) -> Shows {
-        match shows {
-            Shows::Nothing if self.may_have_grown() => Shows::Memory,
-            other => other,
         }
     }
 

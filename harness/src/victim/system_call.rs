@@ -29,6 +29,12 @@ impl Victim<'_> {
             }
         };
         self.admit_buffer(system.buffer, &args, verdict);
+        if matches!(system.then, Then::Remapped { .. }) {
+            self.note_what_has_grown(args[0], args[1]);
+            if args[3] & libc::MREMAP_FIXED as usize != 0 {
+                self.note_what_has_grown(args[4], args[2]);
+            }
+        }
         self.pay_for_call(system.price, &args);
         let descriptor = args[0];
         if system.reads {
