@@ -109,8 +109,14 @@ fn target(command: &object::File<'_>, instruction: &Instruction) -> Option<u64> 
     }
 }
 
-/// The pointer that the linked file holds at an address; 0 for one that the dynamic linker fills in.
+/// The pointer at an address, with what the dynamic linker adds to the address of the program (elf(5), Elf64_Rela); 0
+/// for one to another object.
 fn pointer(command: &object::File<'_>, at: u64) -> u64 {
+    let relative = object::RelocationFlags::Elf { r_type: object::elf::R_X86_64_RELATIVE };
+    let mut relocations = command.dynamic_relocations().into_iter().flatten();
+    if let Some((_, own)) = relocations.find(|(own, _)| *own == at) {
+        return if own.flags() == relative { own.addend() as u64 } else { 0 };
+    }
     let bytes = command.sections().find_map(|section| section.data_range(at, 8).ok().flatten());
     bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
