@@ -40,7 +40,11 @@ const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 /// When memfds and shared memory may have huge pages, in the word of the kernel: `never`, `advise`, `always`, ...
 /// `None` where it does not tell.
 pub fn shared_memory_huge() -> Option<String> {
-    let setting = told("shmem_enabled");
+    chosen(&told("shmem_enabled"))
+}
+
+/// Returns the word of a setting that is chosen: it stands in brackets.
+fn chosen(setting: &str) -> Option<String> {
     let (_, chosen) = setting.split_once('[')?;
     Some(chosen.split_once(']')?.0.to_owned())
 }
@@ -74,13 +78,13 @@ fn lockable(hard: Option<u64>, own: Option<CapabilitySets>) -> u64 {
     hard.filter(|_| is_limited).unwrap_or(u64::MAX)
 }
 
-/// Returns this setting for all huge pages, and those for each of their sizes.
-fn settings(name: &str) -> impl Iterator<Item = String> {
+/// Returns the words that are chosen for all huge pages, and for each of their sizes.
+fn all_chosen(name: &str) -> Vec<String> {
     let sizes = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
     let sizes =
         sizes.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"hugepages-"));
-    let each = sizes.map(move |entry| read_to_string(entry.path().join(name)).unwrap_or_default());
-    std::iter::once(told(name)).chain(each)
+    let each = sizes.map(|entry| read_to_string(entry.path().join(name)).unwrap_or_default());
+    std::iter::once(told(name)).chain(each).filter_map(|setting| chosen(&setting)).collect()
 }
 
 impl MemoryRules {
@@ -93,16 +97,16 @@ impl MemoryRules {
 
     fn find() -> MemoryRules {
         let page = rustix::param::page_size() as u64;
-        let says = |name: &str, word: &str| settings(name).any(|text| text.contains(word));
-        let anonymous = match says("enabled", "[always]") {
+        let enabled = all_chosen("enabled");
+        let says = |word: &str| enabled.iter().any(|own| own == word);
+        let anonymous = match says("always") {
             true => When::Always,
-            false if says("enabled", "[madvise]") => When::Asked,
+            false if says("madvise") => When::Asked,
             false => When::Never,
         };
-        let shared = shared_memory_huge().is_some_and(|word| allows_huge(&word))
-            || ["[always]", "[within_size]", "[advise]"]
-                .iter()
-                .any(|word| says("shmem_enabled", word));
+        // `inherit` is what is chosen for all of them.
+        let shared = all_chosen("shmem_enabled");
+        let shared = shared.iter().any(|word| word != "inherit" && allows_huge(word));
         // Where the kernel does not tell, there may be such a mount.
         let mounted = MountInfos::from_file("/proc/self/mountinfo")
             .map_or(true, |mounts| mounts.iter().any(may_be_huge));
