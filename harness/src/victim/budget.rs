@@ -312,16 +312,21 @@ impl Victim<'_> {
     /// Returns a length rounded up to whole huge pages.
     #[inline(always)]
     fn in_huge_pages(&self, length: usize) -> u64 {
-        let mask = self.record.budget.huge_page.load(Relaxed).wrapping_sub(1);
-        (length as u64).saturating_add(mask) & !mask
+        rounded_up(length as u64, self.record.budget.huge_page.load(Relaxed))
     }
 
     /// Returns a size rounded up to whole pages, of the largest that the kernel may use for it.
     #[inline(always)]
     fn whole(&self, size: u64) -> u64 {
-        let mask = self.record.budget.block.load(Relaxed).wrapping_sub(1);
-        size.saturating_add(mask) & !mask
+        rounded_up(size, self.record.budget.block.load(Relaxed))
     }
+}
+
+/// Returns the next multiple of a power of two, or the last there is.
+#[inline(always)]
+fn rounded_up(bytes: u64, unit: u64) -> u64 {
+    let mask = unit.wrapping_sub(1);
+    bytes.saturating_add(mask) & !mask
 }
 
 /// True if a case may ask for so many bytes of a new map, a file or a segment: the kernel refuses more.
