@@ -197,11 +197,10 @@ impl<'a> Parser<'a> {
             }
             accesses.push(access);
         }
-        if !self.at(")") && !self.at_end() {
-            return Err(self.error("expected `,` or `)`").hint("sweep(map, read, write);"));
-        }
-        if accesses.is_empty() {
-            return Err(self.error("a sweep needs an access").hint("sweep(map, read, write);"));
+        let goes_on = !self.at(")") && !self.at_end();
+        if goes_on || accesses.is_empty() {
+            let message = if goes_on { "expected `,` or `)`" } else { "a sweep needs an access" };
+            return Err(self.error(message).hint("sweep(map, read, write);"));
         }
         self.expect(")")?;
         self.expect(";")?;
